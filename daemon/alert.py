@@ -1,0 +1,99 @@
+"""Alerts: a row for `retuned alerts`, and a message for every channel, in the transaction of the verdict."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..strategies.notice import Notice
+from .config import Config
+from .ledger import Campaign
+from .outbox import enqueue
+from .registry import Model
+from .store import Row, Store, from_text, to_json, to_text
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert as it was raised, and how its deliveries stand."""
+
+    id: int
+    campaign_id: int
+    model: str
+    severity: str
+    title: str
+    text: str
+    created_at: datetime
+    deliveries: tuple[str, ...]
+
+
+def raise_alert(
+    store: Store,
+    model: Model,
+    campaign: Campaign,
+    notice: Notice,
+    details: Mapping[str, Any],
+    config: Config,
+    now: datetime,
+) -> None:
+    """Record an alert and queue its messages inside the open transaction; a digest entry sends nothing."""
+    body = {
+        "type": f"retuned.{notice.severity}",
+        "timestamp": to_text(now),
+        "data": {
+            "model": model.name, "owner": model.file.owner, "campaign": campaign.id, "title": notice.title,
+            "text": notice.text, "sentences": list(notice.sentences), "commands": list(notice.commands), **details,
+        },
+    }  # fmt: skip
+    alert_id = store.insert(
+        "alerts",
+        {
+            "campaign_id": campaign.id, "model_id": model.id, "severity": notice.severity, "title": notice.title,
+            "body": to_json(body), "created_at": to_text(now),
+        },
+    )  # fmt: skip
+    url, secret = _channel(model, config)
+    if notice.severity == "alert" and url is not None:
+        enqueue(
+            store, message_id=f"msg_{campaign.seed:08x}_{campaign.id}", alert_id=alert_id, url=url,
+            secret_reference=secret, payload=to_json(body), now=now,
+        )  # fmt: skip
+
+
+def list_alerts(store: Store, model: str | None = None) -> tuple[Alert, ...]:
+    """Alerts, newest first."""
+    rows = store.rows(
+        "SELECT alerts.*, models.name AS model FROM alerts JOIN models ON models.id = alerts.model_id "
+        "ORDER BY alerts.id DESC"
+    )
+    return tuple(_alert(store, row) for row in rows if model is None or row["model"] == model)
+
+
+def _channel(model: Model, config: Config) -> tuple[str | None, str | None]:
+    if model.file.alerts.webhook is not None:
+        return model.file.alerts.webhook, model.file.alerts.webhook_secret
+    return config.alerts.webhook, config.alerts.webhook_secret
+
+
+def _alert(store: Store, row: Row) -> Alert:
+    deliveries = store.rows("SELECT * FROM outbox WHERE alert_id = ? ORDER BY created_at", (row["id"],))
+    return Alert(
+        id=row["id"],
+        campaign_id=row["campaign_id"],
+        model=row["model"],
+        severity=row["severity"],
+        title=row["title"],
+        text=json.loads(row["body"])["data"]["text"],
+        created_at=from_text(row["created_at"]),
+        deliveries=tuple(_delivery_sentence(delivery) for delivery in deliveries),
+    )
+
+
+def _delivery_sentence(row: Row) -> str:
+    if row["state"] == "delivered":
+        return f"delivered to {row['url']} at {row['delivered_at']}"
+    failure = f" (attempt {row['attempts']}: {row['last_error']})" if row["last_error"] else ""
+    if row["state"] == "dead":
+        return f"given up on {row['url']}{failure}"
+    return f"waiting for {row['url']}, next attempt {row['next_attempt_at']}{failure}"

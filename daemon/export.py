@@ -1,0 +1,129 @@
+"""Records as plain JSON values, for --json and other programs."""
+
+from typing import Any
+
+from ..strategies.drift import DriftPoint
+from .alert import Alert
+from .ledger import Campaign
+from .registry import Model, Settings
+from .settings_file import plain
+
+
+def model_json(model: Model, last_verdict: str | None) -> dict[str, Any]:
+    """A model and where it stands."""
+    return {
+        "name": model.name,
+        "owner": model.file.owner,
+        "state": model.state,
+        "version": model.version,
+        "settings_version": model.settings_version,
+        "settings": plain(model.configuration),
+        "metric": model.file.goal.metric,
+        "direction": model.file.goal.direction,
+        "next_due_at": None if model.next_due_at is None else model.next_due_at.isoformat(),
+        "registered_at": model.registered_at.isoformat(),
+        "last_verdict": last_verdict,
+    }
+
+
+def settings_json(settings: Settings) -> dict[str, Any]:
+    """A settings version."""
+    return {
+        "version": settings.version,
+        "settings": plain(settings.configuration),
+        "origin": settings.origin,
+        "campaign": settings.campaign_id,
+        "created_at": settings.created_at.isoformat(),
+    }
+
+
+def campaign_json(campaign: Campaign) -> dict[str, Any]:
+    """A campaign with its verdict; scores there are signed so that higher is better."""
+    verdict = campaign.verdict
+    moments = {"created_at": campaign.created_at, "started_at": campaign.started_at, "ended_at": campaign.ended_at}
+    return {
+        "id": campaign.id,
+        "model": campaign.model,
+        "kind": campaign.kind,
+        "trigger": campaign.trigger,
+        "state": campaign.phase,
+        "seed": campaign.seed,
+        "settings_version": campaign.settings_version,
+        **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
+        "verdict": None if verdict is None else verdict_json(campaign),
+        "failure": campaign.failure,
+        "strategy": campaign.facts.get("strategy"),
+        "choice": campaign.facts.get("choice"),
+        "recommended": campaign.facts.get("recommended"),
+        "challenger": campaign.facts.get("challenger"),
+        "changes": campaign.facts.get("changes", []),
+        "notes": campaign.facts.get("notes", []),
+        "compute_s": campaign.facts.get("compute_s"),
+        "runs": campaign.facts.get("runs"),
+    }
+
+
+def verdict_json(campaign: Campaign) -> dict[str, Any]:
+    """The numbers of a verdict."""
+    verdict = campaign.verdict
+    assert verdict is not None
+    return {
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason.value,
+        "sentence": verdict.sentence,
+        "covered": verdict.covered,
+        "lower": verdict.lower,
+        "upper": verdict.upper,
+        "mean": verdict.mean,
+        "sd": verdict.sd,
+        "e_value": verdict.e_value,
+        "divergence_e": verdict.divergence_e,
+        "alpha": verdict.alpha,
+        "delta": verdict.delta,
+        "pairs": verdict.n_pairs,
+        "pairs_needed": verdict.pairs_needed,
+        "incumbent_mean": verdict.incumbent_mean,
+        "challenger_mean": verdict.challenger_mean,
+        "incumbent_failed": verdict.incumbent_failed,
+        "incumbent_runs": verdict.incumbent_runs,
+        "watch": verdict.watch,
+    }
+
+
+def alert_json(alert: Alert) -> dict[str, Any]:
+    """An alert and its deliveries."""
+    return {
+        "id": alert.id,
+        "campaign": alert.campaign_id,
+        "model": alert.model,
+        "severity": alert.severity,
+        "title": alert.title,
+        "text": alert.text,
+        "created_at": alert.created_at.isoformat(),
+        "deliveries": list(alert.deliveries),
+    }
+
+
+def point_json(point: DriftPoint) -> dict[str, Any]:
+    """A point of the drift record; scores are signed so that higher is better."""
+    return {
+        "campaign": point.campaign_id,
+        "kind": point.kind,
+        "at": point.at.isoformat(),
+        "trigger": point.trigger,
+        "settings_version": point.settings_version,
+        "outcome": None if point.outcome is None else point.outcome.value,
+        "reason": point.reason,
+        "incumbent": point.incumbent,
+        "challenger": point.challenger,
+        "mean": point.mean,
+        "lower": point.lower,
+        "upper": point.upper,
+        "e_value": point.e_value,
+        "pairs": point.n_pairs,
+        "compute_s": point.compute_s,
+        "runs": point.runs,
+        "data": point.data,
+        "environment": point.environment,
+        "changes": list(point.changes),
+    }

@@ -1,0 +1,110 @@
+"""Schema of the state database, as numbered steps; each runs in one transaction with its own record."""
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+schema = Migrations("retuned")
+
+_STEP_0001 = (
+    """CREATE TABLE models (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'retired')),
+        version INTEGER NOT NULL,
+        settings_version INTEGER NOT NULL,
+        anchor_at TEXT NOT NULL,
+        next_due_at TEXT,
+        registered_at TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE model_versions (
+        model_id INTEGER NOT NULL REFERENCES models(id),
+        version INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        source TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (model_id, version)
+    ) STRICT""",
+    """CREATE TABLE settings (
+        model_id INTEGER NOT NULL REFERENCES models(id),
+        version INTEGER NOT NULL,
+        configuration TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        campaign_id INTEGER REFERENCES campaigns(id),
+        is_file_pending INTEGER NOT NULL DEFAULT 0,
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (model_id, version)
+    ) STRICT""",
+    """CREATE TABLE campaigns (
+        id INTEGER PRIMARY KEY,
+        model_id INTEGER NOT NULL REFERENCES models(id),
+        model_version INTEGER NOT NULL,
+        settings_version INTEGER NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('baseline', 'retune')),
+        trigger TEXT NOT NULL,
+        due_at TEXT,
+        phase TEXT NOT NULL,
+        seed INTEGER NOT NULL,
+        options TEXT NOT NULL,
+        facts TEXT NOT NULL DEFAULT '{}',
+        verdict TEXT,
+        failure TEXT,
+        epoch INTEGER NOT NULL DEFAULT 0,
+        owner TEXT,
+        created_at TEXT NOT NULL,
+        started_at TEXT,
+        ended_at TEXT,
+        UNIQUE (model_id, due_at)
+    ) STRICT""",
+    "CREATE INDEX campaigns_by_model ON campaigns (model_id, id)",
+    """CREATE TABLE legs (
+        campaign_id INTEGER NOT NULL REFERENCES campaigns(id),
+        name TEXT NOT NULL,
+        request TEXT NOT NULL,
+        ended TEXT,
+        score REAL,
+        detail TEXT,
+        metrics TEXT,
+        curve BLOB,
+        seconds REAL,
+        cpu_s REAL,
+        peak_memory_bytes INTEGER,
+        attempts INTEGER,
+        planned_at TEXT NOT NULL,
+        ended_at TEXT,
+        PRIMARY KEY (campaign_id, name)
+    ) STRICT""",
+    """CREATE TABLE alerts (
+        id INTEGER PRIMARY KEY,
+        campaign_id INTEGER NOT NULL UNIQUE REFERENCES campaigns(id),
+        model_id INTEGER NOT NULL REFERENCES models(id),
+        severity TEXT NOT NULL CHECK (severity IN ('alert', 'digest')),
+        title TEXT NOT NULL,
+        body TEXT NOT NULL,
+        created_at TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE outbox (
+        id TEXT PRIMARY KEY,
+        alert_id INTEGER NOT NULL REFERENCES alerts(id),
+        url TEXT NOT NULL,
+        secret_reference TEXT,
+        payload TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_attempt_at TEXT NOT NULL,
+        last_error TEXT,
+        created_at TEXT NOT NULL,
+        delivered_at TEXT
+    ) STRICT""",
+    "CREATE INDEX outbox_pending ON outbox (next_attempt_at) WHERE state = 'pending'",
+)
+
+
+@schema()
+def m0001_first(db: Database) -> None:
+    """Models, their versions and settings, campaigns, legs, alerts and the outbox."""
+    for statement in _STEP_0001:
+        db.execute(statement)
+
+
+STEP_NAMES = frozenset({"m0001_first"})
+"""Every step this version knows; a database that holds another was written by a newer one."""

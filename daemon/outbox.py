@@ -1,0 +1,108 @@
+"""The durable queue of messages: written with what they tell of, delivered at least once, under a stable id."""
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import requests
+
+from ..strategies.errors import RetunedError
+from .config import resolve_secret
+from .store import Row, Store, to_text
+
+TIMEOUT_S = 10.0
+BACKOFF_S = (10, 60, 300, 1800, 7200, 21600, 86400, 86400, 86400)
+"""Waits between attempts; after the last one the message is dead and stays to be seen in `retuned alerts`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of one attempt."""
+
+    id: str
+    url: str
+    is_delivered: bool
+    error: str | None
+
+
+def enqueue(
+    store: Store, *, message_id: str, alert_id: int, url: str, secret_reference: str | None, payload: str, now: datetime
+) -> None:
+    """Queue a message inside the open transaction; the same id twice is one message."""
+    store.change(
+        """INSERT OR IGNORE INTO outbox
+        (id, alert_id, url, secret_reference, payload, state, next_attempt_at, created_at)
+        VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)""",
+        (message_id, alert_id, url, secret_reference, payload, to_text(now), to_text(now)),
+    )
+
+
+def deliver_due(store: Store, now: datetime, environ: Mapping[str, str] = os.environ) -> tuple[Delivery, ...]:
+    """Try every message that is due; a failure is put off with growing delay."""
+    rows = store.rows(
+        "SELECT * FROM outbox WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at",
+        (to_text(now),),
+    )
+    return tuple(_attempt(store, row, now, environ) for row in rows if _claim(store, row, now))
+
+
+def pending_count(store: Store) -> int:
+    """Messages that still wait to be delivered."""
+    row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'pending'")
+    assert row is not None
+    return int(row["n"])
+
+
+def _claim(store: Store, row: Row, now: datetime) -> bool:
+    """Push the next attempt back before trying, so that two processes do not send the same message at once."""
+    wait_s = BACKOFF_S[min(row["attempts"], len(BACKOFF_S) - 1)]
+    with store.transaction():
+        changed = store.change(
+            """UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?
+            WHERE id = ? AND attempts = ? AND state = 'pending'""",
+            (to_text(now + timedelta(seconds=wait_s)), row["id"], row["attempts"]),
+        )
+    return changed == 1
+
+
+def _attempt(store: Store, row: Row, now: datetime, environ: Mapping[str, str]) -> Delivery:
+    error = _post(row, now, environ)
+    is_last = row["attempts"] + 1 >= len(BACKOFF_S)
+    state = "delivered" if error is None else "dead" if is_last else "pending"
+    with store.transaction():
+        store.change(
+            "UPDATE outbox SET state = ?, last_error = ?, delivered_at = ? WHERE id = ?",
+            (state, error, to_text(now) if error is None else None, row["id"]),
+        )
+    return Delivery(row["id"], row["url"], error is None, error)
+
+
+def _post(row: Row, now: datetime, environ: Mapping[str, str]) -> str | None:
+    """Send the message; None when it was taken, else the reason in one line (never with the secret in it)."""
+    body = row["payload"].encode()
+    headers = {"content-type": "application/json", "user-agent": "retuned", "webhook-id": row["id"]}
+    headers["webhook-timestamp"] = str(int(now.timestamp()))
+    try:
+        if row["secret_reference"] is not None:
+            secret = resolve_secret(row["secret_reference"], environ)
+            headers["webhook-signature"] = sign(row["id"], headers["webhook-timestamp"], body, secret)
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy and no .netrc password from the environment
+            answer = session.post(row["url"], data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
+    except (requests.RequestException, RetunedError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None if 200 <= answer.status_code < 300 else f"HTTP status {answer.status_code}, 200 to 299 was expected"
+
+
+def sign(message_id: str, timestamp: str, body: bytes, secret: str) -> str:
+    """The signature header of the Standard Webhooks specification, version 1: 'v1,' and a base64 HMAC-SHA256.
+
+    A secret that starts with 'whsec_' is base64 behind that prefix; any other is used as its own bytes.
+    """
+    key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

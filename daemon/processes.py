@@ -1,0 +1,108 @@
+"""Processes by identity: pid, start time and boot. A pid alone may have passed on to a stranger."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_STATE, _START_TIME = 0, 19  # of the fields after the command name: numbers 3 and 22 in proc(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One process for all time: its pid, its start in clock ticks since the boot, and that boot."""
+
+    pid: int
+    start_time: int
+    boot_id: str
+
+
+def boot_id() -> str:
+    """The present boot's identifier."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def stat_fields(text: str) -> list[str]:
+    """The fields of /proc/PID/stat from the state on; the command name before may hold spaces and parentheses."""
+    return text[text.rindex(")") + 2 :].split()
+
+
+def identify(pid: int) -> Identity | None:
+    """Who has this pid now; None for nobody. A zombie still has it."""
+    fields = _stat(pid)
+    return None if fields is None else Identity(pid, int(fields[_START_TIME]), boot_id())
+
+
+def is_alive(process: Identity) -> bool:
+    """Whether this very process still runs. A zombie does not."""
+    fields = _stat(process.pid)
+    return (
+        fields is not None
+        and int(fields[_START_TIME]) == process.start_time
+        and fields[_STATE] not in "ZX"
+        and boot_id() == process.boot_id
+    )
+
+
+def send(process: Identity, number: signal.Signals) -> bool:
+    """Signal this very process; False when it is gone. Never reaches another one that got the same pid."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except (ProcessLookupError, ValueError):
+        return False
+    try:
+        # The handle pins whoever has the pid now; only after it is open does the comparison hold.
+        if identify(process.pid) != process:
+            return False
+        signal.pidfd_send_signal(handle, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def marked(nonce: str) -> tuple[Identity, ...]:
+    """The living processes whose environment carries RETUNED_WORKER=nonce, without this one."""
+    wanted = f"RETUNED_WORKER={nonce}".encode()
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdecimal() or int(entry) == os.getpid():
+            continue
+        # identified first: if the pid passes on between the two reads, the signal is refused later
+        process = identify(int(entry))
+        if process is not None and wanted in _environment(process.pid).split(b"\0") and is_alive(process):
+            found.append(process)
+    return tuple(found)
+
+
+def kill_marked(nonce: str, also: Iterable[Identity], sleep: Callable[[float], None], rounds: int = 500) -> bool:
+    """Kill every process with the nonce, and those named, until none is left; False when some would not die.
+
+    Looks again after every round, because a process may fork between the look and the signal.
+    """
+    named = tuple(also)
+    for _ in range(rounds):
+        left = (*marked(nonce), *(process for process in named if is_alive(process)))
+        if not left:
+            return True
+        for process in left:
+            send(process, signal.SIGKILL)
+        sleep(0.02)
+    return False
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        return stat_fields(Path(f"/proc/{pid}/stat").read_text(errors="replace"))
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return None
+
+
+def _environment(pid: int) -> bytes:
+    # another user's process, or one that is gone
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    return b""

@@ -1,0 +1,223 @@
+"""What is shown of campaigns: progress while one runs, the drift record over time, figures of it."""
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ..strategies.drift import DriftPoint, mean_held_out_score
+from ..strategies.errors import InputError
+from ..strategies.records import LegEnd
+from .fingerprint import DataFingerprint, EnvironmentFingerprint
+from .ledger import Campaign, campaigns_of, results_of
+from .registry import Model, file_of_version
+from .store import Store
+
+SUFFIXES = (".png", ".svg", ".html")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a campaign stands. Scores are development scores, higher is better; None: nothing ended yet."""
+
+    phase: str
+    planned: int
+    ended: int
+    failed: int
+    trials: int
+    alive: int
+    rung: int | None
+    pairs: int
+    incumbent: float | None
+    best: float | None
+    compute_s: float
+    started_at: datetime | None
+    seconds_expected: float | None
+
+
+def progress_of(store: Store, campaign: Campaign) -> Progress:
+    """Where the campaign stands, from its rows."""
+    rows = store.rows(
+        "SELECT name, ended, score, seconds FROM legs WHERE campaign_id = ? ORDER BY rowid", (campaign.id,)
+    )
+    search = [row for row in rows if row["name"].startswith("search.")]
+    rungs = [int(row["name"].rpartition(".r")[2]) for row in search]
+    rung = max(rungs, default=None)
+    top = [row for row, at in zip(search, rungs, strict=True) if at == rung and row["score"] is not None]
+    scores = {row["name"].rpartition(".r")[0]: row["score"] for row in top}
+    incumbent = scores.pop("search.000", None)
+    done = {row["name"] for row in rows if row["ended"] is not None}
+    return Progress(
+        phase=campaign.phase,
+        planned=len(rows),
+        ended=len(done),
+        failed=sum(row["ended"] not in (None, LegEnd.COMPLETED.value) for row in rows),
+        trials=len({row["name"].rpartition(".r")[0] for row in search}),
+        alive=sum(at == rung for at in rungs),
+        rung=rung,
+        pairs=sum(name.replace(".c", ".i") in done for name in done if name.startswith("confirm.c")),
+        incumbent=incumbent,
+        best=max(scores.values(), default=None),
+        compute_s=sum(row["seconds"] or 0.0 for row in rows),
+        started_at=campaign.started_at,
+        seconds_expected=campaign.facts.get("seconds_expected"),
+    )
+
+
+def drift_points(store: Store, model: Model) -> tuple[DriftPoint, ...]:
+    """The drift record of a model, oldest first: its finished baselines and re-evaluations."""
+    done = (campaign for campaign in campaigns_of(store, model.id) if campaign.phase == "done")
+    return tuple(_point(store, campaign) for campaign in done)
+
+
+def write_plot(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
+    """Draw the drift record into a .png, .svg or self-contained .html file. Raises InputError for anything else."""
+    if path.suffix not in SUFFIXES:
+        raise InputError(
+            f"--plot {path} is of no known kind", f"allowed: {', '.join(SUFFIXES)}", "for instance drift.png"
+        )
+    if not points:
+        raise InputError(f"{model.name} has no finished campaign to draw", "", f"run: retuned retune {model.name}")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent}", "", "make it, or name another file")
+    _write_html(model, points, path) if path.suffix == ".html" else _write_image(model, points, path)
+
+
+def _point(store: Store, campaign: Campaign) -> DriftPoint:
+    results = results_of(store, campaign.id)
+    floor = file_of_version(store, campaign.model_id, campaign.model_version).objective().floor
+    verdict, facts = campaign.verdict, campaign.facts
+    stem = "replicate." if campaign.kind == "baseline" else "confirm.i"
+    if verdict is not None and verdict.floor is not None:
+        floor = verdict.floor
+    assert campaign.ended_at is not None
+    return DriftPoint(
+        campaign_id=campaign.id,
+        kind=campaign.kind,
+        at=campaign.ended_at,
+        trigger=campaign.trigger,
+        settings_version=campaign.settings_version,
+        outcome=None if verdict is None else verdict.outcome,
+        reason="" if verdict is None else verdict.reason.value,
+        incumbent=mean_held_out_score(results, stem, floor),
+        challenger=mean_held_out_score(results, "confirm.c", floor),
+        mean=None if verdict is None else verdict.mean,
+        lower=None if verdict is None else verdict.lower,
+        upper=None if verdict is None else verdict.upper,
+        e_value=None if verdict is None else verdict.e_value,
+        n_pairs=0 if verdict is None else verdict.n_pairs,
+        compute_s=facts["compute_s"],
+        runs=facts["runs"],
+        data="" if facts["data"] is None else DataFingerprint.from_json(facts["data"]).key(),
+        environment=EnvironmentFingerprint.from_json(facts["environment"]).key(),
+        changes=tuple(facts["changes"]),
+    )
+
+
+COLOURS = {
+    "fresh": "#2f7d4f",
+    "stale": "#b7412c",
+    "degraded": "#b07d16",
+    "broken": "#7a1f1f",
+    "inconclusive": "#6b7280",
+}
+_NEUTRAL = "#1f4e79"
+
+
+def _write_image(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6), sharex=True, height_ratios=(3, 2), layout="constrained")
+    labels = [_label(point) for point in points]
+    places = range(len(points))
+    for name, style in (("incumbent", "o-"), ("challenger", "s--")):
+        series = [(at, sign * value) for at, point in zip(places, points, strict=True)
+                  if (value := getattr(point, name)) is not None]  # fmt: skip
+        if series:
+            above.plot(*zip(*series, strict=True), style, label=_LEGEND[name], color=_SERIES[name])
+    for at, point in zip(places, points, strict=True):
+        if point.outcome is not None:
+            colour = COLOURS[point.outcome.value]
+            above.axvspan(at - 0.4, at + 0.4, color=colour, alpha=0.10, linewidth=0)
+            above.annotate(point.outcome.value.upper(), (at, 1.01), xycoords=("data", "axes fraction"), ha="center",
+                           color=colour, fontsize=9, fontweight="bold")  # fmt: skip
+        if point.mean is not None:
+            low, high = (point.mean if bound is None else bound for bound in (point.lower, point.upper))
+            below.plot(at, point.mean, "o", color=COLOURS[(point.outcome or "inconclusive")])
+            below.vlines(at, low, high, color=COLOURS[(point.outcome or "inconclusive")], linewidth=4)
+    above.set_ylabel(model.file.goal.metric)
+    above.legend(frameon=False)
+    below.axhline(0.0, color="#9ca3af", linewidth=1)
+    below.set_ylabel("gain of the challenger\nand its bounds")
+    below.set_xticks(list(places), labels)
+    figure.suptitle(f"{model.name}: {model.file.goal.metric} of the stored settings over time")
+    for axes in (above, below):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+_LEGEND = {"incumbent": "stored settings, re-trained", "challenger": "challenger, same seeds and rows"}
+_SERIES = {"incumbent": _NEUTRAL, "challenger": "#d97706"}
+
+
+def _label(point: DriftPoint) -> str:
+    return f"{point.at:%Y-%m-%d}\n#{point.campaign_id} {'birth' if point.kind == 'baseline' else point.trigger}"
+
+
+def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
+    """One file with nothing to fetch: plotly's script is put into the page, the figure is plain JSON."""
+    title = f"{model.name}: {model.file.goal.metric} of the stored settings over time"
+    layout = {
+        "title": {"text": title},
+        "yaxis": {"title": {"text": model.file.goal.metric}, "domain": [0.45, 1.0]},
+        "yaxis2": {"title": {"text": "gain, lower to upper bound"}, "domain": [0.0, 0.35], "zeroline": True},
+        "height": 640,
+    }
+    figure = json.dumps({"data": _traces(model, points), "layout": layout}, allow_nan=False).replace("<", "\\u003c")
+    script = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
+    path.write_text(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title></head>'
+        f'<body><div id="drift"></div><script>{script}</script><script>const figure = {figure};'
+        'Plotly.newPlot("drift", figure.data, figure.layout);</script></body></html>',
+        encoding="utf-8",
+    )
+
+
+def _traces(model: Model, points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
+    """Scores of incumbent and challenger above, the bounds of the gain below, one place a campaign."""
+    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    places = [_label(point).replace("\n", " ") for point in points]
+    traces: list[dict[str, Any]] = []
+    for name in ("incumbent", "challenger"):
+        scores = [getattr(point, name) for point in points]
+        shown = [None if score is None else sign * score for score in scores]
+        line = {"color": _SERIES[name]}
+        traces.append(
+            {"type": "scatter", "mode": "lines+markers", "name": _LEGEND[name], "x": places, "y": shown, "line": line}
+        )
+    judged = [(place, p) for place, p in zip(places, points, strict=True) if p.mean is not None and p.outcome]
+    gains = [
+        (place, p.mean, _arm(p.upper, p.mean), _arm(p.mean, p.lower), COLOURS[p.outcome])
+        for place, p in judged
+        if p.outcome
+    ]
+    if gains:
+        x, y, up, down, colours = (list(column) for column in zip(*gains, strict=True))
+        bounds = {"type": "data", "array": up, "arrayminus": down, "symmetric": False}
+        trace = {"type": "scatter", "mode": "markers", "name": "gain and its bounds", "x": x, "y": y, "yaxis": "y2"}
+        traces.append(trace | {"error_y": bounds, "marker": {"color": colours}})
+    return traces
+
+
+def _arm(high: float | None, low: float | None) -> float:
+    """The length of one arm of an interval; 0 for a bound that does not exist."""
+    return 0.0 if high is None or low is None else high - low

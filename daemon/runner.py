@@ -1,0 +1,279 @@
+"""Runs a campaign's legs in worker processes on this machine, through the spool folder.
+
+Everything it knows is on the disk: a new runner on the same folder adopts the workers that live, takes in what
+ended, and gives lost legs to another attempt. Exactly one runner may use a folder at a time.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from ..strategies.errors import InputError
+from ..strategies.records import LegEnd, LegRequest, LegResult, Report
+from ..strategies.reports import (
+    Objective,
+    ProcessEnd,
+    ProcessKind,
+    end_of_leg,
+    is_retried,
+    parse_report,
+    read_reports,
+)
+from .clock import Clock
+from .processes import Identity
+from .spool import Spool, Ticket, TrainingOrder, check_leg_name, read_json, write_end
+from .workers import Workers, identity_from
+
+STOP_PAUSE_S = 0.02
+
+
+@dataclass(slots=True)
+class _Open:
+    """A leg that has not ended: its ticket in force, and whether that was nowhere to be seen at the last look."""
+
+    request: LegRequest
+    ticket: Ticket
+    is_missing: bool = False
+
+
+class LocalRunner:
+    """Legs in, results out; `slots` workers at most train at the same time.
+
+    `environment` is all that a worker gets from outside: an allow-list, already filtered.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        training: TrainingOrder,
+        objective: Objective,
+        slots: int,
+        environment: Mapping[str, str],
+        clock: Clock,
+        shim_python: str = sys.executable,
+    ) -> None:
+        self._spool = Spool(folder)
+        self._spool.create(training)
+        self._training = training
+        self._objective = objective
+        self._slots = slots
+        self._clock = clock
+        self._workers = Workers(self._spool, environment, shim_python, training.timeout_s)
+        self._newest = self._spool.attempts()
+        self._open: dict[str, _Open] = {}
+        self._curves: dict[tuple[str, int], tuple[LiveReport, list[Report]]] = {}
+        self._is_stopped = False
+        for leg, attempt in self._newest.items():
+            self._reopen(leg, attempt)
+        self._sequence = max((leg.ticket.sequence for leg in self._open.values()), default=0)
+
+    def submit(self, requests: Sequence[LegRequest]) -> None:
+        """Queue legs, in this order; one whose name is already known is left as it is.
+
+        Raises InputError for a name that cannot be used, a command that cannot be filled in, or an unknown parent.
+        """
+        for request in requests:
+            check_leg_name(request.name)
+            known = self._newest.get(request.name)
+            if known is None:
+                self._sequence += 1
+                self._enqueue(request, Ticket(self._sequence, request.name, 1))
+            elif self._spool.read_leg(request.name, known) is None:
+                self._replace_unreadable(request, known)
+
+    def poll(self) -> dict[str, LegResult]:
+        """The legs that ended since the last call (on the first: all that ever ended), by name.
+
+        Also buries dead workers, retries what was lost or crashed, and starts workers for what waits. Raises
+        CampaignFailed when workers cannot be started.
+        """
+        self._bury_dead_workers()
+        queued = self._spool.queued()  # before the claims: tickets move in that direction
+        claimed = {ticket for ticket, _ in self._spool.claims()}
+        results = {}
+        for name, leg in tuple(self._open.items()):
+            if leg.ticket in queued or leg.ticket in claimed:
+                leg.is_missing = False
+                continue
+            result = self._settle(leg)
+            if result is not None:
+                del self._open[name]
+                results[name] = result
+        if not self._is_stopped:
+            self._start_workers()
+        return results
+
+    def running(self) -> tuple[str, ...]:
+        """The legs that workers have claimed now, by name."""
+        return tuple(sorted({ticket.leg for ticket, _ in self._spool.claims()}))
+
+    def curve(self, name: str) -> tuple[Report, ...]:
+        """The reports of a leg's newest attempt so far; empty for a leg that is not known or has none."""
+        attempt = self._newest.get(name)
+        if attempt is None:
+            return ()
+        path = self._spool.leg_folder(name, attempt) / "report.jsonl"
+        live, reports = self._curves.setdefault((name, attempt), (LiveReport(path), []))
+        for line in live.new_lines():
+            report = _readable(line)
+            if report is not None:
+                reports.append(report)
+        return tuple(reports)
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """End all workers and everything they started. Unfinished legs stay in the spool for a later runner."""
+        self._is_stopped = True
+        self._spool.stop_file.touch()
+        for worker in self._workers.present():
+            self._workers.terminate(worker)
+        until = self._clock.monotonic() + grace_s
+        while self._living() and self._clock.monotonic() < until:
+            self._clock.sleep(STOP_PAUSE_S)
+        for worker in self._living():
+            self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
+        self._bury_dead_workers()
+
+    def _living(self) -> list[str]:
+        self._workers.reap()
+        return [worker for worker in self._workers.present() if self._workers.is_alive(worker)]
+
+    def _start_workers(self) -> None:
+        queued, claims = self._spool.queued(), self._spool.claims()
+        wanted = min(self._slots, len(queued) + len(claims)) if queued else 0
+        for _ in range(wanted - len(self._workers.present())):
+            self._workers.start()
+
+    def _bury_dead_workers(self) -> None:
+        self._workers.reap()
+        for worker in self._workers.present():
+            if self._workers.is_alive(worker):
+                continue
+            self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
+            claims = self._spool.claims()
+            for ticket in (ticket for ticket, holder in claims if holder == worker):
+                if sum(ticket == claimed for claimed, _ in claims) == 1:
+                    self._mark_lost(ticket, "its worker died")
+                self._spool.drop_claim(ticket, worker)
+            self._workers.bury(worker)
+
+    def _trained_by(self, worker: str) -> tuple[Identity, ...]:
+        """The processes that a worker said it trains its claimed legs with."""
+        folders = (self._spool.leg_folder(t.leg, t.attempt) for t, by in self._spool.claims() if by == worker)
+        found = (identity_from(read_json(folder / "trial.json") or {}) for folder in folders)
+        return tuple(process for process in found if process is not None)
+
+    def _mark_lost(self, ticket: Ticket, detail: str) -> None:
+        """Write the end that a dead worker can no longer write, unless it did."""
+        folder = self._spool.leg_folder(ticket.leg, ticket.attempt)
+        if folder.exists() and not (folder / "exit.json").exists():
+            (folder / "trial.json").touch()  # from now on no worker can begin it
+            write_end(folder, ProcessEnd(ProcessKind.LOST, detail=detail))
+
+    def _enqueue(self, request: LegRequest, ticket: Ticket) -> None:
+        parent = None
+        if request.parent is not None:
+            if request.parent not in self._newest:
+                raise InputError(f"the leg {request.name} starts from {request.parent}, which was never run")
+            parent = self._spool.leg_folder(request.parent, self._newest[request.parent])
+        self._spool.enqueue(request, ticket, self._training, parent)
+        self._newest[request.name] = ticket.attempt
+        self._open[request.name] = _Open(request, ticket)
+
+    def _reopen(self, leg: str, attempt: int) -> None:
+        """Take up a leg that an earlier runner enqueued; one whose leg.json cannot be read waits for `submit`."""
+        found = self._spool.read_leg(leg, attempt)
+        if found is not None:
+            request, sequence = found
+            self._open[leg] = _Open(request, Ticket(sequence, leg, attempt))
+
+    def _replace_unreadable(self, request: LegRequest, attempt: int) -> None:
+        self._sequence += 1
+        ticket = Ticket(self._sequence, request.name, attempt)
+        self._mark_lost(ticket, "its leg.json could not be read")
+        self._enqueue(request, Ticket(self._sequence, request.name, attempt + 1))
+
+    def _settle(self, leg: _Open) -> LegResult | None:
+        """The result of a leg whose ticket is gone; None when it goes on with another attempt."""
+        ticket = leg.ticket
+        process = self._spool.read_end(ticket.leg, ticket.attempt)
+        if process is None:
+            self._find_missing(leg)
+            return None
+        result = self._result(leg.request, ticket.attempt, process)
+        ends = (*self._earlier_ends(leg), result.end)
+        if not is_retried(ends):
+            return result
+        self._enqueue(leg.request, Ticket(ticket.sequence, ticket.leg, ticket.attempt + 1))
+        return None
+
+    def _find_missing(self, leg: _Open) -> None:
+        """Deal with a leg that is neither queued nor claimed nor ended, once it was so at two looks in a row.
+
+        At a single look it may be a ticket that a worker put back just then. Otherwise an earlier runner died
+        before it queued the ticket, or somebody removed a claim.
+        """
+        if not leg.is_missing:
+            leg.is_missing = True
+        elif self._spool.was_started(leg.ticket.leg, leg.ticket.attempt):
+            self._mark_lost(leg.ticket, "its claim is gone")
+        else:
+            self._spool.put(leg.ticket)
+
+    def _earlier_ends(self, leg: _Open) -> tuple[LegEnd, ...]:
+        return tuple(
+            LegEnd.LOST if process is None else self._result(leg.request, attempt, process).end
+            for attempt in range(1, leg.ticket.attempt)
+            for process in [self._spool.read_end(leg.ticket.leg, attempt)]
+        )
+
+    def _result(self, request: LegRequest, attempt: int, process: ProcessEnd) -> LegResult:
+        reports, bad = read_reports(self._spool.report_lines(request.name, attempt))
+        end, score, detail = end_of_leg(process, reports, bad, self._objective)
+        metric = self._objective.metric
+        scores = (
+            (report.step, self._objective.score(report.metrics[metric]))
+            for report in reports
+            if metric in report.metrics
+        )
+        return LegResult(
+            request=request,
+            end=end,
+            score=score,
+            detail=detail,
+            metrics={name: value for report in reports for name, value in report.metrics.items()},
+            curve=tuple((step, value) for step, value in scores if isfinite(value)),
+            seconds=process.seconds,
+            cpu_s=process.cpu_s,
+            peak_memory_bytes=process.peak_memory_bytes,
+            attempts=attempt,
+        )
+
+
+class LiveReport:
+    """The complete lines of a growing report file, each read once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+
+    def new_lines(self) -> list[str]:
+        """The lines that were finished since the last call."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                found = file.read()
+        except FileNotFoundError:
+            return []
+        whole = found[: found.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return whole.decode(errors="replace").splitlines()
+
+
+def _readable(line: str) -> Report | None:
+    """The report on a line; None also for a malformed one, which the end of its leg will tell."""
+    try:
+        return parse_report(line)
+    except InputError:
+        return None

@@ -1,0 +1,87 @@
+"""Legs through a runner, and one search: what a strategy proposes is run, written down and shown to it again."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from ..strategies import caviar
+from ..strategies.caviar import Finished, Propose, SearchTask
+from ..strategies.drift import compute_seconds
+from ..strategies.records import LegRequest, LegResult
+from .clock import Clock
+from .ledger import Lease
+
+POLL_S = 0.02
+QUIET_POLL_S = 0.2
+LEASE_CHECK_S = 1.0
+
+
+class Runner(Protocol):
+    """What carries legs out: local workers here, another machine elsewhere."""
+
+    def submit(self, requests: Sequence[LegRequest]) -> None:
+        """Queue legs; those known by name are left alone."""
+
+    def poll(self) -> Mapping[str, LegResult]:
+        """Legs that ended since the last call; on the first call all that ever ended."""
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """End all workers and everything they started."""
+
+
+class LegDesk:
+    """Runs legs of one campaign and remembers their results, those of earlier processes included."""
+
+    def __init__(
+        self, lease: Lease, known: Sequence[LegResult], runner: Runner, clock: Clock, watch: Callable[[], None]
+    ) -> None:
+        """`known` are the ended legs in the ledger; `watch` is called whenever there may be something to show."""
+        self._lease = lease
+        self._results = {result.request.name: result for result in known}
+        self._runner = runner
+        self._clock = clock
+        self._watch = watch
+
+    @property
+    def results(self) -> tuple[LegResult, ...]:
+        """Every ended leg of the campaign."""
+        return tuple(self._results.values())
+
+    @property
+    def compute_s(self) -> float:
+        """Seconds of training so far, parallel legs added up."""
+        return compute_seconds(self.results)
+
+    def run(self, requests: Sequence[LegRequest]) -> tuple[LegResult, ...]:
+        """Results of these legs in their order, when all have ended. Legs that ended before do not run again."""
+        self._lease.plan(requests, self._clock.now())
+        wanted = {request.name for request in requests}
+        self._runner.submit([request for request in requests if request.name not in self._results])
+        wait_s, checked_at = POLL_S, self._clock.monotonic()
+        while wanted - self._results.keys():
+            moved = self._ingest()
+            self._watch()
+            if self._clock.monotonic() - checked_at > LEASE_CHECK_S:
+                self._lease.check()
+                checked_at = self._clock.monotonic()
+            wait_s = POLL_S if moved else min(QUIET_POLL_S, wait_s * 1.2)
+            if wanted - self._results.keys():
+                self._clock.sleep(wait_s)
+        return tuple(self._results[request.name] for request in requests)
+
+    def _ingest(self) -> bool:
+        ended = [result for name, result in self._runner.poll().items() if name not in self._results]
+        if ended:
+            self._lease.ingest(ended, self._clock.now())
+            self._results |= {result.request.name: result for result in ended}
+        return bool(ended)
+
+
+def run_search(desk: LegDesk, task: SearchTask) -> Finished:
+    """Ask the strategy what to run until it names its challenger."""
+    while True:
+        legs = tuple(result for result in desk.results if result.request.name.startswith("search."))
+        decision = caviar.decide(task, legs)
+        if isinstance(decision, Finished):
+            return decision
+        assert isinstance(decision, Propose)
+        desk.run(decision.legs)

@@ -1,0 +1,283 @@
+"""The folder through which a campaign hands legs to its workers, and reads back what became of them.
+
+queue/TICKET             a leg that waits; TICKET is <sequence>-<leg>.a<attempt>, an empty file
+claimed/TICKET~WORKER    a leg that a worker took, by renaming the ticket
+legs/<leg>.a<attempt>/   leg.json, hyperparameters.json, trial.json (who trains it), report.jsonl,
+                         output.log, checkpoint, exit.json
+workers/<id>/            worker.json (pid, start time, boot id, nonce), worker.log
+stop                     while it is there, workers end after their leg
+
+A leg's folder is complete once it has leg.json, and ended once it has exit.json. After enqueueing, only its worker
+writes there; only when that worker is dead, the runner writes the exit.json of a lost leg in its place.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..strategies.errors import InputError
+from ..strategies.records import Configuration, LegRequest, Purpose
+from ..strategies.reports import ProcessEnd, ProcessKind, expand
+
+TRAINER = Path(__file__).with_name("trainer.py")
+
+_LEG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_TICKET = re.compile(r"(?P<sequence>\d{8})-(?P<leg>.+)\.a(?P<attempt>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOrder:
+    """How a campaign trains: a command's argv, or a recipe (`/abs/file.py:Class`) run by `python` with the trainer.
+
+    `unit` and `evaluate_every` are the budget's; a leg is stopped after `timeout_s`, with `grace_s` between
+    SIGTERM and SIGKILL; a worker without work ends after `idle_s`.
+    """
+
+    kind: str
+    argv: tuple[str, ...] | None
+    recipe: str | None
+    python: str
+    workdir: str
+    data: str
+    unit: str
+    evaluate_every: float | None
+    timeout_s: float
+    threads: int
+    grace_s: float = 5.0
+    idle_s: float = 30.0
+    trainer: str = str(TRAINER)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One attempt at a leg, as the queue names it. Lower sequences go first; a retry keeps its leg's."""
+
+    sequence: int
+    leg: str
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.sequence:08d}-{self.leg}.a{self.attempt}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Ticket | None":
+        """The ticket of a file name; None for a file that is none."""
+        match = _TICKET.fullmatch(text)
+        return match and cls(int(match["sequence"]), match["leg"], int(match["attempt"]))
+
+
+class Spool:
+    """One campaign's spool folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(os.path.abspath(folder))
+        self.queue = self.folder / "queue"
+        self.claimed = self.folder / "claimed"
+        self.legs = self.folder / "legs"
+        self.workers = self.folder / "workers"
+        self.stop_file = self.folder / "stop"
+
+    def create(self, training: TrainingOrder) -> None:
+        """Make the folders, write training.json and lift a stop."""
+        for folder in (self.queue, self.claimed, self.legs, self.workers):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "training.json", asdict(training))
+        self.stop_file.unlink(missing_ok=True)
+
+    def leg_folder(self, leg: str, attempt: int) -> Path:
+        return self.legs / f"{leg}.a{attempt}"
+
+    def enqueue(self, request: LegRequest, ticket: Ticket, training: TrainingOrder, parent: Path | None) -> None:
+        """Write one attempt's folder, leg.json last, then its ticket; harmless to repeat until it is claimed.
+
+        `parent` is the folder of the leg whose checkpoint it starts from. If that one left no checkpoint, the
+        attempt ends at once with this reason instead of being queued. Raises InputError for a command that
+        cannot be filled in, before anything is written.
+        """
+        folder = self.leg_folder(ticket.leg, ticket.attempt)
+        order = _leg_order(request, ticket, training, folder, parent)
+        folder.mkdir(exist_ok=True)
+        write_json(folder / "hyperparameters.json", dict(request.configuration))
+        write_json(folder / "leg.json", order)
+        sync_folder(self.legs)
+        if parent is not None and not (parent / "checkpoint").exists():
+            detail = (
+                f"its parent leg {request.parent} left no checkpoint; a resumable command writes RETUNED_CHECKPOINT_OUT"
+            )
+            write_end(folder, ProcessEnd(ProcessKind.RECIPE_ERROR, detail=detail))
+        else:
+            self.put(ticket)
+
+    def put(self, ticket: Ticket) -> None:
+        """Queue a ticket whose leg folder is complete."""
+        (self.queue / str(ticket)).touch()
+        sync_folder(self.queue)
+
+    def queued(self) -> frozenset[Ticket]:
+        """The tickets that wait."""
+        found = (Ticket.parse(name) for name in os.listdir(self.queue))
+        return frozenset(ticket for ticket in found if ticket is not None)
+
+    def claims(self) -> tuple[tuple[Ticket, str], ...]:
+        """The claimed tickets with their workers. Read it after `queued`: tickets move in that direction."""
+        names = (name.partition("~") for name in os.listdir(self.claimed))
+        found = ((Ticket.parse(text), worker) for text, _, worker in names)
+        return tuple((ticket, worker) for ticket, worker in found if ticket is not None)
+
+    def drop_claim(self, ticket: Ticket, worker: str) -> None:
+        """Forget that a dead worker held this ticket."""
+        (self.claimed / f"{ticket}~{worker}").unlink(missing_ok=True)
+
+    def attempts(self) -> dict[str, int]:
+        """The newest complete attempt at each leg."""
+        newest: dict[str, int] = {}
+        for name in os.listdir(self.legs):
+            leg, mark, attempt = name.rpartition(".a")
+            if mark and attempt.isdecimal() and (self.legs / name / "leg.json").exists():
+                newest[leg] = max(int(attempt), newest.get(leg, 0))
+        return newest
+
+    def read_leg(self, leg: str, attempt: int) -> tuple[LegRequest, int] | None:
+        """What was asked and its sequence; None when leg.json cannot be read."""
+        found = read_json(self.leg_folder(leg, attempt) / "leg.json")
+        try:
+            return (request_of(found), int(found["sequence"])) if found is not None else None
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def was_started(self, leg: str, attempt: int) -> bool:
+        """Whether a worker began this attempt."""
+        return (self.leg_folder(leg, attempt) / "trial.json").exists()
+
+    def read_end(self, leg: str, attempt: int) -> ProcessEnd | None:
+        """How this attempt's process ended; None while it has not. An unreadable exit.json counts as lost."""
+        path = self.leg_folder(leg, attempt) / "exit.json"
+        if not path.exists():
+            return None
+        found = read_json(path)
+        try:
+            return ProcessEnd(**{**found, "process": ProcessKind(found["process"])}) if found is not None else _UNREAD
+        except (KeyError, TypeError, ValueError):
+            return _UNREAD
+
+    def report_lines(self, leg: str, attempt: int) -> list[str]:
+        """The lines of its report file so far; empty when there is none."""
+        try:
+            text = (self.leg_folder(leg, attempt) / "report.jsonl").read_bytes()
+        except FileNotFoundError:
+            return []
+        return text.decode(errors="replace").splitlines()
+
+
+def request_of(found: Mapping[str, Any]) -> LegRequest:
+    """The request in a leg.json or another object with its keys. Raises KeyError, TypeError or ValueError."""
+    configuration: Configuration = {
+        name: tuple((step, number) for step, number in value) if isinstance(value, list) else value
+        for name, value in found["configuration"].items()
+    }
+    return LegRequest(
+        name=found["name"],
+        trial=found["trial"],
+        purpose=Purpose(found["purpose"]),
+        configuration=configuration,
+        seed=found["seed"],
+        split_seed=found["split_seed"],
+        from_step=found["from_step"],
+        to_step=found["to_step"],
+        parent=found["parent"],
+        keeps_checkpoint=found["keeps_checkpoint"],
+    )
+
+
+def check_leg_name(name: str) -> None:
+    """Raises InputError for a leg name that cannot be a file name or a ticket."""
+    if not _LEG_NAME.fullmatch(name):
+        raise InputError(f"the leg name {name!r}", "letters, digits, dot, dash and underscore, at most 100")
+
+
+def write_end(folder: Path, end: ProcessEnd) -> None:
+    """Write an attempt's exit.json."""
+    write_json(folder / "exit.json", asdict(end))
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Replace a file as a whole; it is on the disk when this returns."""
+    passing = path.with_name(f".{path.name}.{os.getpid()}")
+    with passing.open("w") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    passing.rename(path)
+    sync_folder(path.parent)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file; None when the file is not there or holds no object."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power failure."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_UNREAD = ProcessEnd(ProcessKind.LOST, detail="its exit.json cannot be read")
+
+
+def _leg_order(
+    request: LegRequest, ticket: Ticket, training: TrainingOrder, folder: Path, parent: Path | None
+) -> dict[str, object]:
+    """The content of leg.json: the request, and everything that the worker would otherwise have to work out."""
+    order: dict[str, object] = {
+        **asdict(replace(request, configuration=dict(request.configuration))),
+        "attempt": ticket.attempt,
+        "sequence": ticket.sequence,
+        "checkpoint_in": None if parent is None else str(parent / "checkpoint"),
+        "checkpoint_out": str(folder / "checkpoint") if request.keeps_checkpoint else None,
+    }
+    values = {
+        **request.configuration,
+        "seed": request.seed,
+        "split_seed": request.split_seed,
+        "data": training.data,
+    }
+    order["argv"] = None if training.argv is None else list(expand(training.argv, values))
+    order["environment"] = _environment(request, training, folder, parent)
+    return order
+
+
+def _environment(request: LegRequest, training: TrainingOrder, folder: Path, parent: Path | None) -> dict[str, str]:
+    environment = {
+        "RETUNED_HYPERPARAMETERS": str(folder / "hyperparameters.json"),
+        "RETUNED_SEED": str(request.seed),
+        "RETUNED_SPLIT_SEED": str(request.split_seed),
+        "RETUNED_PURPOSE": request.purpose.value,
+        "RETUNED_DATA": training.data,
+        "RETUNED_FROM_STEP": _plain(request.from_step),
+        "RETUNED_TO_STEP": _plain(request.to_step),
+        "RETUNED_BUDGET_UNIT": training.unit,
+        "RETUNED_REPORT": str(folder / "report.jsonl"),
+        "TMPDIR": str(folder / "tmp"),
+    }
+    if parent is not None:
+        environment["RETUNED_CHECKPOINT_IN"] = str(parent / "checkpoint")
+    if request.keeps_checkpoint:
+        environment["RETUNED_CHECKPOINT_OUT"] = str(folder / "checkpoint")
+    return environment
+
+
+def _plain(number: float) -> str:
+    """A step as shell and awk arithmetic can take it: whole numbers without a decimal point."""
+    return str(int(number)) if float(number).is_integer() else repr(float(number))

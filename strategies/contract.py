@@ -1,0 +1,137 @@
+"""The contract that a verdict stands on: seed, split and purpose each change a score, two equal calls do not.
+
+A training command that breaks it makes the error rate of the paired test meaningless: without fresh noise the
+differences of pairs repeat each other, and rows shared by search and confirm reward the search's luck. So a
+broken or untested contract never ends STALE.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+_CLEAR = 10.0  # an effect counts when it exceeds this many times the difference of equal calls
+
+
+class Breach(StrEnum):
+    """What is wrong with a contract, the most telling first."""
+
+    NOT_REPEATABLE = "not_repeatable"  # equal calls differ as much as the effects do
+    PURPOSE_IGNORED = "purpose_ignored"  # search and confirm are scored on the same rows
+    SPLIT_IGNORED = "split_ignored"
+    SEED_IGNORED = "seed_ignored"
+    UNTESTED = "contract_untested"
+
+
+_REMEDIES = {
+    Breach.NOT_REPEATABLE: "two equal calls give scores that differ as much as scores with another seed, split or "
+    "purpose; take every random number from the seed and the split seed that the training is given",
+    Breach.PURPOSE_IGNORED: "the score does not depend on the purpose, so search and confirm are scored on the same "
+    "rows; score the purposes probe and search on development rows, replicate and confirm on held-out rows",
+    Breach.SPLIT_IGNORED: "the score does not depend on the split seed, so every pair is scored on the same rows; "
+    "draw or choose the evaluation rows by it",
+    Breach.SEED_IGNORED: "the score does not depend on the seed, so training runs repeat each other; "
+    "draw the initialisation and the data order from it",
+    Breach.UNTESTED: "whether seed, split and purpose change the score could not be tested; "
+    "make a short run of the stored settings finish with a score, then re-tune again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What short probes found out about a model's training; None is what could not be tested."""
+
+    seed_matters: bool | None
+    split_matters: bool | None
+    purpose_matters: bool | None
+    is_deterministic: bool | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def breaches(self) -> tuple[Breach, ...]:
+        """All that fails, the most telling first; empty when the contract holds."""
+        effects = {
+            Breach.PURPOSE_IGNORED: self.purpose_matters,
+            Breach.SPLIT_IGNORED: self.split_matters,
+            Breach.SEED_IGNORED: self.seed_matters,
+        }
+        ignored = tuple(breach for breach, matters in effects.items() if matters is False)
+        if ignored and self.is_deterministic is False:
+            return (Breach.NOT_REPEATABLE,)
+        untested = (Breach.UNTESTED,) if None in (*effects.values(), self.is_deterministic) else ()
+        return ignored + untested
+
+    @property
+    def allows_stale(self) -> bool:
+        """True when the contract holds as a whole, so that the error rate of STALE means something."""
+        return not self.breaches
+
+    @property
+    def allows_fresh_by_bound(self) -> bool:
+        """True when the pairs are scored on rows that the search has not seen."""
+        return self.purpose_matters is True
+
+    @property
+    def covered(self) -> str:
+        """What the error rate covers, or what is missing and how to mend it: one sentence for the owner."""
+        if self.breaches:
+            return "No error rate can be given: " + ". Also: ".join(_REMEDIES[breach] for breach in self.breaches) + "."
+        return (
+            "The error rate covers the chance of training (initialisation and data order by a new seed), the choice "
+            "of evaluation rows (a fresh split a pair) and the search's luck (rows that it has not seen)."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract as values that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The contract that `to_json` gave."""
+        return cls(**{**fields, "notes": tuple(fields["notes"])})
+
+
+def contract_of(
+    base: float | None,
+    equal: Sequence[float | None],
+    *,
+    seeds: Sequence[float | None],
+    splits: Sequence[float | None],
+    purposes: Sequence[float | None],
+) -> Contract:
+    """The contract that a model's training keeps, from scores of short probes of one configuration.
+
+    `base` is the score of one call, `equal` those of calls equal to it; in `seeds`, `splits` and `purposes` only
+    the seed, the split seed or the purpose differs from it. None is a probe without a score. An effect counts
+    when it is not zero and exceeds ten times the difference of equal calls.
+    """
+    noise = _largest_change(base, equal)
+    effects = {
+        "seed": _largest_change(base, seeds),
+        "split": _largest_change(base, splits),
+        "purpose": _largest_change(base, purposes),
+    }
+    matters = {name: _is_clear(effect, noise) for name, effect in effects.items()}
+    changes = {"equal calls": noise, **effects}
+    notes = (f"{name}: {'not tested' if change is None else f'{change:.3g}'}" for name, change in changes.items())
+    return Contract(
+        seed_matters=matters["seed"],
+        split_matters=matters["split"],
+        purpose_matters=matters["purpose"],
+        is_deterministic=None if noise is None else noise == 0,
+        notes=tuple(notes),
+    )
+
+
+def _largest_change(base: float | None, others: Sequence[float | None]) -> float | None:
+    if base is None or not math.isfinite(base):
+        return None
+    changes = [abs(score - base) for score in others if score is not None and math.isfinite(score)]
+    return max(changes, default=None)
+
+
+def _is_clear(effect: float | None, noise: float | None) -> bool | None:
+    if effect is None or noise is None:
+        return None
+    return effect > 0 and effect > _CLEAR * noise

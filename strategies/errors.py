@@ -1,0 +1,48 @@
+"""The error tree of retuned.
+
+RetunedError
+├── InputError        a file, value or command that a person can correct (exit code 2)
+│   └── UnknownName   no model, campaign or version of that name
+├── ConflictError     the state does not allow the action now (exit code 2)
+├── StateError        the state folder or the database cannot be used (exit code 1)
+└── CampaignFailed    a re-evaluation that cannot reach a verdict (exit code 1)
+
+Every message has three parts on one line: what was found, what is allowed, what to do next.
+Runs on Python 3.10 with the standard library alone: the trainer imports this file too.
+"""
+
+
+class RetunedError(Exception):
+    """A failure with its remedy; its text is one line for a person, without a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, found: str, allowed: str = "", remedy: str = "") -> None:
+        self.found = " ".join(found.split())
+        self.allowed = " ".join(allowed.split())
+        self.remedy = " ".join(remedy.split())
+        super().__init__("; ".join(part for part in (self.found, self.allowed, self.remedy) if part))
+
+
+class InputError(RetunedError):
+    """Something that a person wrote is not valid."""
+
+    exit_code = 2
+
+
+class UnknownName(InputError):
+    """A name that the registry does not hold."""
+
+
+class ConflictError(RetunedError):
+    """The action does not fit the present state, for instance a campaign that is already running."""
+
+    exit_code = 2
+
+
+class StateError(RetunedError):
+    """The state folder or its database cannot be used."""
+
+
+class CampaignFailed(RetunedError):
+    """A campaign that ends without a verdict, with the reason."""

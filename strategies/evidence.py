@@ -1,0 +1,117 @@
+"""What the runs up to one look say: paired differences with failed runs at a floor, and the test on failures."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from . import stats
+from .judgement import Pair, Run, SearchSummary, TestPlan
+
+_ROUNDING = 1e-12  # a spread below this share of the scores is rounding, not noise
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The numbers behind a look; `bounds` is None where no pair has two scores.
+
+    `incumbent_scores` are those of completed confirm runs; the means count a failed run with the floor, where
+    there is one. `incumbent_runs`, `incumbent_failed` and `divergence_e` are over all its independent runs.
+    """
+
+    n_pairs: int
+    bounds: stats.Bounds | None
+    incumbent_scores: tuple[float, ...]
+    incumbent_mean: float | None
+    challenger_mean: float | None
+    incumbent_runs: int
+    incumbent_failed: int
+    challenger_failed: int
+    divergence_e: float
+    floor: float | None
+
+    @property
+    def has_noise(self) -> bool:
+        """The paired differences vary, so there is a unit to measure a gain in."""
+        return self.bounds is not None and self.bounds.has_noise
+
+    @property
+    def is_unscored(self) -> bool:
+        """Some pair was left out because nothing says what its failed run scores."""
+        return self.n_pairs > (0 if self.bounds is None else self.bounds.n)
+
+
+def weigh(plan: TestPlan, search: SearchSummary, pairs: Sequence[Pair], alone: Sequence[Run]) -> Evidence:
+    """The evidence of ended pairs, and of runs of the incumbent alone; lost runs must be left out of both."""
+    floor = plan.floor if plan.floor is not None else floor_of(search.scores)
+    incumbent = [pair.incumbent for pair in pairs if pair.incumbent is not None]
+    challenger = [pair.challenger for pair in pairs if pair.challenger is not None]
+    scored = [
+        (ours, theirs)
+        for pair in pairs
+        if (ours := _paired_score(pair.incumbent, floor)) is not None
+        and (theirs := _paired_score(pair.challenger, floor)) is not None
+    ]
+    of_search = [run for run in (search.incumbent,) if run is not None and not run.is_void]
+    failures = [run.has_failed for run in (*of_search, *alone, *incumbent)]
+    return Evidence(
+        n_pairs=len(pairs),
+        bounds=_bounds(plan, scored),
+        incumbent_scores=_completed([*alone, *incumbent], floor),
+        incumbent_mean=_mean([*alone, *incumbent], floor),
+        challenger_mean=_mean(challenger, floor),
+        incumbent_runs=len(failures),
+        incumbent_failed=sum(failures),
+        challenger_failed=sum(run.has_failed for run in challenger),
+        divergence_e=_divergence(failures, plan),
+        floor=floor,
+    )
+
+
+def floor_of(search_scores: Sequence[float]) -> float | None:
+    """What a failed run scores where the owner declares no floor; None from fewer than three scores.
+
+    The worst score of the search, but no more than ten times as far below its best as its median is: one absurd
+    score must not decide how much a failed run weighs. The search ends before the first pair, so the floor is
+    fixed before it.
+    """
+    if len(search_scores) < 3:
+        return None
+    best = max(search_scores)
+    return max(min(search_scores), best - 10 * (best - median(search_scores)))
+
+
+def clipped(score: float, floor: float | None) -> float:
+    """The score, or the floor where that is higher."""
+    return score if floor is None else max(score, floor)
+
+
+def _paired_score(run: Run | None, floor: float | None) -> float | None:
+    if run is None or run.finite_score is None:
+        return floor
+    return clipped(run.finite_score, floor)
+
+
+def _mean(runs: Iterable[Run], floor: float | None) -> float | None:
+    scores = [score for run in runs if (score := _paired_score(run, floor)) is not None]
+    return fmean(scores) if scores else None
+
+
+def _completed(runs: Iterable[Run], floor: float | None) -> tuple[float, ...]:
+    return tuple(clipped(run.finite_score, floor) for run in runs if run.finite_score is not None)
+
+
+def _bounds(plan: TestPlan, scored: Sequence[tuple[float, float]]) -> stats.Bounds | None:
+    if not scored:
+        return None
+    differences = [theirs - ours for ours, theirs in scored]
+    rounding = _ROUNDING * max(abs(score) for pair in scored for score in pair)
+    return stats.bounds(differences, plan.alpha, plan.beta, plan.d0, least_sd=rounding)
+
+
+def _divergence(failures: Sequence[bool], plan: TestPlan) -> float:
+    """The highest evidence at any moment so far: once the bar is passed, later runs do not take it back."""
+    failed, highest = 0, 1.0
+    for runs, has_failed in enumerate(failures, start=1):
+        failed += has_failed
+        highest = max(highest, stats.divergence_e_value(failed, runs, plan.birth_failed, plan.birth_runs))
+    return highest

@@ -1,0 +1,247 @@
+"""One hyperparameter: its declaration, what it allows, and its place on the unit interval."""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from typing import TypeGuard
+
+from .errors import InputError
+from .records import Schedule, Value
+
+FINEST = 1e-4  # proposals are rounded to this share of a range, so that a person can read and copy them
+
+
+class Kind(StrEnum):
+    """What the values of a hyperparameter are."""
+
+    FLOAT = "float"
+    INT = "int"
+    CATEGORICAL = "categorical"
+    BOOL = "bool"
+    SCHEDULE = "schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameter:
+    """A name with the values a search may give it: a range, a list of choices, or neither (fixed).
+
+    `when` names an earlier hyperparameter and the values of it for which this one exists. `stored` is the
+    value a fixed one takes where a configuration has none: needed only when it is conditional.
+    """
+
+    name: str
+    kind: Kind
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Value, ...] = ()
+    when: tuple[str, tuple[Value, ...]] | None = None
+    stored: Value | None = None
+
+    @property
+    def options(self) -> tuple[Value, ...]:
+        """The choices in the order of the unit interval: numbers ascending, others as declared; empty for a range."""
+        if self.kind is Kind.BOOL and not self.choices:
+            return (False, True)
+        if self.kind is Kind.FLOAT:
+            return tuple(sorted(float(_number(choice)) for choice in self.choices))
+        if self.kind is Kind.INT:
+            return tuple(sorted(int(_number(choice)) for choice in self.choices))
+        return tuple(sorted(self.choices, key=_number)) if self.is_ordered else self.choices
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the choices are numbers, so that neighbouring ones are alike."""
+        return bool(self.choices) and all(_is_number(choice) for choice in self.choices)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether a search never moves it: no range, and fewer than two choices."""
+        return self.low is None and len(self.options) < 2
+
+    @property
+    def allowed(self) -> str:
+        """What it allows, in words."""
+        if self.low is not None and self.high is not None:
+            noun = {Kind.INT: "a whole number", Kind.SCHEDULE: "[step, value] pairs with values"}.get(
+                self.kind, "a number"
+            )
+            return f"{noun} from {self.low:g} to {self.high:g}"
+        if self.options:
+            return "one of " + ", ".join(repr(option) for option in self.options)
+        nouns = {Kind.CATEGORICAL: "a text, number or boolean", Kind.INT: "a whole number"}
+        return nouns.get(self.kind, "[step, value] pairs" if self.kind is Kind.SCHEDULE else "a finite number")
+
+    def canonical(self, value: object) -> Value:
+        """The value in its own type (3 becomes 3.0 for a float, lists become a schedule's tuple), within bounds or not.
+
+        Raises InputError where the type does not fit.
+        """
+        if self.kind is Kind.SCHEDULE:
+            return _schedule(self.name, value)
+        if self.kind is Kind.BOOL or self.kind is Kind.CATEGORICAL:
+            return self._canonical_choice(value)
+        if not _is_number(value) or (self.kind is Kind.INT and value != int(_number(value))):
+            raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", f"it allows {self.allowed}")
+        return int(_number(value)) if self.kind is Kind.INT else float(_number(value))
+
+    def contains(self, value: object) -> bool:
+        """Whether a search may propose the value."""
+        return self.explain(value) is None
+
+    def explain(self, value: object) -> str | None:
+        """Why the value is not allowed, in one sentence; None when it is."""
+        try:
+            canonical = self.canonical(value)
+        except InputError as error:
+            return str(error)
+        if self.low is None or self.high is None:
+            is_inside = not self.options or any(same(canonical, option) for option in self.options)
+        elif isinstance(canonical, tuple):
+            is_inside = all(self.low <= level <= self.high for _, level in canonical)
+        else:
+            is_inside = self.low <= _number(canonical) <= self.high
+        return None if is_inside else f"hyperparameter {self.name!r} has the value {value!r}; it allows {self.allowed}"
+
+    def to_unit(self, value: Value) -> float:
+        """The value's place in [0, 1], clipped; a schedule stands at its first value, a fixed one at 0.5."""
+        if self.is_fixed:
+            return 0.5
+        if self.low is None:
+            return (self._index(value) + 0.5) / len(self.options)
+        start, end = self._edges()
+        number = value[0][1] if isinstance(value, tuple) else _number(value)
+        number = min(max(number, start), end)
+        if self.log:
+            return min(max(math.log(number / start) / math.log(end / start), 0.0), 1.0)
+        return (number - start) / (end - start)
+
+    def from_unit(self, place: float) -> Value:
+        """The allowed value at a place in [0, 1]; a schedule is constant. Raises ValueError for a fixed one."""
+        if self.is_fixed:
+            raise ValueError(f"{self.name} is fixed and has no place on the unit interval")
+        place = min(max(place, 0.0), 1.0)
+        if self.low is None or self.high is None:
+            return self.options[min(int(place * len(self.options)), len(self.options) - 1)]
+        start, end = self._edges()
+        number = start * (end / start) ** place if self.log else start + (end - start) * place
+        if self.kind is Kind.INT:
+            return int(min(max(math.floor(number + 0.5), self.low), self.high))
+        level = self._readable(number)
+        return ((0.0, level),) if self.kind is Kind.SCHEDULE else level
+
+    def nearest(self, value: Value) -> Value:
+        """The value itself where it is allowed, otherwise an allowed one close to it."""
+        if self.is_fixed or self.contains(value):
+            return value
+        if isinstance(value, tuple) and self.low is not None and self.high is not None:
+            low, high = self.low, self.high
+            return tuple((step, min(max(level, low), high)) for step, level in value)
+        return self.from_unit(self.to_unit(value))
+
+    def moved(self, value: Value, generator: random.Random, scale: float) -> Value:
+        """Another allowed value near this one: a normal step of `scale` ranges, turned round at the ends.
+
+        Numbers among choices step to a neighbouring choice, other choices to any other; a schedule is
+        multiplied as a whole.
+        """
+        here = self.nearest(value)
+        step = generator.gauss(0.0, scale)
+        if self.low is None:
+            return self._other_choice(here, step, generator)
+        shift = math.copysign(min(max(abs(step), 20 * FINEST), 0.5), step)
+        place = self.to_unit(here)
+        there = self.from_unit(place + shift if 0.0 <= place + shift <= 1.0 else place - shift)
+        if isinstance(here, tuple) and isinstance(there, tuple):
+            return self._scaled(here, there[0][1])
+        if self.kind is Kind.INT and there == here:
+            whole = int(_number(here)) + (1 if shift > 0 else -1)
+            return whole if self.contains(whole) else 2 * int(_number(here)) - whole
+        return there
+
+    def _canonical_choice(self, value: object) -> Value:
+        if self.kind is Kind.BOOL and not isinstance(value, bool):
+            raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", "it allows true or false")
+        if isinstance(value, str | bool) or _is_number(value):
+            return next((option for option in self.options if same(option, value)), value)
+        raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", f"it allows {self.allowed}")
+
+    def _index(self, value: Value) -> int:
+        options = self.options
+        if self.is_ordered and isinstance(value, int | float):
+            return min(range(len(options)), key=lambda index: abs(_number(options[index]) - value))
+        return next((index for index, option in enumerate(options) if same(option, value)), 0)
+
+    def _edges(self) -> tuple[float, float]:
+        """The ends of the unit interval; half a step wider for whole numbers, so that each is equally likely."""
+        if self.low is None or self.high is None:
+            raise ValueError(f"{self.name} has no range")
+        margin = 0.5 if self.kind is Kind.INT else 0.0
+        return self.low - margin, self.high + margin
+
+    def _readable(self, number: float) -> float:
+        """The number with no more digits than the range needs, inside the bounds."""
+        low, high = self._edges()
+        resolution = FINEST * (abs(number) * math.log(high / low) if self.log else high - low)
+        digits = -math.floor(math.log10(resolution)) if resolution > 0.0 else 400
+        return min(max(round(number, digits), low), high) + 0.0  # never -0.0
+
+    def _other_choice(self, here: Value, step: float, generator: random.Random) -> Value:
+        options, index = self.options, self._index(here)
+        if not self.is_ordered:
+            return generator.choice([option for option in options if not same(option, here)])
+        width = min(max(1, round(abs(step) * len(options))), max(1, len(options) // 2))
+        target = index + (width if step > 0 else -width)
+        return options[target if 0 <= target < len(options) else 2 * index - target]
+
+    def _scaled(self, schedule: Schedule, level: float) -> Schedule:
+        """The schedule multiplied so that its first value becomes `level`, no further than its bounds let it."""
+        if self.low is None or self.high is None:
+            raise ValueError(f"{self.name} has no range")
+        first = schedule[0][1]
+        if first == 0.0:
+            return ((0.0, level), *schedule[1:])
+        factor = level / first
+        largest, smallest = max(value for _, value in schedule), min(value for _, value in schedule)
+        if smallest > 0.0:
+            factor = max(min(factor, self.high / largest), self.low / smallest)
+        return tuple((step, min(max(value * factor, self.low), self.high)) for step, value in schedule)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are the same one: unlike ==, true is not 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return value
+
+
+def _schedule(name: str, value: object) -> Schedule:
+    """A schedule in canonical form; one number stands for a constant."""
+    remedy = "write [[0, first value], [step, next value]] with the first step 0 and steps ascending"
+    refusal = InputError(f"hyperparameter {name!r} has the schedule {value!r}", "it is not one", remedy)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = ((0.0, value),)
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise refusal
+    points: list[tuple[float, float]] = []
+    for point in value:
+        if not isinstance(point, Sequence) or isinstance(point, str) or len(point) != 2:
+            raise refusal
+        if not all(_is_number(number) for number in point):
+            raise refusal
+        points.append((float(point[0]), float(point[1])))
+    steps = [step for step, _ in points]
+    if steps[0] != 0.0 or any(later <= earlier for earlier, later in pairwise(steps)):
+        raise refusal
+    return tuple(points)

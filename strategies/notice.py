@@ -1,0 +1,147 @@
+"""The words of an alert: which model, how much is lost, what to use instead, how sure, what it cost, what to type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .judgement import Verdict
+from .records import Configuration, Outcome, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the words are about: the model, its metric's own direction, and what was measured."""
+
+    model: str
+    owner: str
+    campaign_id: int
+    metric: str
+    lower_is_better: bool
+    settings_version: int
+    incumbent: Configuration
+    recommended: Configuration | None
+    compute_s: float
+    runs: int
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A title, the sentences below it, and whether somebody is to be told now ('alert') or in the digest."""
+
+    title: str
+    sentences: tuple[str, ...]
+    severity: str
+    commands: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole notice as plain text."""
+        return "\n".join((self.title, "", *self.sentences, "", *(f"  {command}" for command in self.commands)))
+
+
+def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
+    """The notice that a verdict calls for; None for FRESH and INCONCLUSIVE, which tell nobody."""
+    if verdict.outcome is Outcome.STALE:
+        return _stale(subject, verdict)
+    if verdict.outcome is Outcome.BROKEN:
+        return _broken(subject, verdict)
+    if verdict.outcome is Outcome.DEGRADED:
+        return _degraded(subject, verdict)
+    return None
+
+
+def render(value: Value) -> str:
+    """A hyperparameter value for a person: four significant digits, schedules as points."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f"{step:g}: {rate:.4g}" for step, rate in value) + "]"
+    return str(value)
+
+
+def render_changes(incumbent: Configuration, recommended: Configuration) -> str:
+    """The values that differ, as 'lr 0.03 -> 0.004, momentum 0.9 -> 0.5'."""
+    names = [name for name in {**recommended, **incumbent} if incumbent.get(name) != recommended.get(name)]
+    return ", ".join(f"{name} {_side(incumbent, name)} -> {_side(recommended, name)}" for name in names)
+
+
+def render_duration(seconds: float) -> str:
+    """A duration for a person: '48 s', '12 min', '5.2 h'."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _side(configuration: Mapping[str, Value], name: str) -> str:
+    return render(configuration[name]) if name in configuration else "(unused)"
+
+
+def _stale(subject: Subject, verdict: Verdict) -> Notice:
+    return Notice(
+        title=f"{subject.model}: the stored hyperparameters have gone stale",
+        sentences=(*_loss(subject, verdict), *_values(subject), *_background(subject)),
+        severity="alert",
+        commands=_commands(subject),
+    )
+
+
+def _broken(subject: Subject, verdict: Verdict) -> Notice:
+    sentences = [
+        f"Training with the stored settings (v{subject.settings_version}) now diverges or crashes more often than "
+        f"when they were taken up (evidence {verdict.divergence_e:.0f} : 1; the bar is {1 / 0.0125:.0f} : 1).",
+    ]
+    if subject.recommended is not None:
+        sentences += [*_loss(subject, verdict), *_values(subject)]
+    else:
+        sentences.append("No other settings were confirmed to do better; the data or the code may be at fault.")
+    return Notice(
+        title=f"{subject.model}: training with the stored hyperparameters breaks",
+        sentences=(*sentences, *_background(subject)),
+        severity="alert",
+        commands=_commands(subject),
+    )
+
+
+def _degraded(subject: Subject, verdict: Verdict) -> Notice:
+    return Notice(
+        title=f"{subject.model}: scores fell, but no better hyperparameters exist",
+        sentences=(verdict.sentence, *_background(subject)),
+        severity="digest",
+        commands=(f"retuned drift {subject.model}",),
+    )
+
+
+def _loss(subject: Subject, verdict: Verdict) -> tuple[str, ...]:
+    if verdict.lower is None or verdict.mean is None:
+        return ()
+    direction = "lower is better" if subject.lower_is_better else "higher is better"
+    sign = -1.0 if subject.lower_is_better else 1.0
+    beside = ""
+    if verdict.incumbent_mean is not None and verdict.challenger_mean is not None:
+        beside = f" ({sign * verdict.incumbent_mean:.4g} now, {sign * verdict.challenger_mean:.4g} with the new values)"
+    return (
+        f"It loses at least {verdict.lower:.3g} {subject.metric}, {verdict.mean:.3g} on average{beside}; {direction}.",
+        f"Measured on {verdict.n_pairs} pairs of fresh training runs, old and new settings side by side on the same "
+        f"seeds and rows: evidence {verdict.e_value:.3g} : 1, the bar is {1 / verdict.alpha:.0f} : 1 "
+        f"(settings that are still good pass it in at most {verdict.alpha:.2%} of campaigns).",
+    )
+
+
+def _values(subject: Subject) -> tuple[str, ...]:
+    if subject.recommended is None:
+        return ()
+    everything = ", ".join(f"{name} = {render(value)}" for name, value in subject.recommended.items())
+    return (f"Change: {render_changes(subject.incumbent, subject.recommended)}.", f"Use: {everything}.")
+
+
+def _background(subject: Subject) -> tuple[str, ...]:
+    cost = f"The re-evaluation took {subject.runs} training runs, {render_duration(subject.compute_s)} of compute."
+    changes = f"Since these settings were taken up: {'; '.join(subject.changes)}." if subject.changes else ""
+    return tuple(sentence for sentence in (changes, cost) if sentence)
+
+
+def _commands(subject: Subject) -> tuple[str, ...]:
+    adopt = (f"retuned adopt {subject.model}",) if subject.recommended is not None else ()
+    return (*adopt, f"retuned drift {subject.model}", f"retuned history {subject.model}")

@@ -1,0 +1,100 @@
+"""Frozen records that travel between the decisions and the shell.
+
+A score is always signed so that higher is better; a metric keeps its own direction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Schedule = tuple[tuple[float, float], ...]
+"""A hyperparameter over time: (step, value) points in order, the first at step 0."""
+
+Value = float | int | bool | str | Schedule
+Configuration = Mapping[str, Value]
+"""Hyperparameter values by name; a name whose `when` condition is false is absent."""
+
+
+class BudgetUnit(StrEnum):
+    """What a trial's budget counts."""
+
+    STEPS = "steps"
+    EPOCHS = "epochs"
+    SECONDS = "seconds"
+
+
+class Purpose(StrEnum):
+    """Why a trial runs: PROBE and SEARCH score the development slice, the others the held-out slice."""
+
+    PROBE = "probe"
+    SEARCH = "search"
+    REPLICATE = "replicate"
+    CONFIRM = "confirm"
+
+
+class LegEnd(StrEnum):
+    """How a leg ended. Only COMPLETED has a score; DIVERGED is a finding about the configuration."""
+
+    COMPLETED = "completed"
+    DIVERGED = "diverged"  # a non-finite loss or metric
+    CRASHED = "crashed"  # non-zero exit, or an exception in the recipe
+    SIGNALLED = "signalled"  # ended by a signal that retuned did not send
+    TIMED_OUT = "timed_out"  # still running at its deadline, killed
+    NO_METRIC = "no_metric"  # ended well, but never reported the objective's metric
+    BAD_REPORT = "bad_report"  # reports that cannot be read, or more of them than allowed
+    LOST = "lost"  # its worker died and the retries are spent
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One line of a trial's report file: metrics by name at a step, in the budget's unit."""
+
+    step: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class LegRequest:
+    """A stretch of one trial that a decision asks for.
+
+    `name` is unique in its campaign and file-name safe; `parent` names the leg whose checkpoint it starts
+    from, None for a start from the initialisation. Steps are in the budget's unit.
+    """
+
+    name: str
+    trial: str
+    purpose: Purpose
+    configuration: Configuration
+    seed: int
+    split_seed: int
+    from_step: float
+    to_step: float
+    parent: str | None = None
+    keeps_checkpoint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LegResult:
+    """What became of a leg: its end, its score (None unless COMPLETED) and what it cost."""
+
+    request: LegRequest
+    end: LegEnd
+    score: float | None
+    detail: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[tuple[float, float], ...] = ()  # (step, score) in order of report
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    peak_memory_bytes: int = 0
+    attempts: int = 1
+
+
+class Outcome(StrEnum):
+    """The verdict of a campaign."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    DEGRADED = "degraded"
+    BROKEN = "broken"
+    INCONCLUSIVE = "inconclusive"

@@ -1,0 +1,259 @@
+"""The verdict of a campaign: the plan of its test, and the judgement of the runs made so far.
+
+Source: the safe t-test and the divergence test of stats.py, read at 4, 6, 8 ... pairs. `judge` is a pure function
+of the recorded runs: it reads the looks in order and stops at the first that decides, so the answer does not
+depend on how many runs happened to end beside each other.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from . import stats
+from .contract import Contract
+from .errors import InputError
+from .evidence import Evidence, clipped, weigh
+from .judgement import Continue, Pair, Reason, Run, SearchSummary, TestPlan, Verdict, sentence_of
+from .records import Outcome
+
+YEARLY_ALPHA = 0.05  # the share of unchanged models that may be called stale in a year
+BROKEN_AT = 80.0
+DROP_P = 0.0125
+INCUMBENT_RUNS_ALONE = 4  # made when there is no challenger to compare with
+_MOST_LOST = 8
+_NO_NOISE_AFTER = 8  # pairs; by then equal differences are no accident
+_MOST_PAIRS_FORESEEN = 128
+_WELL_KNOWN = 20  # degrees of freedom; with fewer, an estimated effect size costs power
+
+
+def plan_test(
+    *,
+    campaigns_a_year: float,
+    replicates: Sequence[Run] = (),
+    earlier_scores: Sequence[Sequence[float]] = (),
+    earlier_differences: Sequence[Sequence[float]] = (),
+    margin: float | None = None,
+    floor: float | None = None,
+    drop_least: float | None = None,
+    n_max: int = 32,
+    beta: float = 0.10,
+) -> TestPlan:
+    """The rules of a campaign's test, to be recorded before its first pair.
+
+    `replicates` are the incumbent's runs at birth; `earlier_scores` the incumbent's confirm scores and
+    `earlier_differences` the paired differences of earlier campaigns of the model, one group a campaign. The
+    pairs and trials of the campaign itself must never be among them. `margin` (delta), `floor` and
+    `drop_least` are the owner's, as scores. Raises InputError for values that make no test.
+    """
+    _check(margin, floor, drop_least, n_max)
+    scores = tuple(clipped(run.finite_score, floor) for run in replicates if run.finite_score is not None)
+    sigma = stats.pooled_sigma([scores, *earlier_scores]).sigma
+    delta = margin if margin is not None else sigma if sigma is not None and sigma > 0 else None
+    return TestPlan(
+        alpha=YEARLY_ALPHA / max(1.0, campaigns_a_year),
+        beta=beta,
+        d0=_effect_size(delta, stats.pooled_sigma(earlier_differences)),
+        delta=delta,
+        n_max=n_max,
+        floor=floor,
+        drop_least=drop_least if drop_least is not None else delta,
+        birth_scores=scores,
+        birth_runs=sum(not run.is_void for run in replicates),
+        birth_failed=sum(run.has_failed for run in replicates),
+    )
+
+
+def judge(
+    plan: TestPlan,
+    contract: Contract,
+    search: SearchSummary,
+    pairs: Sequence[Pair] = (),
+    incumbent_runs: Sequence[Run] = (),
+    *,
+    budget_spent: bool = False,
+) -> Continue | Verdict:
+    """The verdict on the runs made so far, or what to run before judging again.
+
+    `incumbent_runs` are ended runs of the incumbent alone on confirm seeds, made where the search has no
+    challenger; runs inside pairs are not repeated there. `budget_spent` ends the campaign with what there is.
+    """
+    if search.nothing_better or search.has_failed:
+        return _judge_incumbent_alone(plan, contract, search, incumbent_runs, budget_spent)
+    ended = _ended_in_order(pairs)
+    usable = [pair for pair in ended if not _is_lost(pair)]
+    at = stats.looks(plan.n_max)
+    is_lost = len(ended) - len(usable) > _MOST_LOST
+    for n in at:
+        if n > len(usable):
+            break
+        evidence = weigh(plan, search, usable[:n], incumbent_runs)
+        reason = _decide(plan, contract, evidence)
+        if reason is not None or n == plan.n_max or _is_stuck(plan, contract, evidence):
+            return _conclude(plan, contract, search, evidence, reason or _undecided(contract, evidence))
+    if not (budget_spent or is_lost):
+        next_look = next(n for n in at if n > len(usable))
+        wanted = len(ended) + next_look - len(usable)
+        return Continue(wanted, 0, f"{len(usable)} pairs do not settle it yet; the next look is at {next_look}.")
+    evidence = weigh(plan, search, usable, incumbent_runs)
+    ending = Reason.RUNS_LOST if is_lost else Reason.BUDGET_SPENT
+    reason = _decide(plan, contract, evidence) or _undecided(contract, evidence, ending)
+    return _conclude(plan, contract, search, evidence, reason)
+
+
+def _judge_incumbent_alone(
+    plan: TestPlan, contract: Contract, search: SearchSummary, incumbent_runs: Sequence[Run], budget_spent: bool
+) -> Continue | Verdict:
+    """No challenger: a few runs of the incumbent tell whether it fell or fails."""
+    usable = [run for run in incumbent_runs if not run.is_void][:INCUMBENT_RUNS_ALONE]
+    lost = sum(run.is_void for run in incumbent_runs)
+    missing = INCUMBENT_RUNS_ALONE - len(usable)
+    if missing > 0 and lost <= _MOST_LOST and not budget_spent:
+        sentence = f"No challenger to compare with; {missing} runs of the stored settings tell how they fare now."
+        return Continue(0, len(incumbent_runs) + missing, sentence)
+    evidence = weigh(plan, search, (), usable)
+    reason = Reason.SEARCH_FAILED if search.has_failed else Reason.NOTHING_BETTER_FOUND
+    return _conclude(plan, contract, search, evidence, reason)
+
+
+def _decide(plan: TestPlan, contract: Contract, evidence: Evidence) -> Reason | None:
+    """What the paired test says at this look: STALE's reason, FRESH's, or None for neither."""
+    bounds = evidence.bounds
+    if bounds is None or not bounds.has_noise or bounds.n < stats.FIRST_LOOK or evidence.is_unscored:
+        return None
+    is_better = bounds.lower > 0 and contract.allows_stale
+    if plan.delta is not None and bounds.upper < plan.delta:
+        if not contract.allows_fresh_by_bound:
+            return None
+        return Reason.IMMATERIAL_GAIN if is_better else Reason.NO_MATERIAL_GAIN
+    return Reason.GAIN_CONFIRMED if is_better else None
+
+
+def _is_stuck(plan: TestPlan, contract: Contract, evidence: Evidence) -> bool:
+    """True where more pairs could not lead to a decision."""
+    if evidence.is_unscored or (evidence.n_pairs >= _NO_NOISE_AFTER and not evidence.has_noise):
+        return True
+    if contract.allows_stale:
+        return False
+    is_better = evidence.bounds is not None and evidence.bounds.lower > 0
+    return is_better or plan.delta is None or not contract.allows_fresh_by_bound
+
+
+def _undecided(contract: Contract, evidence: Evidence, ending: Reason = Reason.UNDECIDED) -> Reason:
+    """Why there is no decision: what is wrong comes before what ran out."""
+    if evidence.n_pairs < stats.FIRST_LOOK:
+        return ending
+    if contract.breaches:
+        return Reason(contract.breaches[0].value)
+    if evidence.is_unscored:
+        return Reason.NO_FLOOR
+    return ending if evidence.has_noise else Reason.NO_NOISE
+
+
+def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidence: Evidence, reason: Reason) -> Verdict:
+    """The verdict for what the comparison says; BROKEN goes before it, DEGRADED replaces FRESH."""
+    drop, drop_p, has_fallen = _drop(plan, evidence)
+    outcome = _OUTCOMES.get(reason, Outcome.INCONCLUSIVE)
+    is_confirmed = outcome is Outcome.STALE
+    if evidence.divergence_e >= BROKEN_AT:
+        outcome, reason = Outcome.BROKEN, Reason.FAILS_MORE_OFTEN
+    elif outcome is Outcome.FRESH and has_fallen:
+        outcome, reason = Outcome.DEGRADED, Reason.SCORE_FELL
+    bounds = evidence.bounds
+    verdict = Verdict(
+        outcome=outcome,
+        reason=reason,
+        sentence="",
+        covered=contract.covered,
+        is_covered=contract.allows_stale,
+        alpha=plan.alpha,
+        beta=plan.beta,
+        d0=plan.d0,
+        delta=plan.delta,
+        n_pairs=evidence.n_pairs,
+        mean=None if bounds is None else bounds.mean,
+        sd=None if bounds is None else bounds.sd,
+        lower=None if bounds is None else _finite(bounds.lower),
+        upper=None if bounds is None else _finite(bounds.upper),
+        e_value=1.0 if bounds is None else bounds.e_value,
+        divergence_e=evidence.divergence_e,
+        incumbent_mean=evidence.incumbent_mean,
+        challenger_mean=evidence.challenger_mean,
+        incumbent_runs=evidence.incumbent_runs,
+        incumbent_failed=evidence.incumbent_failed,
+        challenger_failed=evidence.challenger_failed,
+        pairs_needed=_pairs_needed(plan, contract, evidence) if outcome is Outcome.INCONCLUSIVE else None,
+        challenger_confirmed=is_confirmed,
+        drop=drop,
+        drop_p=drop_p,
+        floor=evidence.floor,
+    )
+    return replace(verdict, sentence=sentence_of(verdict, search.reason))
+
+
+_OUTCOMES = {
+    Reason.GAIN_CONFIRMED: Outcome.STALE,
+    Reason.NO_MATERIAL_GAIN: Outcome.FRESH,
+    Reason.IMMATERIAL_GAIN: Outcome.FRESH,
+    Reason.NOTHING_BETTER_FOUND: Outcome.FRESH,
+}
+
+
+def _drop(plan: TestPlan, evidence: Evidence) -> tuple[float | None, float, bool]:
+    """How far the incumbent fell since birth, the p-value of that, and whether it counts."""
+    if not plan.birth_scores or not evidence.incumbent_scores:
+        return None, 1.0, False
+    drop = fmean(plan.birth_scores) - fmean(evidence.incumbent_scores)
+    p = stats.welch_p_drop(plan.birth_scores, evidence.incumbent_scores)
+    return drop, p, plan.drop_least is not None and drop >= plan.drop_least and p < DROP_P
+
+
+def _pairs_needed(plan: TestPlan, contract: Contract, evidence: Evidence) -> int | None:
+    """How many more pairs would decide at the gain and noise seen so far; None where none would."""
+    bounds = evidence.bounds
+    if bounds is None or not bounds.has_noise or evidence.is_unscored or not contract.allows_stale:
+        return None
+    for n in range(max(evidence.n_pairs + 1, stats.FIRST_LOOK), _MOST_PAIRS_FORESEEN + 1):
+        error = bounds.sd / math.sqrt(n)
+        is_better = bounds.mean > stats.threshold(n, plan.alpha, plan.d0) * error
+        is_immaterial = plan.delta is not None and (
+            bounds.mean + stats.threshold(n, plan.beta, plan.d0) * error < plan.delta
+        )
+        if is_better or is_immaterial:
+            return n - evidence.n_pairs
+    return None
+
+
+def _ended_in_order(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """The pairs with index 0, 1, 2 ... up to the first that is missing or still running."""
+    ended: list[Pair] = []
+    for pair in sorted(pairs, key=lambda pair: pair.index):
+        if pair.index != len(ended) or pair.incumbent is None or pair.challenger is None:
+            break
+        ended.append(pair)
+    return tuple(ended)
+
+
+def _is_lost(pair: Pair) -> bool:
+    return any(run is not None and run.is_void for run in (pair.incumbent, pair.challenger))
+
+
+def _effect_size(delta: float | None, noise: stats.PooledSigma) -> float:
+    """d0: the gain that matters in standard deviations of a paired difference, where those are well known."""
+    if delta is None or not noise.sigma or noise.degrees_of_freedom < _WELL_KNOWN:
+        return 1.0
+    return min(max(delta / noise.sigma, 0.7), 1.4)
+
+
+def _finite(bound: float) -> float | None:
+    return bound if math.isfinite(bound) else None
+
+
+def _check(margin: float | None, floor: float | None, drop_least: float | None, n_max: int) -> None:
+    for name, value in (("margin", margin), ("drop_least", drop_least)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise InputError(f"{name} = {value}", f"{name} is a number above 0, in the metric's unit")
+    if floor is not None and not math.isfinite(floor):
+        raise InputError(f"floor = {floor}", "floor is a finite number")
+    if n_max < stats.FIRST_LOOK:
+        raise InputError(f"at most {n_max} pairs", f"a test needs {stats.FIRST_LOOK} pairs or more")

@@ -1,0 +1,125 @@
+"""What several tests share: a registry with a toy model, and campaigns on it that take seconds."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retuned.daemon.campaign import run_campaign
+from retuned.daemon.clock import SystemClock
+from retuned.daemon.config import Config
+from retuned.daemon.foreground import open_or_queue
+from retuned.daemon.ledger import Campaign, open_campaigns
+from retuned.daemon.model_file import load_model_file
+from retuned.daemon.registry import Model, find_model, register
+from retuned.daemon.store import Store
+
+TOYS = Path(__file__).parent / "toys"
+
+
+class HandClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, now: datetime = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    def move(self, **parts: float) -> None:
+        self._now += timedelta(**parts)
+
+
+@dataclass
+class Desk:
+    """A state folder with one toy model, and the verbs that tests need."""
+
+    folder: Path
+    store: Store
+    config: Config
+
+    def write_data(self, **toy: Any) -> None:
+        """How the toy training behaves from now on."""
+        (self.folder / "data.json").write_text(json.dumps(toy))
+
+    def write_model(self, **changes: str) -> Path:
+        """The model file; `changes` replace whole tables by their text."""
+        tables = {
+            "top": 'name = "toy"\nowner = "tests"',
+            "training": f'command = ["{sys.executable}", "-I", "-S", "{TOYS / "quadratic.py"}", "{{lr}}"]\n'
+            'budget = {steps = 10}\ntimeout = "30s"\nslots = 2',
+            "data": 'path = "data.json"',
+            "objective": 'metric = "score"\ndirection = "maximize"',
+            "hyperparameters.lr": 'type = "float"\nlow = 1e-4\nhigh = 1.0\nlog = true\nvalue = 0.01',
+        } | changes
+        path = self.folder / "model.toml"
+        path.write_text("\n".join(text if name == "top" else f"[{name}]\n{text}" for name, text in tables.items()))
+        return path
+
+    def register(self, **changes: str) -> Model:
+        """Register the toy model."""
+        path = self.write_model(**changes)
+        return register(self.store, load_model_file(path), path, SystemClock().now()).model
+
+    def baseline(self) -> Campaign:
+        """Run the queued baseline."""
+        return self.run(next(c for c in open_campaigns(self.store) if c.kind == "baseline"))
+
+    def retune(self, seed: int | None = None, **options: Any) -> Campaign:
+        """Queue a re-evaluation, or take up the open one, and run it."""
+        model = find_model(self.store, "toy")
+        return self.run(open_or_queue(self.store, model, "retune", seed, options, SystemClock()))
+
+    def run(self, campaign: Campaign, environ: Mapping[str, str] = os.environ) -> Campaign:
+        """Carry a campaign to its end in this process."""
+        return run_campaign(self.store, campaign.id, clock=SystemClock(), config=self.config, environ=environ)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A state folder of its own, with toy data in place and nothing registered."""
+    return make_desk(tmp_path)
+
+
+@pytest.fixture
+def other_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A second one, elsewhere."""
+    return make_desk(tmp_path_factory.mktemp("other"))
+
+
+def make_desk(folder: Path) -> Desk:
+    """A desk in the folder."""
+    config = Config(state=folder / "state")
+    made = Desk(folder, Store(config.state), config)
+    made.write_data()
+    return made
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """A clock that only the test moves."""
+    return HandClock()
+
+
+@pytest.fixture
+def retuned(tmp_path: Path) -> Callable[..., Any]:
+    """The command line as a subprocess on a state folder of its own."""
+    import subprocess
+
+    def call(*words: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "retuned.daemon.cli", "--state", tmp_path / "state", *words]
+        return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=150, **options)
+
+    return call

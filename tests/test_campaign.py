@@ -1,0 +1,151 @@
+"""Whole campaigns with real processes on a toy training, from queue to verdict."""
+
+import json
+
+from retuned.daemon.alert import list_alerts
+from retuned.daemon.ledger import campaigns_of, open_campaigns, results_of
+from retuned.daemon.adoption import adopt, rollback
+from retuned.daemon.clock import SystemClock
+from retuned.daemon.registry import find_model
+from retuned.strategies.judgement import Reason
+from retuned.strategies.records import Outcome
+
+
+def test_registration_queues_a_baseline_that_measures_noise_and_contract(desk):
+    desk.register()
+    baseline = desk.baseline()
+    assert baseline.phase == "done"
+    assert baseline.facts["contract"]["is_deterministic"] is True
+    replicates = [r for r in results_of(desk.store, baseline.id) if r.request.trial.startswith("replicate.")]
+    assert len({r.score for r in replicates}) == 8
+    assert [r.request.split_seed % 4096 for r in replicates] == list(range(8))
+
+
+def test_settings_that_are_still_right_come_out_fresh_and_alert_nobody(desk):
+    desk.register()
+    desk.baseline()
+    campaign = desk.retune(seed=1)
+    assert campaign.verdict.outcome is Outcome.FRESH
+    assert list_alerts(desk.store) == ()
+    assert "recommended" in campaign.facts
+    assert campaign.facts["recommended"] is None
+
+
+def test_a_moved_optimum_is_stale_and_the_alert_names_the_new_values(desk):
+    model = desk.register()
+    desk.baseline()
+    desk.write_data(optimum=-3.0)
+    campaign = desk.retune(seed=1)
+    assert campaign.verdict.outcome is Outcome.STALE
+    assert abs(campaign.facts["recommended"]["lr"] / 1e-3 - 1) < 0.9
+    assert campaign.facts["changes"] == ["the data changed (1 -> 1 lines)"]
+    (alert,) = list_alerts(desk.store)
+    assert "retuned adopt toy" in alert.text
+    assert "at least" in alert.text
+    assert model.settings_version == 1
+
+
+def test_the_same_seed_gives_the_same_verdict_with_the_same_numbers(desk, other_desk):
+    campaigns = [moved_a_little(one).retune(seed=5) for one in (desk, other_desk)]
+    assert campaigns[0].verdict == campaigns[1].verdict
+    assert campaigns[0].facts["challenger"] == campaigns[1].facts["challenger"]
+
+
+def moved_a_little(desk):
+    desk.register()
+    desk.baseline()
+    desk.write_data(optimum=-2.6)
+    return desk
+
+
+def test_settings_that_now_diverge_are_broken_with_confirmed_values(desk):
+    desk.register()
+    desk.baseline()
+    desk.write_data(optimum=-3.5, nan_above=0.005)
+    campaign = desk.retune(seed=1)
+    assert campaign.verdict.outcome is Outcome.BROKEN
+    assert campaign.verdict.challenger_confirmed
+    assert campaign.facts["recommended"]["lr"] < 0.005
+
+
+def test_a_command_that_ignores_its_seeds_is_never_stale_and_is_told_why(desk):
+    desk.write_data(ignore=["seed", "split"])
+    desk.register()
+    desk.baseline()
+    desk.write_data(ignore=["seed", "split"], optimum=-3.0)
+    campaign = desk.retune(seed=1)
+    assert campaign.verdict.outcome is Outcome.INCONCLUSIVE
+    assert "No error rate can be given" in campaign.verdict.sentence
+
+
+def test_a_command_that_scores_search_and_confirm_on_the_same_rows_is_never_stale(desk):
+    desk.write_data(ignore=["purpose"])
+    desk.register()
+    desk.baseline()
+    desk.write_data(ignore=["purpose"], optimum=-3.0)
+    campaign = desk.retune(seed=1)
+    assert campaign.verdict.outcome is Outcome.INCONCLUSIVE
+    assert campaign.verdict.reason is Reason.PURPOSE_IGNORED
+    assert "does not depend on the purpose" in campaign.verdict.sentence
+
+
+def test_a_training_that_always_crashes_fails_the_campaign_with_its_reason(desk):
+    desk.write_data(crash_above=0.0)
+    desk.register()
+    campaign = desk.baseline()
+    assert campaign.phase == "failed"
+    assert "out of memory, as it were" in campaign.failure
+
+
+def test_data_that_is_gone_fails_the_campaign_in_one_line(desk):
+    desk.register()
+    (desk.folder / "data.json").unlink()
+    campaign = desk.baseline()
+    assert campaign.phase == "failed"
+    assert "\n" not in campaign.failure
+    assert "data.json" in campaign.failure
+
+
+def test_a_spent_budget_ends_in_a_verdict_all_the_same(desk):
+    desk.register()
+    desk.baseline()
+    campaign = desk.retune(seed=1, budget_s=0.001)
+    assert campaign.phase == "done"
+    assert campaign.verdict.n_pairs <= 4
+
+
+def test_no_leg_runs_twice_and_the_queue_is_empty_at_the_end(desk):
+    log = desk.folder / "log.txt"
+    desk.write_data(log=str(log))
+    desk.register()
+    desk.baseline()
+    started = [line for line in log.read_text().splitlines() if line.startswith("start")]
+    assert len(started) == len(set(started)) == 13
+    assert open_campaigns(desk.store) == ()
+
+
+def test_an_adopted_challenger_comes_into_force_is_written_and_gets_a_baseline(desk):
+    desk.register(settings='file = "live.json"')
+    (desk.folder / "live.json").write_text('{"lr": 0.01, "other": true}')
+    desk.baseline()
+    desk.write_data(optimum=-3.0)
+    campaign = desk.retune(seed=1)
+    model = adopt(desk.store, "toy", None, SystemClock().now())
+    assert model.settings_version == 2
+    assert json.loads((desk.folder / "live.json").read_text()) == {
+        "lr": campaign.facts["recommended"]["lr"],
+        "other": True,
+    }
+    assert [c.kind for c in open_campaigns(desk.store)] == ["baseline"]
+    assert desk.baseline().settings_version == 2
+    assert desk.retune(seed=3).verdict.outcome is not Outcome.STALE
+    assert rollback(desk.store, "toy", None, SystemClock().now()).configuration["lr"] == 0.01
+    assert len(campaigns_of(desk.store, find_model(desk.store, "toy").id)) == 5
+
+
+def test_a_settings_file_edited_by_hand_is_said(desk):
+    desk.register(settings='file = "live.json"')
+    (desk.folder / "live.json").write_text('{"lr": 0.02}')
+    desk.baseline()
+    campaign = desk.retune(seed=1)
+    assert any("edited by hand (lr)" in note for note in campaign.facts["notes"])

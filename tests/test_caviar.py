@@ -1,0 +1,333 @@
+"""The search: rungs, waves, replay from any history, and whether it finds better settings."""
+
+import math
+import random
+import warnings
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from retuned.strategies.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
+from retuned.strategies.halving import plan_search, rung_budgets
+from retuned.strategies.records import BudgetUnit, LegEnd, LegResult, Purpose
+from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key, derive_seed
+
+LR = Hyperparameter("lr", Kind.FLOAT, low=1e-4, high=1.0, log=True)
+DECAY = Hyperparameter("decay", Kind.FLOAT, low=1e-6, high=0.1, log=True)
+MOMENTUM = Hyperparameter("momentum", Kind.CATEGORICAL, choices=(0.0, 0.5, 0.9, 0.97))
+BATCH = Hyperparameter("batch", Kind.CATEGORICAL, choices=(16, 64, 256))
+OPTIMISER = Hyperparameter("optimiser", Kind.CATEGORICAL, choices=("sgd", "adamw", "lion"))
+SPACE = Space.of([LR, DECAY, MOMENTUM, BATCH])
+STORED = {"lr": 0.001, "decay": 0.01, "momentum": 0.5, "batch": 64}
+
+
+def task_of(space=SPACE, incumbent=STORED, seed=1, resumable=True, **changes):
+    given_values = {"warm": (), "budget": 300.0, "unit": BudgetUnit.STEPS, **changes}
+    return SearchTask(space=space, incumbent=incumbent, seed=seed, resumable=resumable, **given_values)
+
+
+def skill(configuration):
+    """Higher is better, best at an effective rate near 0.3; None where it diverges."""
+    rate = configuration["lr"] / (1.0 - configuration["momentum"])
+    if rate > 2.5:
+        return None
+    wanted = math.log10(rate * math.sqrt(64 / configuration["batch"])) + 0.5
+    return 1.0 - (wanted / 0.8) ** 2 - 0.2 * ((math.log10(configuration["decay"]) + 3.5) / 1.5) ** 2
+
+
+def trained(leg, objective=skill, noise=0.0):
+    score = objective(leg.configuration)
+    if score is None:
+        return LegResult(leg, LegEnd.DIVERGED, None)
+    early = 1.0 - 0.5 * leg.to_step / 300.0
+    return LegResult(leg, LegEnd.COMPLETED, score - early + random.Random(leg.name).gauss(0.0, noise))
+
+
+def searched(task, train=trained, history=()):
+    """(the end of the search, everything trained), carrying out every rung that is asked for."""
+    found = {result.request.name: result for result in history}
+    while isinstance(step := decide(task, list(found.values())), Propose):
+        missing = [leg for leg in step.legs if leg.name not in found]
+        assert missing
+        found.update((leg.name, train(leg)) for leg in missing)
+    return step, list(found.values())
+
+
+def test_the_first_rung_trains_the_incumbent_and_18_challengers_on_common_seeds():
+    step = decide(task_of(), [])
+    assert [leg.trial for leg in step.legs] == [f"search.{index:03d}" for index in range(19)]
+    assert step.legs[0].configuration == STORED
+    assert {(leg.from_step, leg.to_step, leg.parent, leg.keeps_checkpoint) for leg in step.legs} == {
+        (0.0, 100.0, None, True)
+    }
+    assert {leg.seed for leg in step.legs} == {derive_seed(1, "search", "seed")}
+    assert {leg.split_seed for leg in step.legs} == {derive_seed(1, "search", "split")}
+    assert {leg.purpose for leg in step.legs} == {Purpose.SEARCH}
+
+
+def test_the_top_six_and_the_incumbent_go_on_from_their_checkpoints():
+    first = decide(task_of(), [])
+    step = decide(task_of(), [trained(leg) for leg in first.legs])
+    assert len(step.legs) == 7
+    assert step.legs[0].trial == INCUMBENT
+    assert all(leg.parent == f"{leg.trial}.r0" and leg.name == f"{leg.trial}.r1" for leg in step.legs)
+    assert {(leg.from_step, leg.to_step, leg.keeps_checkpoint) for leg in step.legs} == {(100.0, 300.0, False)}
+
+
+def test_nothing_is_decided_on_an_incomplete_rung():
+    first = decide(task_of(), [])
+    assert decide(task_of(), [trained(leg) for leg in first.legs[:-1]]) == first
+
+
+def test_the_second_wave_trains_new_configurations_at_the_full_budget():
+    _, history = searched(task_of())
+    second = [result.request for result in history if result.request.trial > "search.018"]
+    assert len(second) == 6
+    assert {(leg.from_step, leg.to_step, leg.parent) for leg in second} == {(0.0, 300.0, None)}
+    assert len({configuration_key(result.request.configuration) for result in history}) == 25
+
+
+def test_a_model_that_cannot_be_resumed_is_searched_at_the_full_budget():
+    end, history = searched(task_of(resumable=False))
+    assert len(history) == 19
+    assert {(result.request.from_step, result.request.to_step) for result in history} == {(0.0, 300.0)}
+    assert len(end.ranking) == 19
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**31 - 1), st.booleans(), st.randoms(use_true_random=False))
+def test_any_order_and_any_portions_of_the_history_lead_to_the_same_end(seed, resumable, shuffler):
+    task = task_of(seed=seed, resumable=resumable)
+    expected, complete = searched(task)
+    found = []
+    while isinstance(step := decide(task, found), Propose):
+        names = {result.request.name for result in found}
+        missing = [leg for leg in step.legs if leg.name not in names]
+        found += [trained(leg) for leg in shuffler.sample(missing, shuffler.randint(1, len(missing)))]
+        shuffler.shuffle(found)
+    assert step == expected
+    assert len(found) == len(complete)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**31 - 1), st.data())
+def test_a_search_resumed_from_any_part_of_its_history_ends_the_same(seed, data):
+    task = task_of(seed=seed)
+    expected, complete = searched(task)
+    part = data.draw(st.lists(st.sampled_from(complete), unique_by=lambda result: result.request.name))
+    assert searched(task, history=part)[0] == expected
+
+
+def test_two_results_for_one_leg_count_as_the_later_attempt_in_either_order():
+    first = [trained(leg) for leg in decide(task_of(), []).legs]
+    lost = LegResult(first[3].request, LegEnd.LOST, None, attempts=1)
+    again = LegResult(first[3].request, LegEnd.COMPLETED, 99.0, attempts=2)
+    assert decide(task_of(), [*first[:3], *first[4:], lost, again]) == decide(
+        task_of(), [again, lost, *first[:3], *first[4:]]
+    )
+
+
+def test_legs_of_other_purposes_are_not_mistaken_for_the_search():
+    assert decide(
+        task_of(), [LegResult(_renamed(leg), LegEnd.COMPLETED, 1.0) for leg in decide(task_of(), []).legs]
+    ) == (decide(task_of(), []))
+
+
+def _renamed(leg):
+    return type(leg)("probe.0", "probe", Purpose.PROBE, leg.configuration, leg.seed, leg.split_seed, 0.0, 300.0)
+
+
+def test_warm_configurations_are_tried_first_and_those_no_longer_allowed_are_left_out():
+    good = {"lr": 0.1, "decay": 1e-4, "momentum": 0.5, "batch": 64}
+    step = decide(task_of(warm=({**good, "lr": 50.0}, good, STORED, good)), [])
+    assert step.legs[1].configuration == good
+    assert len({configuration_key(leg.configuration) for leg in step.legs}) == 19
+
+
+def test_the_first_wave_reaches_over_the_whole_space_and_around_the_incumbent():
+    places = [SPACE.to_unit(leg.configuration) for leg in decide(task_of(), []).legs]
+    rates = sorted(place[0] for place in places)
+    assert max(later - earlier for earlier, later in zip([0.0, *rates], [*rates, 1.0], strict=True)) < 0.25
+    assert sum(abs(rate - places[0][0]) < 0.25 for rate in rates) >= 7
+
+
+def test_drawing_sobol_points_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        decide(task_of(challengers=11), [])
+
+
+def test_a_winner_above_the_incumbent_is_named_with_both_scores():
+    end, _ = searched(task_of())
+    assert not end.nothing_better
+    assert not end.failed
+    assert end.winner_score > end.incumbent_score
+    assert end.ranking[0] == (end.winner_trial, end.winner, end.winner_score)
+    assert end.reason.startswith(f"{end.winner_trial} scored ")
+
+
+def test_nothing_better_is_claimed_when_every_challenger_is_worse():
+    end, _ = searched(task_of(), lambda leg: trained(leg, lambda one: 1.0 if one == STORED else 0.5))
+    assert end.nothing_better
+    assert not end.failed
+    assert end.winner_trial != INCUMBENT
+    assert "no challenger scored above the incumbent" in end.reason
+
+
+def test_an_equal_score_is_not_better():
+    end, _ = searched(task_of(), lambda leg: trained(leg, lambda _: 0.5))
+    assert end.nothing_better
+    assert end.winner_trial == "search.001"
+
+
+def test_a_search_in_which_every_trial_diverges_has_failed():
+    end, history = searched(task_of(), lambda leg: trained(leg, lambda _: None))
+    assert (end.failed, end.nothing_better) == (True, False)
+    assert (end.winner, end.winner_trial, end.winner_score) == (STORED, INCUMBENT, None)
+    assert end.reason == ("the search failed: 0 of 18 challengers completed; the incumbent did not complete (diverged)")
+    assert len(history) == 19
+
+
+def test_a_search_in_which_only_the_incumbent_completes_has_failed():
+    end, _ = searched(task_of(), lambda leg: trained(leg, lambda one: 1.0 if one == STORED else None))
+    assert (end.failed, end.nothing_better, end.winner_trial) == (True, False, INCUMBENT)
+    assert end.reason.startswith("the search failed: 0 of ")
+
+
+def test_an_incumbent_that_diverges_loses_to_a_challenger_that_does_not():
+    end, _ = searched(task_of(), lambda leg: trained(leg, lambda one: None if one == STORED else skill(one)))
+    assert (end.failed, end.nothing_better, end.incumbent_score) == (False, False, None)
+    assert end.winner_trial != INCUMBENT
+    assert "the incumbent did not complete (diverged)" in end.reason
+
+
+def test_few_completed_challengers_below_the_incumbent_claim_nothing():
+    def train(leg):
+        if leg.trial in (INCUMBENT, "search.001", "search.002"):
+            return LegResult(leg, LegEnd.COMPLETED, 1.0 if leg.trial == INCUMBENT else 0.5)
+        return LegResult(leg, LegEnd.CRASHED, None)
+
+    end, _ = searched(task_of(), train)
+    assert (end.failed, end.nothing_better, end.winner_trial) == (True, False, "search.001")
+    assert end.reason == "the search failed: 2 of 24 challengers completed"
+
+
+def test_diverged_trials_rank_below_every_score_and_crashed_ones_below_those():
+    ends = {"search.001": LegEnd.CRASHED, "search.002": LegEnd.DIVERGED, "search.003": LegEnd.TIMED_OUT}
+
+    def train(leg):
+        if leg.trial in ends:
+            return LegResult(leg, ends[leg.trial], None)
+        return LegResult(leg, LegEnd.COMPLETED, -1e9)
+
+    end, _ = searched(task_of(resumable=False), train)
+    assert [trial for trial, _, _ in end.ranking[-3:]] == ["search.002", "search.001", "search.003"]
+
+
+def test_a_completed_leg_whose_score_is_not_finite_counts_as_diverged():
+    end, _ = searched(task_of(), lambda leg: LegResult(leg, LegEnd.COMPLETED, math.nan))
+    assert end.failed
+    assert end.incumbent_score is None
+
+
+def test_a_space_of_three_choices_is_enumerated_and_ends_early():
+    space = Space.of([OPTIMISER])
+    scores = {"sgd": 1.0, "adamw": 2.0, "lion": 0.0}
+    end, history = searched(
+        task_of(space, {"optimiser": "sgd"}), lambda leg: trained(leg, lambda one: scores[one["optimiser"]])
+    )
+    assert {result.request.trial for result in history} == {"search.000", "search.001", "search.002"}
+    assert end.winner == {"optimiser": "adamw"}
+
+
+def test_a_space_in_which_all_is_fixed_ends_at_once():
+    space = Space.of([Hyperparameter("lr", Kind.FLOAT)])
+    end = decide(task_of(space, {"lr": 0.1}), [])
+    assert isinstance(end, Finished)
+    assert end.nothing_better
+    assert "nothing to search" in end.reason
+
+
+def test_an_incumbent_outside_its_bounds_is_trained_as_it_stands():
+    step = decide(task_of(incumbent={**STORED, "lr": 9.0}), [])
+    assert step.legs[0].configuration["lr"] == 9.0
+    assert all(SPACE.outside(leg.configuration) == () for leg in step.legs[1:])
+
+
+@pytest.mark.parametrize(
+    ("full_runs", "resumable", "sizes"),
+    [
+        (None, True, (18, 6, 6)),  # no cap
+        (17, True, (18, 6, 6)),  # just enough
+        (12, True, (12, 4, 4)),
+        (4, True, (3, 1, 1)),
+        (2, True, (2, 1, 0)),  # less than the least: the incumbent and two challengers anyway
+        (0, True, (2, 1, 0)),
+        (None, False, (12, 12, 6)),
+        (10, False, (6, 6, 3)),
+        (3, False, (2, 2, 0)),
+        (0, False, (2, 2, 0)),
+    ],
+)
+def test_a_cap_shrinks_the_search_but_leaves_two_challengers(full_runs, resumable, sizes):
+    plan = plan_search(18, full_runs, 300, BudgetUnit.STEPS, resumable)
+    assert (plan.first, plan.kept, plan.second) == sizes
+
+
+@given(st.integers(2, 80), st.floats(0.0, 200.0), st.booleans())
+def test_a_plan_keeps_within_its_cap_unless_it_is_the_smallest(challengers, cap, resumable):
+    plan = plan_search(challengers, cap, 90.0, BudgetUnit.SECONDS, resumable)
+    smallest = plan_search(2, 0.0, 90.0, BudgetUnit.SECONDS, resumable)
+    assert plan.full_runs <= cap + 1e-6 or plan == smallest
+    assert plan.first >= 2
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1000), st.floats(0.0, 25.0), st.booleans())
+def test_the_cost_of_a_search_is_what_its_plan_says(seed, cap, resumable):
+    _, history = searched(
+        task_of(seed=seed, full_runs=cap, resumable=resumable), lambda leg: trained(leg, lambda _: 1.0)
+    )
+    cost = sum(result.request.to_step - result.request.from_step for result in history) / 300.0
+    assert cost == pytest.approx(plan_search(18, cap, 300, BudgetUnit.STEPS, resumable).full_runs)
+
+
+@pytest.mark.parametrize(
+    ("budget", "unit", "rungs"),
+    [
+        (6, BudgetUnit.EPOCHS, (2.0, 6)),
+        (5, BudgetUnit.EPOCHS, (2.0, 5)),  # whole epochs
+        (1, BudgetUnit.EPOCHS, (1,)),  # not divisible: one rung
+        (1, BudgetUnit.SECONDS, (1 / 3, 1)),  # time always is
+    ],
+)
+def test_rungs_are_whole_steps_and_epochs(budget, unit, rungs):
+    assert rung_budgets(budget, unit, True) == pytest.approx(rungs)
+
+
+def test_conditional_hyperparameters_appear_only_where_they_are_active():
+    nesterov = Hyperparameter("nesterov", Kind.BOOL, when=("optimiser", ("sgd",)))
+    space = Space.of([LR, OPTIMISER, nesterov])
+    _, history = searched(
+        task_of(space, {"lr": 0.1, "optimiser": "adamw"}), lambda leg: trained(leg, lambda one: -one["lr"])
+    )
+    assert all(
+        ("nesterov" in result.request.configuration) == (result.request.configuration["optimiser"] == "sgd")
+        for result in history
+    )
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_better_settings_are_found_on_a_shifted_landscape_in_most_seeds(resumable):
+    ends = [
+        searched(task_of(seed=seed, resumable=resumable), lambda leg: trained(leg, noise=0.3))[0] for seed in range(12)
+    ]
+    gains = [(skill(end.winner) - skill(STORED)) / (1.0 - skill(STORED)) for end in ends]
+    assert sum(gain > 0.5 for gain in gains) >= 11
+
+
+def test_the_smallest_search_still_tries_the_best_warm_configuration():
+    good = {"lr": 0.1, "decay": 1e-4, "momentum": 0.5, "batch": 64}
+    step = decide(task_of(warm=(good,), full_runs=0), [])
+    assert [leg.configuration for leg in step.legs[:2]] == [STORED, good]
+    assert len(step.legs) == 3

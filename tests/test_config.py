@@ -1,0 +1,137 @@
+"""The service's configuration: where it is looked for, its defaults, and the answer to a bad one."""
+
+import re
+from pathlib import Path
+
+import pytest
+from retuned.daemon.config import AlertsTable, Config, ServiceTable, WorkersTable, load_config, resolve_secret
+from retuned.strategies.errors import InputError
+
+EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
+
+
+def load(folder: Path, text: str, environ=None) -> Config:
+    path = folder / "config.toml"
+    path.write_text(text)
+    return load_config(path, environ or {}, system_folder=folder / "etc")
+
+
+def test_without_a_file_everything_has_a_default(tmp_path):
+    config = load_config(None, {"HOME": str(tmp_path)}, system_folder=tmp_path / "etc")
+    assert config.state == tmp_path / ".local/state/retuned"
+    assert (config.service.tick_s, config.service.log, config.service.max_campaigns) == (30.0, "console", 1)
+    assert config.workers.slots >= 1
+    assert (config.alerts.webhook, config.alerts.webhook_secret) == (None, None)
+
+
+STATES = [
+    ({"RETUNED_STATE": "/a", "XDG_STATE_HOME": "/b"}, "/a"),  # the nearest wish wins
+    ({"XDG_STATE_HOME": "/b"}, "/b/retuned"),
+    ({"XDG_STATE_HOME": "b"}, "/home/x/.local/state/retuned"),  # a relative XDG path is to be ignored
+    ({"RETUNED_STATE": ""}, "/home/x/.local/state/retuned"),  # set but empty is not set
+]
+
+
+@pytest.mark.parametrize(("environ", "state"), STATES)
+def test_the_state_folder_comes_from_the_environment_where_no_file_names_one(tmp_path, environ, state):
+    config = load_config(None, {"HOME": "/home/x", **environ}, system_folder=tmp_path)
+    assert config.state == Path(state)
+
+
+def test_a_state_folder_in_the_file_counts_from_the_files_folder(tmp_path):
+    assert load(tmp_path, 'state = "here"', {"RETUNED_STATE": "/a"}).state == tmp_path / "here"
+
+
+def test_the_named_file_comes_before_the_systems_and_that_before_the_users(tmp_path):
+    named, system, home = tmp_path / "named.toml", tmp_path / "etc", tmp_path / "home"
+    variable = tmp_path / "variable.toml"
+    (home / ".config/retuned").mkdir(parents=True)
+    system.mkdir()
+    (home / ".config/retuned/config.toml").write_text("[workers]\nslots = 1")
+    environ = {"HOME": str(home)}
+    assert load_config(None, environ, system).workers.slots == 1
+    (system / "config.toml").write_text("[workers]\nslots = 2")
+    assert load_config(None, environ, system).workers.slots == 2
+    variable.write_text("[workers]\nslots = 3")
+    named.write_text("[workers]\nslots = 4")
+    assert load_config(None, {**environ, "RETUNED_CONFIG": str(variable)}, system).workers.slots == 3
+    assert load_config(named, {**environ, "RETUNED_CONFIG": str(variable)}, system).workers.slots == 4
+
+
+def test_a_named_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"gone\.toml: cannot be read: No such file"):
+        load_config(None, {"RETUNED_CONFIG": str(tmp_path / "gone.toml")}, system_folder=tmp_path)
+
+
+BAD = [
+    ("stat = 1", "the file has no key 'stat'", "did you mean 'state'?"),
+    ("state = 1", "state is 1", "a path"),
+    ("[service]\ntick = 3", "[service] has no key 'tick'", "did you mean 'tick_s'?"),
+    ("[service]\ntick_s = 0", "service.tick_s is 0", "greater than 0"),
+    ('[service]\ntick_s = "30s"', "service.tick_s is '30s'", "a number"),
+    ('[service]\nlog = "xml"', "service.log is 'xml'", "'console' or 'json'"),
+    ("[service]\nmax_campaigns = 0", "service.max_campaigns is 0", "greater than or equal to 1"),
+    ("[workers]\nslots = 1.5", "workers.slots is 1.5", "whole number"),
+    ("workers = 3", "workers is 3", "a table"),
+    ('[alerts]\nwebhook = "example.org"', "alerts.webhook is not", "https://"),
+    ('[alerts]\nwebhook_secret = "s3cr3t"', "alerts.webhook_secret is not a reference", "credential:NAME"),
+    ('[alerts]\nwebhook_secret = ["s3cr3t"]', "alerts.webhook_secret is not a reference", "credential:NAME"),
+    ("[web]\nport = 1", "the file has no key 'web'", "its keys are"),
+    ("[service\ntick_s = 1", "not valid TOML", "line 1"),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "word"), BAD)
+def test_a_bad_configuration_is_answered_with_one_line_that_names_the_key(tmp_path, text, key, word):
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, text)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'config.toml'}: ")
+    assert key in message
+    assert word in message
+    assert "\n" not in message
+    assert "s3cr3t" not in message
+
+
+def test_a_secret_is_read_from_the_environment_a_file_or_a_credential(tmp_path):
+    (tmp_path / "hook").write_text("from a file\n")
+    assert resolve_secret("env:HOOK", {"HOOK": "from the environment"}) == "from the environment"
+    assert resolve_secret(f"file:{tmp_path}/hook", {}) == "from a file"
+    assert resolve_secret("credential:hook", {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == "from a file"
+
+
+BAD_SECRETS = [
+    ("env:HOOK", {}, "variable HOOK is not set"),
+    ("file:/no/such/file", {}, "cannot be read: No such file"),
+    ("credential:hook", {}, "needs .CREDENTIALS_DIRECTORY"),
+    ("credential:../hook", {"CREDENTIALS_DIRECTORY": "/run"}, "not a reference"),
+    ("canary-4711", {}, "not a reference"),
+]
+
+
+@pytest.mark.parametrize(("reference", "environ", "message"), BAD_SECRETS)
+def test_a_secret_that_cannot_be_had_is_told_without_showing_it(reference, environ, message):
+    with pytest.raises(InputError, match=message) as caught:
+        resolve_secret(reference, environ)
+    assert "canary-4711" not in str(caught.value)
+
+
+def test_an_empty_secret_file_is_refused(tmp_path):
+    (tmp_path / "hook").write_text("\n")
+    with pytest.raises(InputError, match="is empty"):
+        resolve_secret(f"file:{tmp_path}/hook", {})
+
+
+def test_the_example_is_valid_as_it_stands_and_says_the_defaults(tmp_path):
+    environ = {"HOME": str(tmp_path)}
+    assert load_config(EXAMPLE, environ) == load_config(None, environ, system_folder=tmp_path)
+
+
+def test_the_example_with_every_key_switched_on_is_valid_and_has_every_key(tmp_path):
+    text = re.sub(r"^# ?(?=[a-z_]+ = )", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    config = load(tmp_path, text)
+    assert config.model_fields_set == set(Config.model_fields)
+    assert config.service.model_fields_set == set(ServiceTable.model_fields)
+    assert config.workers.model_fields_set == set(WorkersTable.model_fields)
+    assert config.alerts.model_fields_set == set(AlertsTable.model_fields)
+    assert config.state == Path("/var/lib/retuned")

@@ -1,0 +1,77 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from retuned.strategies.contract import Breach, Contract, contract_of
+
+a_score = some.none() | some.floats(-10, 10)
+scores = some.lists(a_score, max_size=3)
+a_claim = some.none() | some.booleans()
+
+
+@pytest.mark.parametrize(
+    ("base", "equal", "seed", "split", "purpose", "breaches"),
+    [
+        # all as it should be
+        (0.80, 0.80, 0.81, 0.78, 0.82, ()),
+        # a graphics card adds up in another order each time: far less than the effects, so it holds
+        (0.80, 0.8001, 0.81, 0.78, 0.82, ()),
+        # equal calls differ as much as the effects: the seed is not what decides
+        (0.80, 0.805, 0.81, 0.78, 0.82, (Breach.NOT_REPEATABLE,)),
+        # a command that never reads its seed
+        (0.80, 0.80, 0.80, 0.78, 0.82, (Breach.SEED_IGNORED,)),
+        # one evaluation slice for all pairs
+        (0.80, 0.80, 0.81, 0.80, 0.82, (Breach.SPLIT_IGNORED,)),
+        # search and confirm on the same rows
+        (0.80, 0.80, 0.81, 0.78, 0.80, (Breach.PURPOSE_IGNORED,)),
+        # a constant score: everything is ignored, and all of it is said
+        (0.80, 0.80, 0.80, 0.80, 0.80, (Breach.PURPOSE_IGNORED, Breach.SPLIT_IGNORED, Breach.SEED_IGNORED)),
+        # the probe itself diverged
+        (None, None, None, None, None, (Breach.UNTESTED,)),
+        # no second equal call: nothing to hold the effects against
+        (0.80, None, 0.81, 0.78, 0.82, (Breach.UNTESTED,)),
+        # the split is ignored for certain, the purpose could not be seen
+        (0.80, 0.80, 0.81, 0.80, None, (Breach.SPLIT_IGNORED, Breach.UNTESTED)),
+        # a score that is not a number is a probe without a score
+        (0.80, 0.80, float("nan"), 0.78, 0.82, (Breach.UNTESTED,)),
+    ],
+)
+def test_a_contract_holds_when_seed_split_and_purpose_each_matter(base, equal, seed, split, purpose, breaches):
+    contract = contract_of(base, [equal], seeds=[seed], splits=[split], purposes=[purpose])
+    assert contract.breaches == breaches
+    assert contract.allows_stale == (not breaches)
+
+
+def test_one_changed_score_among_several_probes_is_an_effect():
+    contract = contract_of(0.8, [0.8], seeds=[0.8, 0.81], splits=[None, 0.7], purposes=[0.9])
+    assert contract.allows_stale
+
+
+def test_rows_shared_with_the_search_forbid_fresh_by_the_bound_too():
+    contract = contract_of(0.8, [0.8], seeds=[0.81], splits=[0.7], purposes=[0.8])
+    assert not contract.allows_fresh_by_bound
+
+
+def test_the_sentence_says_what_to_mend():
+    contract = contract_of(0.8, [0.8], seeds=[0.8], splits=[0.7], purposes=[0.9])
+    assert "does not depend on the seed" in contract.covered
+    assert "draw the initialisation" in contract.covered
+
+
+def test_the_notes_give_what_was_measured():
+    contract = contract_of(0.8, [0.8], seeds=[0.82], splits=[None], purposes=[0.9])
+    assert contract.notes == ("equal calls: 0", "seed: 0.02", "split: not tested", "purpose: 0.1")
+
+
+@given(a_score, scores, scores, scores, scores)
+def test_no_probe_scores_make_an_untested_contract_hold(base, equal, seeds, splits, purposes):
+    contract = contract_of(base, equal, seeds=seeds, splits=splits, purposes=purposes)
+    is_tested = all(any(score is not None for score in group) for group in ([base], equal, seeds, splits, purposes))
+    assert is_tested or not contract.allows_stale
+
+
+@given(a_claim, a_claim, a_claim, a_claim)
+def test_a_contract_survives_json(seed, split, purpose, deterministic):
+    contract = Contract(seed, split, purpose, deterministic, notes=("seed: 0.1",))
+    assert Contract.from_json(json.loads(json.dumps(contract.to_json()))) == contract

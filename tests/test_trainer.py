@@ -1,0 +1,224 @@
+"""The trainer process, driven through its pipes as a worker does; one copy runs where retuned is not importable."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+RECIPE = """
+import math
+import os
+import tempfile
+import torch
+from torch import nn
+from retuned.strategies.recipe import Recipe, draw_rows
+from neighbour import SCALE
+
+class Line(Recipe):
+    loads = 0
+
+    def __init__(self, data):
+        super().__init__(data)
+        Line.loads += 1
+
+    def data(self, split, seed):
+        inputs = torch.linspace(-1, 1, 100).unsqueeze(1)
+        rows = draw_rows(100, split, seed, train=50, dev=20, slices=3)
+        return inputs[rows], SCALE * inputs[rows]
+
+    def model(self, hyperparameters):
+        print("a model is made")
+        return nn.Sequential(nn.Linear(1, 4), nn.Dropout(0.1), nn.Linear(4, 1))
+
+    def loss(self, model, batch):
+        return nn.functional.mse_loss(model(batch[0]), batch[1])
+
+    def metrics(self, model, data):
+        temporary = tempfile.gettempdir()
+        assert os.environ["TMPDIR"] == temporary
+        return {"loss": self.loss(model, data).item(), "rows": len(data[0]), "loads": Line.loads}
+
+class Breaks(Line):
+    def metrics(self, model, data):
+        raise ValueError("two\\nlines")
+
+class Exits(Line):
+    def data(self, split, seed):
+        raise SystemExit(3)
+
+class Diverges(Line):
+    def loss(self, model, batch):
+        return super().loss(model, batch) * math.nan
+
+class Lacks(Recipe):
+    pass
+
+from retuned.strategies import recipe as found
+
+class WhereFrom(Line):
+    def metrics(self, model, data):
+        import sys
+        try:
+            import config
+            raise AssertionError("the daemon's own config was importable")
+        except ImportError:
+            pass
+        print("strategies from", found.__file__)
+        return {"loss": 0.0}
+"""
+
+
+class Campaign:
+    """A campaign folder with legs to train, and a trainer process that is handed them."""
+
+    def __init__(self, folder, trainer=ROOT / "daemon" / "trainer.py", python=sys.executable, environment=None):
+        self.folder = folder
+        (folder / "recipe.py").write_text(RECIPE)
+        (folder / "neighbour.py").write_text("SCALE = 2.0\n")
+        (folder / "config.py").unlink(missing_ok=True)
+        requests, self.requests = os.pipe()
+        self.answers, answers = os.pipe()
+        argv = [python, str(trainer), "--in-fd", str(requests), "--out-fd", str(answers)]
+        self.output = (folder / "output.log").open("w+")
+        self.process = subprocess.Popen(
+            argv, cwd="/", env=environment, pass_fds=(requests, answers), stdout=self.output, stderr=self.output
+        )
+        os.close(requests)
+        os.close(answers)
+        self.heard = os.fdopen(self.answers)
+
+    def hear(self):
+        return json.loads(self.heard.readline())
+
+    def prepare(self, name, recipe="Line", training=None, hyperparameters=None, **leg):
+        folder = self.folder / "legs" / name
+        folder.mkdir(parents=True)
+        order = {"recipe": f"{self.folder}/recipe.py:{recipe}", "data": "", "unit": "steps", "threads": 1}
+        (self.folder / "training.json").write_text(json.dumps({**order, **(training or {})}))
+        defaults = {"seed": 1, "split_seed": 2, "purpose": "search", "from_step": 0, "to_step": 10}
+        (folder / "leg.json").write_text(json.dumps({**defaults, **leg}))
+        (folder / "hyperparameters.json").write_text(json.dumps(hyperparameters or {"lr": 0.1, "momentum": 0.9}))
+        return folder
+
+    def train(self, name, *arguments, **leg):
+        folder = self.prepare(name, *arguments, **leg)
+        os.write(self.requests, json.dumps({"leg": str(folder)}).encode() + b"\n")
+        answer = self.hear()
+        assert answer.pop("leg") == str(folder)
+        path = folder / "report.jsonl"
+        reports = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return answer["end"], answer["detail"], reports
+
+    def printed(self):
+        self.output.seek(0)
+        return self.output.read()
+
+    def close(self):
+        os.close(self.requests)
+        self.heard.close()
+        self.process.wait(20)
+        self.output.close()
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    made = Campaign(tmp_path_factory.mktemp("campaign"))
+    assert made.hear() == {"ready": True}
+    yield made
+    made.close()
+    assert made.process.returncode == 0
+
+
+def test_a_leg_ends_completed_and_reports_its_metrics(campaign):
+    end, detail, reports = campaign.train("a0", training={"evaluate_every": 4})
+    assert (end, detail) == ("completed", "")
+    assert [report["step"] for report in reports] == [4, 8, 10]
+    assert "a model is made" in campaign.printed()
+
+
+def test_the_recipe_and_its_data_are_loaded_once_for_many_legs(campaign):
+    first = campaign.train("b0")[2][-1]["metrics"]["loads"]
+    assert campaign.train("b1")[2][-1]["metrics"]["loads"] == first
+
+
+# 20 development rows; the 30 held-out rows lie in three slices.
+@pytest.mark.parametrize(("purpose", "rows"), [("probe", 20), ("search", 20), ("replicate", 10), ("confirm", 10)])
+def test_a_purpose_decides_which_rows_score_the_leg(campaign, purpose, rows):
+    assert campaign.train(f"c-{purpose}", purpose=purpose)[2][-1]["metrics"]["rows"] == rows
+
+
+def test_legs_through_a_checkpoint_give_the_uninterrupted_result(campaign):
+    checkpoint = str(campaign.folder / "checkpoint")
+    whole = campaign.train("d0", to_step=17)[2][-1]
+    campaign.train("d1", to_step=9, checkpoint_out=checkpoint)
+    assert campaign.train("d2", from_step=9, to_step=17, checkpoint_in=checkpoint)[2][-1] == whole
+
+
+def test_a_loss_that_is_not_finite_is_answered_as_diverged(campaign):
+    end, detail, reports = campaign.train("e0", "Diverges")
+    assert (end, detail) == ("diverged", "loss is nan at step 1")
+    assert math.isnan(reports[-1]["metrics"]["loss"])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "detail"),
+    [
+        ("Breaks", "ValueError: two lines (recipe.py line "),  # an error of the user's code, with its place
+        ("Exits", "SystemExit: 3 (recipe.py line "),  # does not take the trainer along
+        ("Lacks", "recipe Lacks has no data and no model and no loss and no metrics; a recipe gives"),
+        ("Missing", "no class Missing in "),  # misspelt in the model file
+        ("math", "math is not a recipe; "),  # there, but something else
+    ],
+)
+def test_an_error_ends_the_leg_with_one_line_and_the_trainer_goes_on(campaign, recipe, detail):
+    end, found, _ = campaign.train(f"f-{recipe}", recipe)
+    assert end == "crashed"
+    assert found.startswith(detail)
+    assert "\n" not in found
+    assert "Traceback (most recent call last)" in campaign.printed()
+    assert campaign.train(f"f-{recipe}-after")[0] == "completed"
+
+
+def test_a_missing_hyperparameter_is_told_with_its_remedy(campaign):
+    end, detail, _ = campaign.train("g0", hyperparameters={"momentum": 0.5})
+    assert (end, detail[:21]) == ("crashed", "no hyperparameter lr;")
+
+
+def test_a_trainer_where_retuned_is_not_importable_uses_the_folder_beside_it(tmp_path):
+    shutil.copytree(ROOT / "strategies", tmp_path / "release" / "strategies")
+    (tmp_path / "release" / "daemon").mkdir()
+    for name in ("trainer.py", "config.py"):
+        shutil.copy(ROOT / "daemon" / name, tmp_path / "release" / "daemon" / name)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    # Isolated from the environment (-I) and without any path file (-S): an editable install is not seen, torch is.
+    launcher = tmp_path / "python"
+    packages = Path(pytest.__file__).resolve().parents[1]
+    start = f"import runpy, sys; sys.path.append({str(packages)!r}); sys.argv[:] = sys.argv[1:]; "
+    start += "sys.path.insert(0, sys.argv[0].rpartition('/')[0]); runpy.run_path(sys.argv[0], run_name='__main__')"
+    launcher.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S -c "{start}" "$@"\n')
+    launcher.chmod(0o755)
+    made = Campaign(alone, tmp_path / "release" / "daemon" / "trainer.py", str(launcher))
+    assert made.hear() == {"ready": True}
+    assert made.train("a0", "WhereFrom")[:2] == ("completed", "")
+    assert f"strategies from {tmp_path}/release/strategies/recipe.py" in made.printed()
+    made.close()
+
+
+def test_an_interpreter_without_torch_answers_each_leg_with_the_remedy(tmp_path):
+    launcher = tmp_path / "python"
+    launcher.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    launcher.chmod(0o755)
+    made = Campaign(tmp_path, python=str(launcher))
+    assert made.hear() == {"ready": True}
+    end, detail, _ = made.train("a0")
+    assert end == "crashed"
+    assert "it needs torch; install it there, or name another interpreter in [training] python" in detail
+    made.close()
