@@ -13,7 +13,7 @@ from typing import Any
 from ..strategies import choose
 from ..strategies.caviar import DEFAULT_CHALLENGERS, Finished, SearchTask
 from ..strategies.contract import Contract
-from ..strategies.drift import compute_seconds, count_runs
+from ..strategies.drift import compute_seconds, count_runs, noise_of
 from ..strategies.due import campaigns_a_year, parse_every
 from ..strategies.errors import CampaignFailed, InputError
 from ..strategies.judgement import Continue, Pair, Run, SearchSummary, TestPlan, Verdict
@@ -195,8 +195,10 @@ def _choice(job: Job) -> Facts:
     slots = slots_of(job.file, job.config, EnvironmentFingerprint.from_json(job.campaign.facts["environment"]))
     capacity = capacity_of(job.file, slots, per_run, _budget_s(job), probe_runs=PROBE_RUNS if probed else 0)
     choice, estimate = choose.choose(capacity), choose.estimate(capacity, job.file.search.max_pairs)
+    asked = job.campaign.options.get("strategy", job.file.search.strategy)
+    why = choice.sentence if asked == "auto" else f"{choice.sentence}; {asked} was asked for"
     return {
-        "seconds_per_run": per_run, "strategy": choice.strategy.value, "choice": choice.sentence,
+        "seconds_per_run": per_run, "strategy": choice.strategy.value, "choice": why,
         "estimate": estimate.sentence, "full_runs": choice.full_runs, "seconds_expected": estimate.seconds_expected,
     }  # fmt: skip
 
@@ -275,7 +277,8 @@ def _test_plan(job: Job) -> TestPlan:
     return plan_test(
         campaigns_a_year=campaigns_a_year(parse_every(job.file.schedule.every)),
         replicates=tuple(Run.of(result) for result in replicates),
-        earlier_scores=_earlier_scores(job),
+        earlier_scores=tuple(scores for scores, _ in _earlier_noise(job)),
+        earlier_differences=tuple(differences for _, differences in _earlier_noise(job)),
         margin=goal.margin,
         floor=objective.floor,
         drop_least=goal.least_drop,
@@ -283,18 +286,15 @@ def _test_plan(job: Job) -> TestPlan:
     )
 
 
-def _earlier_scores(job: Job) -> tuple[tuple[float, ...], ...]:
-    """The incumbent's confirm scores in earlier campaigns of the same settings, a group a campaign."""
+def _earlier_noise(job: Job) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]:
+    """What earlier campaigns of the same settings know of the noise, a group a campaign: the incumbent's held-out
+    scores, and the differences of their pairs."""
     groups = []
     for earlier in campaigns_of(job.store, job.model.id, "retune"):
-        if (
-            earlier.id < job.campaign.id
-            and earlier.settings_version == job.campaign.settings_version
-            and earlier.verdict
-        ):
-            runs = [r for r in results_of(job.store, earlier.id) if r.request.trial.startswith("confirm.i")]
-            groups.append(tuple(r.score for r in runs if r.score is not None))
-    return tuple(group for group in groups if len(group) > 1)
+        is_earlier = earlier.id < job.campaign.id and earlier.verdict is not None
+        if is_earlier and earlier.settings_version == job.campaign.settings_version:
+            groups.append(noise_of(results_of(job.store, earlier.id)))
+    return tuple(groups)
 
 
 def _confirm(

@@ -57,7 +57,7 @@ def progress_of(store: Store, campaign: Campaign) -> Progress:
         ended=len(done),
         failed=sum(row["ended"] not in (None, LegEnd.COMPLETED.value) for row in rows),
         trials=len({row["name"].rpartition(".r")[0] for row in search}),
-        alive=sum(at == rung for at in rungs),
+        alive=sum(at == rung and row["ended"] in (None, "completed") for row, at in zip(search, rungs, strict=True)),
         rung=rung,
         pairs=sum(name.replace(".c", ".i") in done for name in done if name.startswith("confirm.c")),
         incumbent=incumbent,

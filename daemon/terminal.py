@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..strategies.contract import Contract
 from ..strategies.drift import DriftPoint
-from ..strategies.judgement import Verdict
+from ..strategies.judgement import Verdict, odds
 from ..strategies.notice import render, render_changes, render_duration
 from ..strategies.records import Configuration, Outcome, Purpose
 from .ledger import Campaign, results_of
@@ -235,17 +235,13 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     if verdict.mean is not None:
         bounds = f"{number(verdict.mean, 3)}  (at least {number(verdict.lower, 3)}, at most {number(verdict.upper, 3)})"
         pairs.append(("gain of the challenger", bounds))
-        pairs.append(
-            ("evidence for a gain", f"{number(verdict.e_value, 3)} : 1, STALE from {1 / verdict.alpha:.0f} : 1")
-        )
+        pairs.append(("evidence for a gain", f"{odds(verdict.e_value)}, STALE from {1 / verdict.alpha:.0f} : 1"))
     if verdict.delta is not None:
         pairs.append(("a gain that matters", f"from {number(verdict.delta, 3)}"))
     if verdict.n_pairs:
         pairs.append(("pairs", str(verdict.n_pairs)))
     if verdict.incumbent_failed:
-        failed = (
-            f"{verdict.incumbent_failed} of {verdict.incumbent_runs} (evidence {number(verdict.divergence_e, 3)} : 1)"
-        )
+        failed = f"{verdict.incumbent_failed} of {verdict.incumbent_runs} (evidence {odds(verdict.divergence_e)})"
         pairs.append(("failed runs, stored settings", failed))
     cost = f"{campaign.facts['runs']} training runs, {render_duration(campaign.facts['compute_s'])} of compute"
     pairs.append(("cost", f"{cost}; seed {campaign.seed}"))
@@ -269,6 +265,8 @@ def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Pan
     phases = ("prepare", "search", "confirm") if campaign.kind == "retune" else ("prepare",)
     shown = Text("  >  ").join(Text(name, style="bold reverse" if name == progress.phase else "dim") for name in phases)
     grid.add_row("phase", shown)
+    if "choice" in campaign.facts:
+        grid.add_row("plan", Text(campaign.facts["choice"]))
     rung = "" if progress.rung is None else f", rung {progress.rung}, {progress.alive} trials alive"
     failed = f", {progress.failed} failed" if progress.failed else ""
     grid.add_row("legs", f"{progress.ended} of {progress.planned} planned so far{rung}{failed}")

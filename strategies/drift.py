@@ -48,6 +48,15 @@ def mean_held_out_score(results: Sequence[LegResult], configuration_trials: str,
     return fmean(finite) if finite else None
 
 
+def noise_of(results: Sequence[LegResult]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The incumbent's confirm scores, and challenger less incumbent of each pair; completed runs only."""
+    scores = {result.request.trial: result.score for result in results if result.score is not None}
+    incumbent = {trial: score for trial, score in scores.items() if trial.startswith("confirm.i")}
+    rivals = {trial: scores.get(trial.replace(".i", ".c")) for trial in incumbent}
+    differences = (rival - incumbent[trial] for trial, rival in rivals.items() if rival is not None)
+    return tuple(incumbent.values()), tuple(differences)
+
+
 def compute_seconds(results: Sequence[LegResult]) -> float:
     """Seconds of training that the legs took together, parallel ones added up."""
     return sum(result.seconds for result in results)

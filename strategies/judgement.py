@@ -198,6 +198,11 @@ def sentence_of(verdict: Verdict, searched: str) -> str:
     return _SENTENCES[verdict.outcome](verdict, searched)
 
 
+def odds(e_value: float) -> str:
+    """Evidence for a person: 'e : 1', without digits that mean nothing."""
+    return "over 10,000 : 1" if e_value > 10_000 else f"{figure(float(f'{e_value:.3g}'))} : 1"
+
+
 def figure(value: float | None) -> str:
     """A number in four significant digits, without an exponent where it reads well."""
     return "an unknown amount" if value is None else f"{float(f'{value:.4g}'):.10g}"
@@ -207,7 +212,7 @@ def _stale(verdict: Verdict, _: str) -> str:
     return (
         f"The stored settings have gone stale: over {verdict.n_pairs} pairs of fresh runs the challenger scores "
         f"{figure(verdict.mean)} higher on average, with {figure(verdict.lower)} as the lower bound "
-        f"(evidence {figure(verdict.e_value)} : 1; settings that are still good reach {figure(1 / verdict.alpha)} : 1 "
+        f"(evidence {odds(verdict.e_value)}; settings that are still good reach {figure(1 / verdict.alpha)} : 1 "
         f"in at most {figure(100 * verdict.alpha)} % of campaigns)."
     )
 
@@ -244,7 +249,7 @@ def _broken(verdict: Verdict, _: str) -> str:
     )
     return (
         f"The stored settings are broken: {verdict.incumbent_failed} of {verdict.incumbent_runs} runs diverged or "
-        f"crashed, more than when they were taken up (evidence {figure(verdict.divergence_e)} : 1). {confirmed}"
+        f"crashed, more than when they were taken up (evidence {odds(verdict.divergence_e)}). {confirmed}"
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .judgement import Verdict
+from .judgement import Verdict, odds
 from .records import Configuration, Outcome, Value
 
 
@@ -90,7 +90,7 @@ def _stale(subject: Subject, verdict: Verdict) -> Notice:
 def _broken(subject: Subject, verdict: Verdict) -> Notice:
     sentences = [
         f"Training with the stored settings (v{subject.settings_version}) now diverges or crashes more often than "
-        f"when they were taken up (evidence {verdict.divergence_e:.0f} : 1; the bar is {1 / 0.0125:.0f} : 1).",
+        f"when they were taken up (evidence {odds(verdict.divergence_e)}, the bar is 80 : 1).",
     ]
     if subject.recommended is not None:
         sentences += [*_loss(subject, verdict), *_values(subject)]
@@ -124,7 +124,7 @@ def _loss(subject: Subject, verdict: Verdict) -> tuple[str, ...]:
     return (
         f"It loses at least {verdict.lower:.3g} {subject.metric}, {verdict.mean:.3g} on average{beside}; {direction}.",
         f"Measured on {verdict.n_pairs} pairs of fresh training runs, old and new settings side by side on the same "
-        f"seeds and rows: evidence {verdict.e_value:.3g} : 1, the bar is {1 / verdict.alpha:.0f} : 1 "
+        f"seeds and rows: evidence {odds(verdict.e_value)}, the bar is {1 / verdict.alpha:.0f} : 1 "
         f"(settings that are still good pass it in at most {verdict.alpha:.2%} of campaigns).",
     )
 

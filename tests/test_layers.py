@@ -27,7 +27,7 @@ DAEMON = (
     ("model_file", "ledger", "outbox", "snapshot", "runner", "ray_runner"),
     ("model_paths", "settings_file"),
     ("registry",),
-    ("alert", "search", "report"),
+    ("adoption", "alert", "search", "report"),
     ("prepare", "probe", "replay", "terminal", "export"),
     ("campaign",),
     ("schedule", "plan"),

@@ -122,6 +122,55 @@ def test_files_of_strangers_in_the_folders_are_passed_over(spool):
     assert (spool.queued(), spool.claims(), spool.attempts()) == (frozenset(), (), {})
 
 
+def hold(spool, worker, ticket, is_alive):
+    """Let a worker of this name hold a claim on the ticket."""
+    me = identify(os.getpid())
+    (spool.workers / worker).mkdir()
+    start_time = me.start_time if is_alive else me.start_time - 1
+    who = {"nonce": worker, "pid": me.pid, "start_time": start_time, "boot_id": me.boot_id}
+    write_json(spool.workers / worker / "worker.json", who)
+    (spool.claimed / f"{ticket}~{worker}").touch()
+
+
+def idle_runner(folder):
+    """A runner that never starts a worker."""
+    return LocalRunner(folder, TRAINING, Objective("loss", True), 0, {}, SystemClock())
+
+
+def test_a_dead_worker_with_a_doubled_ticket_does_not_end_what_another_trains(spool):
+    runner = idle_runner(spool.folder)
+    runner.submit([request("a")])
+    (ticket,) = spool.queued()
+    (spool.queue / str(ticket)).unlink()
+    hold(spool, "w1", ticket, is_alive=True)
+    hold(spool, "w2", ticket, is_alive=False)
+    runner.poll()
+    assert spool.claims() == ((ticket, "w1"),)
+    assert spool.read_end("a", 1) is None
+
+
+def test_a_ticket_is_queued_anew_only_when_it_was_out_of_sight_at_two_looks(spool):
+    runner = idle_runner(spool.folder)
+    runner.submit([request("a")])
+    (ticket,) = spool.queued()
+    (spool.queue / str(ticket)).unlink()
+    runner.poll()
+    after_one_look = spool.queued()
+    runner.poll()
+    assert (after_one_look, spool.queued()) == (frozenset(), {ticket})
+
+
+def test_a_leg_that_was_begun_and_lost_its_claim_goes_to_another_attempt(spool):
+    runner = idle_runner(spool.folder)
+    runner.submit([request("a")])
+    (ticket,) = spool.queued()
+    (spool.queue / str(ticket)).unlink()
+    shim.begin_once(spool.leg_folder("a", 1), {})
+    for _ in range(3):
+        runner.poll()
+    assert {(ticket.leg, ticket.attempt) for ticket in spool.queued()} == {("a", 2)}
+
+
 class FakeWorker:
     """Works on the spool's files alone, one file operation a step, in the order in which the real one does."""
 
@@ -206,7 +255,7 @@ class SpoolLife(RuleBasedStateMachine):
         self.home.cleanup()
 
     def new_runner(self):
-        return LocalRunner(self.spool.folder, TRAINING, Objective("loss", True), 0, {}, SystemClock())
+        return idle_runner(self.spool.folder)
 
     def begun(self, ticket):
         assert ticket.leg not in self.completed, "a completed leg was begun again"
@@ -280,7 +329,7 @@ class SpoolLife(RuleBasedStateMachine):
 
 
 SpoolLife.TestCase.settings = settings(
-    max_examples=int(os.environ.get("EX", "40")),
+    max_examples=30,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
