@@ -7,18 +7,13 @@ retuned.strategies.stats, and a sample of the simulated campaigns goes through v
 """
 
 import argparse
-import json
 import math
-import os
-import platform
 import sys
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import scipy
+from machine import header, print_table, write_record
 from numpy.typing import NDArray
 from retuned.strategies import stats
 from retuned.strategies.contract import Contract
@@ -42,20 +37,17 @@ def main() -> int:
     ]
     checked = cross_check(options.checked, options.seed)
     for name in dict.fromkeys(str(cell["table"]) for cell in cells):
-        _print_table(name, [cell for cell in cells if cell["table"] == name])
+        print_table(
+            name, [{key: cell[key] for key in cell if key != "table"} for cell in cells if cell["table"] == name]
+        )
     print(f"\n{checked['paths']} paths through judge: {checked['different']} different outcomes")
-    record = {
-        "command": f"python benchmarks/verdict.py --runs {options.runs} --seed {options.seed}",
-        "date": options.date or datetime.now(UTC).date().isoformat(),
-        "machine": {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__},
+    command = f"python benchmarks/verdict.py --runs {options.runs} --seed {options.seed}"
+    record = header(command, options.date) | {
         "seconds": round(time.perf_counter() - started, 1),
         "cells": cells,
         "cross_check": checked,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"written to {options.out}")
+    write_record(options.out, record)
     broken = [cell for cell in cells if float(cell.get("false_stale_excess", 0)) > 0]
     return 1 if broken or checked["different"] else 0
 
@@ -175,23 +167,6 @@ def _judged(plan: TestPlan, contract: Contract, path: NDArray[np.float64]) -> tu
     verdict = judge(plan, contract, SearchSummary(), pairs)
     assert isinstance(verdict, Verdict)
     return verdict.outcome, verdict.n_pairs
-
-
-def _print_table(name: str, cells: list[Figures]) -> None:
-    columns = [key for key in dict.fromkeys(key for cell in cells for key in cell) if key != "table"]
-    rows = [columns, *([str(cell.get(key, "")) for key in columns] for cell in cells)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
-    print(f"\n{name}")
-    for row in rows:
-        print("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
-
-
-def _cpu_model() -> str:
-    facts: Mapping[str, str] = {}
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    return facts.get("model name") or platform.processor() or "unknown"
 
 
 def _options() -> argparse.Namespace:

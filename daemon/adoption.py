@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from ..strategies.errors import ConflictError, InputError
+from ..strategies.errors import ConflictError, InputError, RetunedError
 from ..strategies.records import Configuration
 from ..strategies.space import configuration_key
 from .ledger import campaigns_of, find_campaign
 from .registry import Model, find_model, insert_settings, model_of, settings_of
-from .settings_file import read_settings, write_settings
+from .settings_file import plain, read_settings, write_settings
 from .store import Store
 
 
@@ -39,7 +39,8 @@ def rollback(store: Store, name: str, to_version: int | None, now: datetime) -> 
             f"versions to go back to: {versions}",
             f"see: retuned history {name}",
         )
-    return put_in_force(store, model, known[version].configuration, f"rolled back to v{version}", now)
+    values = model.space.validate(plain(known[version].configuration), strict=False)
+    return put_in_force(store, model, values, f"rolled back to v{version}", now)
 
 
 def put_in_force(
@@ -48,30 +49,44 @@ def put_in_force(
     """Add a settings version, queue its baseline and write the model's settings file."""
     if configuration_key(configuration) == configuration_key(model.configuration):
         raise ConflictError(f"{model.name} already runs with these values", "", f"see: retuned show {model.name}")
+    read_settings(model.file)  # a file that cannot be read could not be written either: refused before anything changes
     with store.transaction():
         row = store.row("SELECT * FROM models WHERE id = ?", (model.id,))
         assert row is not None
         insert_settings(
             store, row, configuration, origin, now, campaign_id, has_file=model.file.settings_file is not None
         )
-    write_pending_settings(store)
+    write_pending_settings(store, model)
     return find_model(store, model.name)
 
 
-def write_pending_settings(store: Store) -> None:
-    """Write the settings files that a crash between commit and write left behind; safe to repeat."""
+def write_pending_settings(store: Store, only: Model | None = None) -> None:
+    """Write the settings files that a crash between commit and write left behind; safe to repeat.
+
+    A file that cannot be written does not keep the other models' files waiting: its error is raised at the end.
+    """
     rows = store.rows("SELECT DISTINCT model_id FROM settings WHERE is_file_pending = 1")
-    for model_id in (row["model_id"] for row in rows):
-        row = store.row("SELECT * FROM models WHERE id = ?", (model_id,))
-        assert row is not None
-        model = model_of(store, row)
-        if model.file.settings_file is not None:
-            write_settings(model.file.settings_file, model.configuration)
-        with store.transaction():
-            store.change(
-                "UPDATE settings SET is_file_pending = 0 WHERE model_id = ? AND version <= ?",
-                (model_id, model.settings_version),
-            )
+    failures: list[RetunedError] = []
+    for model_id in (row["model_id"] for row in rows if only is None or row["model_id"] == only.id):
+        try:
+            _write_pending(store, model_id)
+        except RetunedError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _write_pending(store: Store, model_id: int) -> None:
+    row = store.row("SELECT * FROM models WHERE id = ?", (model_id,))
+    assert row is not None
+    model = model_of(store, row)
+    if model.file.settings_file is not None:
+        write_settings(model.file.settings_file, model.configuration)
+    with store.transaction():
+        store.change(
+            "UPDATE settings SET is_file_pending = 0 WHERE model_id = ? AND version <= ?",
+            (model_id, model.settings_version),
+        )
 
 
 def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tuple[Configuration, int]:

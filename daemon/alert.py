@@ -9,7 +9,7 @@ from typing import Any
 from ..strategies.notice import Notice
 from .config import Config
 from .ledger import Campaign
-from .outbox import enqueue
+from .outbox import enqueue, place_of
 from .registry import Model
 from .store import Row, Store, from_text, to_json, to_text
 
@@ -91,9 +91,14 @@ def _alert(store: Store, row: Row) -> Alert:
 
 
 def _delivery_sentence(row: Row) -> str:
+    place = place_of(row["url"])
     if row["state"] == "delivered":
-        return f"delivered to {row['url']} at {row['delivered_at']}"
+        return f"delivered to {place}, {_minute(row['delivered_at'])}"
     failure = f" (attempt {row['attempts']}: {row['last_error']})" if row["last_error"] else ""
     if row["state"] == "dead":
-        return f"given up on {row['url']}{failure}"
-    return f"waiting for {row['url']}, next attempt {row['next_attempt_at']}{failure}"
+        return f"given up on {place}{failure}"
+    return f"waiting for {place}, next attempt {_minute(row['next_attempt_at'])}{failure}"
+
+
+def _minute(text: str) -> str:
+    return f"{from_text(text):%Y-%m-%d %H:%M} UTC"

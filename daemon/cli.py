@@ -182,7 +182,7 @@ def _retune(
     model = find_model(session.store, name)
     _refuse_retired(model)
     options = _retune_options(strategy, budget, seed)
-    write_pending_settings(session.store)
+    write_pending_settings(session.store, model)
     display = _display(is_quiet=as_json)
     finish_baseline(session.store, model, CLOCK, session.config, display)
     campaign = open_or_queue(session.store, model, "retune", seed, options, CLOCK)
@@ -315,14 +315,16 @@ def main() -> NoReturn:
     """The console command: a user's mistake is one line on stderr and exit code 2."""
     code: object = 0
     try:
-        code = typer.main.get_command(app).main(prog_name="retuned", standalone_mode=False)
+        words = sys.argv[1:] or ["--help"]
+        code = typer.main.get_command(app).main(words, prog_name="retuned", standalone_mode=False)
+        sys.stdout.flush()
     except RetunedError as error:
         code = _say_error(str(error), error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         code = _say_error("interrupted; an open campaign goes on when the command is given again", 130)
     except typer.TyperException as error:
         sentence = error.format_message() if isinstance(error, typer.BadParameter.__bases__) else str(error)
-        code = _say_error(f"{' '.join(sentence.split())}; see: retuned --help", 2)
+        code = _say_error(f"{' '.join(sentence.split()).rstrip('.')}; see: retuned --help", 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more
         code = 141

@@ -168,7 +168,7 @@ def environment_fingerprint(python: Path | str, packages: Sequence[str] = ()) ->
     command = [str(python), "-I", "-c", _READ_ENVIRONMENT, names]
     remedy = "check 'python' under [training] in the model file"
     try:
-        done = subprocess.run(  # noqa: PLW1510 - the exit code is looked at below
+        done = subprocess.run(
             command, capture_output=True, text=True, timeout=_INTERPRETER_TIMEOUT_S, stdin=subprocess.DEVNULL
         )
         content = json.loads(done.stdout)
@@ -241,7 +241,7 @@ def _commit(folder: Path) -> str | None:
     pathspec = [".", *(f":(exclude,glob)**/{pattern}" for pattern in _NOT_CODE)]
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     try:
-        done = subprocess.run(  # noqa: PLW1510 - no repository is an ordinary answer
+        done = subprocess.run(
             [git, "-C", str(folder), "rev-list", "--max-count=1", "HEAD", "--", *pathspec],
             capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, stdin=subprocess.DEVNULL,
             env=environment | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
@@ -257,9 +257,7 @@ def _gpus() -> tuple[str, ...]:
         return ()
     query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
-        done = subprocess.run(  # noqa: PLW1510 - no driver is an ordinary answer
-            query, capture_output=True, text=True, timeout=_GPU_TIMEOUT_S, stdin=subprocess.DEVNULL
-        )
+        done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_TIMEOUT_S, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired):
         return ()
     return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else ()

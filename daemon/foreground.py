@@ -1,5 +1,6 @@
 """Campaigns from the command line: run here, or watched while a running service works on them."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -28,11 +29,11 @@ def open_or_queue(
 
     Raises ConflictError when an open one was started with another seed or budget.
     """
-    found = [campaign for campaign in open_campaigns(store, model.id) if campaign.kind == kind]
-    if found:
-        _refuse_other_options(found[0], seed, options)
-        return found[0]
     with store.transaction():
+        found = [campaign for campaign in open_campaigns(store, model.id) if campaign.kind == kind]
+        if found:
+            _refuse_other_options(found[0], seed, options)
+            return found[0]
         row = store.row("SELECT * FROM models WHERE id = ?", (model.id,))
         assert row is not None
         number = len(campaigns_of(store, model.id))
@@ -54,8 +55,8 @@ def finish_baseline(store: Store, model: Model, clock: Clock, config: Config, di
     for campaign in open_campaigns(store, model.id):
         if campaign.kind == "baseline":
             ended = conduct(store, model, campaign, clock, config, display)
-            if ended.phase == "failed":
-                raise CampaignFailed(f"the baseline of {model.name} failed: {ended.failure}")
+            if ended.phase != "done":
+                raise CampaignFailed(f"the baseline of {model.name} {ended.phase}: {ended.failure}")
 
 
 def conduct(store: Store, model: Model, campaign: Campaign, clock: Clock, config: Config, display: Display) -> Campaign:
@@ -71,6 +72,9 @@ def conduct(store: Store, model: Model, campaign: Campaign, clock: Clock, config
             return _run_here(store, campaign, clock, config, show)
         while (present := find_campaign(store, campaign.id)).is_open:
             show()
+            if not is_serving(store.state):
+                with contextlib.suppress(ConflictError):  # the process that the service had started may still hold it
+                    return _run_here(store, campaign, clock, config, show)
             clock.sleep(WATCH_S)
         return present
 

@@ -232,8 +232,7 @@ class Lease:
 
     def check(self) -> None:
         """Raise LostLease when another process has taken over or the campaign was cancelled."""
-        if not self._fenced().is_open:
-            raise LostLease(f"campaign {self.campaign_id} has ended")
+        self._fenced()
 
     def release(self) -> None:
         """Give the lease back."""
@@ -241,6 +240,8 @@ class Lease:
 
     def _fenced(self) -> Campaign:
         campaign = self.campaign()
+        if not campaign.is_open:
+            raise LostLease(f"campaign {self.campaign_id} has ended: {campaign.failure or campaign.phase}")
         if campaign.epoch != self.epoch:
             raise LostLease(f"campaign {self.campaign_id} was taken over by another process")
         return campaign

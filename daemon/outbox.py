@@ -7,16 +7,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 import requests
 
-from ..strategies.errors import RetunedError
+from ..strategies.errors import InputError, RetunedError
 from .config import resolve_secret
 from .store import Row, Store, to_text
 
 TIMEOUT_S = 10.0
 BACKOFF_S = (10, 60, 300, 1800, 7200, 21600, 86400, 86400, 86400)
 """Waits between attempts; after the last one the message is dead and stays to be seen in `retuned alerts`."""
+CLAIM_S = 60.0
+"""How long a message belongs to the process that tries it: longer than any try may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,11 @@ def pending_count(store: Store) -> int:
 
 def _claim(store: Store, row: Row, now: datetime) -> bool:
     """Push the next attempt back before trying, so that two processes do not send the same message at once."""
-    wait_s = BACKOFF_S[min(row["attempts"], len(BACKOFF_S) - 1)]
     with store.transaction():
         changed = store.change(
             """UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?
             WHERE id = ? AND attempts = ? AND state = 'pending'""",
-            (to_text(now + timedelta(seconds=wait_s)), row["id"], row["attempts"]),
+            (to_text(now + timedelta(seconds=CLAIM_S)), row["id"], row["attempts"]),
         )
     return changed == 1
 
@@ -73,10 +75,12 @@ def _attempt(store: Store, row: Row, now: datetime, environ: Mapping[str, str]) 
     error = _post(row, now, environ)
     is_last = row["attempts"] + 1 >= len(BACKOFF_S)
     state = "delivered" if error is None else "dead" if is_last else "pending"
+    next_at = now + timedelta(seconds=BACKOFF_S[min(row["attempts"], len(BACKOFF_S) - 1)])
     with store.transaction():
         store.change(
-            "UPDATE outbox SET state = ?, last_error = ?, delivered_at = ? WHERE id = ?",
-            (state, error, to_text(now) if error is None else None, row["id"]),
+            """UPDATE outbox SET state = ?, last_error = ?, delivered_at = ?, next_attempt_at = ?
+            WHERE id = ? AND state = 'pending'""",
+            (state, error, to_text(now) if error is None else None, to_text(next_at), row["id"]),
         )
     return Delivery(row["id"], row["url"], error is None, error)
 
@@ -90,19 +94,58 @@ def _post(row: Row, now: datetime, environ: Mapping[str, str]) -> str | None:
         if row["secret_reference"] is not None:
             secret = resolve_secret(row["secret_reference"], environ)
             headers["webhook-signature"] = sign(row["id"], headers["webhook-timestamp"], body, secret)
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy and no .netrc password from the environment
-            answer = session.post(row["url"], data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
-    except (requests.RequestException, RetunedError) as error:
-        return f"{type(error).__name__}: {error}"
-    return None if 200 <= answer.status_code < 300 else f"HTTP status {answer.status_code}, 200 to 299 was expected"
+        status = _status_of_post(row["url"], body, headers)
+    except RetunedError as error:
+        return str(error)
+    except (requests.RequestException, ValueError) as error:
+        return _why(error)
+    return None if 200 <= status < 300 else f"HTTP status {status}, 200 to 299 was expected"
+
+
+def _status_of_post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy and no .netrc password from the environment
+        # streamed: the answer's body is of no interest and may be without end
+        answer = session.post(url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, stream=True)
+        answer.close()
+    return answer.status_code
+
+
+def _why(error: BaseException) -> str:
+    """The cause of a failed delivery; the errors' own texts repeat the address, whose path may hold a token."""
+    if isinstance(error, requests.Timeout):
+        return f"no answer within {TIMEOUT_S:g} s"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"no connection: {cause.strerror}"
+        cause = cause.__cause__ or cause.__context__
+    return f"it could not be sent ({type(error).__name__})"
+
+
+def place_of(url: str) -> str:
+    """The address without its path and query, for people and logs: a chat service's path is a password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def sign(message_id: str, timestamp: str, body: bytes, secret: str) -> str:
     """The signature header of the Standard Webhooks specification, version 1: 'v1,' and a base64 HMAC-SHA256.
 
     A secret that starts with 'whsec_' is base64 behind that prefix; any other is used as its own bytes.
+    Raises InputError, without the secret in it, for one that is not.
     """
-    key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+    key = _decoded(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise InputError(
+            "the webhook secret starts with whsec_, but what follows is not base64",
+            "whsec_ and base64, or any other text",
+            "copy it again from the receiver",
+        ) from None

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from ..strategies.contract import Contract, contract_of
-from ..strategies.records import Configuration, LegRequest, LegResult, Purpose
+from ..strategies.records import BudgetUnit, Configuration, LegRequest, LegResult, Purpose
 from ..strategies.space import derive_seed
+from .model_tables import BudgetTable
 from .search import LegDesk
 
 PROBE_SHARE = 0.2  # of a full run; seeds and splits show in a score long before it is a good one
@@ -12,17 +13,21 @@ _VARIANTS = ("base", "equal", "seed", "split", "purpose")
 PROBE_RUNS = len(_VARIANTS)
 
 
-def probe_contract(desk: LegDesk, configuration: Configuration, seed: int, budget: float, is_whole: bool) -> Contract:
+def probe_contract(
+    desk: LegDesk, configuration: Configuration, seed: int, budget: BudgetTable, *, stem: str = "probe"
+) -> Contract:
     """What five short runs say of the training: do seed, split and purpose matter, is a call repeatable?
 
     A short run may hide an effect (a classifier that still answers one class), so whatever looks ignored is
-    looked at again in full runs before it counts. `is_whole`: budgets are whole numbers of steps or epochs.
+    looked at again in full runs before it counts. The legs' names start with `stem`.
     """
-    share = max(1.0, float(round(PROBE_SHARE * budget))) if is_whole else PROBE_SHARE * budget
-    short = _contract(desk.run(_requests("probe", configuration, seed, share)))
-    if not short.breaches or share >= budget:
+    share = PROBE_SHARE * budget.amount
+    if budget.unit is not BudgetUnit.SECONDS:
+        share = max(1.0, float(round(share)))
+    short = _contract(desk.run(_requests(stem, configuration, seed, share)))
+    if not short.breaches or share >= budget.amount:
         return short
-    return _contract(desk.run(_requests("probe_full", configuration, seed, budget)))
+    return _contract(desk.run(_requests(f"{stem}_full", configuration, seed, budget.amount)))
 
 
 def seconds_per_full_run(results: Sequence[LegResult], budget: float) -> float | None:

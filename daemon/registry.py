@@ -81,7 +81,7 @@ def all_models(store: Store) -> tuple[Model, ...]:
 def settings_of(store: Store, model: Model) -> tuple[Settings, ...]:
     """Every settings version of a model, oldest first."""
     rows = store.rows("SELECT * FROM settings WHERE model_id = ? ORDER BY version", (model.id,))
-    return tuple(_settings(row, model.space) for row in rows)
+    return tuple(_settings(row) for row in rows)
 
 
 def file_of_version(store: Store, model_id: int, version: int) -> ModelFile:
@@ -92,10 +92,10 @@ def file_of_version(store: Store, model_id: int, version: int) -> ModelFile:
 
 
 def configuration_of_version(store: Store, model_id: int, version: int, space: Space) -> Configuration:
-    """The hyperparameters of a settings version."""
-    row = store.row("SELECT * FROM settings WHERE model_id = ? AND version = ?", (model_id, version))
+    """The hyperparameters of a settings version, as the space takes them."""
+    row = store.row("SELECT configuration FROM settings WHERE model_id = ? AND version = ?", (model_id, version))
     assert row is not None
-    return _settings(row, space).configuration
+    return space.validate(json.loads(row["configuration"]), strict=False)
 
 
 def register(store: Store, file: ModelFile, source: Path, now: datetime) -> Registration:
@@ -148,10 +148,15 @@ def model_of(store: Store, row: Row) -> Model:
     )
 
 
-def _settings(row: Row, space: Space) -> Settings:
+def _settings(row: Row) -> Settings:
+    """A settings version as it was written: an older one need not fit the newest search space."""
+    values = json.loads(row["configuration"])
     return Settings(
         version=row["version"],
-        configuration=space.validate(json.loads(row["configuration"]), strict=False),
+        configuration={
+            name: tuple((step, rate) for step, rate in value) if isinstance(value, list) else value
+            for name, value in values.items()
+        },
         origin=row["origin"],
         campaign_id=row["campaign_id"],
         created_at=from_text(row["created_at"]),
@@ -183,18 +188,21 @@ def _insert_version(store: Store, row: Row, file: ModelFile, source: Path, now: 
 
 
 def _merged_configuration(store: Store, row: Row, before: ModelFile, file: ModelFile) -> Configuration | None:
-    """What should be in force after a changed file: values edited in it win, adopted ones stay; None: no change."""
+    """What should be in force after a changed file: values edited in it win, adopted ones stay; None: no change.
+
+    Values of hyperparameters that are not in use count too: an adoption may have brought them into use.
+    """
     current_row = store.row(
         "SELECT configuration FROM settings WHERE model_id = ? AND version = ?", (row["id"], row["settings_version"])
     )
     assert current_row is not None
     current = json.loads(current_row["configuration"])
-    old, new = plain(before.stored_configuration()), plain(file.stored_configuration())
+    old, new = ({name: table.value for name, table in one.hyperparameters.items()} for one in (before, file))
     edited = {name: value for name, value in new.items() if name not in old or old[name] != value}
     merged = {name: edited.get(name, current.get(name, value)) for name, value in new.items()}
-    if merged == current:
-        return None
-    return file.space().validate(merged, strict=False)
+    given = {name: value for name, value in merged.items() if value is not None}
+    configuration = file.space().validate(given, strict=False)
+    return None if plain(configuration) == current else configuration
 
 
 def _reschedule(store: Store, row: Row, before: ModelFile, file: ModelFile, now: datetime) -> None:

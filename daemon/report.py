@@ -84,7 +84,10 @@ def write_plot(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
         raise InputError(f"{model.name} has no finished campaign to draw", "", f"run: retuned retune {model.name}")
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent}", "", "make it, or name another file")
-    _write_html(model, points, path) if path.suffix == ".html" else _write_image(model, points, path)
+    try:
+        _write_html(model, points, path) if path.suffix == ".html" else _write_image(model, points, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}", "", "name another file") from None
 
 
 def _point(store: Store, campaign: Campaign) -> DriftPoint:
@@ -178,6 +181,7 @@ def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
     title = f"{model.name}: {model.file.goal.metric} of the stored settings over time"
     layout = {
         "title": {"text": title},
+        "xaxis": {"anchor": "y2", "type": "category"},
         "yaxis": {"title": {"text": model.file.goal.metric}, "domain": [0.45, 1.0]},
         "yaxis2": {"title": {"text": "gain, lower to upper bound"}, "domain": [0.0, 0.35], "zeroline": True},
         "height": 640,
@@ -195,7 +199,7 @@ def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
 def _traces(model: Model, points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
     """Scores of incumbent and challenger above, the bounds of the gain below, one place a campaign."""
     sign = -1.0 if model.file.objective().lower_is_better else 1.0
-    places = [_label(point).replace("\n", " ") for point in points]
+    places = [_place(point) for point in points]
     traces: list[dict[str, Any]] = []
     for name in ("incumbent", "challenger"):
         scores = [getattr(point, name) for point in points]
@@ -216,6 +220,11 @@ def _traces(model: Model, points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
         trace = {"type": "scatter", "mode": "markers", "name": "gain and its bounds", "x": x, "y": y, "yaxis": "y2"}
         traces.append(trace | {"error_y": bounds, "marker": {"color": colours}})
     return traces
+
+
+def _place(point: DriftPoint) -> str:
+    """A campaign's place on the axis of the page, with its verdict."""
+    return f"{point.at:%Y-%m-%d} #{point.campaign_id} {point.outcome.value.upper() if point.outcome else 'birth'}"
 
 
 def _arm(high: float | None, low: float | None) -> float:

@@ -229,7 +229,8 @@ class LocalRunner:
         )
 
     def _result(self, request: LegRequest, attempt: int, process: ProcessEnd) -> LegResult:
-        reports, bad = read_reports(self._spool.report_lines(request.name, attempt))
+        is_flood = process.process is ProcessKind.REPORT_LIMIT
+        reports, bad = read_reports(() if is_flood else self._spool.report_lines(request.name, attempt))
         end, score, detail = end_of_leg(process, reports, bad, self._objective)
         metric = self._objective.metric
         scores = (

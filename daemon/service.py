@@ -23,7 +23,7 @@ from .adoption import write_pending_settings
 from .clock import Clock
 from .config import Config
 from .ledger import open_campaigns
-from .outbox import deliver_due
+from .outbox import deliver_due, place_of
 from .registry import find_model
 from .schedule import queue_due
 from .store import Store
@@ -150,7 +150,7 @@ class Service:
     def _deliver(self) -> None:
         for delivery in deliver_due(self.store, self.clock.now()):
             event = "message_delivered" if delivery.is_delivered else "message_put_off"
-            log.info(event, id=delivery.id, error=delivery.error)
+            log.info(event, id=delivery.id, to=place_of(delivery.url), error=delivery.error)
 
 
 def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import ParseError
 
-from ..strategies.errors import InputError
+from ..strategies.errors import InputError, StateError
 from ..strategies.records import Configuration
 from .model_file import ModelFile
 
@@ -33,18 +33,37 @@ def read_settings(file: ModelFile) -> Mapping[str, Any] | None:
 
 
 def write_settings(path: Path, configuration: Configuration) -> None:
-    """Put the hyperparameters into the file atomically; its other keys, and comments in TOML, stay."""
+    """Put the hyperparameters into the file atomically; its other keys, and comments in TOML, stay.
+
+    Raises InputError for a file that cannot be read, StateError when its folder cannot be written.
+    """
+    path = path.resolve()  # the file that a symbolic link leads to is written, the link stays
     present = _parse(path) if path.exists() else _parse_text("", path.suffix)
     present.update(plain(configuration))
     text = json.dumps(present, indent=2) + "\n" if path.suffix == ".json" else tomlkit.dumps(present)
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise StateError(
+            f"the settings file {path} cannot be written: {error.strerror}",
+            "a folder that retuned may write",
+            "correct the rights or the space there; it is then written by retuned serve or the next retuned retune",
+        ) from error
+
+
+def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o644)
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def _parse(path: Path) -> MutableMapping[str, Any]:

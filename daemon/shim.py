@@ -12,6 +12,7 @@ siblings, so the few lines that read /proc and write JSON are repeated here.
 import contextlib
 import ctypes
 import json
+import math
 import os
 import select
 import signal
@@ -209,11 +210,17 @@ class Trainer:
         with contextlib.suppress(BrokenPipeError):  # it died; the watch will see that
             os.write(self.requests, json.dumps({"leg": str(folder)}).encode() + b"\n")
 
-    def hear(self, data: bytes, folder: Path) -> list[dict[str, Any]]:
-        """The answer about this leg, once it has come. What is not JSON is taken as one: the recipe failed."""
+    def hear(self, data: bytes, leg: "Leg") -> list[dict[str, Any]]:
+        """The answer about this leg, once it has come. What is not JSON is taken as one: the recipe failed.
+
+        A trainer that says it is ready has loaded its libraries, and the leg's own time begins.
+        """
         *lines, self._text = (self._text + data).split(b"\n")
         found = [parse_answer(line) for line in lines]
-        return [answer for answer in found if answer.get("leg", str(folder)) == str(folder) and "ready" not in answer]
+        if any("ready" in answer for answer in found):
+            leg.begin()
+        folder = str(leg.folder)
+        return [answer for answer in found if answer.get("leg", folder) == folder and "ready" not in answer]
 
     def close(self) -> None:
         for handle in (self.requests, self.answers, self.output):
@@ -228,10 +235,14 @@ class Leg:
         self.order = read_json(folder / "leg.json")
         self.report = folder / "report.jsonl"
         self.log = OutputLog(folder / "output.log")
+        self.last_output = b""
+        self.begin()
+        (folder / "tmp").mkdir(exist_ok=True)
+
+    def begin(self) -> None:
+        """Start the leg's clock."""
         self.started_at = utc_now()
         self.started = time.monotonic()
-        self.last_output = b""
-        (folder / "tmp").mkdir(exist_ok=True)
 
     def print(self, data: bytes) -> None:
         self.log.write(data)
@@ -387,7 +398,7 @@ class Worker:
         answers: list[dict[str, Any]] = []
 
         def hear_answer(data: bytes) -> None:
-            answers.extend(trainer.hear(data, leg.folder))
+            answers.extend(trainer.hear(data, leg))
 
         self.say_who(leg, trainer.pid)
         trainer.ask(leg.folder)
@@ -414,8 +425,7 @@ class Worker:
 
         A leg past its deadline gets SIGTERM and a grace; the caller kills what is then left.
         """
-        until = leg.started + self.training["timeout_s"]
-        stopped = None
+        stopped, killed_at = None, math.inf
         poll = select.poll()
         alive = os.pidfd_open(pid)
         try:
@@ -431,10 +441,10 @@ class Worker:
                     raise Stopped
                 if leg.has_too_many_reports():
                     return "report_limit"
-                if time.monotonic() > until and not is_over():
-                    if stopped:
-                        return stopped
-                    stopped, until = "timed_out", time.monotonic() + self.training["grace_s"]
+                if time.monotonic() > killed_at and not is_over():
+                    return stopped
+                if time.monotonic() > leg.started + self.training["timeout_s"] and not stopped and not is_over():
+                    stopped, killed_at = "timed_out", time.monotonic() + self.training["grace_s"]
                     os.killpg(pid, signal.SIGTERM)
         finally:
             os.close(alive)

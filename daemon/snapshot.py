@@ -164,8 +164,8 @@ def _wait_and_end_group(process: subprocess.Popen[bytes], timeout_s: float) -> b
         if not is_in_time:
             os.killpg(process.pid, signal.SIGTERM)
             ended.poll(int(_GRACE_S * 1000))
-        os.killpg(process.pid, signal.SIGKILL)
     finally:
+        os.killpg(process.pid, signal.SIGKILL)  # also when the wait was interrupted
         os.close(descriptor)
     process.wait()
     return is_in_time

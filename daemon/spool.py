@@ -11,10 +11,12 @@ A leg's folder is complete once it has leg.json, and ended once it has exit.json
 writes there; only when that worker is dead, the runner writes the exit.json of a lost leg in its place.
 """
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -164,13 +166,11 @@ class Spool:
         except (KeyError, TypeError, ValueError):
             return _UNREAD
 
-    def report_lines(self, leg: str, attempt: int) -> list[str]:
-        """The lines of its report file so far; empty when there is none."""
-        try:
-            text = (self.leg_folder(leg, attempt) / "report.jsonl").read_bytes()
-        except FileNotFoundError:
-            return []
-        return text.decode(errors="replace").splitlines()
+    def report_lines(self, leg: str, attempt: int) -> Iterator[str]:
+        """The lines of its report file, one by one, since millions fit into its limit; none when it is not there."""
+        path = self.leg_folder(leg, attempt) / "report.jsonl"
+        with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
+            yield from file
 
 
 def request_of(found: Mapping[str, Any]) -> LegRequest:
@@ -191,6 +191,12 @@ def request_of(found: Mapping[str, Any]) -> LegRequest:
         parent=found["parent"],
         keeps_checkpoint=found["keeps_checkpoint"],
     )
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Delete the checkpoints of a campaign that has ended; no later campaign starts from them."""
+    for checkpoint in (folder / "legs").glob("*/checkpoint"):
+        shutil.rmtree(checkpoint) if checkpoint.is_dir() else checkpoint.unlink(missing_ok=True)
 
 
 def check_leg_name(name: str) -> None:

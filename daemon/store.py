@@ -25,7 +25,7 @@ Parameters = Sequence[Any] | dict[str, Any]
 class Store:
     """Rows in, rows out; every change happens inside `transaction()`."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         """Open the database of a state folder, which is made when missing.
 
         Raises StateError when the folder or the file cannot be used, or was written by a newer version.
@@ -34,7 +34,7 @@ class Store:
         path = state / "retuned.sqlite3"
         try:
             state.mkdir(parents=True, exist_ok=True, mode=0o700)
-            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
             path.chmod(0o600)
             self._db = Database(connection)
             self._prepare()
@@ -62,8 +62,18 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Take the write lock at once and commit at the end; an exception rolls all of it back."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """Take the write lock at once and commit at the end; an exception rolls all of it back.
+
+        Raises StateError when another process keeps the lock for longer than the time allowed.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise StateError(
+                f"the state database of {self.state} cannot be written: {error}",
+                "short writes of retuned's own processes, and free space on its disk",
+                "look what else holds the database open, then give the command again",
+            ) from error
         try:
             yield
         except BaseException:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from retuned.daemon.campaign import run_campaign
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config import Config
@@ -58,8 +57,7 @@ class Desk:
         """The model file; `changes` replace whole tables by their text."""
         tables = {
             "top": 'name = "toy"\nowner = "tests"',
-            "training": f'command = ["{sys.executable}", "-I", "-S", "{TOYS / "quadratic.py"}", "{{lr}}"]\n'
-            'budget = {steps = 10}\ntimeout = "30s"\nslots = 2',
+            "training": self.training_table(TOYS / "quadratic.py"),
             "data": 'path = "data.json"',
             "objective": 'metric = "score"\ndirection = "maximize"',
             "hyperparameters.lr": 'type = "float"\nlow = 1e-4\nhigh = 1.0\nlog = true\nvalue = 0.01',
@@ -67,6 +65,11 @@ class Desk:
         path = self.folder / "model.toml"
         path.write_text("\n".join(text if name == "top" else f"[{name}]\n{text}" for name, text in tables.items()))
         return path
+
+    def training_table(self, script: Path) -> str:
+        """The model file's [training] for a toy script."""
+        command = json.dumps([sys.executable, "-I", "-S", str(script), "{lr}"])
+        return f'command = {command}\nbudget = {{steps = 10}}\ntimeout = "30s"\nslots = 2'
 
     def register(self, **changes: str) -> Model:
         """Register the toy model."""
@@ -105,6 +108,29 @@ def make_desk(folder: Path) -> Desk:
     made = Desk(folder, Store(config.state), config)
     made.write_data()
     return made
+
+
+@pytest.fixture(scope="session")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A desk whose toy model has a baseline, a FRESH campaign and a STALE one. Only to be read."""
+    made = make_desk(tmp_path_factory.mktemp("judged"))
+    made.register(settings='file = "live.json"', alerts='webhook = "http://127.0.0.1:9/hook/token-4711"')
+    made.baseline()
+    made.retune(seed=1)
+    made.write_data(optimum=-3.0)
+    made.retune(seed=1)
+    return made
+
+
+@pytest.fixture
+def judged_copy(judged: Desk, tmp_path: Path) -> Desk:
+    """A copy of it that a test may change."""
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(judged.folder, folder)
+    config = Config(state=folder / "state")
+    return Desk(folder, Store(config.state), config)
 
 
 @pytest.fixture

@@ -1,14 +1,17 @@
 """Whole campaigns with real processes on a toy training, from queue to verdict."""
 
 import json
+from pathlib import Path
 
-from retuned.daemon.alert import list_alerts
-from retuned.daemon.ledger import campaigns_of, open_campaigns, results_of
 from retuned.daemon.adoption import adopt, rollback
+from retuned.daemon.alert import list_alerts
 from retuned.daemon.clock import SystemClock
+from retuned.daemon.ledger import campaigns_of, open_campaigns, results_of
 from retuned.daemon.registry import find_model
 from retuned.strategies.judgement import Reason
 from retuned.strategies.records import Outcome
+
+TOYS = Path(__file__).parent / "toys"
 
 
 def test_registration_queues_a_baseline_that_measures_noise_and_contract(desk):
@@ -149,3 +152,16 @@ def test_a_settings_file_edited_by_hand_is_said(desk):
     desk.baseline()
     campaign = desk.retune(seed=1)
     assert any("edited by hand (lr)" in note for note in campaign.facts["notes"])
+
+
+def test_a_contract_that_broken_settings_cannot_show_is_tested_with_the_challenger(desk):
+    desk.register()
+    desk.baseline()
+    toy = desk.folder / "quadratic.py"
+    toy.write_text((TOYS / "quadratic.py").read_text())
+    desk.register(training=desk.training_table(toy))  # the code changed, so the baseline's contract no longer counts
+    desk.write_data(optimum=-3.5, nan_above=0.005)
+    campaign = desk.retune(seed=1)
+    assert campaign.verdict.outcome is Outcome.BROKEN
+    assert campaign.verdict.challenger_confirmed
+    assert "the training code changed" in campaign.facts["changes"]

@@ -1,0 +1,65 @@
+"""What every result file says first: the command, the day, the machine and the versions.
+
+python benchmarks/machine.py        prints it
+"""
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("retuned", "numpy", "scipy", "torch")
+
+
+def header(command: str, date: str = "") -> dict[str, Any]:
+    """The head of a result file; `date` stands for today when it is given."""
+    return {
+        "command": command,
+        "date": date or datetime.now(UTC).date().isoformat(),
+        "machine": {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+    }
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a result file and say where."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    print(f"\nwritten to {path}")
+
+
+def print_table(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table with a column for each key, to the right."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = [columns, *([_shown(row.get(key, "")) for key in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    print(f"\n{name}")
+    for line in lines:
+        print("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)), flush=True)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu_model() -> str:
+    facts: Mapping[str, str] = {}
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return facts.get("model name") or platform.processor() or "unknown"
+
+
+if __name__ == "__main__":
+    print(json.dumps(header("python benchmarks/machine.py"), indent=1))

@@ -1,0 +1,57 @@
+"""The end of a campaign: verdict, drift record, alert and message, in one transaction."""
+
+from ..strategies.judgement import Verdict
+from ..strategies.notice import Subject, write_notice
+from ..strategies.records import Configuration, Outcome
+from .alert import raise_alert
+from .job import Job, costs_of
+from .prepare import Facts
+from .settings_file import plain
+
+
+def record(job: Job, verdict: Verdict, challenger: Configuration) -> None:
+    """The verdict, its drift record and its alert, committed together."""
+    recommended = challenger if verdict.challenger_confirmed else None
+    costs = costs_of(job)
+    facts = {**costs, "recommended": None if recommended is None else plain(recommended)}
+    subject = Subject(
+        model=job.model.name,
+        owner=job.file.owner,
+        campaign_id=job.campaign.id,
+        metric=job.file.goal.metric,
+        lower_is_better=job.file.objective().lower_is_better,
+        settings_version=job.campaign.settings_version,
+        incumbent=job.configuration,
+        recommended=recommended,
+        compute_s=costs["compute_s"],
+        runs=costs["runs"],
+        changes=tuple(job.campaign.facts["changes"]),
+    )
+    notice = write_notice(subject, verdict)
+    now = job.clock.now()
+    with job.store.transaction():
+        campaign = job.lease.finish(verdict, facts, now)
+        if notice is not None:
+            raise_alert(
+                job.store,
+                job.model,
+                campaign,
+                notice,
+                _details(verdict, job.configuration, recommended),
+                job.config,
+                now,
+            )
+
+
+def _details(verdict: Verdict, incumbent: Configuration, recommended: Configuration | None) -> Facts:
+    return {
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason.value,
+        "loss_at_least": verdict.lower,
+        "loss_mean": verdict.mean,
+        "e_value": verdict.e_value,
+        "alpha": verdict.alpha,
+        "settings": plain(incumbent),
+        "recommended": None if recommended is None else plain(recommended),
+        "is_critical": verdict.critical or verdict.outcome is Outcome.BROKEN,
+    }

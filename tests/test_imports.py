@@ -1,0 +1,34 @@
+"""What a process that waits for months must not load."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["torch", "scipy", "plotly", "optuna", "ray", "matplotlib"]
+CODE = "import json, sys, {module}; print(json.dumps([name for name in {heavy!r} if name in sys.modules]))"
+
+
+@pytest.mark.parametrize("module", ["retuned.daemon.cli", "retuned.daemon.service", "retuned.daemon.foreground"])
+def test_the_daemon_and_the_command_line_load_no_heavy_library(module):
+    code = CODE.format(module=module, heavy=HEAVY)
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(loaded.stdout) == []
+
+
+def test_a_tick_of_the_service_loads_no_heavy_library(judged_copy):
+    code = f"""if True:
+        import json, sys
+        from pathlib import Path
+        from retuned.daemon.clock import SystemClock
+        from retuned.daemon.config import Config
+        from retuned.daemon.service import Service
+        from retuned.daemon.store import Store
+        config = Config(state=Path(sys.argv[1]))
+        Service(Store(config.state), config, SystemClock(), None).tick()
+        print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
+    """
+    command = [sys.executable, "-c", code, judged_copy.config.state]
+    ticked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(ticked.stdout.splitlines()[-1]) == []

@@ -1,0 +1,200 @@
+"""The record of campaigns: one holder at a time, first records kept, nothing written by one that was replaced."""
+
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from retuned.daemon.campaign import run_campaign
+from retuned.daemon.clock import SystemClock
+from retuned.daemon.ledger import Lease, LostLease, cancel_campaign, find_campaign, open_campaigns, results_of
+from retuned.daemon.store import Store
+from retuned.strategies.errors import ConflictError, UnknownName
+from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose
+
+HOLDER = """
+import sys
+from pathlib import Path
+from retuned.daemon.ledger import Lease
+from retuned.daemon.store import Store
+from retuned.strategies.errors import RetunedError
+try:
+    lease = Lease(Store(Path(sys.argv[1])), 1)
+except RetunedError as error:
+    sys.exit(str(error))
+print(lease.epoch, flush=True)
+sys.stdin.readline()
+"""
+SCHEDULE = ((0.0, 0.1), (5.0, 0.01))
+LEG = LegRequest(
+    "search.000.r0", "search.000", Purpose.SEARCH, {"lr": 0.1, "rate": SCHEDULE, "on": True}, 3, 4, 0.0, 10.0
+)
+
+
+@pytest.fixture
+def campaign(desk):
+    """A desk with the queued baseline 1."""
+    desk.register()
+    return desk
+
+
+def holder(desk):
+    """Another process that tries to hold campaign 1."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, desk.store.state], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return process, process.stdout.readline()
+
+
+def let_go(lease):
+    """What the end of a process does to its lock, without giving the lease back in the record."""
+    os.close(lease._lock)
+
+
+def test_only_one_process_at_a_time_holds_a_campaign(campaign):
+    first, epoch = holder(campaign)
+    assert epoch == "1\n"
+    second, nothing = holder(campaign)
+    assert nothing == ""
+    assert "campaign 1 is already being worked on; one process a campaign" in second.communicate(timeout=30)[1]
+    with pytest.raises(ConflictError, match="already being worked on"):
+        Lease(campaign.store, 1)
+    first.kill()
+    first.wait()
+    third, epoch = holder(campaign)
+    assert epoch == "2\n"
+    third.communicate("end\n", timeout=30)
+
+
+def test_a_holder_that_was_only_slow_can_write_nothing_more(campaign, clock):
+    slow = Lease(campaign.store, 1)
+    slow.plan([LEG], clock.now())
+    let_go(slow)
+    other, epoch = holder(campaign)
+    assert epoch == "2\n"
+    refused = [
+        lambda: slow.plan([replace(LEG, name="late")], clock.now()),
+        lambda: slow.ingest([LegResult(LEG, LegEnd.COMPLETED, 1.0)], clock.now()),
+        lambda: slow.advance("search", {"x": 1}, clock.now()),
+        lambda: slow.fail("failed", "late", clock.now()),
+        lambda: finish(campaign.store, slow, clock),
+        slow.check,
+    ]
+    for write in refused:
+        with pytest.raises(LostLease, match="taken over by another process"):
+            write()
+    other.communicate("end\n", timeout=30)
+    assert results_of(campaign.store, 1) == ()
+    assert len(campaign.store.rows("SELECT * FROM legs")) == 1
+    assert find_campaign(campaign.store, 1).phase == "queued"
+
+
+def finish(store, lease, clock):
+    with store.transaction():
+        lease.finish(None, {}, clock.now())
+
+
+def test_a_lease_is_given_back(campaign):
+    Lease(campaign.store, 1).release()
+    assert Lease(campaign.store, 1).epoch == 2
+
+
+def test_a_leg_comes_back_as_it_was_written(campaign, clock):
+    lease = Lease(campaign.store, 1)
+    metrics = {"loss": 0.5, "broken": math.nan}
+    result = LegResult(LEG, LegEnd.COMPLETED, -0.5, "fine", metrics, ((1.0, -0.7), (2.0, -0.5)), 1.5, 1.2, 4096, 2)
+    lease.plan([LEG], clock.now())
+    lease.ingest([result], clock.now())
+    (found,) = results_of(Store(campaign.store.state), 1)
+    assert math.isnan(found.metrics["broken"])
+    assert replace(found, metrics={}) == replace(result, metrics={})
+    assert found.request.configuration == LEG.configuration
+    lease.release()
+
+
+def test_a_leg_that_ended_keeps_its_first_record(campaign, clock):
+    lease = Lease(campaign.store, 1)
+    lease.plan([LEG], clock.now())
+    lease.ingest([LegResult(LEG, LegEnd.COMPLETED, 1.0)], clock.now())
+    lease.ingest([LegResult(LEG, LegEnd.CRASHED, None, "late news")], clock.now())
+    lease.plan([LEG], clock.now())
+    (found,) = results_of(campaign.store, 1)
+    assert (found.end, found.score) == (LegEnd.COMPLETED, 1.0)
+    lease.release()
+
+
+def test_results_come_in_the_order_they_were_planned(campaign, clock):
+    legs = [replace(LEG, name=f"search.{number:03d}.r0") for number in (2, 0, 1)]
+    lease = Lease(campaign.store, 1)
+    lease.plan(legs, clock.now())
+    lease.ingest([LegResult(leg, LegEnd.COMPLETED, 0.0) for leg in reversed(legs)], clock.now())
+    assert [result.request.name for result in results_of(campaign.store, 1)] == [leg.name for leg in legs]
+    lease.release()
+
+
+def test_facts_are_added_up_and_the_start_is_kept(campaign, clock):
+    lease = Lease(campaign.store, 1)
+    lease.advance("prepare", {"a": 1}, clock.now())
+    clock.move(minutes=5)
+    now = lease.advance("search", {"b": [1, None]}, clock.now())
+    assert now.facts == {"a": 1, "b": [1, None]}
+    assert (now.ended_at, (clock.now() - now.started_at).total_seconds()) == (None, 300)
+    lease.release()
+
+
+def test_a_cancelled_campaign_is_closed_and_its_holder_is_told_why(campaign, clock):
+    lease = Lease(campaign.store, 1)
+    cancel_campaign(campaign.store, find_campaign(campaign.store, 1), clock.now())
+    assert open_campaigns(campaign.store) == ()
+    with pytest.raises(LostLease, match="campaign 1 has ended: cancelled by hand"):
+        lease.check()
+    lease.release()
+
+
+def test_cancelling_a_campaign_that_has_ended_does_not_change_it(campaign, clock):
+    lease = Lease(campaign.store, 1)
+    open_before = find_campaign(campaign.store, 1)
+    finish(campaign.store, lease, clock)
+    cancel_campaign(campaign.store, open_before, clock.now())
+    assert find_campaign(campaign.store, 1).phase == "done"
+    lease.release()
+
+
+def test_cancelling_stops_a_campaign_that_is_running(desk):
+    desk.write_data(sleep_s=5.0)
+    desk.register()
+    canceller = threading.Thread(target=cancel_once_legs_are_planned, args=(desk.store.state,))
+    canceller.start()
+    began = time.monotonic()
+    ended = run_campaign(desk.store, 1, clock=SystemClock(), config=desk.config, environ=os.environ)
+    canceller.join()
+    assert (ended.phase, ended.failure) == ("cancelled", "cancelled by hand")
+    assert time.monotonic() - began < 20  # thirteen runs of 5 s would take longer
+    assert results_of(desk.store, 1) == ()
+    assert list((desk.store.state / "campaigns/1/claimed").iterdir()) == []
+
+
+def cancel_once_legs_are_planned(state):
+    store = Store(state)
+    while not store.rows("SELECT * FROM legs"):
+        time.sleep(0.05)
+    cancel_campaign(store, find_campaign(store, 1), SystemClock().now())
+
+
+def test_baselines_come_before_re_evaluations_in_the_queue(judged_copy, clock):
+    judged_copy.write_model(**{"hyperparameters.lr": 'type = "float"\nlow = 1e-4\nhigh = 1.0\nvalue = 0.5'})
+    with judged_copy.store.transaction():
+        judged_copy.store.change("UPDATE campaigns SET ended_at = NULL, phase = 'queued' WHERE id IN (1, 2)")
+        judged_copy.store.change("UPDATE campaigns SET kind = 'baseline' WHERE id = 2")
+        judged_copy.store.change("UPDATE campaigns SET kind = 'retune' WHERE id = 1")
+    assert [campaign.id for campaign in open_campaigns(judged_copy.store)] == [2, 1]
+
+
+def test_an_unknown_campaign_says_where_to_look(campaign):
+    with pytest.raises(UnknownName, match="there is no campaign 7; list them with: retuned history NAME"):
+        find_campaign(campaign.store, 7)

@@ -1,0 +1,180 @@
+"""The state database: what a failed write leaves, who may open it, and what it says when it cannot be used."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from retuned.daemon.store import Store, from_text, to_json, to_text
+from retuned.strategies.errors import StateError
+
+MODEL = {
+    "name": "toy", "state": "active", "version": 1, "settings_version": 1, "anchor_at": "a", "next_due_at": None,
+    "registered_at": "r",
+}  # fmt: skip
+
+WRITER = """
+import sys
+from pathlib import Path
+from retuned.daemon.store import Store
+store = Store(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(40):
+    with store.transaction():
+        row = store.row("SELECT version FROM models WHERE name = 'toy'")
+        store.change("UPDATE models SET version = ? WHERE name = 'toy'", (row["version"] + 1,))
+"""
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        insert_and_fail(store)
+    assert store.rows("SELECT * FROM models") == []
+    with store.transaction():
+        store.insert("models", MODEL)
+    assert Store(tmp_path).row("SELECT * FROM models") == {"id": 1, **MODEL}
+
+
+def insert_and_fail(store):
+    with store.transaction():
+        store.insert("models", MODEL)
+        raise ZeroDivisionError
+
+
+def test_a_statement_that_the_schema_refuses_takes_the_whole_transaction_with_it(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(sqlite3.IntegrityError):
+        insert_two(store, {**MODEL, "name": "other", "state": "asleep"})
+    assert store.rows("SELECT * FROM models") == []
+
+
+def insert_two(store, second):
+    with store.transaction():
+        store.insert("models", MODEL)
+        store.insert("models", second)
+
+
+def test_a_write_outside_a_transaction_is_a_bug(tmp_path):
+    with pytest.raises(AssertionError, match="outside transaction"):
+        Store(tmp_path).insert("models", MODEL)
+
+
+def test_processes_that_write_at_once_all_succeed_and_lose_no_update(tmp_path):
+    store = Store(tmp_path)
+    with store.transaction():
+        store.insert("models", MODEL)
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    assert [writer.stdout.readline() for writer in writers] == [b"ready\n", b"ready\n"]
+    assert [writer.communicate(b"go\n", timeout=60)[1] for writer in writers] == [None, None]
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert store.row("SELECT version FROM models")["version"] == 81
+
+
+def test_processes_that_open_a_new_folder_at_once_make_one_schema(tmp_path):
+    code = "import sys; from pathlib import Path; from retuned.daemon.store import Store; Store(Path(sys.argv[1]))"
+    openers = [subprocess.Popen([sys.executable, "-c", code, tmp_path / "new"]) for _ in range(3)]
+    assert [opener.wait(60) for opener in openers] == [0, 0, 0]
+    assert Store(tmp_path / "new").rows("SELECT * FROM models") == []
+
+
+def test_a_database_that_another_program_keeps_locked_is_told_and_nothing_is_written(tmp_path):
+    store = Store(tmp_path, busy_timeout_s=0.05)
+    other = sqlite3.connect(tmp_path / "retuned.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with (
+        pytest.raises(StateError, match=r"cannot be written: database is locked; .*what else holds"),
+        store.transaction(),
+    ):
+        raise AssertionError("not reached")
+    other.rollback()
+    with store.transaction():
+        store.insert("models", MODEL)
+
+
+def test_a_database_of_a_newer_version_is_refused_with_its_remedy_and_left_as_it_is(tmp_path):
+    store = Store(tmp_path)
+    with store.transaction():
+        store.change(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('retuned', 'm9999_later', 'then')"
+        )
+    store.close()
+    before = (tmp_path / "retuned.sqlite3").read_bytes()
+    with pytest.raises(StateError, match=r"newer retuned: m9999_later; .*; install the newer retuned again") as caught:
+        Store(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "retuned.sqlite3").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_with_a_remedy(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match=r"cannot be opened: .*Not a directory.*--state DIR") as caught:
+        Store(tmp_path / "file" / "state")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_refuses_new_files_is_one_line_with_a_remedy():
+    with pytest.raises(StateError, match=r"state database /proc/retuned\.sqlite3 cannot be opened: .*--state DIR"):
+        Store(Path("/proc"))
+
+
+def test_a_file_that_is_no_database_is_one_line_and_stays(tmp_path):
+    (tmp_path / "retuned.sqlite3").write_text("my own notes, " * 100)
+    with pytest.raises(StateError, match="file is not a database"):
+        Store(tmp_path)
+    assert (tmp_path / "retuned.sqlite3").read_text().startswith("my own notes")
+
+
+def test_only_the_owner_may_read_the_state(tmp_path):
+    before = os.umask(0)
+    try:
+        store = Store(tmp_path / "state")
+        with store.transaction():
+            store.insert("models", MODEL)
+    finally:
+        os.umask(before)
+    modes = {
+        path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir() if "sqlite3" in path.name
+    }
+    assert set(modes.values()) == {0o600}
+    assert "retuned.sqlite3-wal" in modes
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_is_committed_survives_a_process_that_is_killed(tmp_path):
+    code = """if True:
+        import os, signal, sys
+        from pathlib import Path
+        from retuned.daemon.store import Store
+        store = Store(Path(sys.argv[1]))
+        row = dict(zip(("name", "state", "version", "settings_version", "anchor_at", "registered_at"),
+                       ("kept", "active", 1, 1, "a", "r")))
+        with store.transaction():
+            store.insert("models", row)
+        with store.transaction():
+            store.insert("models", {**row, "name": "not committed"})
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=False, timeout=60)
+    assert [row["name"] for row in Store(tmp_path).rows("SELECT name FROM models")] == ["kept"]
+
+
+def test_moments_are_stored_in_utc_and_sort_as_text():
+    early = datetime(2026, 3, 1, 1, 0, tzinfo=timezone(timedelta(hours=5)))
+    late = datetime(2026, 2, 28, 21, 0, tzinfo=UTC)
+    assert to_text(early) < to_text(late)
+    assert from_text(to_text(early)) == early
+    assert from_text(to_text(early)).tzinfo is UTC
+
+
+def test_json_in_the_database_is_canonical_and_never_holds_nan():
+    assert to_json({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
+    with pytest.raises(ValueError, match="JSON compliant"):
+        to_json(float("nan"))
