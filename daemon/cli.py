@@ -34,6 +34,7 @@ EXIT_CODES = {
     Outcome.BROKEN: 12,
     Outcome.INCONCLUSIVE: 13,
 }
+INTERRUPTED = 130
 CLOCK = SystemClock()
 
 app = typer.Typer(
@@ -318,10 +319,12 @@ def main() -> NoReturn:
         words = sys.argv[1:] or ["--help"]
         code = typer.main.get_command(app).main(words, prog_name="retuned", standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this, without a word
+            raise KeyboardInterrupt
     except RetunedError as error:
         code = _say_error(str(error), error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        code = _say_error("interrupted; an open campaign goes on when the command is given again", 130)
+        code = _say_error("interrupted; an open campaign goes on when the command is given again", INTERRUPTED)
     except typer.TyperException as error:
         sentence = error.format_message() if isinstance(error, typer.BadParameter.__bases__) else str(error)
         code = _say_error(f"{' '.join(sentence.split()).rstrip('.')}; see: retuned --help", 2)

@@ -47,7 +47,7 @@ def changes_since(before: Facts, now: Facts) -> tuple[str, ...]:
     if before.get("data") and now.get("data"):
         old, new = DataFingerprint.from_json(before["data"]), DataFingerprint.from_json(now["data"])
         if old.key() != new.key():
-            rows = f" ({old.rows} -> {new.rows} lines)" if old.rows is not None and new.rows is not None else ""
+            rows = f" ({old.rows} -> {new.rows} lines)" if old.rows != new.rows else ""
             changes.append(f"the data changed{rows}")
     if CodeFingerprint.from_json(before["code"]).key() != CodeFingerprint.from_json(now["code"]).key():
         changes.append("the training code changed")

@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from ..strategies.due import next_after_run, parse_every
+from ..strategies.errors import RetunedError
 from ..strategies.space import derive_seed
 from .ledger import campaigns_of, open_campaigns, queue_campaign
-from .registry import Model, all_models
+from .registry import Model, find_model
 from .store import Store, to_text
 
 
@@ -13,10 +14,21 @@ def queue_due(store: Store, now: datetime) -> tuple[int, ...]:
     """Queue a campaign for every active model whose due date has come, and move the due date on.
 
     A date that was missed while no daemon ran is run once, late; the row keeps both moments. A model whose
-    earlier campaign is still open keeps its due date until that one has ended.
+    earlier campaign is still open keeps its due date until that one has ended. A model that cannot be read does
+    not keep the others waiting: its error is raised at the end.
     """
-    due = [model for model in all_models(store) if _is_due(model, now) and not open_campaigns(store, model.id)]
-    return tuple(queued for model in due if (queued := _queue(store, model, now)) is not None)
+    due = store.rows(
+        "SELECT name FROM models WHERE state = 'active' AND next_due_at <= ? ORDER BY name", (to_text(now),)
+    )
+    queued, failures = [], []
+    for name in (row["name"] for row in due):
+        try:
+            queued.append(_queue(store, find_model(store, name), now))
+        except RetunedError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return tuple(campaign_id for campaign_id in queued if campaign_id is not None)
 
 
 def campaign_seed(store: Store, model: Model) -> int:
@@ -25,12 +37,9 @@ def campaign_seed(store: Store, model: Model) -> int:
     return derive_seed(model.file.search.seed or 0, model.name, "campaign", number)
 
 
-def _is_due(model: Model, now: datetime) -> bool:
-    return model.state == "active" and model.next_due_at is not None and model.next_due_at <= now
-
-
 def _queue(store: Store, model: Model, now: datetime) -> int | None:
-    assert model.next_due_at is not None
+    if model.next_due_at is None or open_campaigns(store, model.id):
+        return None
     due_at = next_after_run(model.anchor_at, parse_every(model.file.schedule.every), now)
     with store.transaction():
         row = store.row("SELECT * FROM models WHERE id = ? AND next_due_at = ?", (model.id, to_text(model.next_due_at)))

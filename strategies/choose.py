@@ -100,8 +100,9 @@ def estimate(capacity: Capacity, n_max: int = 32, expected_pairs: int = 8) -> Co
     seconds = [
         None if full_s is None else _campaign_s(plan, capacity, full_s, pairs) for pairs in (expected_pairs, n_max)
     ]
+    probes = f"{_counted(capacity.probe_runs, 'probe run')}, " if capacity.probe_runs else ""
     sentence = (
-        f"{_counted(capacity.probe_runs, 'probe run')}, a search of {plan.trials} trials"
+        f"{probes}a search of {plan.trials} trials"
         f" (the cost of {plan.full_runs:.3g} full runs), then about {2 * expected_pairs} confirm runs,"
         f" {2 * n_max} at most"
     )

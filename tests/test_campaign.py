@@ -41,11 +41,21 @@ def test_a_moved_optimum_is_stale_and_the_alert_names_the_new_values(desk):
     campaign = desk.retune(seed=1)
     assert campaign.verdict.outcome is Outcome.STALE
     assert abs(campaign.facts["recommended"]["lr"] / 1e-3 - 1) < 0.9
-    assert campaign.facts["changes"] == ["the data changed (1 -> 1 lines)"]
+    assert campaign.facts["changes"] == ["the data changed"]
     (alert,) = list_alerts(desk.store)
     assert "retuned adopt toy" in alert.text
     assert "at least" in alert.text
     assert model.settings_version == 1
+
+
+def test_scores_that_fell_without_better_values_are_degraded_and_go_into_the_digest(desk):
+    desk.register()
+    desk.baseline()
+    desk.write_data(best=-1.0)
+    campaign = desk.retune(seed=2)
+    assert campaign.verdict.outcome is Outcome.DEGRADED
+    (alert,) = list_alerts(desk.store)
+    assert (alert.severity, alert.deliveries) == ("digest", ())
 
 
 def test_the_same_seed_gives_the_same_verdict_with_the_same_numbers(desk, other_desk):

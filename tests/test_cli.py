@@ -55,7 +55,8 @@ CAMPAIGN = {
 }  # fmt: skip
 VERDICT = {
     "outcome", "reason", "sentence", "covered", "lower", "upper", "mean", "sd", "e_value", "divergence_e", "alpha",
-    "delta", "pairs", "pairs_needed", "incumbent_mean", "challenger_mean", "incumbent_failed", "incumbent_runs", "watch",
+    "delta", "pairs", "pairs_needed", "incumbent_mean", "challenger_mean", "incumbent_failed", "incumbent_runs",
+    "watch",
 }  # fmt: skip
 POINT = {
     "campaign", "kind", "at", "trigger", "settings_version", "outcome", "reason", "incumbent", "challenger", "mean",
@@ -176,16 +177,15 @@ def test_a_users_mistake_is_exit_code_2(retuned):
     assert ended.stderr.startswith("retuned: no model is registered as 'nobody'; registered: none yet; ")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_retune_leaves_no_process_and_goes_on_when_it_is_given_again(desk, retuned, number):
+def test_an_interrupted_retune_leaves_no_process_and_goes_on_when_it_is_given_again(desk, retuned):
     desk.register()
     desk.baseline()
-    desk.write_data(sleep_s=0.15)
+    desk.write_data(sleep_s=0.1)
     command = [sys.executable, "-m", "retuned.daemon.cli", "--state", desk.config.state, "retune", "toy"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     ended = "SELECT name FROM legs WHERE campaign_id = 2 AND ended IS NOT NULL"
     wait_for(lambda: len(desk.store.rows(ended)) > 2)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")
     said = [line for line in err.splitlines() if not line.startswith("campaign 2 (retune): ")]
@@ -201,6 +201,22 @@ def test_an_interrupted_retune_leaves_no_process_and_goes_on_when_it_is_given_ag
         row["name"]: row["ended_at"] for row in desk.store.rows("SELECT name, ended_at FROM legs WHERE campaign_id = 2")
     }
     assert [row for row in attempts if row["name"] in kept and after[row["name"]] != row["ended_at"]] == []
+
+
+def test_an_interrupt_while_the_data_is_prepared_ends_the_prepare_command_too(desk):
+    desk.register(data='path = "data.json"\nprepare = ["sleep", "61.4711"]')
+    command = [sys.executable, "-m", "retuned.daemon.cli", "--state", desk.config.state, "baseline", "toy"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(is_preparing)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    wait_for(lambda: not is_preparing(), seconds=5)
+
+
+def is_preparing():
+    found = (process.info for process in psutil.process_iter(["cmdline", "status"]))
+    return any(one["cmdline"] == ["sleep", "61.4711"] for one in found if one["status"] != psutil.STATUS_ZOMBIE)
 
 
 def wait_for(condition, seconds=40.0):

@@ -1,7 +1,7 @@
 """A training that takes milliseconds: the score falls with the square of log10(lr)'s distance from an optimum.
 
-The data file says how it behaves: optimum, noise, ignore (seed, split or purpose), nan_above and crash_above (of lr),
-sleep_s, and log, a file that gets a line when a run starts and one when it ends.
+The data file says how it behaves: best (the score at the optimum), optimum, noise, ignore (seed, split or purpose),
+nan_above and crash_above (of lr), sleep_s, and log, a file that gets a line when a run starts and one when it ends.
 """
 
 import hashlib
@@ -12,26 +12,28 @@ import struct
 import sys
 import time
 
+DEFAULTS = {
+    "best": 0.0,
+    "optimum": -2.0,
+    "noise": 0.1,
+    "ignore": [],
+    "nan_above": 1e9,
+    "crash_above": 1e9,
+    "sleep_s": 0.0,
+    "log": None,
+}
+
 
 def main():
     lr = float(sys.argv[1])
     with open(os.environ["RETUNED_DATA"]) as file:
-        toy = {
-            "optimum": -2.0,
-            "noise": 0.1,
-            "ignore": [],
-            "nan_above": 1e9,
-            "crash_above": 1e9,
-            "sleep_s": 0.0,
-            "log": None,
-        }
-        toy |= json.load(file)
+        toy = DEFAULTS | json.load(file)
     leg = os.path.basename(os.path.dirname(os.environ["RETUNED_REPORT"]))
     note(toy["log"], f"start {leg}")
     time.sleep(toy["sleep_s"])
     if lr > toy["crash_above"]:
         sys.exit("out of memory, as it were")
-    score = -((math.log10(lr) - toy["optimum"]) ** 2) + toy["noise"] * noise(toy["ignore"])
+    score = toy["best"] - (math.log10(lr) - toy["optimum"]) ** 2 + toy["noise"] * noise(toy["ignore"])
     score = score if lr <= toy["nan_above"] else math.nan
     to_step = float(os.environ["RETUNED_TO_STEP"])
     with open(os.environ["RETUNED_REPORT"], "a") as file:

@@ -1,0 +1,103 @@
+"""The words of an alert: which model, how much is lost, what to use instead, how sure, what it cost, what to type."""
+
+from dataclasses import replace
+
+import pytest
+from retuned.strategies.judgement import Reason, Verdict
+from retuned.strategies.notice import Subject, render, render_changes, render_duration, write_notice
+from retuned.strategies.records import Outcome
+
+SUBJECT = Subject(
+    model="rides", owner="team", campaign_id=7, metric="skill", lower_is_better=False, settings_version=3,
+    incumbent={"lr": 0.03, "batch": 64}, recommended={"lr": 0.004, "batch": 64}, compute_s=754.0, runs=35,
+    changes=("the data changed (10 -> 20 lines)",),
+)  # fmt: skip
+STALE = Verdict(
+    outcome=Outcome.STALE, reason=Reason.GAIN_CONFIRMED, sentence="It is stale.", covered="", is_covered=True,
+    alpha=0.0125, beta=0.1, d0=1.0, delta=0.1, n_pairs=8, mean=0.5, sd=0.1, lower=0.4, upper=0.6, e_value=371.2,
+    incumbent_mean=-0.1, challenger_mean=0.4, challenger_confirmed=True,
+)  # fmt: skip
+
+
+def test_a_stale_alert_says_what_is_lost_what_to_use_how_sure_what_it_cost_and_what_to_type():
+    notice = write_notice(SUBJECT, STALE)
+    assert notice.severity == "alert"
+    assert notice.title == "rides: the stored hyperparameters have gone stale"
+    assert "It loses at least 0.4 skill, 0.5 on average (-0.1 now, 0.4 with the new values)" in notice.text
+    assert "higher is better" in notice.text
+    assert "8 pairs of fresh training runs" in notice.text
+    assert "371 : 1, the bar is 80 : 1" in notice.text
+    assert "1.25" in notice.text
+    assert "Change: lr 0.03 -> 0.004." in notice.text
+    assert "Use: lr = 0.004, batch = 64." in notice.text
+    assert "the data changed (10 -> 20 lines)" in notice.text
+    assert "35 training runs, 13 min of compute" in notice.text
+    assert notice.commands[0] == "retuned adopt rides"
+
+
+def test_a_loss_is_told_in_its_own_direction():
+    notice = write_notice(replace(SUBJECT, metric="loss", lower_is_better=True), STALE)
+    assert "It loses at least 0.4 loss, 0.5 on average (0.1 now, -0.4 with the new values)" in notice.text
+    assert "lower is better" in notice.text
+
+
+def test_a_broken_alert_with_confirmed_values_recommends_them():
+    broken = replace(STALE, outcome=Outcome.BROKEN, reason=Reason.FAILS_MORE_OFTEN, divergence_e=812.0)
+    notice = write_notice(SUBJECT, broken)
+    assert notice.severity == "alert"
+    assert "diverges or crashes more often" in notice.text
+    assert "812 : 1" in notice.text
+    assert "Change: lr 0.03 -> 0.004." in notice.text
+    assert "retuned adopt rides" in notice.commands
+
+
+def test_a_broken_alert_without_confirmed_values_recommends_nothing():
+    broken = replace(STALE, outcome=Outcome.BROKEN, mean=None, lower=None, challenger_confirmed=False)
+    notice = write_notice(replace(SUBJECT, recommended=None), broken)
+    assert "No other settings were confirmed" in notice.text
+    assert "retuned adopt rides" not in notice.text
+
+
+def test_degraded_goes_into_the_digest_and_recommends_nothing():
+    notice = write_notice(replace(SUBJECT, recommended=None), replace(STALE, outcome=Outcome.DEGRADED))
+    assert notice.severity == "digest"
+    assert "adopt" not in notice.text
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FRESH, Outcome.INCONCLUSIVE])
+def test_nobody_is_told_of_fresh_and_inconclusive(outcome):
+    assert write_notice(SUBJECT, replace(STALE, outcome=outcome)) is None
+
+
+VALUES = [
+    (0.000123456, "0.0001235"),  # four significant digits
+    (1.0, "1"),
+    (64, "64"),
+    (True, "true"),
+    ("adamw", "adamw"),
+    (((0.0, 0.1), (500.0, 0.01)), "[0: 0.1, 500: 0.01]"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), VALUES)
+def test_a_value_is_written_for_a_person(value, text):
+    assert render(value) == text
+
+
+CHANGES = [
+    ({"lr": 0.1, "batch": 64}, {"lr": 0.2, "batch": 64}, "lr 0.1 -> 0.2"),  # what stays is left out
+    ({"optimizer": "sgd", "momentum": 0.9}, {"optimizer": "adamw"}, "optimizer sgd -> adamw, momentum 0.9 -> (unused)"),
+    ({"optimizer": "adamw"}, {"optimizer": "sgd", "momentum": 0.5}, "optimizer adamw -> sgd, momentum (unused) -> 0.5"),
+]
+
+
+@pytest.mark.parametrize(("incumbent", "recommended", "text"), CHANGES)
+def test_changes_name_what_differs(incumbent, recommended, text):
+    assert render_changes(incumbent, recommended) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (89.4, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h")]
+)
+def test_a_duration_is_written_for_a_person(seconds, text):
+    assert render_duration(seconds) == text
