@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from machine import header, print_table, write_record
-from scene import SHIM, WAIT_S, Scene, age_s, finished, kill, make_flights, make_toy
+from retuned.daemon.workers import SHIM
+from scene import WAIT_S, Scene, age_s, finished, kill, make_flights, make_toy
 
 VARYING = ("created_at", "started_at", "ended_at", "compute_s")  # times and costs
 HANG_TIMEOUT_S, HANG_GRACE_S, WORKER_IDLE_S, WORKER_DEADLINE_S, LATE_S = 1.0, 5.0, 30.0, 9.0, 3.0
-AFTER_A_LEG_S, START_UP_S = 0.1, 1.5
+AFTER_A_LEG_S, START_UP_S = 0.1, 1.2
 
 Row = dict[str, Any]
 
@@ -91,7 +92,7 @@ def draw_moments(kills: int, worker_kills: int, legs: int, seed: int) -> list[tu
     """(number of ended legs, victim) of each kill, in order: all over the campaign and before its first leg."""
     generator = random.Random(seed)
     victims = ["retune"] * kills + ["worker"] * worker_kills
-    return sorted((max(0, generator.randrange(-legs // 6, legs)), victim) for victim in victims)
+    return sorted((max(0, generator.randrange(-legs // 6, legs - 2)), victim) for victim in victims)
 
 
 def kill_at(
@@ -99,12 +100,16 @@ def kill_at(
 ) -> list[Row]:
     """Wait for the moment and kill; empty when the campaign was over before, or no worker was left to kill.
 
-    Where the moment passed while nobody led the campaign, the kill falls into the start or just after it.
+    Where the moment passed while nobody led the campaign, the kill falls into the start, or at the latest on the next
+    end of a leg.
     """
-    pause_s = generator.uniform(0, AFTER_A_LEG_S if scene.ended_legs() < ended else START_UP_S)
+    at_start = scene.ended_legs()
+    pause_s = generator.uniform(0, AFTER_A_LEG_S if at_start < ended else START_UP_S)
     while scene.ended_legs() < ended and leader.poll() is None:
         time.sleep(0.002)
-    time.sleep(pause_s)
+    until = time.monotonic() + pause_s
+    while time.monotonic() < until and scene.ended_legs() <= max(at_start, ended):
+        time.sleep(0.002)
     busy = wait_for_busy_worker(scene, leader, generator) if victim == "worker" else None
     moment = {
         "victim": victim,
@@ -126,18 +131,16 @@ def wait_for_busy_worker(scene: Scene, leader: "subprocess.Popen[str]", generato
     """A worker somewhere in the middle of a leg; None when the campaign ends first."""
     while leader.poll() is None:
         holders = {claim.name.partition("~")[2] for claim in scene.claims()}
-        shims = [
-            pid for pid, line in scene.processes().items() if str(SHIM) in line and line.split("\0")[-2] in holders
-        ]
-        if shims:
+        busy = [pid for worker, pid in sorted(scene.workers().items()) if worker in holders]
+        if busy:
             time.sleep(generator.uniform(0, AFTER_A_LEG_S / 2))
-            return generator.choice(shims)
+            return generator.choice(busy)
         time.sleep(0.005)
     return None
 
 
 def run_again(scene: Scene) -> int:
-    """Legs that were trained once more although an earlier attempt had a recorded end of its own."""
+    """Legs that were trained once more although an earlier attempt had come to a recorded end of its own."""
     ended: Counter[str] = Counter()
     for leg in scene.legs():
         end = json.loads((leg / "exit.json").read_text()) if (leg / "exit.json").exists() else {}
@@ -180,7 +183,7 @@ def outlived(folder: Path) -> Row:
     scene, process = make_hanging(folder)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    for pid in scene.shims():
+    for pid in scene.workers().values():
         kill(pid)
     campaign = scene.state / "campaigns" / "2"
     worker = campaign / "workers" / "planted"

@@ -78,7 +78,7 @@ def studies(options: argparse.Namespace) -> tuple[Study, ...]:
             "at most 1 STALE in 20, no BROKEN",
             is_quiet,
         ),
-        # The default margin, one standard deviation of a run, ends most of the former after 4 pairs; here more are made.
+        # The default margin, one deviation of a run, ends most of the former after 4 pairs; here more are made.
         Study(
             "flights A/A, margin 0.02",
             partial(flights, "1", margin="margin = 0.02"),

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from retuned.daemon.workers import SHIM
+
 ROOT = Path(__file__).parents[1]
 TOY = ROOT / "tests" / "toys" / "quadratic.py"
-SHIM = ROOT / "daemon" / "shim.py"
 VERDICT_CODES = (0, 10, 11, 12, 13)
 WAIT_S = 120.0
 
@@ -101,9 +102,15 @@ class Scene:
         """The living processes of its workers, and their command lines."""
         return {pid: line for pid, line, environment in everywhere() if self._is_mine(line, environment)}
 
-    def shims(self) -> list[int]:
-        """The workers alone."""
-        return [pid for pid, line in self.processes().items() if str(SHIM) in line]
+    def workers(self) -> dict[str, int]:
+        """The pids of its living workers by name. A command line would not do: a child has it until it is replaced."""
+        found = {}
+        for path in (self.state / "campaigns" / "2" / "workers").glob("*/worker.json"):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                pid = json.loads(path.read_text())["pid"]
+                if path.parent.name in Path(f"/proc/{pid}/cmdline").read_text():
+                    found[path.parent.name] = pid
+        return found
 
     def _is_mine(self, line: str, environment: str) -> bool:
         # a training has RETUNED_WORKER and paths below the state folder; a retuned command has only the latter

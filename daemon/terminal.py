@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..strategies.contract import Contract
 from ..strategies.drift import DriftPoint
-from ..strategies.judgement import Verdict, odds
+from ..strategies.judgement import Verdict, divergence_odds, odds
 from ..strategies.notice import render, render_changes, render_duration
 from ..strategies.records import Configuration, Outcome, Purpose
 from .ledger import Campaign, results_of
@@ -241,7 +241,7 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     if verdict.n_pairs:
         pairs.append(("pairs", str(verdict.n_pairs)))
     if verdict.incumbent_failed:
-        failed = f"{verdict.incumbent_failed} of {verdict.incumbent_runs} (evidence {odds(verdict.divergence_e)})"
+        failed = f"{verdict.incumbent_failed} of {verdict.incumbent_runs} ({divergence_odds(verdict)})"
         pairs.append(("failed runs, stored settings", failed))
     cost = f"{campaign.facts['runs']} training runs, {render_duration(campaign.facts['compute_s'])} of compute"
     pairs.append(("cost", f"{cost}; seed {campaign.seed}"))

@@ -15,7 +15,8 @@ class Evidence:
     """The numbers behind a look; `bounds` is None where no pair has two scores.
 
     `incumbent_scores` are those of completed confirm runs; the means count a failed run with the floor, where
-    there is one. `incumbent_runs`, `incumbent_failed` and `divergence_e` are over all its independent runs.
+    there is one. `incumbent_runs`, `incumbent_failed` and `divergence_e` are over all its independent runs;
+    `divergence_at` is the number of runs after which that evidence was reached.
     """
 
     n_pairs: int
@@ -27,6 +28,7 @@ class Evidence:
     incumbent_failed: int
     challenger_failed: int
     divergence_e: float
+    divergence_at: int
     floor: float | None
 
     @property
@@ -53,6 +55,7 @@ def weigh(plan: TestPlan, search: SearchSummary, pairs: Sequence[Pair], alone: S
     ]
     of_search = [run for run in (search.incumbent,) if run is not None and not run.is_void]
     failures = [run.has_failed for run in (*of_search, *alone, *incumbent)]
+    divergence_e, divergence_at = _divergence(failures, plan)
     return Evidence(
         n_pairs=len(pairs),
         bounds=_bounds(plan, scored),
@@ -62,7 +65,8 @@ def weigh(plan: TestPlan, search: SearchSummary, pairs: Sequence[Pair], alone: S
         incumbent_runs=len(failures),
         incumbent_failed=sum(failures),
         challenger_failed=sum(run.has_failed for run in challenger),
-        divergence_e=_divergence(failures, plan),
+        divergence_e=divergence_e,
+        divergence_at=divergence_at,
         floor=floor,
     )
 
@@ -108,10 +112,11 @@ def _bounds(plan: TestPlan, scored: Sequence[tuple[float, float]]) -> stats.Boun
     return stats.bounds(differences, plan.alpha, plan.beta, plan.d0, least_sd=rounding)
 
 
-def _divergence(failures: Sequence[bool], plan: TestPlan) -> float:
-    """The highest evidence at any moment so far: once the bar is passed, later runs do not take it back."""
-    failed, highest = 0, 1.0
+def _divergence(failures: Sequence[bool], plan: TestPlan) -> tuple[float, int]:
+    """The highest evidence at any moment, and after how many runs: later runs do not take it back."""
+    failed, highest, at = 0, 1.0, 0
     for runs, has_failed in enumerate(failures, start=1):
         failed += has_failed
-        highest = max(highest, stats.divergence_e_value(failed, runs, plan.birth_failed, plan.birth_runs))
-    return highest
+        e_value = stats.divergence_e_value(failed, runs, plan.birth_failed, plan.birth_runs)
+        highest, at = max((highest, at), (e_value, runs), key=lambda one: one[0])
+    return highest, at

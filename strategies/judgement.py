@@ -143,7 +143,9 @@ class Verdict:
     `lower` and `upper` are L_n and U_n; None is a bound that does not exist. `pairs_needed` is how many more
     pairs would settle it at the gain and noise seen so far. `challenger_confirmed`: the challenger's values may
     be recommended. `covered` says what the error rates cover, `is_covered` False that the contract is broken and
-    they do not hold. `drop` is how far the incumbent's mean lies below its replicates at birth.
+    they do not hold. `divergence_at` is the number of runs after which `divergence_e` was reached. `drop` is how
+    far the incumbent's mean lies below its replicates at birth; `has_fallen` that this is significant and at least
+    the declared least drop.
     """
 
     outcome: Outcome
@@ -162,6 +164,7 @@ class Verdict:
     upper: float | None = None
     e_value: float = 1.0
     divergence_e: float = 1.0
+    divergence_at: int = 0
     incumbent_mean: float | None = None
     challenger_mean: float | None = None
     incumbent_runs: int = 0
@@ -171,6 +174,7 @@ class Verdict:
     challenger_confirmed: bool = False
     drop: float | None = None
     drop_p: float = 1.0
+    has_fallen: bool = False
     floor: float | None = None
 
     @property
@@ -201,6 +205,12 @@ def sentence_of(verdict: Verdict, searched: str) -> str:
 def odds(e_value: float) -> str:
     """Evidence for a person: 'e : 1', without digits that mean nothing."""
     return "over 10,000 : 1" if e_value > 10_000 else f"{figure(float(f'{e_value:.3g}'))} : 1"
+
+
+def divergence_odds(verdict: "Verdict") -> str:
+    """The evidence that the incumbent fails more often than at birth, and when it was reached if runs went on."""
+    at = f" after the first {verdict.divergence_at} runs" if verdict.divergence_at < verdict.incumbent_runs else ""
+    return f"evidence {odds(verdict.divergence_e)}{at}"
 
 
 def figure(value: float | None) -> str:
@@ -249,7 +259,7 @@ def _broken(verdict: Verdict, _: str) -> str:
     )
     return (
         f"The stored settings are broken: {verdict.incumbent_failed} of {verdict.incumbent_runs} runs diverged or "
-        f"crashed, more than when they were taken up (evidence {odds(verdict.divergence_e)}). {confirmed}"
+        f"crashed, more than when they were taken up ({divergence_odds(verdict)}). {confirmed}"
     )
 
 
@@ -268,7 +278,10 @@ def _inconclusive(verdict: Verdict, searched: str) -> str:
         if verdict.pairs_needed is not None
         else ""
     )
-    return f"No decision. {why}{gain}{more}"
+    if more == "" and verdict.reason is Reason.UNDECIDED:
+        more = " The least gain that counts is small beside the noise of a pair: more pairs alone may not settle it."
+    fell = f" The score of the stored settings fell by {figure(verdict.drop)} since they were taken up."
+    return f"No decision. {why}{gain}{more}{fell if verdict.has_fallen else ''}"
 
 
 _SENTENCES: Mapping[Outcome, Callable[[Verdict, str], str]] = {

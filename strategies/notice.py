@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .judgement import Verdict, odds
+from .judgement import Verdict, divergence_odds, odds
 from .records import Configuration, Outcome, Value
 
 
@@ -40,12 +40,12 @@ class Notice:
 
 
 def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
-    """The notice that a verdict calls for; None for FRESH and INCONCLUSIVE, which tell nobody."""
+    """The notice that a verdict calls for; None for FRESH, and for INCONCLUSIVE unless scores fell."""
     if verdict.outcome is Outcome.STALE:
         return _stale(subject, verdict)
     if verdict.outcome is Outcome.BROKEN:
         return _broken(subject, verdict)
-    if verdict.outcome is Outcome.DEGRADED:
+    if verdict.outcome is Outcome.DEGRADED or (verdict.outcome is Outcome.INCONCLUSIVE and verdict.has_fallen):
         return _degraded(subject, verdict)
     return None
 
@@ -90,7 +90,7 @@ def _stale(subject: Subject, verdict: Verdict) -> Notice:
 def _broken(subject: Subject, verdict: Verdict) -> Notice:
     sentences = [
         f"Training with the stored settings (v{subject.settings_version}) now diverges or crashes more often than "
-        f"when they were taken up (evidence {odds(verdict.divergence_e)}, the bar is 80 : 1).",
+        f"when they were taken up ({divergence_odds(verdict)}, the bar is 80 : 1).",
     ]
     if subject.recommended is not None:
         sentences += [*_loss(subject, verdict), *_values(subject)]
@@ -104,9 +104,15 @@ def _broken(subject: Subject, verdict: Verdict) -> Notice:
     )
 
 
+_WITHOUT_BETTER = {
+    Outcome.DEGRADED: "but no better hyperparameters exist",
+    Outcome.INCONCLUSIVE: "and nothing could be decided about the hyperparameters",
+}
+
+
 def _degraded(subject: Subject, verdict: Verdict) -> Notice:
     return Notice(
-        title=f"{subject.model}: scores fell, but no better hyperparameters exist",
+        title=f"{subject.model}: scores fell, {_WITHOUT_BETTER[verdict.outcome]}",
         sentences=(verdict.sentence, *_background(subject)),
         severity="digest",
         commands=(f"retuned drift {subject.model}",),

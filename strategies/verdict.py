@@ -177,6 +177,7 @@ def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidenc
         upper=None if bounds is None else _finite(bounds.upper),
         e_value=1.0 if bounds is None else bounds.e_value,
         divergence_e=evidence.divergence_e,
+        divergence_at=evidence.divergence_at,
         incumbent_mean=evidence.incumbent_mean,
         challenger_mean=evidence.challenger_mean,
         incumbent_runs=evidence.incumbent_runs,
@@ -186,6 +187,7 @@ def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidenc
         challenger_confirmed=is_confirmed,
         drop=drop,
         drop_p=drop_p,
+        has_fallen=has_fallen,
         floor=evidence.floor,
     )
     return replace(verdict, sentence=sentence_of(verdict, search.reason))

@@ -101,3 +101,13 @@ def test_changes_name_what_differs(incumbent, recommended, text):
 )
 def test_a_duration_is_written_for_a_person(seconds, text):
     assert render_duration(seconds) == text
+
+
+def test_scores_that_fell_without_a_decision_go_into_the_digest():
+    undecided = replace(STALE, outcome=Outcome.INCONCLUSIVE, has_fallen=True, sentence="No decision. It fell by 0.3.")
+    notice = write_notice(replace(SUBJECT, recommended=None), undecided)
+    assert (notice.severity, notice.title) == (
+        "digest",
+        "rides: scores fell, and nothing could be decided about the hyperparameters",
+    )
+    assert "fell by 0.3" in notice.text
