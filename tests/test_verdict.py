@@ -391,8 +391,7 @@ def test_a_fall_is_told_also_where_the_contract_allows_no_decision():
 
 
 def test_evidence_reached_on_the_way_says_after_how_many_runs():
-    pairs = with_incumbent(pairs_of(32, 0.5), DIVERGED, 0, 1)
-    verdict = judge(PLAN, HOLDS, SearchSummary(incumbent=scored(0.8)), pairs)
-    assert verdict.outcome is Outcome.BROKEN
-    assert f"after the first {verdict.divergence_at} runs" in verdict.sentence
-    assert verdict.divergence_at < verdict.incumbent_runs
+    pairs = with_incumbent(pairs_of(32, 0.0), DIVERGED, 0)
+    verdict = judge(PLAN, HOLDS, SearchSummary(incumbent=DIVERGED), pairs)
+    assert (verdict.outcome, verdict.divergence_at) == (Outcome.BROKEN, 2)
+    assert "after the first 2 runs" in verdict.sentence
