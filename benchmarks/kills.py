@@ -25,7 +25,7 @@ from machine import header, print_table, write_record
 from retuned.daemon.workers import SHIM
 from scene import WAIT_S, Scene, age_s, finished, kill, make_flights, make_toy
 
-VARYING = ("created_at", "started_at", "ended_at", "compute_s")  # times and costs
+VARYING = ("created_at", "started_at", "ended_at", "compute_s", "cost_drift")  # times and costs
 HANG_TIMEOUT_S, HANG_GRACE_S, WORKER_IDLE_S, WORKER_DEADLINE_S, LATE_S = 1.0, 5.0, 30.0, 9.0, 3.0
 AFTER_A_LEG_S, START_UP_S = 0.1, 1.2
 

@@ -24,6 +24,7 @@ class Alert:
     severity: str
     title: str
     text: str
+    is_critical: bool
     created_at: datetime
     deliveries: tuple[str, ...]
 
@@ -37,7 +38,10 @@ def raise_alert(
     config: Config,
     now: datetime,
 ) -> None:
-    """Record an alert and queue its messages inside the open transaction; a digest entry sends nothing."""
+    """Record an alert and queue its messages inside the open transaction; a digest entry sends nothing.
+
+    A campaign has one alert: that of a continued campaign takes the place of its earlier one, as a new message.
+    """
     body = {
         "type": f"retuned.{notice.severity}",
         "timestamp": to_text(now),
@@ -46,17 +50,16 @@ def raise_alert(
             "text": notice.text, "sentences": list(notice.sentences), "commands": list(notice.commands), **details,
         },
     }  # fmt: skip
-    alert_id = store.insert(
-        "alerts",
-        {
-            "campaign_id": campaign.id, "model_id": model.id, "severity": notice.severity, "title": notice.title,
-            "body": to_json(body), "created_at": to_text(now),
-        },
-    )  # fmt: skip
+    row = {
+        "campaign_id": campaign.id, "model_id": model.id, "severity": notice.severity, "title": notice.title,
+        "body": to_json(body), "created_at": to_text(now),
+    }  # fmt: skip
+    replaced = _replaced(store, row)
+    alert_id = store.insert("alerts", row) if replaced is None else replaced
     url, secret = _channel(model, config)
     if notice.severity == "alert" and url is not None:
         enqueue(
-            store, message_id=f"msg_{campaign.seed:08x}_{campaign.id}", alert_id=alert_id, url=url,
+            store, message_id=_message_id(campaign), alert_id=alert_id, url=url,
             secret_reference=secret, payload=to_json(body), now=now,
         )  # fmt: skip
 
@@ -70,6 +73,24 @@ def list_alerts(store: Store, model: str | None = None) -> tuple[Alert, ...]:
     return tuple(_alert(store, row) for row in rows if model is None or row["model"] == model)
 
 
+def _replaced(store: Store, row: Row) -> int | None:
+    """The number of the campaign's alert, now with these words; None where it has none yet."""
+    known = store.row("SELECT id FROM alerts WHERE campaign_id = ?", (row["campaign_id"],))
+    if known is None:
+        return None
+    store.change(
+        """UPDATE alerts SET severity = :severity, title = :title, body = :body, created_at = :created_at
+        WHERE campaign_id = :campaign_id""",
+        {name: row[name] for name in ("severity", "title", "body", "created_at", "campaign_id")},
+    )
+    return int(known["id"])
+
+
+def _message_id(campaign: Campaign) -> str:
+    continued = len(campaign.facts.get("earlier_verdicts", ()))
+    return f"msg_{campaign.seed:08x}_{campaign.id}" + (f"_{continued}" if continued else "")
+
+
 def _channel(model: Model, config: Config) -> tuple[str | None, str | None]:
     if model.file.alerts.webhook is not None:
         return model.file.alerts.webhook, model.file.alerts.webhook_secret
@@ -78,13 +99,15 @@ def _channel(model: Model, config: Config) -> tuple[str | None, str | None]:
 
 def _alert(store: Store, row: Row) -> Alert:
     deliveries = store.rows("SELECT * FROM outbox WHERE alert_id = ? ORDER BY created_at", (row["id"],))
+    data = json.loads(row["body"])["data"]
     return Alert(
         id=row["id"],
         campaign_id=row["campaign_id"],
         model=row["model"],
         severity=row["severity"],
         title=row["title"],
-        text=json.loads(row["body"])["data"]["text"],
+        text=data["text"],
+        is_critical=data.get("is_critical", False),
         created_at=from_text(row["created_at"]),
         deliveries=tuple(_delivery_sentence(delivery) for delivery in deliveries),
     )

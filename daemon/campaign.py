@@ -6,10 +6,11 @@ they end. Judging, recording and alerting are one transaction.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from ..strategies import choose
-from ..strategies.caviar import DEFAULT_CHALLENGERS, Finished, SearchTask
+from ..strategies.caviar import DEFAULT_CHALLENGERS, SearchTask
 from ..strategies.contract import Breach, Contract
 from ..strategies.errors import CampaignFailed, InputError
 from ..strategies.judgement import Run, SearchSummary
@@ -68,6 +69,26 @@ def run_campaign(
 def _work(
     store: Store, lease: Lease, clock: Clock, config: Config, environ: Mapping[str, str], watch: Callable[[], None]
 ) -> None:
+    try:
+        with open_job(store, lease, clock, config, environ, watch) as job:
+            _measure_birth(job) if job.campaign.kind == "baseline" else _re_evaluate(job)
+    except CampaignFailed as error:
+        lease.fail("failed", str(error), clock.now())
+
+
+@contextlib.contextmanager
+def open_job(
+    store: Store,
+    lease: Lease,
+    clock: Clock,
+    config: Config,
+    environ: Mapping[str, str],
+    watch: Callable[[], None] = lambda: None,
+) -> Iterator[Job]:
+    """What the steps of a campaign work with, data and fingerprints taken; its workers end with the block.
+
+    Raises CampaignFailed when data or interpreter cannot be had.
+    """
     runner: Runner | None = None
     try:
         campaign = lease.campaign()
@@ -79,12 +100,14 @@ def _work(
             lease.advance("prepare", {}, clock.now())
             facts = gather_facts(model, file, configuration, baseline, store.state, environ)
             campaign = lease.advance("prepare", facts, clock.now())
-        runner = _runner(file, campaign, lease, clock, config, environ)
+        runner = own = _runner(file, campaign, lease.folder, campaign.facts["snapshot"], clock, config, environ)
+
+        def open_runner(folder: Path, data: str) -> Runner:
+            own.stop()
+            return _runner(file, campaign, folder, data, clock, config, environ)
+
         desk = LegDesk(lease, results_of(store, campaign.id), runner, clock, watch)
-        job = Job(store, lease, clock, config, environ, model, file, configuration, baseline, desk)
-        _measure_birth(job) if campaign.kind == "baseline" else _re_evaluate(job)
-    except CampaignFailed as error:
-        lease.fail("failed", str(error), clock.now())
+        yield Job(store, lease, clock, config, environ, model, file, configuration, baseline, desk, open_runner)
     finally:
         if runner is not None:
             runner.stop()
@@ -101,11 +124,17 @@ def find_baseline(store: Store, campaign: Campaign) -> Campaign | None:
 
 
 def _runner(
-    file: ModelFile, campaign: Campaign, lease: Lease, clock: Clock, config: Config, environ: Mapping[str, str]
+    file: ModelFile,
+    campaign: Campaign,
+    folder: Path,
+    data: str,
+    clock: Clock,
+    config: Config,
+    environ: Mapping[str, str],
 ) -> Runner:
     slots = slots_of(file, config, EnvironmentFingerprint.from_json(campaign.facts["environment"]))
-    order = training_order(file, campaign.facts["snapshot"], slots)
-    runner = LocalRunner(lease.folder, order, file.objective(), slots, file.training.environment(environ), clock)
+    order = training_order(file, data, slots)
+    runner = LocalRunner(folder, order, file.objective(), slots, file.training.environment(environ), clock)
     return runner if order.kind == "recipe" else ReplayRunner(runner)
 
 
@@ -120,7 +149,8 @@ def _measure_birth(job: Job) -> None:
     if all(result.score is None and result.end is not LegEnd.DIVERGED for result in results):
         raise CampaignFailed(
             f"no training with the stored settings came to an end: {results[0].detail}",
-            "every replicate must report the metric",
+            "; ".join(f"look at your data: {one}" for one in job.campaign.facts.get("suspicions", ()))
+            or "every replicate must report the metric",
             f"mend the training, then: retuned baseline {job.model.name}",
         )
     contract = _contract(job)
@@ -129,11 +159,15 @@ def _measure_birth(job: Job) -> None:
 
 
 def _re_evaluate(job: Job) -> None:
+    if "pairs_allowed" in job.campaign.facts:
+        _continue(job)
+        return
     contract = _contract(job)
     job.lease.advance("search", {"contract": contract.to_json(), **_choice(job)}, job.clock.now())
     found = run_search(job.desk, _search_task(job))
-    summary = _summary(job, found)
-    if all(result.score is None and result.end is not LegEnd.DIVERGED for result in job.desk.results):
+    summary = _summary(job, found.reason, nothing_better=found.nothing_better, has_failed=found.failed)
+    has_score = any(result.score is not None or result.end is LegEnd.DIVERGED for result in job.desk.results)
+    if not has_score and not job.campaign.facts.get("suspicions"):  # with those, the verdict says where to look
         raise CampaignFailed(
             f"every training run failed: {job.desk.results[0].detail}",
             "",
@@ -151,6 +185,16 @@ def _re_evaluate(job: Job) -> None:
     job.lease.advance("confirm", facts, job.clock.now())
     verdict = confirm(job, plan, contract, summary, found.winner)
     record(job, verdict, found.winner)
+
+
+def _continue(job: Job) -> None:
+    """More pairs with the challenger, contract and rules on record: the search is not asked again, since a newer
+    version of retuned might have searched otherwise."""
+    facts = job.campaign.facts
+    challenger = job.file.space().validate(facts["challenger"])
+    summary = _summary(job, facts["search"])
+    verdict = confirm(job, freeze_plan(job), Contract.from_json(facts["contract"]), summary, challenger)
+    record(job, verdict, challenger)
 
 
 def _contract(job: Job) -> Contract:
@@ -235,15 +279,15 @@ def _warm(job: Job) -> tuple[Configuration, ...]:
     return tuple(fitting)
 
 
-def _summary(job: Job, found: Finished) -> SearchSummary:
+def _summary(job: Job, reason: str, *, nothing_better: bool = False, has_failed: bool = False) -> SearchSummary:
     whole = job.file.training.budget.amount
     full = [result for result in job.desk.results if result.request.trial.startswith("search.") and
             (result.request.to_step == whole or result.score is None)]  # fmt: skip
     incumbent = next((Run.of(result) for result in full if result.request.trial == "search.000"), None)
     return SearchSummary(
-        nothing_better=found.nothing_better,
-        has_failed=found.failed,
-        reason=found.reason,
+        nothing_better=nothing_better,
+        has_failed=has_failed,
+        reason=reason,
         incumbent=incumbent,
         scores=tuple(result.score for result in full if result.score is not None),
     )

@@ -10,14 +10,16 @@ import typer
 
 from ..strategies.due import parse_duration_s
 from ..strategies.errors import ConflictError, InputError, RetunedError
+from ..strategies.judgement import Verdict
 from ..strategies.records import Outcome
 from .adoption import adopt, adopt_file, rollback, write_pending_settings
 from .alert import list_alerts
 from .clock import SystemClock
 from .config import Config, load_config
+from .continuation import reopen
 from .export import alert_json, campaign_json, model_json, point_json, settings_json
 from .foreground import Display, conduct, finish_baseline, interruptible, open_or_queue
-from .ledger import campaigns_of, cancel_campaign, open_campaigns
+from .ledger import Campaign, campaigns_of, cancel_campaign, open_campaigns
 from .logs import configure
 from .model_file import load_model_file
 from .model_paths import check_paths
@@ -187,16 +189,23 @@ def _retune(
     display = _display(is_quiet=as_json)
     finish_baseline(session.store, model, CLOCK, session.config, display)
     campaign = open_or_queue(session.store, model, "retune", seed, options, CLOCK)
-    campaign = conduct(session.store, model, campaign, CLOCK, session.config, display)
-    deliver_due(session.store, CLOCK.now())
-    if as_json:
-        _print_json(campaign_json(campaign))
-    else:
-        from .terminal import console, verdict_panel
+    _carry_out(session, model, campaign, display, as_json)
 
-        values = {version.version: version.configuration for version in settings_of(session.store, model)}
-        console().print(verdict_panel(model, campaign, values[campaign.settings_version]))
-    raise typer.Exit(1 if campaign.verdict is None else EXIT_CODES[campaign.verdict.outcome])
+
+@app.command("confirm")
+def _confirm(
+    context: typer.Context,
+    name: Name,
+    more: Annotated[int, typer.Option(help="How many more pairs, an even number.")] = 8,
+    campaign: Annotated[int | None, typer.Option(help="This re-evaluation, not the last one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Continue a re-evaluation that ended INCONCLUSIVE by more pairs of the same; its error rate stays."""
+    session: Session = context.obj
+    model = find_model(session.store, name)
+    _refuse_retired(model)
+    reopened = reopen(session.store, model, more, campaign)
+    _carry_out(session, model, reopened, _display(is_quiet=as_json), as_json)
 
 
 @app.command("cancel")
@@ -223,6 +232,32 @@ def _plan(context: typer.Context, name: Name, as_json: Json = False) -> None:
         return
     for sentence in plan.sentences:
         print(f"- {sentence}")
+
+
+@app.command("selftest")
+def _selftest(
+    context: typer.Context,
+    name: Name,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave its state folder, STATE/selftest/NAME.")] = False,
+    seed: Annotated[int | None, typer.Option(help="The same seed on the same data gives the same answer.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check on the model's own training that bad settings are found and equal ones pass. Exit code: 0 passed, 1 not."""
+    from .selftest import selftest
+
+    session: Session = context.obj
+    model = find_model(session.store, name)
+    _refuse_retired(model)
+    _check_seed(seed)
+    display = _display(is_quiet=as_json)
+    done = selftest(model, CLOCK, session.config, os.environ, display, keep=keep, seed=seed)
+    if as_json:
+        _print_json(done.to_json())
+    else:
+        print("\n".join(done.sentences))
+        if keep:
+            print(f"kept: {session.config.state / 'selftest' / name}")
+    raise typer.Exit(0 if done.is_passed else 1)
 
 
 @app.command("adopt")
@@ -294,6 +329,19 @@ def _drift(
         print(f"\ndrawn: {plot}")
 
 
+@app.command("report")
+def _report(
+    context: typer.Context,
+    campaign: Annotated[str, typer.Argument(help="Its number, or a model's name for its last re-evaluation.")],
+    html: Annotated[Path, typer.Option(help="Write the page into this .html file.")],
+) -> None:
+    """Write one self-contained page about a finished campaign: what it found, how sure, why, at what cost."""
+    from .page import write_page
+
+    number = write_page(context.obj.store, campaign, html)
+    print(f"campaign {number}: {html}")
+
+
 @app.command("serve")
 def _serve(context: typer.Context) -> None:
     """Run the service: due campaigns and alerts, until SIGTERM."""
@@ -334,16 +382,35 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _carry_out(session: Session, model: Model, campaign: Campaign, display: Display, as_json: bool) -> NoReturn:
+    """Bring a re-evaluation to its end, show it, and leave with the exit code of its verdict."""
+    campaign = conduct(session.store, model, campaign, CLOCK, session.config, display)
+    deliver_due(session.store, CLOCK.now())
+    if as_json:
+        _print_json(campaign_json(campaign))
+    else:
+        from .terminal import console, verdict_panel
+
+        values = {version.version: version.configuration for version in settings_of(session.store, model)}
+        console().print(verdict_panel(model, campaign, values[campaign.settings_version]))
+    verdict = campaign.verdict
+    raise typer.Exit(1 if verdict is None or campaign.failure is not None else EXIT_CODES[verdict.outcome])
+
+
 def _retune_options(strategy: str | None, budget: str | None, seed: int | None) -> dict[str, Any]:
     if strategy not in (None, "auto", "caviar"):
         raise InputError(
             f"--strategy {strategy} is not available", "allowed: auto, caviar", "leave it out for the model file's"
         )
-    if seed is not None and not 0 <= seed < 2**31:
-        raise InputError(f"--seed {seed} is out of range", "allowed: 0 to 2147483647", "choose another")
+    _check_seed(seed)
     budget_s = None if budget is None else parse_duration_s(budget)
     given = {"strategy": strategy, "budget_s": budget_s}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _check_seed(seed: int | None) -> None:
+    if seed is not None and not 0 <= seed < 2**31:
+        raise InputError(f"--seed {seed} is out of range", "allowed: 0 to 2147483647", "choose another")
 
 
 def _refuse_retired(model: Model) -> None:
@@ -359,9 +426,9 @@ def _display(is_quiet: bool = False) -> Display:
     return no_progress if is_quiet else live_progress
 
 
-def _last_verdict(store: Store, model: Model) -> str | None:
+def _last_verdict(store: Store, model: Model) -> Verdict | None:
     verdicts = [campaign.verdict for campaign in campaigns_of(store, model.id, "retune") if campaign.verdict]
-    return verdicts[-1].outcome.value if verdicts else None
+    return verdicts[-1] if verdicts else None
 
 
 def _say_in_force(model: Model) -> None:

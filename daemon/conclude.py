@@ -4,16 +4,19 @@ from ..strategies.judgement import Verdict
 from ..strategies.notice import Subject, write_notice
 from ..strategies.records import Configuration, Outcome
 from .alert import raise_alert
+from .causes import find_causes
 from .job import Job, costs_of
 from .prepare import Facts
 from .settings_file import plain
 
 
 def record(job: Job, verdict: Verdict, challenger: Configuration) -> None:
-    """The verdict, its drift record and its alert, committed together."""
+    """The verdict, its drift record and its alert, committed together once the causes are known."""
     recommended = challenger if verdict.challenger_confirmed else None
+    reasons = find_causes(job, verdict, challenger)
+    why = tuple(reasons[name]["sentence"] for name in ("causes", "cost_drift") if name in reasons)
     costs = costs_of(job)
-    facts = {**costs, "recommended": None if recommended is None else plain(recommended)}
+    facts = {**costs, **reasons, "recommended": None if recommended is None else plain(recommended)}
     subject = Subject(
         model=job.model.name,
         owner=job.file.owner,
@@ -26,6 +29,7 @@ def record(job: Job, verdict: Verdict, challenger: Configuration) -> None:
         compute_s=costs["compute_s"],
         runs=costs["runs"],
         changes=tuple(job.campaign.facts["changes"]),
+        why=tuple(sentence for sentence in why if sentence),
     )
     notice = write_notice(subject, verdict)
     now = job.clock.now()

@@ -3,14 +3,15 @@
 from typing import Any
 
 from ..strategies.drift import DriftPoint
+from ..strategies.judgement import Verdict
 from .alert import Alert
 from .ledger import Campaign
 from .registry import Model, Settings
 from .settings_file import plain
 
 
-def model_json(model: Model, last_verdict: str | None) -> dict[str, Any]:
-    """A model and where it stands."""
+def model_json(model: Model, last: Verdict | None) -> dict[str, Any]:
+    """A model and where it stands; `last` is its last verdict."""
     return {
         "name": model.name,
         "owner": model.file.owner,
@@ -22,7 +23,9 @@ def model_json(model: Model, last_verdict: str | None) -> dict[str, Any]:
         "direction": model.file.goal.direction,
         "next_due_at": None if model.next_due_at is None else model.next_due_at.isoformat(),
         "registered_at": model.registered_at.isoformat(),
-        "last_verdict": last_verdict,
+        "last_verdict": None if last is None else last.outcome.value,
+        "is_critical": last is not None and last.critical,
+        "watch": last is not None and last.watch,
     }
 
 
@@ -58,8 +61,13 @@ def campaign_json(campaign: Campaign) -> dict[str, Any]:
         "challenger": campaign.facts.get("challenger"),
         "changes": campaign.facts.get("changes", []),
         "notes": campaign.facts.get("notes", []),
+        "suspicions": campaign.facts.get("suspicions", []),
+        "causes": campaign.facts.get("causes"),
+        "cost_drift": campaign.facts.get("cost_drift"),
         "compute_s": campaign.facts.get("compute_s"),
         "runs": campaign.facts.get("runs"),
+        "more_pairs": campaign.facts.get("more_pairs", 0),
+        "earlier_verdicts": [one["outcome"] for one in campaign.facts.get("earlier_verdicts", ())],
     }
 
 
@@ -86,6 +94,7 @@ def verdict_json(campaign: Campaign) -> dict[str, Any]:
         "challenger_mean": verdict.challenger_mean,
         "incumbent_failed": verdict.incumbent_failed,
         "incumbent_runs": verdict.incumbent_runs,
+        "is_critical": verdict.critical,
         "watch": verdict.watch,
     }
 
@@ -99,6 +108,7 @@ def alert_json(alert: Alert) -> dict[str, Any]:
         "severity": alert.severity,
         "title": alert.title,
         "text": alert.text,
+        "is_critical": alert.is_critical,
         "created_at": alert.created_at.isoformat(),
         "deliveries": list(alert.deliveries),
     }
@@ -113,6 +123,7 @@ def point_json(point: DriftPoint) -> dict[str, Any]:
         "trigger": point.trigger,
         "settings_version": point.settings_version,
         "outcome": None if point.outcome is None else point.outcome.value,
+        "label": point.label,
         "reason": point.reason,
         "incumbent": point.incumbent,
         "challenger": point.challenger,
@@ -126,4 +137,5 @@ def point_json(point: DriftPoint) -> dict[str, Any]:
         "data": point.data,
         "environment": point.environment,
         "changes": list(point.changes),
+        "cause": point.cause,
     }

@@ -1,7 +1,8 @@
 """What the steps of a campaign share: its job, and the training runs that they ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..strategies.drift import compute_seconds, count_runs
@@ -12,7 +13,7 @@ from .config import Config
 from .ledger import Campaign, Lease, results_of
 from .model_file import ModelFile
 from .registry import Model
-from .search import LegDesk
+from .search import LegDesk, Runner
 from .store import Store
 
 SLICE_BASE = 4096
@@ -21,7 +22,11 @@ SLICE_BASE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything that the steps of one campaign work with."""
+    """Everything that the steps of one campaign work with.
+
+    `open_runner` gives a runner on another spool folder and other data. The campaign's own workers end first, so
+    that both need not fit into memory: nothing more can be trained by its desk.
+    """
 
     store: Store
     lease: Lease
@@ -33,6 +38,7 @@ class Job:
     configuration: Configuration
     baseline: Campaign | None
     desk: LegDesk
+    open_runner: Callable[[Path, str], Runner]
 
     @property
     def campaign(self) -> Campaign:

@@ -21,7 +21,7 @@ from ..strategies.records import LegEnd, LegRequest, LegResult
 from .spool import request_of
 from .store import Row, Store, from_text, to_json, to_text
 
-OPEN_PHASES = ("queued", "prepare", "search", "confirm")
+OPEN_PHASES = ("queued", "prepare", "search", "confirm", "causes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,17 +216,21 @@ class Lease:
         """Mark the campaign done inside the open transaction, so that its alert is committed with it."""
         merged = {**self._fenced().facts, **facts}
         self._store.change(
-            "UPDATE campaigns SET phase = 'done', verdict = ?, facts = ?, ended_at = ? WHERE id = ?",
+            "UPDATE campaigns SET phase = 'done', verdict = ?, failure = NULL, facts = ?, ended_at = ? WHERE id = ?",
             (None if verdict is None else to_json(verdict.to_json()), to_json(merged), to_text(now), self.campaign_id),
         )
         return self.campaign()
 
     def fail(self, phase: str, reason: str, now: datetime) -> None:
-        """End the campaign without a verdict: `phase` is 'failed' or 'cancelled'."""
+        """End the campaign without a verdict: `phase` is 'failed' or 'cancelled'.
+
+        One that was reopened keeps the verdict it had: it is done, and `failure` says why it went no further.
+        """
         with self._store.transaction():
             self._fenced()
             self._store.change(
-                "UPDATE campaigns SET phase = ?, failure = ?, ended_at = ? WHERE id = ?",
+                """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN ? ELSE 'done' END, failure = ?,
+                ended_at = ? WHERE id = ?""",
                 (phase, reason, to_text(now), self.campaign_id),
             )
 
@@ -248,13 +252,27 @@ class Lease:
 
 
 def cancel_campaign(store: Store, campaign: Campaign, now: datetime) -> None:
-    """End an open campaign without a verdict; the epoch moves on, so that its process stops at its next look."""
+    """End an open campaign without a verdict; the epoch moves on, so that its process stops at its next look.
+
+    One that was reopened keeps the verdict it had, as after `Lease.fail`.
+    """
     with store.transaction():
         store.change(
-            """UPDATE campaigns SET phase = 'cancelled', failure = 'cancelled by hand', epoch = epoch + 1, ended_at = ?
-            WHERE id = ? AND ended_at IS NULL""",
+            """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN 'cancelled' ELSE 'done' END,
+            failure = 'cancelled by hand', epoch = epoch + 1, ended_at = ? WHERE id = ? AND ended_at IS NULL""",
             (to_text(now), campaign.id),
         )
+
+
+def reopen_campaign(store: Store, campaign_id: int, facts: Mapping[str, Any]) -> None:
+    """Put an ended campaign back into the confirm phase with these facts in all, inside the open transaction.
+
+    Its verdict stays in its place until there is another.
+    """
+    store.change(
+        "UPDATE campaigns SET phase = 'confirm', failure = NULL, facts = ?, ended_at = NULL WHERE id = ?",
+        (to_json(facts), campaign_id),
+    )
 
 
 def _lock(path: Path, found: str) -> int:

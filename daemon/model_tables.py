@@ -211,6 +211,7 @@ class DataTable(Table):
     prepare: Command | None = None
     prepare_timeout_s: DurationS = Field(default=_DEFAULT_TIMEOUT_S, alias="prepare_timeout")
     snapshot: Literal["copy", "reference", "none"] = "copy"
+    accept_outliers: Flag = False
 
     @model_validator(mode="after")
     def _has_one_place(self) -> Self:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..strategies import choose, stats
+from ..strategies import choose, power
 from ..strategies.due import campaigns_a_year, parse_every
 from ..strategies.judgement import Run, TestPlan
 from ..strategies.records import Purpose
 from ..strategies.verdict import plan_test
 from .campaign import capacity_of
 from .config import Config
+from .confirm import noise_before
 from .ledger import campaigns_of, results_of
 from .prepare import slots_of
 from .probe import PROBE_RUNS, seconds_per_full_run
@@ -25,6 +26,7 @@ class Plan:
     choice: choose.Choice
     cost: choose.CostEstimate
     test: TestPlan
+    power: power.Detectable | None
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values."""
@@ -39,6 +41,11 @@ class Plan:
             "alpha": self.test.alpha,
             "delta": self.test.delta,
             "n_max": self.test.n_max,
+            "detectable_loss": None if self.power is None else self.power.loss,
+            "detected_with": power.WANTED,
+            "pairs_unchanged": None if self.power is None else self.power.pairs_unchanged,
+            "sigma_of_pairs": None if self.power is None else self.power.sigma,
+            "is_sigma_of_pairs_known": self.power is not None and self.power.is_known,
         }
 
 
@@ -53,25 +60,38 @@ def plan_of(store: Store, model: Model, config: Config) -> Plan:
     slots, budget_s = slots_of(model.file, config, None), model.file.search.budget_s
     capacity = capacity_of(model.file, slots, per_run, budget_s, probe_runs=0 if baseline else PROBE_RUNS)
     goal, objective = model.file.goal, model.file.objective()
+    earlier = noise_before(store, model.id, model.settings_version)
+    differences = tuple(differences for _, differences in earlier)
     test = plan_test(
         campaigns_a_year=campaigns_a_year(parse_every(model.file.schedule.every)),
         replicates=[Run.of(result) for result in results if result.request.purpose is Purpose.REPLICATE],
+        earlier_scores=tuple(scores for scores, _ in earlier),
+        earlier_differences=differences,
         margin=goal.margin,
         floor=objective.floor,
         drop_least=goal.least_drop,
         n_max=model.file.search.max_pairs,
     )
     choice, cost = choose.choose(capacity), choose.estimate(capacity, model.file.search.max_pairs)
-    return Plan((choice.sentence, cost.sentence, *_test_sentences(model, test)), choice, cost, test)
+    found = power.detectable(test, differences)
+    return Plan((choice.sentence, cost.sentence, *_test_sentences(model, test, found)), choice, cost, test, found)
 
 
-def _test_sentences(model: Model, test: TestPlan) -> tuple[str, ...]:
+def _test_sentences(model: Model, test: TestPlan, found: power.Detectable | None) -> tuple[str, ...]:
     metric = model.file.goal.metric
     rate = f"settings that are still good are called stale in at most {test.alpha:.2%} of campaigns"
-    if test.delta is None:
-        return (f"{rate}; what gain matters is known once the baseline has run: retuned baseline {model.name}",)
-    # in standard deviations of one paired difference, taken to be those of the baseline's runs
-    gain = test.d0
-    power = stats.power(gain, gain, test.alpha, test.beta, test.d0, test.n_max).stale
-    noise = f"where the differences of pairs vary by {test.delta / gain:.3g}"
-    return (f"{rate}; a loss of {test.delta:.3g} {metric} is found in about {power:.0%} {noise}",)
+    if found is None:
+        return (f"{rate}; what loss is found is known once the baseline has run: retuned baseline {model.name}",)
+    source = (
+        f"known from {found.known_pairs} pairs of earlier campaigns"
+        if found.is_known
+        else "a guess from single runs of the baseline: too few pairs were made yet"
+    )
+    noise = f"where the differences of pairs vary by {found.sigma:.3g} ({source})"
+    wanted = f"{power.WANTED:.0%}"
+    loss = (
+        f"detects a loss of {found.loss:.3g} {metric} with {wanted} once the search has better values, {noise}"
+        if found.loss is not None
+        else f"no loss is detected with {wanted} in {test.n_max} pairs; raise max_pairs under [search]"
+    )
+    return (rate, loss, f"about {found.pairs_unchanged:.1f} pairs decide it where nothing changed")

@@ -19,6 +19,7 @@ from .fingerprint import (
 )
 from .ledger import Campaign
 from .model_file import ModelFile
+from .profile import check_data
 from .registry import Model
 from .settings_file import plain, read_settings
 from .snapshot import run_prepare, sources, take
@@ -34,6 +35,7 @@ def gather_facts(model: Model, file: ModelFile, configuration: Configuration, ba
     Raises CampaignFailed when data or interpreter cannot be had.
     """
     facts = _data_facts(model.name, file, state, environ)
+    facts |= _range_facts(file, facts, None if baseline is None else baseline.facts)
     facts["code"] = code_fingerprint(file.code_files(), file.training.workdir).to_json()
     facts["environment"] = environment_fingerprint(file.training.interpreter).to_json()
     facts["notes"] = _notes(model, configuration)
@@ -98,6 +100,19 @@ def _data_facts(name: str, file: ModelFile, state: Path, environ: Mapping[str, s
         run_prepare(data.prepare, training.workdir, training.environment(environ), data.prepare_timeout_s)
     fingerprint = data_fingerprint(sources(data))
     return {"data": fingerprint.to_json(), "snapshot": str(take(data, name, state / "snapshots", fingerprint))}
+
+
+def _range_facts(file: ModelFile, facts: Facts, before: Facts | None) -> Facts:
+    """What is usual in the data, and which values look like glitches; the same data is read and judged once."""
+    if file.data is None or facts["data"] is None:
+        return {"profile": None, "suspicions": []}
+    known = None if before is None else before.get("profile")
+    is_same = before is not None and before["data"] == facts["data"] and known is not None
+    if is_same and before is not None:
+        profile, suspicions = known, before["suspicions"]
+    else:
+        profile, suspicions = check_data(Path(facts["snapshot"]), known)
+    return {"profile": profile, "suspicions": [] if file.data.accept_outliers else list(suspicions)}
 
 
 def _notes(model: Model, configuration: Configuration) -> list[str]:

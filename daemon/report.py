@@ -1,11 +1,9 @@
 """What is shown of campaigns: progress while one runs, the drift record over time, figures of it."""
 
 import html
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from ..strategies.records import LegEnd
 from .fingerprint import DataFingerprint, EnvironmentFingerprint
 from .ledger import Campaign, campaigns_of, results_of
 from .registry import Model, file_of_version
+from .standalone import cannot_write, check_target, content_policy, plotly_script, script_json
 from .store import Store
 
 SUFFIXES = (".png", ".svg", ".html")
@@ -76,18 +75,13 @@ def drift_points(store: Store, model: Model) -> tuple[DriftPoint, ...]:
 
 def write_plot(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
     """Draw the drift record into a .png, .svg or self-contained .html file. Raises InputError for anything else."""
-    if path.suffix not in SUFFIXES:
-        raise InputError(
-            f"--plot {path} is of no known kind", f"allowed: {', '.join(SUFFIXES)}", "for instance drift.png"
-        )
+    check_target(path, "--plot", SUFFIXES, "for instance drift.png")
     if not points:
         raise InputError(f"{model.name} has no finished campaign to draw", "", f"run: retuned retune {model.name}")
-    if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent}", "", "make it, or name another file")
     try:
         _write_html(model, points, path) if path.suffix == ".html" else _write_image(model, points, path)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", "", "name another file") from None
+        raise cannot_write(path, error) from None
 
 
 def _point(store: Store, campaign: Campaign) -> DriftPoint:
@@ -118,6 +112,8 @@ def _point(store: Store, campaign: Campaign) -> DriftPoint:
         data="" if facts["data"] is None else DataFingerprint.from_json(facts["data"]).key(),
         environment=EnvironmentFingerprint.from_json(facts["environment"]).key(),
         changes=tuple(facts["changes"]),
+        label="" if verdict is None else verdict.label,
+        cause=facts.get("causes", {}).get("summary", ""),
     )
 
 
@@ -186,12 +182,13 @@ def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
         "yaxis2": {"title": {"text": "gain, lower to upper bound"}, "domain": [0.0, 0.35], "zeroline": True},
         "height": 640,
     }
-    figure = json.dumps({"data": _traces(model, points), "layout": layout}, allow_nan=False).replace("<", "\\u003c")
-    script = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
+    figure = script_json({"data": _traces(model, points), "layout": layout})
+    library = plotly_script()
+    script = f'const figure = {figure};Plotly.newPlot("drift", figure.data, figure.layout);'
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{content_policy(library, script)}">'
     path.write_text(
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title></head>'
-        f'<body><div id="drift"></div><script>{script}</script><script>const figure = {figure};'
-        'Plotly.newPlot("drift", figure.data, figure.layout);</script></body></html>',
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{policy}<title>{html.escape(title)}</title></head>'
+        f'<body><div id="drift"></div><script>{library}</script><script>{script}</script></body></html>',
         encoding="utf-8",
     )
 

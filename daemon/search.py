@@ -68,11 +68,17 @@ class LegDesk:
                 self._clock.sleep(wait_s)
         return tuple(self._results[request.name] for request in requests)
 
+    def beside(self, runner: Runner) -> "LegDesk":
+        """A desk of the same campaign for another runner. Both know the results of both."""
+        desk = LegDesk(self._lease, (), runner, self._clock, self._watch)
+        desk._results = self._results
+        return desk
+
     def _ingest(self) -> bool:
         ended = [result for name, result in self._runner.poll().items() if name not in self._results]
         if ended:
             self._lease.ingest(ended, self._clock.now())
-            self._results |= {result.request.name: result for result in ended}
+            self._results.update({result.request.name: result for result in ended})
         return bool(ended)
 
 

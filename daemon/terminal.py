@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..strategies.contract import Contract
 from ..strategies.drift import DriftPoint
-from ..strategies.judgement import Verdict, divergence_odds, odds
+from ..strategies.judgement import Reason, Verdict, divergence_odds, odds
 from ..strategies.notice import render, render_changes, render_duration
 from ..strategies.records import Configuration, Outcome, Purpose
 from .ledger import Campaign, results_of
@@ -103,10 +103,10 @@ def _panel_display(
         yield draw
 
 
-def models_table(out: Console, models: Sequence[tuple[Model, str | None]]) -> None:
+def models_table(out: Console, models: Sequence[tuple[Model, Verdict | None]]) -> None:
     """The registered models."""
     rows = [
-        (model.name, model.file.owner, model.state, f"v{model.settings_version}", (verdict or "-").upper(),
+        (model.name, model.file.owner, model.state, f"v{model.settings_version}", verdict.label if verdict else "-",
          f"{model.next_due_at:%Y-%m-%d}" if model.next_due_at and model.state == "active" else "-")
         for model, verdict in models
     ]  # fmt: skip
@@ -150,7 +150,7 @@ def history_tables(out: Console, model: Model, versions: Sequence[Settings], cam
     out.print()
     rows = [
         (str(c.id), c.kind, c.trigger, f"{c.created_at:%Y-%m-%d %H:%M}", f"v{c.settings_version}", c.phase,
-         f"{c.verdict.outcome.value.upper()} ({c.verdict.reason.value})" if c.verdict else c.failure or "-")
+         f"{c.verdict.label} ({c.verdict.reason.value})" if c.verdict else c.failure or "-")
         for c in campaigns
     ]  # fmt: skip
     table(out, ("campaign", "kind", "trigger", "queued", "settings", "state", "verdict"), rows, "no campaign yet")
@@ -171,7 +171,7 @@ def baseline_panel(store: Store, model: Model, campaign: Campaign) -> Panel:
     lines: list[Text | Table] = [
         Text(f"settings v{campaign.settings_version}: {mean}; {len(scores)} of {len(results)} runs completed"),
         Text(f"\n{contract.covered}"),
-        *(Text(f"Note: {note}.") for note in campaign.facts["notes"]),
+        *(Text(f"Note: {note}.") for note in (*campaign.facts["notes"], *_suspicions(campaign))),
     ]
     colour = "green" if contract.allows_stale else "yellow"
     return _panel(lines, f"{model.name}: baseline", campaign, colour)
@@ -179,8 +179,9 @@ def baseline_panel(store: Store, model: Model, campaign: Campaign) -> Panel:
 
 def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) -> Panel:
     """The end of a campaign on one screen."""
-    if campaign.verdict is None:
-        return _panel([Text(campaign.failure or "no verdict")], f"{model.name}: {campaign.phase}", campaign, "red")
+    if campaign.verdict is None or campaign.failure is not None:  # a failed continuation keeps its earlier verdict
+        ended = campaign.phase if campaign.verdict is None else "not continued"
+        return _panel([Text(campaign.failure or "no verdict")], f"{model.name}: {ended}", campaign, "red")
     verdict = campaign.verdict
     recommended = campaign.facts.get("recommended")
     lines: list[Text | Table] = [Text(verdict.sentence)]
@@ -191,7 +192,13 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
     lines += [Text(sentence) for sentence in _background(campaign, verdict)]
     if recommended is not None:
         lines.append(Text(f"\nTo take the new values up:  retuned adopt {model.name}", style="bold"))
-    title = Text(f" {model.name}: {verdict.outcome.value.upper()} ", style=STYLES[verdict.outcome])
+    if verdict.watch:
+        lines.append(Text("\nWatch: evidence of 20 : 1 or more for a gain, but not for one that makes a verdict."))
+    if verdict.can_go_on:
+        more = 8 if verdict.pairs_needed is None else verdict.pairs_needed + verdict.pairs_needed % 2
+        command = f"retuned confirm {model.name} --more {more}"
+        lines.append(Text(f"\nTo go on with more pairs of the same:  {command}", style="bold"))
+    title = Text(f" {model.name}: {verdict.label} ", style=STYLES[verdict.outcome])
     return _panel(lines, title, campaign, STYLES[verdict.outcome].split()[-1])
 
 
@@ -202,16 +209,21 @@ def drift_table(out: Console, model: Model, points: Sequence[DriftPoint]) -> Non
                "compute", "data", "env", "what changed")  # fmt: skip
     rows = [
         (
-            str(point.campaign_id), f"{point.at:%Y-%m-%d}", point.outcome.value.upper() if point.outcome else "(birth)",
+            str(point.campaign_id), f"{point.at:%Y-%m-%d}", point.label or "(birth)",
             number(None if point.incumbent is None else sign * point.incumbent),
             number(None if point.challenger is None else sign * point.challenger),
             number(point.lower, 3), number(point.upper, 3), number(point.e_value, 3) if point.n_pairs else "-",
             str(point.n_pairs), render_duration(point.compute_s), point.data[:6] or "-", point.environment[:6],
-            "; ".join(point.changes) or "-",
+            _what_changed(point),
         )
         for point in points
     ]  # fmt: skip
     table(out, columns, rows, f"{model.name} has no finished campaign yet; run: retuned retune {model.name}")
+
+
+def _what_changed(point: DriftPoint) -> str:
+    changes = "; ".join(point.changes) or "-"
+    return f"{changes} ({point.cause})" if point.cause else changes
 
 
 def configuration_text(configuration: Configuration) -> str:
@@ -254,15 +266,23 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
 def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:
     facts: Mapping[str, Any] = campaign.facts
     changes = f"\nSince these settings were taken up: {'; '.join(facts['changes'])}." if facts["changes"] else ""
-    notes = "\n".join(f"Note: {note}." for note in facts["notes"])
-    return tuple(line for line in (changes, f"\n{verdict.covered}", notes) if line)
+    notes = "\n".join(f"Note: {note}." for note in (*facts["notes"], *_suspicions(campaign)))
+    why = [f"\n{facts[name]['sentence']}" for name in ("causes", "cost_drift") if facts.get(name, {}).get("sentence")]
+    return tuple(line for line in (*why, changes, f"\n{verdict.covered}", notes) if line)
+
+
+def _suspicions(campaign: Campaign) -> tuple[str, ...]:
+    """What looks like a glitch in the data, where the verdict itself does not say it."""
+    if campaign.verdict is not None and campaign.verdict.reason is Reason.LOOK_AT_DATA:
+        return ()
+    return tuple(f"look at your data: {suspicion}" for suspicion in campaign.facts.get("suspicions", ()))
 
 
 def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Panel:
     sign = -1.0 if model.file.objective().lower_is_better else 1.0
     elapsed_s = 0.0 if campaign.started_at is None else time.time() - campaign.started_at.timestamp()
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    phases = ("prepare", "search", "confirm") if campaign.kind == "retune" else ("prepare",)
+    phases = ("prepare", "search", "confirm", "causes") if campaign.kind == "retune" else ("prepare",)
     shown = Text("  >  ").join(Text(name, style="bold reverse" if name == progress.phase else "dim") for name in phases)
     grid.add_row("phase", shown)
     if "choice" in campaign.facts:

@@ -31,6 +31,8 @@ class DriftPoint:
     data: str
     environment: str
     changes: tuple[str, ...]
+    label: str = ""  # the verdict in a word for tables; empty for a baseline
+    cause: str = ""  # why, in a few words; empty where it was not asked
 
 
 def mean_held_out_score(results: Sequence[LegResult], configuration_trials: str, floor: float | None) -> float | None:

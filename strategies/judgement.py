@@ -35,6 +35,7 @@ class Reason(StrEnum):
     SPLIT_IGNORED = "split_ignored"
     SEED_IGNORED = "seed_ignored"
     CONTRACT_UNTESTED = "contract_untested"
+    LOOK_AT_DATA = "look_at_data"  # a few absurd values in the data may have brought it about
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class Verdict:
     be recommended. `covered` says what the error rates cover, `is_covered` False that the contract is broken and
     they do not hold. `divergence_at` is the number of runs after which `divergence_e` was reached. `drop` is how
     far the incumbent's mean lies below its replicates at birth; `has_fallen` that this is significant and at least
-    the declared least drop.
+    the declared least drop. `suspicions` name values of the data that look like glitches.
     """
 
     outcome: Outcome
@@ -176,16 +177,30 @@ class Verdict:
     drop_p: float = 1.0
     has_fallen: bool = False
     floor: float | None = None
+    suspicions: tuple[str, ...] = ()
 
     @property
     def watch(self) -> bool:
-        """Evidence worth showing (e >= 20) that does not make the verdict STALE; it sends no message."""
-        return self.e_value >= 20 and self.outcome is not Outcome.STALE
+        """Evidence worth showing (e >= 20) for a gain that nobody is told of; none where the contract or the data is
+        broken."""
+        is_sound = self.is_covered and self.reason is not Reason.LOOK_AT_DATA
+        return is_sound and self.e_value >= 20 and self.outcome not in (Outcome.STALE, Outcome.BROKEN)
 
     @property
     def critical(self) -> bool:
         """STALE with ten times the evidence that it takes."""
         return self.outcome is Outcome.STALE and self.e_value >= 10 / self.alpha
+
+    @property
+    def can_go_on(self) -> bool:
+        """No decision yet, and more pairs may bring one: the pairs or the budget ran out, nothing is wrong."""
+        return self.outcome is Outcome.INCONCLUSIVE and self.reason in (Reason.UNDECIDED, Reason.BUDGET_SPENT)
+
+    @property
+    def label(self) -> str:
+        """The outcome in a word for tables, as 'STALE, critical' or 'INCONCLUSIVE, watch'."""
+        beside = ", critical" if self.critical else ", watch" if self.watch else ""
+        return f"{self.outcome.value.upper()}{beside}"
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as values that JSON can hold."""
@@ -194,7 +209,9 @@ class Verdict:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """The verdict that `to_json` gave."""
-        return cls(**{**fields, "outcome": Outcome(fields["outcome"]), "reason": Reason(fields["reason"])})
+        outcome, reason = Outcome(fields["outcome"]), Reason(fields["reason"])
+        suspicions = tuple(fields.get("suspicions", ()))
+        return cls(**{**fields, "outcome": outcome, "reason": reason, "suspicions": suspicions})
 
 
 def sentence_of(verdict: Verdict, searched: str) -> str:
@@ -264,6 +281,11 @@ def _broken(verdict: Verdict, _: str) -> str:
 
 
 def _inconclusive(verdict: Verdict, searched: str) -> str:
+    if verdict.reason is Reason.LOOK_AT_DATA:
+        return (
+            f"No decision. Look at your data: {'; '.join(verdict.suspicions)}. "
+            "A few such values can make good settings look stale or broken."
+        )
     why = _UNDECIDED.get(verdict.reason, verdict.covered)
     if verdict.reason is Reason.SEARCH_FAILED and searched:
         why = searched[0].upper() + searched[1:].rstrip(".") + "."

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .judgement import Verdict, divergence_odds, odds
+from .judgement import Reason, Verdict, divergence_odds, odds
 from .records import Configuration, Outcome, Value
 
 
@@ -22,6 +22,7 @@ class Subject:
     compute_s: float
     runs: int
     changes: tuple[str, ...]
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class Notice:
 
 
 def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
-    """The notice that a verdict calls for; None for FRESH, and for INCONCLUSIVE unless scores fell."""
+    """The notice that a verdict calls for; None for FRESH, and for INCONCLUSIVE unless scores fell or data is odd."""
+    if verdict.reason is Reason.LOOK_AT_DATA:
+        return _look_at_data(subject, verdict)
     if verdict.outcome is Outcome.STALE:
         return _stale(subject, verdict)
     if verdict.outcome is Outcome.BROKEN:
@@ -79,9 +82,11 @@ def _side(configuration: Mapping[str, Value], name: str) -> str:
 
 
 def _stale(subject: Subject, verdict: Verdict) -> Notice:
+    title = f"{subject.model}: the stored hyperparameters have gone stale"
+    critical = ("Critical: the evidence is ten times what it takes, or more.",) if verdict.critical else ()
     return Notice(
-        title=f"{subject.model}: the stored hyperparameters have gone stale",
-        sentences=(*_loss(subject, verdict), *_values(subject), *_background(subject)),
+        title=f"Critical: {title}" if verdict.critical else title,
+        sentences=(*critical, *_loss(subject, verdict), *_values(subject), *_background(subject)),
         severity="alert",
         commands=_commands(subject),
     )
@@ -113,10 +118,30 @@ _WITHOUT_BETTER = {
 def _degraded(subject: Subject, verdict: Verdict) -> Notice:
     return Notice(
         title=f"{subject.model}: scores fell, {_WITHOUT_BETTER[verdict.outcome]}",
-        sentences=(verdict.sentence, *_background(subject)),
+        sentences=(verdict.sentence, *_suspicions(verdict), *_background(subject)),
         severity="digest",
         commands=(f"retuned drift {subject.model}",),
     )
+
+
+def _look_at_data(subject: Subject, verdict: Verdict) -> Notice:
+    return Notice(
+        title=f"{subject.model}: look at your data",
+        sentences=(
+            "The re-evaluation came to no decision: a few values in the data are far from all others, and such values "
+            "can make good settings look stale or broken.",
+            *_suspicions(verdict),
+            "Correct them and re-tune again. If they are right, write accept_outliers = true under [data] in the "
+            "model file and register it first.",
+            *_background(subject),
+        ),
+        severity="alert",
+        commands=(f"retuned retune {subject.model}", f"retuned history {subject.model}"),
+    )
+
+
+def _suspicions(verdict: Verdict) -> tuple[str, ...]:
+    return tuple(f"Look at your data: {suspicion}." for suspicion in verdict.suspicions)
 
 
 def _loss(subject: Subject, verdict: Verdict) -> tuple[str, ...]:
@@ -145,7 +170,7 @@ def _values(subject: Subject) -> tuple[str, ...]:
 def _background(subject: Subject) -> tuple[str, ...]:
     cost = f"The re-evaluation took {subject.runs} training runs, {render_duration(subject.compute_s)} of compute."
     changes = f"Since these settings were taken up: {'; '.join(subject.changes)}." if subject.changes else ""
-    return tuple(sentence for sentence in (changes, cost) if sentence)
+    return tuple(sentence for sentence in (*subject.why, changes, cost) if sentence)
 
 
 def _commands(subject: Subject) -> tuple[str, ...]:

@@ -72,12 +72,48 @@ def judge(
     incumbent_runs: Sequence[Run] = (),
     *,
     budget_spent: bool = False,
+    suspicions: Sequence[str] = (),
 ) -> Continue | Verdict:
     """The verdict on the runs made so far, or what to run before judging again.
 
     `incumbent_runs` are ended runs of the incumbent alone on confirm seeds, made where the search has no
     challenger; runs inside pairs are not repeated there. `budget_spent` ends the campaign with what there is.
+    `suspicions` name values of the data that look like glitches: where such values may have brought the verdict
+    about, it asks to look at them and recommends nothing; FRESH and DEGRADED stand.
     """
+    answer = _judge_runs(plan, contract, search, pairs, incumbent_runs, budget_spent)
+    if isinstance(answer, Continue) or not suspicions:
+        return answer
+    verdict = replace(answer, suspicions=tuple(suspicions))
+    if verdict.reason not in _BY_GLITCHES:
+        return verdict
+    doubted = replace(
+        verdict, outcome=Outcome.INCONCLUSIVE, reason=Reason.LOOK_AT_DATA, challenger_confirmed=False, pairs_needed=None
+    )
+    return replace(doubted, sentence=sentence_of(doubted, search.reason))
+
+
+_BY_GLITCHES = frozenset(
+    {
+        Reason.GAIN_CONFIRMED,
+        Reason.FAILS_MORE_OFTEN,
+        Reason.UNDECIDED,
+        Reason.SEARCH_FAILED,
+        Reason.NO_NOISE,
+        Reason.NO_FLOOR,
+        Reason.CONTRACT_UNTESTED,
+    }
+)
+
+
+def _judge_runs(
+    plan: TestPlan,
+    contract: Contract,
+    search: SearchSummary,
+    pairs: Sequence[Pair],
+    incumbent_runs: Sequence[Run],
+    budget_spent: bool,
+) -> Continue | Verdict:
     if search.nothing_better or search.has_failed:
         return _judge_incumbent_alone(plan, contract, search, incumbent_runs, budget_spent)
     ended = _ended_in_order(pairs)

@@ -111,6 +111,12 @@ def make_desk(folder: Path) -> Desk:
 
 
 @pytest.fixture(scope="session")
+def new_desk() -> Callable[[Path], Desk]:
+    """Desks for fixtures that serve a whole module."""
+    return make_desk
+
+
+@pytest.fixture(scope="session")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A desk whose toy model has a baseline, a FRESH campaign and a STALE one. Only to be read."""
     made = make_desk(tmp_path_factory.mktemp("judged"))
@@ -131,6 +137,38 @@ def judged_copy(judged: Desk, tmp_path: Path) -> Desk:
     shutil.copytree(judged.folder, folder)
     config = Config(state=folder / "state")
     return Desk(folder, Store(config.state), config)
+
+
+def leave_undecided(made: Desk, max_pairs: int) -> Desk:
+    """Give the desk a re-evaluation of moved data, campaign 2, that four pairs cannot decide and eight can."""
+    made.register(search=f"max_pairs = {max_pairs}\nchallengers = 4")
+    made.baseline()
+    made.write_data(optimum=-3.0)
+    made.retune(seed=1)
+    return made
+
+
+@pytest.fixture(scope="session")
+def undecided_original(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A desk whose campaign 2 ended INCONCLUSIVE after four pairs. Only to be copied."""
+    return leave_undecided(make_desk(tmp_path_factory.mktemp("undecided")), 4)
+
+
+@pytest.fixture
+def undecided(undecided_original: Desk, tmp_path: Path) -> Desk:
+    """A copy of it that a test may change."""
+    import shutil
+
+    folder = tmp_path / "undecided"
+    shutil.copytree(undecided_original.folder, folder)
+    config = Config(state=folder / "state")
+    return Desk(folder, Store(config.state), config)
+
+
+@pytest.fixture
+def undivided(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """The same re-evaluation, allowed eight pairs from the start."""
+    return leave_undecided(make_desk(tmp_path_factory.mktemp("undivided")), 8)
 
 
 @pytest.fixture

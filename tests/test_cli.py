@@ -47,25 +47,28 @@ def test_without_a_command_the_help_is_shown(call):
 
 MODEL = {
     "name", "owner", "state", "version", "settings_version", "settings", "metric", "direction", "next_due_at",
-    "registered_at", "last_verdict",
+    "registered_at", "last_verdict", "is_critical", "watch",
 }  # fmt: skip
 CAMPAIGN = {
     "id", "model", "kind", "trigger", "state", "seed", "settings_version", "created_at", "started_at", "ended_at",
     "verdict", "failure", "strategy", "choice", "recommended", "challenger", "changes", "notes", "compute_s", "runs",
+    "more_pairs", "earlier_verdicts", "causes", "cost_drift", "suspicions",
 }  # fmt: skip
 VERDICT = {
     "outcome", "reason", "sentence", "covered", "lower", "upper", "mean", "sd", "e_value", "divergence_e", "alpha",
     "delta", "pairs", "pairs_needed", "incumbent_mean", "challenger_mean", "incumbent_failed", "incumbent_runs",
-    "watch",
+    "is_critical", "watch",
 }  # fmt: skip
 POINT = {
     "campaign", "kind", "at", "trigger", "settings_version", "outcome", "reason", "incumbent", "challenger", "mean",
     "lower", "upper", "e_value", "pairs", "compute_s", "runs", "data", "environment", "changes",
+    "label", "cause",
 }  # fmt: skip
-ALERT = {"id", "campaign", "model", "severity", "title", "text", "created_at", "deliveries"}
+ALERT = {"id", "campaign", "model", "severity", "title", "text", "is_critical", "created_at", "deliveries"}
 PLAN = {
     "sentences", "strategy", "runs_search", "runs_confirm_expected", "runs_confirm_max", "seconds_expected",
-    "seconds_max", "alpha", "delta", "n_max",
+    "seconds_max", "alpha", "delta", "n_max", "detectable_loss", "detected_with", "pairs_unchanged", "sigma_of_pairs",
+    "is_sigma_of_pairs_known",
 }  # fmt: skip
 SETTINGS = {"version", "settings", "origin", "campaign", "created_at"}
 
@@ -98,7 +101,7 @@ SHOWN = [
     (["models"], ["toy", "tests", "STALE", "v1"]),
     (["show", "toy"], ["toy of tests: active", "judged by score (maximize)", "a number from 0.0001 to 1"]),
     (["history", "toy"], ["v1 *", "registered", "FRESH (nothing_better_found)", "STALE (gain_confirmed)"]),
-    (["plan", "toy"], ["- caviar", "a search of 19 trials", "1.25%"]),
+    (["plan", "toy"], ["- caviar", "a search of 19 trials", "1.25%", "- detects a loss of 0."]),
     (["alerts"], ["campaign 3, alert", "have gone stale", "retuned adopt toy", "(waiting for http://127.0.0.1:9, "]),
     (["drift", "toy"], ["(birth)", "FRESH", "STALE", "the data changed"]),
 ]
@@ -244,7 +247,7 @@ def left_of(desk):
 def test_another_seed_is_refused_while_a_campaign_is_open_and_cancel_makes_room(call, judged_copy):
     state = ("--state", judged_copy.config.state)
     with judged_copy.store.transaction():
-        judged_copy.store.change("UPDATE campaigns SET phase = 'search', ended_at = NULL WHERE id = 3")
+        judged_copy.store.change("UPDATE campaigns SET phase = 'search', verdict = NULL, ended_at = NULL WHERE id = 3")
     code, _, err = call(*state, "retune", "toy", "--seed", "77")
     assert code == 2
     assert "campaign 3 of toy is still open, with seed 1; " in err

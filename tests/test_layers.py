@@ -12,28 +12,30 @@ ROOT = Path(__file__).resolve().parent.parent
 # From the lowest layer upwards; a file imports only from lines above its own.
 STRATEGIES = (
     ("errors",),
-    ("records",),
-    ("hyperparameter", "due", "stats", "reports", "halving", "stretches", "contract", "judgement"),
-    ("space", "evidence"),
-    ("proposals", "choose", "verdict", "drift", "notice"),
+    ("records", "intervals"),
+    ("hyperparameter", "due", "stats", "reports", "halving", "stretches", "contract", "judgement", "ranges"),
+    ("space", "evidence", "cause_words", "run_scores", "power"),
+    ("proposals", "planting", "choose", "verdict", "causes", "cost_drift", "drift", "notice", "evidence_path"),
     ("caviar", "panda"),
     ("recipe",),
     ("optimizing",),
     ("training", "fused"),
 )
 DAEMON = (
-    ("clock", "logs", "migrations", "processes", "fingerprint", "spool", "toml_input"),
-    ("config", "model_tables", "store", "workers"),
-    ("model_file", "ledger", "outbox", "snapshot", "runner", "ray_runner"),
+    ("clock", "logs", "migrations", "processes", "fingerprint", "spool", "toml_input", "standalone", "trials"),
+    ("config", "model_tables", "store", "workers", "profile", "figures"),
+    ("model_file", "ledger", "outbox", "snapshot", "runner", "ray_runner", "coordinates", "page_parts"),
     ("model_paths", "settings_file"),
     ("registry",),
-    ("adoption", "alert", "search", "report"),
-    ("prepare", "probe", "replay", "terminal", "export", "job"),
-    ("confirm", "conclude"),
+    ("adoption", "alert", "continuation", "search", "report", "dossier"),
+    ("prepare", "probe", "replay", "terminal", "export", "job", "page_verdict", "page_causes", "page_background"),
+    ("confirm", "causes", "page"),
+    ("conclude",),
     ("campaign",),
     ("schedule", "plan"),
     ("service", "web"),
     ("foreground",),
+    ("selftest",),
     ("cli",),
 )
 OUTSIDE = frozenset({"daemon.shim", "daemon.trainer"})  # started by path, in another process
@@ -62,7 +64,9 @@ HEAVY = frozenset(
         "uvicorn",
     }
 )
-MAY_IMPORT_SCIPY = frozenset({"strategies.stats", "strategies.caviar", "strategies.proposals", "strategies.verdict"})
+MAY_IMPORT_SCIPY = frozenset(
+    {"strategies.stats", "strategies.intervals", "strategies.caviar", "strategies.proposals", "strategies.verdict"}
+)
 RUNS_IN_THE_USERS_INTERPRETER = frozenset({"torch"})  # beside the standard library
 SEEDS_THE_USERS_CODE = frozenset({"strategies.training"})  # a recipe may draw from the global generator: it is restored
 

@@ -35,6 +35,13 @@ def test_a_stale_alert_says_what_is_lost_what_to_use_how_sure_what_it_cost_and_w
     assert notice.commands[0] == "retuned adopt rides"
 
 
+def test_overwhelming_evidence_is_critical_in_title_and_text():
+    critical = write_notice(SUBJECT, replace(STALE, e_value=800.0))
+    assert critical.title == "Critical: rides: the stored hyperparameters have gone stale"
+    assert "Critical: the evidence is ten times what it takes, or more." in critical.text
+    assert "ritical" not in write_notice(SUBJECT, replace(STALE, e_value=799.0)).text
+
+
 def test_a_loss_is_told_in_its_own_direction():
     notice = write_notice(replace(SUBJECT, metric="loss", lower_is_better=True), STALE)
     assert "It loses at least 0.4 loss, 0.5 on average (0.1 now, -0.4 with the new values)" in notice.text
@@ -67,6 +74,15 @@ def test_degraded_goes_into_the_digest_and_recommends_nothing():
 @pytest.mark.parametrize("outcome", [Outcome.FRESH, Outcome.INCONCLUSIVE])
 def test_nobody_is_told_of_fresh_and_inconclusive(outcome):
     assert write_notice(SUBJECT, replace(STALE, outcome=outcome)) is None
+
+
+def test_a_glitch_in_the_data_is_an_alert_that_names_it_and_recommends_nothing():
+    suspicions = ("column temp, line 1,204: 9e9 (usual range -12 to 41)",)
+    doubted = replace(STALE, outcome=Outcome.INCONCLUSIVE, reason=Reason.LOOK_AT_DATA, suspicions=suspicions)
+    notice = write_notice(replace(SUBJECT, recommended=None), doubted)
+    assert (notice.severity, notice.title) == ("alert", "rides: look at your data")
+    assert f"Look at your data: {suspicions[0]}." in notice.sentences
+    assert "adopt" not in notice.text
 
 
 VALUES = [

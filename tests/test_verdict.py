@@ -395,3 +395,27 @@ def test_evidence_reached_on_the_way_says_after_how_many_runs():
     verdict = judge(PLAN, HOLDS, SearchSummary(incumbent=DIVERGED), pairs)
     assert (verdict.outcome, verdict.divergence_at) == (Outcome.BROKEN, 2)
     assert "after the first 2 runs" in verdict.sentence
+
+
+GLITCH = ("column temp, line 1,204: 9e9 (usual range -12 to 41)",)
+SUSPECTED = [
+    # what a glitch can bring about waits for the owner to look
+    (pairs_of(32, 0.05), HOLDS, Outcome.INCONCLUSIVE, Reason.LOOK_AT_DATA),
+    (with_incumbent(pairs_of(32, 0.0), DIVERGED, *ALL), HOLDS, Outcome.INCONCLUSIVE, Reason.LOOK_AT_DATA),
+    (pairs_of(32, 0.012, noise=3), HOLDS, Outcome.INCONCLUSIVE, Reason.LOOK_AT_DATA),
+    # settings that are still good in spite of it are still good
+    (pairs_of(32, 0.0), HOLDS, Outcome.FRESH, Reason.NO_MATERIAL_GAIN),
+    (pairs_of(32, 0.0, fall=0.05), HOLDS, Outcome.DEGRADED, Reason.SCORE_FELL),
+    # no value in the data makes a training ignore its seed
+    (pairs_of(32, 0.05), breaking(seed_matters=False), Outcome.INCONCLUSIVE, Reason.SEED_IGNORED),
+]
+
+
+@pytest.mark.parametrize(("pairs", "contract", "outcome", "reason"), SUSPECTED)
+def test_suspicions_about_the_data_come_before_stale_and_broken(pairs, contract, outcome, reason):
+    verdict = judge(PLAN, contract, SearchSummary(), pairs, suspicions=GLITCH)
+    assert (verdict.outcome, verdict.reason, verdict.suspicions) == (outcome, reason, GLITCH)
+    assert not verdict.challenger_confirmed
+    assert not verdict.watch
+    assert (GLITCH[0] in verdict.sentence) == (reason is Reason.LOOK_AT_DATA)
+    assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
