@@ -14,7 +14,7 @@ from ..strategies.caviar import DEFAULT_CHALLENGERS, SearchTask
 from ..strategies.contract import Breach, Contract
 from ..strategies.errors import CampaignFailed, InputError
 from ..strategies.judgement import Run, SearchSummary
-from ..strategies.records import Configuration, LegEnd, Purpose
+from ..strategies.records import Configuration, LegEnd, LegResult, Purpose
 from .clock import Clock
 from .conclude import record
 from .config import Config
@@ -145,17 +145,24 @@ def _measure_birth(job: Job) -> None:
         full_run(job, f"replicate.{number:03d}", job.configuration, Purpose.REPLICATE, base + number)
         for number in range(BIRTH_REPLICATES)
     )
-    results = job.desk.run(requests)
-    if all(result.score is None and result.end is not LegEnd.DIVERGED for result in results):
+    results = job.desk.run(requests[:1])  # alone, so that a training that cannot work is not tried eight times
+    if not _has_failed(results[0]):
+        results = job.desk.run(requests)
+    if all(_has_failed(result) for result in results):
         raise CampaignFailed(
             f"no training with the stored settings came to an end: {results[0].detail}",
             "; ".join(f"look at your data: {one}" for one in job.campaign.facts.get("suspicions", ()))
             or "every replicate must report the metric",
-            f"mend the training, then: retuned baseline {job.model.name}",
+            f"mend the training (its output: {job.lease.folder}/legs), then: retuned baseline {job.model.name}",
         )
     contract = _contract(job)
     with job.store.transaction():
         job.lease.finish(None, {"contract": contract.to_json(), **costs_of(job)}, job.clock.now())
+
+
+def _has_failed(result: LegResult) -> bool:
+    """It ended without a score for another reason than divergence, which is a finding."""
+    return result.score is None and result.end is not LegEnd.DIVERGED
 
 
 def _re_evaluate(job: Job) -> None:
@@ -171,7 +178,7 @@ def _re_evaluate(job: Job) -> None:
         raise CampaignFailed(
             f"every training run failed: {job.desk.results[0].detail}",
             "",
-            f"mend the training, then: retuned retune {job.model.name}",
+            f"mend the training (its output: {job.lease.folder}/legs), then: retuned retune {job.model.name}",
         )
     plan = freeze_plan(job)
     if not summary.nothing_better and not summary.has_failed:

@@ -127,7 +127,7 @@ def _history(context: typer.Context, name: Name, as_json: Json = False) -> None:
     versions, campaigns = settings_of(store, model), campaigns_of(store, model.id)
     if as_json:
         settings = [settings_json(version) for version in versions]
-        _print_json({"settings": settings, "campaigns": [campaign_json(campaign) for campaign in campaigns]})
+        _print_json({"settings": settings, "campaigns": [campaign_json(campaign, model) for campaign in campaigns]})
         return
     from .terminal import console, history_tables
 
@@ -177,7 +177,7 @@ def _retune(
     name: Name,
     strategy: Annotated[str | None, typer.Option(help="auto or caviar; default: the model file's.")] = None,
     budget: Annotated[str | None, typer.Option(help="Compute time of the campaign, such as 30m or 2h.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed on the same data gives the same verdict.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed, data and history give the same verdict.")] = None,
     as_json: Json = False,
 ) -> None:
     """Re-evaluate a model now. Exit code: 0 fresh, 10 stale, 11 degraded, 12 broken, 13 inconclusive."""
@@ -320,7 +320,7 @@ def _drift(
     if plot is not None:
         write_plot(model, points, plot)
     if as_json:
-        _print_json([point_json(point) for point in points])
+        _print_json([point_json(point, model) for point in points])
         return
     from .terminal import console, drift_table
 
@@ -387,7 +387,7 @@ def _carry_out(session: Session, model: Model, campaign: Campaign, display: Disp
     campaign = conduct(session.store, model, campaign, CLOCK, session.config, display)
     deliver_due(session.store, CLOCK.now())
     if as_json:
-        _print_json(campaign_json(campaign))
+        _print_json(campaign_json(campaign, model))
     else:
         from .terminal import console, verdict_panel
 
@@ -437,6 +437,9 @@ def _say_in_force(model: Model) -> None:
     print(f"{model.name}: settings v{model.settings_version} are in force: {configuration_text(model.configuration)}")
     if model.file.settings_file is not None:
         print(f"written to {model.file.settings_file}")
+    else:
+        print("nothing was written, for the model file names no [settings] file: copy the values to your training")
+        )
     print("a baseline of them is queued; retuned rollback " + model.name + " takes this back")
 
 

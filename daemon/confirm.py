@@ -40,8 +40,8 @@ def noise_before(
     """What campaigns of these settings know of the noise, a group a campaign: the incumbent's held-out scores, and
     the differences of their pairs. Only those before campaign `before`; None for all.
 
-    Campaigns that found the settings stale or broken are left out: settings that no longer fit scatter more, and
-    their spread would make the next loss look small. So are those on data with glitches, which scatter as well.
+    Campaigns that found the settings stale, broken or fallen are left out: settings that no longer fit scatter more,
+    and their spread would make the next loss look small. So are those on data with glitches, which scatter as well.
     """
     return tuple(
         noise_of(results_of(store, earlier.id))
@@ -49,7 +49,8 @@ def noise_before(
         if (before is None or earlier.id < before)
         and earlier.settings_version == settings_version
         and earlier.verdict is not None
-        and earlier.verdict.outcome not in (Outcome.STALE, Outcome.BROKEN)
+        and earlier.verdict.outcome in (Outcome.FRESH, Outcome.INCONCLUSIVE)
+        and not earlier.verdict.has_fallen
         and not earlier.verdict.suspicions
     )
 

@@ -40,8 +40,8 @@ def settings_json(settings: Settings) -> dict[str, Any]:
     }
 
 
-def campaign_json(campaign: Campaign) -> dict[str, Any]:
-    """A campaign with its verdict; scores there are signed so that higher is better."""
+def campaign_json(campaign: Campaign, model: Model) -> dict[str, Any]:
+    """A campaign with its verdict; scores are in the metric's own direction, gains positive where better."""
     verdict = campaign.verdict
     moments = {"created_at": campaign.created_at, "started_at": campaign.started_at, "ended_at": campaign.ended_at}
     return {
@@ -53,7 +53,7 @@ def campaign_json(campaign: Campaign) -> dict[str, Any]:
         "seed": campaign.seed,
         "settings_version": campaign.settings_version,
         **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
-        "verdict": None if verdict is None else verdict_json(campaign),
+        "verdict": None if verdict is None else verdict_json(verdict, model),
         "failure": campaign.failure,
         "strategy": campaign.facts.get("strategy"),
         "choice": campaign.facts.get("choice"),
@@ -71,10 +71,8 @@ def campaign_json(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def verdict_json(campaign: Campaign) -> dict[str, Any]:
+def verdict_json(verdict: Verdict, model: Model) -> dict[str, Any]:
     """The numbers of a verdict."""
-    verdict = campaign.verdict
-    assert verdict is not None
     return {
         "outcome": verdict.outcome.value,
         "reason": verdict.reason.value,
@@ -90,8 +88,8 @@ def verdict_json(campaign: Campaign) -> dict[str, Any]:
         "delta": verdict.delta,
         "pairs": verdict.n_pairs,
         "pairs_needed": verdict.pairs_needed,
-        "incumbent_mean": verdict.incumbent_mean,
-        "challenger_mean": verdict.challenger_mean,
+        "incumbent_mean": _metric(verdict.incumbent_mean, model),
+        "challenger_mean": _metric(verdict.challenger_mean, model),
         "incumbent_failed": verdict.incumbent_failed,
         "incumbent_runs": verdict.incumbent_runs,
         "is_critical": verdict.critical,
@@ -114,8 +112,8 @@ def alert_json(alert: Alert) -> dict[str, Any]:
     }
 
 
-def point_json(point: DriftPoint) -> dict[str, Any]:
-    """A point of the drift record; scores are signed so that higher is better."""
+def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
+    """A point of the drift record; scores are in the metric's own direction, gains positive where better."""
     return {
         "campaign": point.campaign_id,
         "kind": point.kind,
@@ -125,8 +123,8 @@ def point_json(point: DriftPoint) -> dict[str, Any]:
         "outcome": None if point.outcome is None else point.outcome.value,
         "label": point.label,
         "reason": point.reason,
-        "incumbent": point.incumbent,
-        "challenger": point.challenger,
+        "incumbent": _metric(point.incumbent, model),
+        "challenger": _metric(point.challenger, model),
         "mean": point.mean,
         "lower": point.lower,
         "upper": point.upper,
@@ -139,3 +137,7 @@ def point_json(point: DriftPoint) -> dict[str, Any]:
         "changes": list(point.changes),
         "cause": point.cause,
     }
+
+
+def _metric(score: float | None, model: Model) -> float | None:
+    return None if score is None else -score if model.file.objective().lower_is_better else score

@@ -117,7 +117,7 @@ def _range_facts(file: ModelFile, facts: Facts, before: Facts | None) -> Facts:
 
 def _notes(model: Model, configuration: Configuration) -> list[str]:
     """What the owner should know about the settings before they are judged."""
-    notes = [f"the stored {name} lies outside the search space" for name in model.space.outside(configuration)]
+    notes = [f"a stored value lies outside the search space: {one}" for one in model.space.outside(configuration)]
     try:
         written = read_settings(model.file) or {}
     except InputError as error:

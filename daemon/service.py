@@ -22,7 +22,7 @@ from ..strategies.errors import ConflictError
 from .adoption import write_pending_settings
 from .clock import Clock
 from .config import Config
-from .ledger import open_campaigns
+from .ledger import find_campaign, open_campaigns
 from .outbox import deliver_due, place_of
 from .registry import find_model
 from .schedule import queue_due
@@ -121,7 +121,7 @@ class Service:
                 continue
             code = None if attempt.process is None else attempt.process.returncode
             if campaign_id not in still_open:
-                log.info("campaign_ended", campaign=campaign_id, exit_code=code)
+                self._log_end(campaign_id, code)
                 del self.attempts[campaign_id]
             if campaign_id not in still_open or attempt.process is None:
                 continue
@@ -130,6 +130,13 @@ class Service:
             wait_s = min(self.config.service.tick_s * 2**attempt.failures, LONGEST_WAIT_S)
             attempt.not_before = self.clock.now() + timedelta(seconds=wait_s)
             log.warning("campaign_process_died", campaign=campaign_id, exit_code=code, again_in_s=wait_s)
+
+    def _log_end(self, campaign_id: int, exit_code: int | None) -> None:
+        ended = find_campaign(self.store, campaign_id)
+        outcome = None if ended.verdict is None else ended.verdict.outcome.value
+        tell = log.warning if ended.failure else log.info
+        tell("campaign_ended", campaign=campaign_id, model=ended.model, kind=ended.kind, state=ended.phase,
+             verdict=outcome, failure=ended.failure, exit_code=exit_code)  # fmt: skip
 
     def _start_campaigns(self) -> None:
         running = sum(attempt.process is not None for attempt in self.attempts.values())

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..strategies.contract import Contract
 from ..strategies.drift import DriftPoint
-from ..strategies.judgement import Reason, Verdict, divergence_odds, odds
+from ..strategies.judgement import Reason, TestPlan, Verdict, divergence_odds, odds
 from ..strategies.notice import render, render_changes, render_duration
 from ..strategies.records import Configuration, Outcome, Purpose
 from .ledger import Campaign, results_of
@@ -165,11 +165,17 @@ def baseline_panel(store: Store, model: Model, campaign: Campaign) -> Panel:
     sign = -1.0 if model.file.objective().lower_is_better else 1.0
     results = [result for result in results_of(store, campaign.id) if result.request.purpose is Purpose.REPLICATE]
     scores = [sign * result.score for result in results if result.score is not None]
+    failed = [result for result in results if result.score is None]
     spread = f", standard deviation {stdev(scores):.3g}" if len(scores) > 1 else ""
     mean = f"{model.file.goal.metric} {fmean(scores):.4g}{spread}" if scores else "no run completed"
     contract = Contract.from_json(campaign.facts["contract"])
     lines: list[Text | Table] = [
         Text(f"settings v{campaign.settings_version}: {mean}; {len(scores)} of {len(results)} runs completed"),
+        *(
+            (Text(f"Failed: {failed[0].end.value.replace('_', ' ')}: {failed[0].detail}", style="yellow"),)
+            if failed
+            else ()
+        ),
         Text(f"\n{contract.covered}"),
         *(Text(f"Note: {note}.") for note in (*campaign.facts["notes"], *_suspicions(campaign))),
     ]
@@ -240,12 +246,16 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     metric = model.file.goal.metric
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     pairs: list[tuple[str, str]] = []
+    birth = TestPlan.from_json(campaign.facts["test_plan"]).birth_scores
+    if birth:
+        pairs.append((f"{metric}, when taken up", number(sign * fmean(birth))))
     if verdict.incumbent_mean is not None:
         pairs.append((f"{metric}, stored settings", number(sign * verdict.incumbent_mean)))
     if verdict.challenger_mean is not None:
         pairs.append((f"{metric}, challenger", number(sign * verdict.challenger_mean)))
     if verdict.mean is not None:
-        bounds = f"{number(verdict.mean, 3)}  (at least {number(verdict.lower, 3)}, at most {number(verdict.upper, 3)})"
+        low = "no lower bound" if verdict.lower is None else f"at least {number(verdict.lower, 3)}"
+        bounds = f"{number(verdict.mean, 3)}  ({low}, at most {number(verdict.upper, 3)})"
         pairs.append(("gain of the challenger", bounds))
         pairs.append(("evidence for a gain", f"{odds(verdict.e_value)}, STALE from {1 / verdict.alpha:.0f} : 1"))
     if verdict.delta is not None:
@@ -268,7 +278,8 @@ def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:
     changes = f"\nSince these settings were taken up: {'; '.join(facts['changes'])}." if facts["changes"] else ""
     notes = "\n".join(f"Note: {note}." for note in (*facts["notes"], *_suspicions(campaign)))
     why = [f"\n{facts[name]['sentence']}" for name in ("causes", "cost_drift") if facts.get(name, {}).get("sentence")]
-    return tuple(line for line in (*why, changes, f"\n{verdict.covered}", notes) if line)
+    covered = "The training keeps the contract, so these error rates hold." if verdict.is_covered else verdict.covered
+    return tuple(line for line in (*why, changes, f"\n{covered}", notes) if line)
 
 
 def _suspicions(campaign: Campaign) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class Contract:
         return (
             "The error rate covers the chance of training (initialisation and data order by a new seed), the choice "
             "of evaluation rows (a fresh split a pair) and the search's luck (rows that it has not seen)."
-        )
+        ) + ("" if self.is_deterministic else " Equal calls do not repeat exactly: a second run gives other numbers.")
 
     def to_json(self) -> dict[str, Any]:
         """The contract as values that JSON can hold."""

@@ -237,8 +237,8 @@ def figure(value: float | None) -> str:
 
 def _stale(verdict: Verdict, _: str) -> str:
     return (
-        f"The stored settings have gone stale: over {verdict.n_pairs} pairs of fresh runs the challenger scores "
-        f"{figure(verdict.mean)} higher on average, with {figure(verdict.lower)} as the lower bound "
+        f"The stored settings have gone stale: over {verdict.n_pairs} pairs of fresh runs the challenger is "
+        f"{figure(verdict.mean)} better on average, and at least {figure(verdict.lower)} "
         f"(evidence {odds(verdict.e_value)}; settings that are still good reach {figure(1 / verdict.alpha)} : 1 "
         f"in at most {figure(100 * verdict.alpha)} % of campaigns)."
     )
@@ -262,15 +262,18 @@ def _fresh(verdict: Verdict, searched: str) -> str:
 
 def _degraded(verdict: Verdict, _: str) -> str:
     return (
-        f"The score of the stored settings fell by {figure(verdict.drop)} since they were taken up "
-        f"(p = {figure(verdict.drop_p)}), and the search found no settings that are materially better: "
-        "the data got harder, new values would not help."
+        f"The stored settings got worse by {figure(verdict.drop)} since they were taken up "
+        f"(p = {figure(verdict.drop_p)}), and no settings are materially better{_at_most(verdict)}."
     )
+
+
+def _at_most(verdict: Verdict) -> str:
+    return "" if verdict.upper is None else f": the best challenger gains at most {figure(verdict.upper)}"
 
 
 def _broken(verdict: Verdict, _: str) -> str:
     confirmed = (
-        f"The challenger's values are confirmed: at least {figure(verdict.lower)} higher, over {verdict.n_pairs} pairs."
+        f"The challenger's values are confirmed: at least {figure(verdict.lower)} better, over {verdict.n_pairs} pairs."
         if verdict.challenger_confirmed
         else "No other values are confirmed to be better."
     )
@@ -302,7 +305,7 @@ def _inconclusive(verdict: Verdict, searched: str) -> str:
     )
     if more == "" and verdict.reason is Reason.UNDECIDED:
         more = " The least gain that counts is small beside the noise of a pair: more pairs alone may not settle it."
-    fell = f" The score of the stored settings fell by {figure(verdict.drop)} since they were taken up."
+    fell = f" The stored settings got worse by {figure(verdict.drop)} since they were taken up."
     return f"No decision. {why}{gain}{more}{fell if verdict.has_fallen else ''}"
 
 

@@ -153,7 +153,8 @@ def _loss(subject: Subject, verdict: Verdict) -> tuple[str, ...]:
     if verdict.incumbent_mean is not None and verdict.challenger_mean is not None:
         beside = f" ({sign * verdict.incumbent_mean:.4g} now, {sign * verdict.challenger_mean:.4g} with the new values)"
     return (
-        f"It loses at least {verdict.lower:.3g} {subject.metric}, {verdict.mean:.3g} on average{beside}; {direction}.",
+        f"Keeping these settings loses at least {verdict.lower:.3g} {subject.metric}, {verdict.mean:.3g} on average"
+        f"{beside}; {direction}.",
         f"Measured on {verdict.n_pairs} pairs of fresh training runs, old and new settings side by side on the same "
         f"seeds and rows: evidence {odds(verdict.e_value)}, the bar is {1 / verdict.alpha:.0f} : 1 "
         f"(settings that are still good pass it in at most {verdict.alpha:.2%} of campaigns).",

@@ -87,7 +87,7 @@ def parse_report(line: str) -> Report | None:
     """The report on one line, or None for ordinary output.
 
     A report is a JSON object with "step" and "metrics". A metric that is null, NaN or infinite becomes NaN.
-    Raises InputError for an object with both keys whose step or metrics cannot be used.
+    Raises InputError for an object with metrics whose step is missing, or whose step or metrics cannot be used.
     """
     text = line.strip()
     if not text.startswith("{"):
@@ -96,8 +96,10 @@ def parse_report(line: str) -> Report | None:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or "step" not in found or "metrics" not in found:
+    if not isinstance(found, dict) or "metrics" not in found:
         return None
+    if "step" not in found:
+        raise _malformed("metrics, but no step", 'a report has both "step" and "metrics"')
     step = _number(found["step"])
     if step is None or not math.isfinite(step) or step < 0:
         raise _malformed(f"step {_short(found['step'])}", "a step is a finite number, 0 or more")

@@ -137,7 +137,8 @@ def pooled_sigma(groups: Sequence[Sequence[float]]) -> PooledSigma:
     freedom = sum(len(group) - 1 for group in usable)
     if freedom == 0:
         return PooledSigma(None, 0)
-    squares = sum(float(np.sum((group - group.mean()) ** 2)) for group in usable)
+    with np.errstate(over="ignore"):  # scores near the largest float: the spread is infinite then
+        squares = sum(float(np.sum((group - group.mean()) ** 2)) for group in usable)
     return PooledSigma(math.sqrt(squares / freedom), freedom)
 
 

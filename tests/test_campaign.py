@@ -175,3 +175,11 @@ def test_a_contract_that_broken_settings_cannot_show_is_tested_with_the_challeng
     assert campaign.verdict.outcome is Outcome.BROKEN
     assert campaign.verdict.challenger_confirmed
     assert "the training code changed" in campaign.facts["changes"]
+
+
+def test_a_training_that_cannot_work_is_not_tried_eight_times(desk):
+    desk.write_data(crash_above=0.0)
+    desk.register()
+    campaign = desk.baseline()
+    assert [result.request.trial for result in results_of(desk.store, campaign.id)] == ["replicate.000"]
+    assert f"{desk.store.state}/campaigns/{campaign.id}/legs" in campaign.failure

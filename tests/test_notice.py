@@ -23,7 +23,10 @@ def test_a_stale_alert_says_what_is_lost_what_to_use_how_sure_what_it_cost_and_w
     notice = write_notice(SUBJECT, STALE)
     assert notice.severity == "alert"
     assert notice.title == "rides: the stored hyperparameters have gone stale"
-    assert "It loses at least 0.4 skill, 0.5 on average (-0.1 now, 0.4 with the new values)" in notice.text
+    assert (
+        "Keeping these settings loses at least 0.4 skill, 0.5 on average (-0.1 now, 0.4 with the new values)"
+        in notice.text
+    )
     assert "higher is better" in notice.text
     assert "8 pairs of fresh training runs" in notice.text
     assert "371 : 1, the bar is 80 : 1" in notice.text
@@ -44,7 +47,10 @@ def test_overwhelming_evidence_is_critical_in_title_and_text():
 
 def test_a_loss_is_told_in_its_own_direction():
     notice = write_notice(replace(SUBJECT, metric="loss", lower_is_better=True), STALE)
-    assert "It loses at least 0.4 loss, 0.5 on average (0.1 now, -0.4 with the new values)" in notice.text
+    assert (
+        "Keeping these settings loses at least 0.4 loss, 0.5 on average (0.1 now, -0.4 with the new values)"
+        in notice.text
+    )
     assert "lower is better" in notice.text
 
 

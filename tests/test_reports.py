@@ -166,3 +166,8 @@ def test_a_metric_to_maximise_is_its_own_score():
 )
 def test_lost_legs_are_retried_three_times_and_crashed_ones_once(ends, again):
     assert is_retried(ends) is again
+
+
+def test_metrics_without_a_step_are_a_malformed_report_and_no_chatter():
+    with pytest.raises(InputError, match="metrics, but no step"):
+        parse_report('{"epoch": 1, "metrics": {"loss": 0.5}}')

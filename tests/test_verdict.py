@@ -387,7 +387,7 @@ def test_figures_have_four_significant_digits(value, text):
 def test_a_fall_is_told_also_where_the_contract_allows_no_decision():
     verdict = judge(PLAN, breaking(purpose_matters=False), SEARCHED, pairs_of(32, 0.05, fall=0.3))
     assert (verdict.outcome, verdict.has_fallen) == (Outcome.INCONCLUSIVE, True)
-    assert "fell by 0.29" in verdict.sentence
+    assert "got worse by 0.29" in verdict.sentence
 
 
 def test_evidence_reached_on_the_way_says_after_how_many_runs():
