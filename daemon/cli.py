@@ -439,7 +439,6 @@ def _say_in_force(model: Model) -> None:
         print(f"written to {model.file.settings_file}")
     else:
         print("nothing was written, for the model file names no [settings] file: copy the values to your training")
-        )
     print("a baseline of them is queued; retuned rollback " + model.name + " takes this back")
 
 
