@@ -11,7 +11,6 @@ re-tune. Exit code 1 when a promise is missed. The bike-share data come with the
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -19,38 +18,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import windows
 from machine import header, print_table, write_record
 from scene import Scene
+from series import Series, all_series
 
 AT_ONCE = 2
-LAUNCH_MONTHS, LAUNCH = "1-3", "2010H2"
-QUARTERS = ("4-6", "7-9", "10-12")
 
 Row = dict[str, Any]
-Write = Callable[[Path], None]
-"""Writes a window into a model's folder."""
-
-
-@dataclass(frozen=True)
-class Series:
-    """Windows of one model in one state folder, re-evaluated one after the other with the settings of its launch."""
-
-    study: str
-    example: str
-    name: str
-    seed: int
-    launch: Write
-    windows: tuple[tuple[str, Write], ...]
-
-    @property
-    def key(self) -> str:
-        """What tells it from every other series."""
-        return f"{self.study} {self.example} {self.name} {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -63,13 +42,28 @@ class Promise:
     holds: Callable[[Counter[str]], bool]
 
 
+def never_stale(counted: Counter[str]) -> bool:
+    """Nobody was told that settings are stale."""
+    return not counted["stale"]
+
+
+def is_detected(counted: Counter[str]) -> bool:
+    """Every campaign says that the settings are no longer good."""
+    return counted["stale"] + counted["broken"] == counted.total()
+
+
+def at_most(stale: int) -> Callable[[Counter[str]], bool]:
+    """No more than so many STALE in 60."""
+    return lambda counted: 60 * counted["stale"] <= stale * counted.total()
+
+
 PROMISES = (
-    Promise("nothing wrong: at most 2 STALE in 60", ("flights", "refitted"), 60, lambda c: c["stale"] * 60 <= 2 * c.total()),
-    Promise("frozen scaler, years later: all STALE or BROKEN", ("frozen",), 9, lambda c: c["stale"] + c["broken"] == c.total()),
-    Promise("inputs x 30: all STALE or BROKEN", ("planted",), 9, lambda c: c["stale"] + c["broken"] == c.total()),
-    Promise("labels tampered with: none STALE", ("labels",), 12, lambda c: not c["stale"]),
-    Promise("A/A: at most 3 STALE in 60", ("aa",), 60, lambda c: c["stale"] * 60 <= 3 * c.total()),
-)  # fmt: skip
+    Promise("nothing wrong: at most 2 STALE in 60", ("flights", "refitted"), 60, at_most(2)),
+    Promise("frozen scaler, years later: all STALE or BROKEN", ("frozen",), 9, is_detected),
+    Promise("inputs x 30: all STALE or BROKEN", ("planted",), 9, is_detected),
+    Promise("labels tampered with: none STALE", ("labels",), 12, never_stale),
+    Promise("A/A: at most 3 STALE in 60", ("aa",), 60, at_most(3)),
+)
 STUDIES = tuple(study for promise in PROMISES for study in promise.studies)
 
 
@@ -96,100 +90,19 @@ def main() -> int:
     return 0 if all(promise["kept"] for promise in told["promises"]) else 1
 
 
-def all_series(seed: int, few: bool) -> list[Series]:
-    """Everything there is to run; with `few` only the first window of the first series of each kind."""
-    series = [*flights(seed), *bike_share(seed), *tampered(seed), *same_again(seed)]
-    if not few:
-        return series
-    kinds = {(one.study, one.example, one.name.split()[0]): one for one in reversed(series)}
-    return [Series(one.study, one.example, one.name, one.seed, one.launch, one.windows[:1]) for one in kinds.values()]
-
-
-def flights(seed: int) -> list[Series]:
-    """Months and rolling quarters of 2013, and inputs that are 30 times what they were."""
-    launch = partial(windows.write_flights, months=LAUNCH_MONTHS)
-    months = tuple((str(m), partial(windows.write_flights, months=str(m))) for m in range(2, 12))
-    rolling = [f"{m - 1}-{m + 1}" for m in range(2, 12)]
-    quarters = tuple((name, partial(windows.write_flights, months=name)) for name in rolling)
-    planted = [
-        Series("planted", "flights", f"x30 {name}", seed + n, launch, ((name, _times(name)),))
-        for n, name in enumerate(rolling, start=1)
-    ]
-    return [
-        Series("flights", "flights", "months", seed + 1, launch, months),
-        Series("flights", "flights", "rolling quarters", seed + 2, launch, quarters),
-        *planted,
-    ]
-
-
-def bike_share(seed: int) -> list[Series]:
-    """Half-years of bike share, with a scaler of their own or with that of the launch."""
-    launch = partial(windows.write_bike_share, window=LAUNCH)
-    years = windows.HALF_YEARS[windows.HALF_YEARS.index("2011H1") : windows.HALF_YEARS.index("2018H2") + 1]
-    refitted = tuple((name, partial(windows.write_bike_share, window=name, refit=True)) for name in years)
-    late = years[years.index("2014H2") :]
-    frozen = [
-        Series(
-            "frozen", "bike_share", name, seed + n, launch, ((name, partial(windows.write_bike_share, window=name)),)
-        )
-        for n, name in enumerate(late, start=1)
-    ]
-    return [
-        *(Series("refitted", "bike_share", "own scaler", seed + n, launch, refitted) for n in (1, 2, 3)),
-        *frozen,
-    ]
-
-
-def tampered(seed: int) -> list[Series]:
-    """Labels made noisy or turned over: no settings help against that."""
-    launch = partial(windows.write_flights, months=LAUNCH_MONTHS)
-    started = partial(windows.write_bike_share, window=LAUNCH)
-    found = []
-    for n, name in enumerate(2 * QUARTERS, start=1):
-        noisy = partial(windows.write_flights, months=name, change=windows.flipped(0.3, seed + n))
-        other = partial(windows.write_flights, months=name, change=windows.flipped(1.0, seed + n))
-        found.append(Series("labels", "flights", f"30% flipped {n}", seed + n, launch, ((name, noisy),)))
-        found.append(Series("labels", "flights", f"turned {n}", seed + n, launch, ((name, other),)))
-    for n, name in enumerate(("2011H1", "2011H2", "2012H1"), start=1):
-        noisy = partial(windows.write_bike_share, window=name, refit=True, change=windows.shuffled(0.3, seed + n))
-        other = partial(windows.write_bike_share, window=name, refit=True, change=windows.turned_over)
-        found.append(Series("labels", "bike_share", f"30% shuffled {n}", seed + n, started, ((name, noisy),)))
-        found.append(Series("labels", "bike_share", f"turned {n}", seed + n, started, ((name, other),)))
-    return found
-
-
-def same_again(seed: int) -> list[Series]:
-    """A/A: launched on one random part of a window, re-evaluated on another part of the same window."""
-    found = []
-    for n in range(1, 31):
-        flown = [
-            partial(windows.write_flights, months=LAUNCH_MONTHS, change=windows.sampled(0.7, 2 * (seed + n) + i))
-            for i in (0, 1)
-        ]
-        found.append(Series("aa", "flights", f"parts {n}", seed + n, flown[0], ((LAUNCH_MONTHS, flown[1]),)))
-    for n in range(1, 31):
-        ridden = [
-            partial(windows.write_bike_share, window=LAUNCH, change=windows.sampled(0.8, 2 * (seed + n) + i))
-            for i in (0, 1)
-        ]
-        found.append(Series("aa", "bike_share", f"parts {n}", seed + n, ridden[0], ((LAUNCH, ridden[1]),)))
-    return found
-
-
 def run_all(wanted: Sequence[Series], cache: Path) -> None:
     """Run the series that the cache does not have, two at a time, and add each to it when it has ended."""
     known = {row["series"] for row in cached(cache)}
+    missing = [series for series in wanted if series.key not in known]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = {
-            pool.submit(run_series, series, Path(folder) / str(number)): series
-            for number, series in enumerate(wanted)
-            if series.key not in known
-        }
+        waiting = [pool.submit(run_series, series, Path(folder) / str(n)) for n, series in enumerate(missing)]
         for ended in as_completed(waiting):
-            rows = ended.result()
+            if ended.exception() is not None:
+                print(f"FAILED, and left out: {ended.exception()}", flush=True)
+                continue
             with open(cache, "a") as file:
-                file.writelines(json.dumps(row) + "\n" for row in rows)
-            for row in rows:
+                file.writelines(json.dumps(row) + "\n" for row in ended.result())
+            for row in ended.result():
                 print(f"{row['series']}, {row['window']}: {row['outcome']}, {row['sentence']}", flush=True)
 
 
@@ -206,10 +119,6 @@ def run_series(series: Series, folder: Path) -> list[Row]:
         write(model)
         rows.append(_row(series, window, scene))
     return rows
-
-
-def _times(months: str) -> Write:
-    return lambda model: windows.write_flights(model, months, "--times", "30")
 
 
 def _row(series: Series, window: str, scene: Scene) -> Row:
@@ -230,30 +139,33 @@ def _row(series: Series, window: str, scene: Scene) -> Row:
         **_costs(scene, campaign["id"]),
         "wall_s": round(wall_s, 1),
         "challenger": campaign["challenger"],
+        "suspicions": campaign["suspicions"],
+        "cause": (campaign["causes"] or {}).get("sentence"),
         "sentence": verdict["sentence"],
     }
 
 
 def _costs(scene: Scene, campaign: int) -> Row:
-    """Seconds of training by purpose, and their sum as a share of a search without halving.
+    """Seconds of training by purpose, and what they are as a share of a search without halving.
 
-    That search trains every configuration that the campaign tried to the full budget, and confirms nothing.
+    That search trains every configuration that the campaign's search tried to the full budget, each at the speed that
+    it was seen to train at, and confirms nothing. `verdict_share` is of the pairs alone.
     """
     seconds: Counter[str] = Counter()
-    full_s, tried = [], set()
-    for leg in (scene.state / "campaigns" / str(campaign) / "legs").iterdir():
-        request, ended = (json.loads((leg / name).read_text()) for name in ("leg.json", "exit.json"))
-        part = request["trial"].partition(".")[0].partition("_")[0]
-        seconds[part] += ended["seconds"]
-        if part == "search":
-            tried.add(request["trial"])
-        if part in ("confirm", "replicate"):
-            full_s.append(ended["seconds"])
-    total = sum(seconds.values())
+    tried: dict[str, list[tuple[float, float]]] = {}
+    for leg in (scene.state / "campaigns" / str(campaign)).glob("**/legs/*"):
+        request = json.loads((leg / "leg.json").read_text())
+        leg_s = json.loads((leg / "exit.json").read_text())["seconds"]
+        seconds[request["trial"].partition(".")[0].partition("_")[0]] += leg_s
+        if request["purpose"] == "search" and request["trial"].startswith("search."):
+            tried.setdefault(request["trial"], []).append((request["to_step"] - request["from_step"], leg_s))
+    budget = max((sum(length for length, _ in legs) for legs in tried.values()), default=0.0)
+    whole_s = sum(sum(s for _, s in legs) / sum(length for length, _ in legs) * budget for legs in tried.values())
     return {
-        **{f"{part}_s": round(seconds[part], 2) for part in ("probe", "search", "confirm")},
-        "compute_s": round(total, 2),
-        "share_of_full_search": round(total / (len(tried) * statistics.median(full_s)), 3) if full_s else None,
+        **{f"{part}_s": round(seconds[part], 2) for part in ("probe", "search", "confirm", "cause")},
+        "full_search_s": round(whole_s, 2),
+        "share_of_full_search": round(seconds.total() / whole_s, 3),
+        "verdict_share": round(seconds["confirm"] / whole_s, 3),
     }
 
 
@@ -279,14 +191,12 @@ def tell(rows: Sequence[Row]) -> Row:
 
 def _summary(study: str, rows: Sequence[Row]) -> Row:
     counted = Counter(row["outcome"] for row in rows)
-    shares = [row["share_of_full_search"] for row in rows if row["share_of_full_search"] is not None]
+    means = ("pairs", "search_s", "confirm_s", "cause_s", "share_of_full_search", "verdict_share")
     return {
         "study": study,
         "campaigns": len(rows),
         **{outcome: counted[outcome] for outcome in ("fresh", "degraded", "stale", "broken", "inconclusive")},
-        "pairs": round(statistics.mean(row["pairs"] for row in rows), 1),
-        "compute_s": round(statistics.mean(row["compute_s"] for row in rows), 1),
-        "share_of_full_search": round(statistics.mean(shares), 2) if shares else None,
+        **{name: round(fmean(row[name] for row in rows), 2) for name in means},
     }
 
 

@@ -12,14 +12,20 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
+from statistics import fmean
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 HALF_YEARS = tuple(f"{year}H{half}" for year in range(2010, 2020) for half in (1, 2))
+REFIT = """
+import prepare, sys
+prepare.LAUNCH = sys.argv[1]
+prepare.write_scaler(prepare.find_source(), prepare.HERE / "scaler.json")
+"""
 LATE, IN_TIME = "60", "0"  # minutes, on either side of the 15 that the flights model tells apart
 
 Rows = list[dict[str, str]]
 Change = Callable[[Rows], Rows]
-"""What is done to the rows of a window; a column that is not in the model's inputs is a label."""
+"""What is done to the rows of a window."""
 
 
 def copy_model(example: str, folder: Path) -> Path:
@@ -31,9 +37,9 @@ def copy_model(example: str, folder: Path) -> Path:
     return model
 
 
-def write_flights(model: Path, months: str, *words: object, change: Change | None = None) -> None:
-    """The flights of some months, as 4-6; `words` are further options of prepare.py."""
-    _run(model / "prepare.py", "--months", months, *words)
+def write_flights(model: Path, months: str, *, times: float = 1, change: Change | None = None) -> None:
+    """The flights of some months, as 4-6; `times` multiplies every input behind the scaler."""
+    _run(model / "prepare.py", "--months", months, "--times", times)
     _apply(model / "data" / "window.csv", change)
 
 
@@ -41,8 +47,7 @@ def write_bike_share(model: Path, window: str, *, refit: bool = False, change: C
     """The hours of a half-year; with `refit` the scaler is that of the window itself, not of the launch."""
     if refit:
         (model / "scaler.json").unlink(missing_ok=True)
-        program = "import prepare, sys; prepare.LAUNCH = sys.argv[1]; prepare.write_scaler(prepare.find_source(), prepare.HERE / 'scaler.json')"
-        _run("-c", program, window, folder=model)
+        _run("-c", REFIT, window, folder=model)
     _run(model / "prepare.py", window)
     _apply(model / "data" / "window.csv", change)
 
@@ -93,11 +98,9 @@ def shuffled(share: float, seed: int) -> Change:
 
 
 def turned_over(rows: Rows) -> Rows:
-    """Bike share: busy hours are idle and the other way round, y -> largest + smallest - y."""
-    counts = [float(row["count"]) for row in rows]
-    for row in rows:
-        row["count"] = f"{max(counts) + min(counts) - float(row['count']):g}"
-    return rows
+    """Bike share: busy hours are idle and the other way round, each as far on the other side of the mean."""
+    mean = fmean(float(row["count"]) for row in rows)
+    return [{**row, "count": f"{2 * mean - float(row['count']):.6g}"} for row in rows]
 
 
 def _drawn(rows: Rows, share: float, seed: int) -> list[int]:
