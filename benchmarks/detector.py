@@ -1,6 +1,6 @@
 """The detector on real data: what re-evaluations say of flights and bike share, changed, unchanged and tampered with.
 
-    python benchmarks/detector.py                              # everything, about 200 campaigns
+    python benchmarks/detector.py                              # everything, 165 campaigns
     python benchmarks/detector.py --only frozen,planted --few  # one campaign a series of two studies
     python benchmarks/detector.py --resume                     # go on; what has ended is kept in the cache
 
