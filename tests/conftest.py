@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -131,10 +132,12 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 @pytest.fixture
 def judged_copy(judged: Desk, tmp_path: Path) -> Desk:
     """A copy of it that a test may change."""
-    import shutil
+    return copy_desk(judged, tmp_path / "copy")
 
-    folder = tmp_path / "copy"
-    shutil.copytree(judged.folder, folder)
+
+def copy_desk(original: Desk, folder: Path) -> Desk:
+    """A desk of its own in the folder, in the original's state."""
+    shutil.copytree(original.folder, folder)
     config = Config(state=folder / "state")
     return Desk(folder, Store(config.state), config)
 
@@ -157,12 +160,7 @@ def undecided_original(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 @pytest.fixture
 def undecided(undecided_original: Desk, tmp_path: Path) -> Desk:
     """A copy of it that a test may change."""
-    import shutil
-
-    folder = tmp_path / "undecided"
-    shutil.copytree(undecided_original.folder, folder)
-    config = Config(state=folder / "state")
-    return Desk(folder, Store(config.state), config)
+    return copy_desk(undecided_original, tmp_path / "undecided")
 
 
 @pytest.fixture
