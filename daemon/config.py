@@ -8,14 +8,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ..strategies.errors import InputError
-from .toml_input import Integer, Number, OwnersPath, SecretReference, Table, Webhook, read_table
+from .schedule_tables import HouseScheduleTable, LimitsTable, OnStop
+from .toml_input import (
+    DurationS,
+    Integer,
+    MemoryBytes,
+    Number,
+    OwnersPath,
+    SecretReference,
+    Table,
+    Webhook,
+    read_table,
+    refusal,
+    shown,
+)
 
 
 def _usable_cores() -> int:
     return os.cpu_count() or 1
+
+
+def _listen(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if value == "off" or (host and port.isdecimal() and int(port) < 65536):
+        return value
+    raise refusal(f"is {shown(value)}", "allowed: HOST:PORT, or 'off'", "for instance '127.0.0.1:8765'")
 
 
 class ServiceTable(Table):
@@ -24,12 +44,16 @@ class ServiceTable(Table):
     tick_s: Annotated[Number, Field(gt=0, le=3600)] = 30.0
     log: Literal["console", "json"] = "console"
     max_campaigns: Annotated[Integer, Field(ge=1, le=64)] = 1
+    on_stop: OnStop = "detach"
+    heartbeat_url: Webhook | None = None
 
 
 class WorkersTable(Table):
-    """What all campaigns together may run at a time, in trials."""
+    """What all campaigns together may use of this machine; None: all that it has."""
 
     slots: Annotated[Integer, Field(ge=1, le=4096)] = Field(default_factory=_usable_cores)
+    memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
+    gpus: tuple[Annotated[Integer, Field(ge=0, le=1023)], ...] | None = None
 
 
 class AlertsTable(Table):
@@ -39,9 +63,43 @@ class AlertsTable(Table):
     webhook_secret: SecretReference | None = None
 
 
+class ApiTable(Table):
+    """Where the service answers the command line and programs; None: nowhere."""
+
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:0"
+
+
+class DiskTable(Table):
+    """Space that is kept free for the service's own use."""
+
+    ballast_bytes: MemoryBytes = Field(default=64 << 20, alias="ballast")
+
+
+class BackupTable(Table):
+    """Copies of the database; folder None: STATE/backups."""
+
+    every_s: DurationS = Field(default=86400.0, alias="every")
+    keep: Annotated[Integer, Field(ge=1, le=1000)] = 7
+    folder: OwnersPath | None = None
+
+
+class RetentionTable(Table):
+    """How long what a campaign left is kept; settings and verdicts are kept for ever."""
+
+    legs_s: DurationS = Field(default=90 * 86400.0, alias="legs")
+    snapshots_s: DurationS = Field(default=365 * 86400.0, alias="snapshots")
+    curves_s: DurationS = Field(default=2 * 365 * 86400.0, alias="curves")
+
+
 class _Tables(Table):
     service: ServiceTable = ServiceTable()
     workers: WorkersTable = Field(default_factory=WorkersTable)
+    schedule: HouseScheduleTable = HouseScheduleTable()
+    limits: LimitsTable = LimitsTable()
+    api: ApiTable = ApiTable()
+    disk: DiskTable = DiskTable()
+    backup: BackupTable = BackupTable()
+    retention: RetentionTable = RetentionTable()
     alerts: AlertsTable = AlertsTable()
 
 
@@ -66,7 +124,7 @@ def load_config(path: Path | None, environ: Mapping[str, str], system_folder: Pa
     found = named or next((place for place in places if place.is_file()), None)
     content = _File() if found is None else read_table(_File, found, "config.example.toml")
     state = content.state if content.state is not None else _default_state(environ)
-    return Config(state=state, service=content.service, workers=content.workers, alerts=content.alerts)
+    return Config(state=state, **{name: getattr(content, name) for name in _Tables.model_fields})
 
 
 def resolve_secret(reference: str, environ: Mapping[str, str]) -> str:

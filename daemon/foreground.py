@@ -11,11 +11,11 @@ from ..strategies.errors import CampaignFailed, ConflictError
 from ..strategies.space import derive_seed
 from .clock import Clock
 from .config import Config
+from .instance import is_serving
 from .ledger import Campaign, campaigns_of, find_campaign, open_campaigns, queue_campaign
 from .registry import Model
 from .report import Progress, progress_of
 from .schedule import campaign_seed
-from .service import is_serving
 from .store import Store
 
 Display = Callable[[Model, Callable[[], tuple[Campaign, Progress]]], AbstractContextManager[Callable[[], None]]]

@@ -99,6 +99,61 @@ _STEP_0001 = (
 )
 
 
+_STEP_0002 = (
+    # every = "auto": the present distance and why it is that
+    "ALTER TABLE models ADD COLUMN interval_days INTEGER",
+    "ALTER TABLE models ADD COLUMN interval_reason TEXT",
+    # when the sources of data, code and environment are looked at again
+    "ALTER TABLE models ADD COLUMN next_look_at TEXT",
+    # what made the campaign due, in words ("GPU A100 -> H100"); the trigger says which kind
+    "ALTER TABLE campaigns ADD COLUMN reason TEXT",
+    "ALTER TABLE campaigns ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",
+    # why it is not started, in words; NULL once it runs
+    "ALTER TABLE campaigns ADD COLUMN waits TEXT",
+    # how often in a row its process ended without ending it, and when it is tried again
+    "ALTER TABLE campaigns ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE campaigns ADD COLUMN not_before TEXT",
+    # what of the machine it was given: JSON with slots, memory_bytes and gpus (indices)
+    "ALTER TABLE campaigns ADD COLUMN resources TEXT",
+    "CREATE INDEX models_due ON models (next_due_at) WHERE state = 'active'",
+    "CREATE INDEX models_to_look_at ON models (next_look_at) WHERE state = 'active'",
+    "CREATE INDEX campaigns_open ON campaigns (id) WHERE ended_at IS NULL",
+    "CREATE INDEX legs_by_end ON legs (ended_at) WHERE ended_at IS NOT NULL",
+    """CREATE TABLE looks (
+        model_id INTEGER NOT NULL REFERENCES models(id),
+        part TEXT NOT NULL CHECK (part IN ('data', 'code', 'environment')),
+        signature TEXT,
+        fingerprint TEXT,
+        looked_at TEXT NOT NULL,
+        error TEXT,
+        PRIMARY KEY (model_id, part)
+    ) STRICT""",
+    """CREATE TABLE tokens (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        role TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+        digest TEXT NOT NULL UNIQUE,
+        created_at TEXT NOT NULL,
+        last_used_at TEXT,
+        revoked_at TEXT
+    ) STRICT""",
+    # one row a name: heartbeat, last backup, disk mode, disk use ...; value is JSON
+    """CREATE TABLE service_facts (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE faults (
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        part TEXT NOT NULL,
+        model_id INTEGER REFERENCES models(id),
+        campaign_id INTEGER REFERENCES campaigns(id),
+        sentence TEXT NOT NULL
+    ) STRICT""",
+)
+
+
 @schema()
 def m0001_first(db: Database) -> None:
     """Models, their versions and settings, campaigns, legs, alerts and the outbox."""
@@ -106,5 +161,12 @@ def m0001_first(db: Database) -> None:
         db.execute(statement)
 
 
-STEP_NAMES = frozenset({"m0001_first"})
+@schema()
+def m0002_service(db: Database) -> None:
+    """What the service keeps: intervals, looks, the queue, tokens, its own facts and faults."""
+    for statement in _STEP_0002:
+        db.execute(statement)
+
+
+STEP_NAMES = frozenset({"m0001_first", "m0002_service"})
 """Every step this version knows; a database that holds another was written by a newer one."""

@@ -24,11 +24,11 @@ from .model_tables import (
     DataTable,
     HyperparameterTable,
     ObjectiveTable,
-    ScheduleTable,
     SearchTable,
     SettingsTable,
     TrainingTable,
 )
+from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
 from .toml_input import Line, Table, Text, read_table, refusal, shown
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -69,6 +69,8 @@ class ModelFile(Table):
         Mapping[Annotated[str, AfterValidator(_hyperparameter_name)], HyperparameterTable], Field(min_length=1)
     ]
     schedule: ScheduleTable = ScheduleTable()
+    triggers: TriggersTable = TriggersTable()
+    limits: LimitsTable = LimitsTable()
     search: SearchTable = SearchTable()
     settings: SettingsTable = SettingsTable()
     alerts: AlertsTable = AlertsTable()

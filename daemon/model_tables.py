@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from ..strategies import due
-from ..strategies.errors import InputError
 from ..strategies.records import BudgetUnit
 from ..strategies.space import Hyperparameter, Kind
 from .toml_input import (
@@ -74,15 +72,6 @@ def _variable(value: str) -> str:
 def _strategy(value: object) -> object:
     if value == "panda":
         raise refusal("is 'panda', which is not available in this version", "allowed: 'auto', 'caviar'", "write 'auto'")
-    return value
-
-
-def _every(value: str) -> str:
-    try:
-        due.parse_every(value)
-    except InputError as error:
-        remedy = error.remedy or "for instance '3 months', or 'never' for manual campaigns only"
-        raise refusal(f"is {shown(value)}", error.allowed or error.found, remedy) from None
     return value
 
 
@@ -255,12 +244,6 @@ class HyperparameterTable(Table):
             name=name, kind=self.type, low=self.low, high=self.high, log=self.log,
             choices=self.choices or (), when=when, stored=self.value,
         )  # fmt: skip
-
-
-class ScheduleTable(Table):
-    """How often the model is re-evaluated."""
-
-    every: Annotated[Line, AfterValidator(_every)] = "3 months"
 
 
 class SearchTable(Table):

@@ -1,27 +1,22 @@
 """The long-running service: one loop that queues due campaigns, runs them as processes and delivers messages."""
 
-import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from ..strategies.errors import ConflictError
 from .adoption import write_pending_settings
 from .clock import Clock
 from .config import Config
+from .instance import single_instance
 from .ledger import find_campaign, open_campaigns
 from .outbox import deliver_due, place_of
 from .registry import find_model
@@ -31,36 +26,6 @@ from .store import Store
 STOP_GRACE_S = 30.0
 LONGEST_WAIT_S = 3600.0
 log = structlog.get_logger("retuned")
-
-
-@contextmanager
-def single_instance(state: Path) -> Iterator[None]:
-    """Hold the state folder's service lock; raises ConflictError when another service holds it."""
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (state / "service.lock").open("a+") as lock:
-        if not _try_lock(lock, fcntl.LOCK_EX):
-            raise ConflictError(
-                f"a retuned service already runs on {state}",
-                "one service a state folder",
-                "stop it, or use --state DIR",
-            )
-        yield
-
-
-def is_serving(state: Path) -> bool:
-    """True while a service holds the state folder."""
-    with (state / "service.lock").open("a+") as lock:
-        return not _try_lock(lock, fcntl.LOCK_SH)
-
-
-def _try_lock(lock: IO[str], kind: int) -> bool:
-    """Take a lock, trying for a moment: somebody may just be looking whether a service runs."""
-    for _ in range(5):
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def command_of(config_arguments: tuple[str, ...], campaign_id: int) -> tuple[str, ...]:

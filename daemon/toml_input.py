@@ -148,6 +148,10 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return parts.removeprefix(".").replace(".[key]", "")
 
 
+def _span_s(value: object) -> float:
+    return 0.0 if value in (0, "0", "0s") and not isinstance(value, bool) else _duration_s(value)
+
+
 def _duration_s(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise refusal(f"is {shown(value)}", "allowed: a time such as '10m', '2h' or a number of seconds")
@@ -220,6 +224,8 @@ Flag = Annotated[bool, Strict()]
 Line = Annotated[str, Strict(), AfterValidator(_line)]
 Text = Annotated[str, Strict()]
 DurationS = Annotated[float, BeforeValidator(_duration_s)]
+SpanS = Annotated[float, BeforeValidator(_span_s)]
+"""A duration that may be 0."""
 MemoryBytes = Annotated[int, BeforeValidator(_memory_bytes)]
 OwnersPath = Annotated[Path, BeforeValidator(owners_path)]
 Webhook = Annotated[str, BeforeValidator(_webhook)]

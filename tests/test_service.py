@@ -15,10 +15,11 @@ import pytest
 from retuned.daemon.adoption import adopt
 from retuned.daemon.config import Config, ServiceTable
 from retuned.daemon.foreground import open_or_queue
+from retuned.daemon.instance import is_serving, single_instance
 from retuned.daemon.ledger import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.model_file import load_model_file
 from retuned.daemon.registry import register, set_state
-from retuned.daemon.service import LONGEST_WAIT_S, Service, is_serving, single_instance
+from retuned.daemon.service import LONGEST_WAIT_S, Service
 from retuned.strategies.errors import ConflictError
 
 TICK_S = 30.0
