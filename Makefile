@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 READY := $(VENV)/.ready
 WORKERS ?= auto
-STUDIES := $(addprefix benchmarks/, verdict.py planted.py kills.py demo_seeds.py detector.py)
+STUDIES := $(addprefix benchmarks/, verdict.py planted.py kills.py faults.py two_years.py idle.py decade.py demo_seeds.py detector.py)
 
 .PHONY: demo test check format bench clean
 
@@ -27,7 +27,7 @@ demo: $(READY)
 	@$(BIN)/python examples/demo.py
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted; run: make format"; exit 1; }

@@ -6,8 +6,7 @@ they end. Judging, recording and alerting are one transaction.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 from ..strategies import choose
 from ..strategies.caviar import DEFAULT_CHALLENGERS, SearchTask
@@ -19,16 +18,13 @@ from .clock import Clock
 from .conclude import record
 from .config import Config
 from .confirm import confirm, freeze_plan
-from .fingerprint import EnvironmentFingerprint
-from .job import Job, birth_results, budget_s_of, costs_of, full_run, slice_base
-from .ledger import Campaign, Lease, LostLease, campaigns_of, results_of
+from .job import Job, birth_results, budget_s_of, costs_of, full_run, open_job, room_of, slice_base
+from .lease import Lease, LostLease
+from .ledger import Campaign, campaigns_of
 from .model_file import ModelFile
-from .prepare import Facts, gather_facts, slots_of, training_order
+from .prepare import Facts
 from .probe import PROBE_RUNS, PROBE_SHARE, probe_contract, seconds_per_full_run
-from .registry import configuration_of_version, file_of_version, find_model
-from .replay import ReplayRunner
-from .runner import LocalRunner
-from .search import LegDesk, Runner, run_search
+from .search import run_search
 from .settings_file import plain
 from .spool import remove_checkpoints
 from .store import Store
@@ -44,14 +40,15 @@ def run_campaign(
     config: Config,
     environ: Mapping[str, str],
     watch: Callable[[], None] = lambda: None,
+    is_of_service: bool = False,
 ) -> Campaign:
     """Carry a campaign to its end and give it back, done or failed.
 
     Its checkpoints are removed at the end; reports and logs stay. Raises ConflictError while another process works
-    on it, and whatever `watch` raises to interrupt it: the campaign then stays open, its workers are ended, and the
-    next call goes on.
+    on it, and whatever `watch` or a signal handler raises to interrupt it: the campaign then stays open, its workers
+    are ended, except by Detached, and the next call goes on.
     """
-    lease = Lease(store, campaign_id)
+    lease = Lease(store, campaign_id, is_of_service=is_of_service)
     try:
         campaign = lease.campaign()
         if campaign.is_open:
@@ -74,68 +71,6 @@ def _work(
             _measure_birth(job) if job.campaign.kind == "baseline" else _re_evaluate(job)
     except CampaignFailed as error:
         lease.fail("failed", str(error), clock.now())
-
-
-@contextlib.contextmanager
-def open_job(
-    store: Store,
-    lease: Lease,
-    clock: Clock,
-    config: Config,
-    environ: Mapping[str, str],
-    watch: Callable[[], None] = lambda: None,
-) -> Iterator[Job]:
-    """What the steps of a campaign work with, data and fingerprints taken; its workers end with the block.
-
-    Raises CampaignFailed when data or interpreter cannot be had.
-    """
-    runner: Runner | None = None
-    try:
-        campaign = lease.campaign()
-        model = find_model(store, campaign.model)
-        file = file_of_version(store, model.id, campaign.model_version)
-        configuration = configuration_of_version(store, model.id, campaign.settings_version, file.space())
-        baseline = find_baseline(store, campaign)
-        if "environment" not in campaign.facts:
-            lease.advance("prepare", {}, clock.now())
-            facts = gather_facts(model, file, configuration, baseline, store.state, environ)
-            campaign = lease.advance("prepare", facts, clock.now())
-        runner = own = _runner(file, campaign, lease.folder, campaign.facts["snapshot"], clock, config, environ)
-
-        def open_runner(folder: Path, data: str) -> Runner:
-            own.stop()
-            return _runner(file, campaign, folder, data, clock, config, environ)
-
-        desk = LegDesk(lease, results_of(store, campaign.id), runner, clock, watch)
-        yield Job(store, lease, clock, config, environ, model, file, configuration, baseline, desk, open_runner)
-    finally:
-        if runner is not None:
-            runner.stop()
-
-
-def find_baseline(store: Store, campaign: Campaign) -> Campaign | None:
-    """The finished baseline of the settings that the campaign re-evaluates."""
-    baselines = (
-        earlier
-        for earlier in reversed(campaigns_of(store, campaign.model_id, "baseline"))
-        if earlier.phase == "done" and earlier.settings_version == campaign.settings_version
-    )
-    return next(baselines, None)
-
-
-def _runner(
-    file: ModelFile,
-    campaign: Campaign,
-    folder: Path,
-    data: str,
-    clock: Clock,
-    config: Config,
-    environ: Mapping[str, str],
-) -> Runner:
-    slots = slots_of(file, config, EnvironmentFingerprint.from_json(campaign.facts["environment"]))
-    order = training_order(file, data, slots)
-    runner = LocalRunner(folder, order, file.objective(), slots, file.training.environment(environ), clock)
-    return runner if order.kind == "recipe" else ReplayRunner(runner)
 
 
 def _measure_birth(job: Job) -> None:
@@ -230,7 +165,7 @@ def _choice(job: Job) -> Facts:
         return {}
     per_run = seconds_per_full_run((*job.desk.results, *birth_results(job)), job.file.training.budget.amount)
     probed = any(result.request.trial.startswith("probe") for result in job.desk.results)
-    slots = slots_of(job.file, job.config, EnvironmentFingerprint.from_json(job.campaign.facts["environment"]))
+    slots, _ = room_of(job.file, job.campaign, job.config)
     capacity = capacity_of(job.file, slots, per_run, budget_s_of(job), probe_runs=PROBE_RUNS if probed else 0)
     choice, estimate = choose.choose(capacity), choose.estimate(capacity, job.file.search.max_pairs)
     asked = job.campaign.options.get("strategy", job.file.search.strategy)

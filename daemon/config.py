@@ -3,17 +3,19 @@
 A key exists here only when something reads it; `config.example.toml` explains each.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from ..strategies.errors import InputError
 from .schedule_tables import HouseScheduleTable, LimitsTable, OnStop
 from .toml_input import (
     DurationS,
+    Flag,
     Integer,
     MemoryBytes,
     Number,
@@ -33,9 +35,16 @@ def _usable_cores() -> int:
 
 def _listen(value: str) -> str:
     host, _, port = value.rpartition(":")
-    if value == "off" or (host and port.isdecimal() and int(port) < 65536):
+    if value == "off" or value.startswith("unix:/") or (host and port.isdecimal() and int(port) < 65536):
         return value
-    raise refusal(f"is {shown(value)}", "allowed: HOST:PORT, or 'off'", "for instance '127.0.0.1:8765'")
+    raise refusal(f"is {shown(value)}", "allowed: HOST:PORT, unix:/PATH, or 'off'", "for instance '127.0.0.1:8765'")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 class ServiceTable(Table):
@@ -64,9 +73,22 @@ class AlertsTable(Table):
 
 
 class ApiTable(Table):
-    """Where the service answers the command line and programs; None: nowhere."""
+    """Where the service answers the command line and programs."""
 
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:0"
+    is_open: Flag = Field(default=False, alias="open_to_network")
+
+    @model_validator(mode="after")
+    def _is_plainly_open(self) -> Self:
+        host = self.listen.rpartition(":")[0]
+        if self.is_open or self.listen == "off" or self.listen.startswith("unix:") or _is_loopback(host):
+            return self
+        raise refusal(
+            f"is {shown(self.listen)}, which other machines can reach, and tokens travel there unencrypted",
+            "allowed: 127.0.0.1, ::1, localhost or a unix socket",
+            "let a proxy with TLS stand before it, or write open_to_network = true beside it",
+            key="listen",
+        )
 
 
 class DiskTable(Table):

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from ..strategies.contract import Contract
 from ..strategies.drift import noise_of
-from ..strategies.due import campaigns_a_year, parse_every
 from ..strategies.judgement import Continue, Pair, Run, SearchSummary, TestPlan, Verdict
 from ..strategies.records import Configuration, LegRequest, Outcome, Purpose
 from ..strategies.stats import FIRST_LOOK
 from ..strategies.verdict import judge, plan_test
 from .job import Job, birth_results, budget_s_of, full_run, slice_base
 from .ledger import campaigns_of, results_of
+from .schedule import campaigns_a_year
 from .store import Store
 
 
@@ -23,7 +23,7 @@ def freeze_plan(job: Job) -> TestPlan:
     replicates = [result for result in birth_results(job) if result.request.purpose is Purpose.REPLICATE]
     earlier = noise_before(job.store, job.model.id, job.campaign.settings_version, job.campaign.id)
     return plan_test(
-        campaigns_a_year=campaigns_a_year(parse_every(job.file.schedule.every)),
+        campaigns_a_year=campaigns_a_year(job.store, job.model, job.campaign.created_at),
         replicates=tuple(Run.of(result) for result in replicates),
         earlier_scores=tuple(scores for scores, _ in earlier),
         earlier_differences=tuple(differences for _, differences in earlier),

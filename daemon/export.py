@@ -7,7 +7,9 @@ from ..strategies.judgement import Verdict
 from .alert import Alert
 from .ledger import Campaign
 from .registry import Model, Settings
+from .schedule import Planned
 from .settings_file import plain
+from .tokens import Token
 
 
 def model_json(model: Model, last: Verdict | None) -> dict[str, Any]:
@@ -109,6 +111,26 @@ def alert_json(alert: Alert) -> dict[str, Any]:
         "is_critical": alert.is_critical,
         "created_at": alert.created_at.isoformat(),
         "deliveries": list(alert.deliveries),
+    }
+
+
+def planned_json(planned: Planned) -> dict[str, Any]:
+    """A due date to come."""
+    return {
+        "model": planned.model,
+        "due_at": planned.due_at.isoformat(),
+        "starts_at": planned.starts_at.isoformat(),
+        "why": planned.why,
+    }
+
+
+def token_json(token: Token) -> dict[str, Any]:
+    """A token without its secret."""
+    moments = {name: getattr(token, name) for name in ("created_at", "last_used_at", "revoked_at")}
+    return {
+        "name": token.name,
+        "role": token.role,
+        **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
     }
 
 

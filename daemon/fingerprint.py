@@ -178,7 +178,21 @@ def environment_fingerprint(python: Path | str, packages: Sequence[str] = ()) ->
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise CampaignFailed(f"{python} could not tell its versions: {last[:200]}", remedy=remedy) from None
     content["packages"] = tuple((name, version) for name, version in content["packages"])
-    return EnvironmentFingerprint(**content, gpus=_gpus())
+    return EnvironmentFingerprint(**content, gpus=read_gpus() or ())
+
+
+def read_gpus() -> tuple[str, ...] | None:
+    """The GPUs of this machine, "model, memory, driver" each; none where it has no nvidia-smi; None where that fails,
+    as it does in the middle of a driver's upgrade."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ()
+    query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_TIMEOUT_S, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else None
 
 
 def describe_change(old: EnvironmentFingerprint, new: EnvironmentFingerprint) -> str:
@@ -249,18 +263,6 @@ def _commit(folder: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None
-
-
-def _gpus() -> tuple[str, ...]:
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ()
-    query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_TIMEOUT_S, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else ()
 
 
 def _digest(content: object) -> str:

@@ -1,6 +1,7 @@
 """What the steps of a campaign share: its job, and the training runs that they ask for."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,23 @@ from ..strategies.records import Configuration, LegRequest, LegResult, Purpose
 from ..strategies.space import derive_seed
 from .clock import Clock
 from .config import Config
-from .ledger import Campaign, Lease, results_of
+from .fingerprint import EnvironmentFingerprint
+from .lease import Lease
+from .ledger import Campaign, campaigns_of, results_of
 from .model_file import ModelFile
-from .registry import Model
+from .prepare import gather_facts, slots_of, training_order
+from .registry import Model, configuration_of_version, file_of_version, find_model
+from .replay import ReplayRunner
+from .runner import LocalRunner
 from .search import LegDesk, Runner
 from .store import Store
 
 SLICE_BASE = 4096
 """Split seeds of replicates and pairs are consecutive from a multiple of this, so that `seed % k` is a slice."""
+
+
+class Detached(BaseException):
+    """Interrupts the process that leads a campaign, and leaves its workers at work for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,81 @@ class Job:
     def campaign(self) -> Campaign:
         """The campaign as it stands."""
         return self.lease.campaign()
+
+
+@contextlib.contextmanager
+def open_job(
+    store: Store,
+    lease: Lease,
+    clock: Clock,
+    config: Config,
+    environ: Mapping[str, str],
+    watch: Callable[[], None] = lambda: None,
+) -> Iterator[Job]:
+    """What the steps of a campaign work with, data and fingerprints taken; its workers end with the block.
+
+    Raises CampaignFailed when data or interpreter cannot be had.
+    """
+    runner: Runner | None = None
+    try:
+        campaign = lease.campaign()
+        model = find_model(store, campaign.model)
+        file = file_of_version(store, model.id, campaign.model_version)
+        configuration = configuration_of_version(store, model.id, campaign.settings_version, file.space())
+        baseline = find_baseline(store, campaign)
+        if "environment" not in campaign.facts:
+            lease.advance("prepare", {}, clock.now())
+            facts = gather_facts(model, file, configuration, baseline, store.state, environ)
+            campaign = lease.advance("prepare", facts, clock.now())
+        runner = own = _runner(file, campaign, lease.folder, campaign.facts["snapshot"], clock, config, environ)
+
+        def open_runner(folder: Path, data: str) -> Runner:
+            own.stop()
+            return _runner(file, campaign, folder, data, clock, config, environ)
+
+        desk = LegDesk(lease, results_of(store, campaign.id), runner, clock, watch)
+        yield Job(store, lease, clock, config, environ, model, file, configuration, baseline, desk, open_runner)
+    except Detached:
+        runner = None
+        raise
+    finally:
+        if runner is not None:
+            runner.stop()
+
+
+def find_baseline(store: Store, campaign: Campaign) -> Campaign | None:
+    """The finished baseline of the settings that the campaign re-evaluates."""
+    baselines = (
+        earlier
+        for earlier in reversed(campaigns_of(store, campaign.model_id, "baseline"))
+        if earlier.phase == "done" and earlier.settings_version == campaign.settings_version
+    )
+    return next(baselines, None)
+
+
+def _runner(
+    file: ModelFile,
+    campaign: Campaign,
+    folder: Path,
+    data: str,
+    clock: Clock,
+    config: Config,
+    environ: Mapping[str, str],
+) -> Runner:
+    slots, gpus = room_of(file, campaign, config)
+    order, each = training_order(file, data, slots), file.training.resources.gpus
+    environment = file.training.environment(environ)
+    runner = LocalRunner(folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=each)
+    return runner if order.kind == "recipe" else ReplayRunner(runner)
+
+
+def room_of(file: ModelFile, campaign: Campaign, config: Config) -> tuple[int, tuple[int, ...]]:
+    """How many trainings run at once, and the GPUs for them: what the service granted, else what the machine has."""
+    environment, grant = EnvironmentFingerprint.from_json(campaign.facts["environment"]), campaign.grant
+    slots = slots_of(file, config, environment)
+    if grant is not None:
+        return min(slots, grant.slots), grant.gpus
+    return slots, tuple(range(len(environment.gpus))) if config.workers.gpus is None else config.workers.gpus
 
 
 def birth_results(job: Job) -> tuple[LegResult, ...]:

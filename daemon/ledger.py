@@ -1,23 +1,20 @@
 """The record of campaigns: their phases, legs, verdicts and the messages that follow from them.
 
-One process at a time works on a campaign: the holder of its lease. The lease is a file lock, which the
-kernel gives back when the holder dies, and an epoch in the row, which fences off a holder that was only slow.
+What a campaign's own process writes goes through its lease (lease.py).
 """
 
-import fcntl
 import json
 import math
-import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from ..strategies.errors import ConflictError, UnknownName
+from ..strategies.errors import UnknownName
+from ..strategies.grants import Grant
 from ..strategies.judgement import Verdict
-from ..strategies.records import LegEnd, LegRequest, LegResult
+from ..strategies.records import LegEnd, LegResult
 from .spool import request_of
 from .store import Row, Store, from_text, to_json, to_text
 
@@ -26,7 +23,11 @@ OPEN_PHASES = ("queued", "prepare", "search", "confirm", "causes")
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One re-evaluation as the database holds it; `facts` are what the phases found and froze."""
+    """One re-evaluation as the database holds it; `facts` are what the phases found and froze.
+
+    `reason`: what made it due, in words; `waits`: why it is not started, in words; `failures`: how often in a row its
+    process died without ending it; `grant`: what of the machine the service gave it, None without a service.
+    """
 
     id: int
     model: str
@@ -46,15 +47,17 @@ class Campaign:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    reason: str | None = None
+    priority: int = 0
+    waits: str | None = None
+    failures: int = 0
+    not_before: datetime | None = None
+    grant: Grant | None = None
 
     @property
     def is_open(self) -> bool:
         """True until the campaign is done, failed or cancelled."""
         return self.phase in OPEN_PHASES
-
-
-class LostLease(ConflictError):
-    """Another process has taken this campaign over; nothing more may be written for it."""
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -83,6 +86,12 @@ def _campaign(row: Row) -> Campaign:
         created_at=created_at,
         started_at=_moment(row["started_at"]),
         ended_at=_moment(row["ended_at"]),
+        reason=row["reason"],
+        priority=row["priority"],
+        waits=row["waits"],
+        failures=row["failures"],
+        not_before=_moment(row["not_before"]),
+        grant=None if row["resources"] is None else Grant.from_json(json.loads(row["resources"])),
     )
 
 
@@ -119,8 +128,13 @@ def queue_campaign(
     options: Mapping[str, Any],
     now: datetime,
     due_at: datetime | None = None,
+    reason: str | None = None,
+    priority: int = 0,
 ) -> int:
-    """Insert a queued campaign inside the open transaction; `model` is its row in `models`."""
+    """Insert a queued campaign inside the open transaction; `model` is its row in `models`.
+
+    `priority` is added to that of the model's file; `reason` says in words what made it due.
+    """
     return store.insert(
         "campaigns",
         {
@@ -134,6 +148,8 @@ def queue_campaign(
             "seed": seed,
             "options": to_json(options),
             "created_at": to_text(now),
+            "reason": reason,
+            "priority": priority,
         },
     )
 
@@ -160,95 +176,17 @@ def _result(row: Row) -> LegResult:
     )
 
 
-class Lease:
-    """The right to work on one campaign, held from `claim` until `release` or the end of the process."""
+def give_up_campaign(store: Store, campaign: Campaign, reason: str, now: datetime) -> bool:
+    """End an open campaign as failed inside the open transaction, as no process of its own can; False when it ended.
 
-    def __init__(self, store: Store, campaign_id: int) -> None:
-        """Claim the campaign; raises ConflictError while another living process holds it."""
-        self._store = store
-        self.campaign_id = campaign_id
-        self.folder = store.state / "campaigns" / str(campaign_id)
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(self.folder / "lease", f"campaign {campaign_id} is already being worked on")
-        with store.transaction():
-            store.change(
-                "UPDATE campaigns SET epoch = epoch + 1, owner = ? WHERE id = ?", (str(os.getpid()), campaign_id)
-            )
-            self.epoch = find_campaign(store, campaign_id).epoch
-
-    def campaign(self) -> Campaign:
-        """The campaign as it stands now."""
-        return find_campaign(self._store, self.campaign_id)
-
-    def advance(self, phase: str, facts: Mapping[str, Any], now: datetime) -> Campaign:
-        """Move to a phase and add facts to the record."""
-        with self._store.transaction():
-            merged = {**self._fenced().facts, **facts}
-            self._store.change(
-                "UPDATE campaigns SET phase = ?, facts = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
-                (phase, to_json(merged), to_text(now), self.campaign_id),
-            )
-        return self.campaign()
-
-    def plan(self, requests: Iterable[LegRequest], now: datetime) -> None:
-        """Write down legs that are about to run; those already known are left alone."""
-        with self._store.transaction():
-            self._fenced()
-            for request in requests:
-                self._store.change(
-                    "INSERT OR IGNORE INTO legs (campaign_id, name, request, planned_at) VALUES (?, ?, ?, ?)",
-                    (self.campaign_id, request.name, to_json(asdict(request)), to_text(now)),
-                )
-
-    def ingest(self, results: Sequence[LegResult], now: datetime) -> None:
-        """Write down how legs ended; a leg that has ended before keeps its first record."""
-        with self._store.transaction():
-            self._fenced()
-            for result in results:
-                self._store.change(
-                    """UPDATE legs SET ended = ?, score = ?, detail = ?, metrics = ?, curve = ?, seconds = ?,
-                    cpu_s = ?, peak_memory_bytes = ?, attempts = ?, ended_at = ?
-                    WHERE campaign_id = ? AND name = ? AND ended IS NULL""",
-                    (*_outcome_columns(result), to_text(now), self.campaign_id, result.request.name),
-                )
-
-    def finish(self, verdict: Verdict | None, facts: Mapping[str, Any], now: datetime) -> Campaign:
-        """Mark the campaign done inside the open transaction, so that its alert is committed with it."""
-        merged = {**self._fenced().facts, **facts}
-        self._store.change(
-            "UPDATE campaigns SET phase = 'done', verdict = ?, failure = NULL, facts = ?, ended_at = ? WHERE id = ?",
-            (None if verdict is None else to_json(verdict.to_json()), to_json(merged), to_text(now), self.campaign_id),
-        )
-        return self.campaign()
-
-    def fail(self, phase: str, reason: str, now: datetime) -> None:
-        """End the campaign without a verdict: `phase` is 'failed' or 'cancelled'.
-
-        One that was reopened keeps the verdict it had: it is done, and `failure` says why it went no further.
-        """
-        with self._store.transaction():
-            self._fenced()
-            self._store.change(
-                """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN ? ELSE 'done' END, failure = ?,
-                ended_at = ? WHERE id = ?""",
-                (phase, reason, to_text(now), self.campaign_id),
-            )
-
-    def check(self) -> None:
-        """Raise LostLease when another process has taken over or the campaign was cancelled."""
-        self._fenced()
-
-    def release(self) -> None:
-        """Give the lease back."""
-        os.close(self._lock)
-
-    def _fenced(self) -> Campaign:
-        campaign = self.campaign()
-        if not campaign.is_open:
-            raise LostLease(f"campaign {self.campaign_id} has ended: {campaign.failure or campaign.phase}")
-        if campaign.epoch != self.epoch:
-            raise LostLease(f"campaign {self.campaign_id} was taken over by another process")
-        return campaign
+    The epoch moves on, so that a process that still comes writes nothing.
+    """
+    changed = store.change(
+        """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN 'failed' ELSE 'done' END, failure = ?,
+        epoch = epoch + 1, waits = NULL, ended_at = ? WHERE id = ? AND ended_at IS NULL""",
+        (reason, to_text(now), campaign.id),
+    )
+    return changed == 1
 
 
 def cancel_campaign(store: Store, campaign: Campaign, now: datetime) -> None:
@@ -259,7 +197,8 @@ def cancel_campaign(store: Store, campaign: Campaign, now: datetime) -> None:
     with store.transaction():
         store.change(
             """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN 'cancelled' ELSE 'done' END,
-            failure = 'cancelled by hand', epoch = epoch + 1, ended_at = ? WHERE id = ? AND ended_at IS NULL""",
+            failure = 'cancelled by hand', epoch = epoch + 1, waits = NULL, ended_at = ?
+            WHERE id = ? AND ended_at IS NULL""",
             (to_text(now), campaign.id),
         )
 
@@ -270,31 +209,7 @@ def reopen_campaign(store: Store, campaign_id: int, facts: Mapping[str, Any]) ->
     Its verdict stays in its place until there is another.
     """
     store.change(
-        "UPDATE campaigns SET phase = 'confirm', failure = NULL, facts = ?, ended_at = NULL WHERE id = ?",
+        """UPDATE campaigns SET phase = 'confirm', failure = NULL, facts = ?, failures = 0, not_before = NULL,
+        ended_at = NULL WHERE id = ?""",
         (to_json(facts), campaign_id),
-    )
-
-
-def _lock(path: Path, found: str) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise ConflictError(found, "one process a campaign", "wait for it, or end that process") from None
-    return descriptor
-
-
-def _outcome_columns(result: LegResult) -> tuple[object, ...]:
-    curve = zlib.compress(json.dumps(result.curve).encode()) if result.curve else None
-    return (
-        result.end.value,
-        result.score,
-        result.detail,
-        to_json({name: value if math.isfinite(value) else None for name, value in result.metrics.items()}),
-        curve,
-        result.seconds,
-        result.cpu_s,
-        result.peak_memory_bytes,
-        result.attempts,
     )

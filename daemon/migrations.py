@@ -107,6 +107,8 @@ _STEP_0002 = (
     "ALTER TABLE models ADD COLUMN next_look_at TEXT",
     # what made the campaign due, in words ("GPU A100 -> H100"); the trigger says which kind
     "ALTER TABLE campaigns ADD COLUMN reason TEXT",
+    # the last due date that it stands for: those after due_at passed while nothing ran; NULL: for its own only
+    "ALTER TABLE campaigns ADD COLUMN stands_until TEXT",
     "ALTER TABLE campaigns ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",
     # why it is not started, in words; NULL once it runs
     "ALTER TABLE campaigns ADD COLUMN waits TEXT",
@@ -118,6 +120,10 @@ _STEP_0002 = (
     "CREATE INDEX models_due ON models (next_due_at) WHERE state = 'active'",
     "CREATE INDEX models_to_look_at ON models (next_look_at) WHERE state = 'active'",
     "CREATE INDEX campaigns_open ON campaigns (id) WHERE ended_at IS NULL",
+    # what monitoring counts: without these, each look would read every campaign and message that ever was
+    "CREATE INDEX campaigns_by_phase ON campaigns (phase)",
+    "CREATE INDEX campaigns_by_outcome ON campaigns (verdict ->> '$.outcome') WHERE verdict IS NOT NULL",
+    "CREATE INDEX outbox_dead ON outbox (created_at) WHERE state = 'dead'",
     "CREATE INDEX legs_by_end ON legs (ended_at) WHERE ended_at IS NOT NULL",
     """CREATE TABLE looks (
         model_id INTEGER NOT NULL REFERENCES models(id),

@@ -29,7 +29,7 @@ from .model_tables import (
     TrainingTable,
 )
 from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
-from .toml_input import Line, Table, Text, read_table, refusal, shown
+from .toml_input import Line, Table, Text, read_table, refusal, shown, table_in
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HYPERPARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -179,6 +179,11 @@ def load_model_file(path: Path) -> ModelFile:
     Raises InputError: one line with the file, the key, what was found, what is allowed and what to do.
     """
     return read_table(ModelFile, path, "examples/model.example.toml")
+
+
+def model_file_in(content: bytes, path: Path) -> ModelFile:
+    """The same from the content of the file at `path`, which need not be there: it may be another user's."""
+    return table_in(ModelFile, content, path, "examples/model.example.toml")
 
 
 def _is_always_active(one: Hyperparameter, space: Mapping[str, Hyperparameter]) -> bool:

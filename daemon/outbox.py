@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ..strategies.errors import InputError, RetunedError
+from .clock import SystemClock
 from .config import resolve_secret
 from .store import Row, Store, to_text
 
@@ -20,6 +21,9 @@ BACKOFF_S = (10, 60, 300, 1800, 7200, 21600, 86400, 86400, 86400)
 """Waits between attempts; after the last one the message is dead and stays to be seen in `retuned alerts`."""
 CLAIM_S = 60.0
 """How long a message belongs to the process that tries it: longer than any try may take."""
+AT_ONCE, ROUND_S = 50, 20.0
+"""A round of deliveries ends after so many messages, and begins no further one after so many seconds."""
+_SYSTEM = SystemClock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,15 @@ class Delivery:
     url: str
     is_delivered: bool
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDue:
+    """The message that has been due for longest; one that is tried changes, or is no longer the first."""
+
+    id: str
+    attempts: int
+    next_attempt_at: str
 
 
 def enqueue(
@@ -44,13 +57,45 @@ def enqueue(
     )
 
 
-def deliver_due(store: Store, now: datetime, environ: Mapping[str, str] = os.environ) -> tuple[Delivery, ...]:
-    """Try every message that is due; a failure is put off with growing delay."""
+def deliver_due(
+    store: Store,
+    now: datetime,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    limit: int = AT_ONCE,
+    round_s: float = ROUND_S,
+    monotonic: Callable[[], float] = _SYSTEM.monotonic,
+) -> tuple[Delivery, ...]:
+    """Try the messages that are due, the longest due first; a failure is put off with growing delay.
+
+    At most `limit` of them, and none is begun once `round_s` are over. A receiver that could not be reached is not
+    asked again in the same round, so that a dead one costs each round one timeout; what is left stays due.
+    """
     rows = store.rows(
-        "SELECT * FROM outbox WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at",
+        "SELECT * FROM outbox WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at, rowid LIMIT ?",
+        (to_text(now), limit),
+    )
+    ends_at, unreachable, done = monotonic() + round_s, set[str](), list[Delivery]()
+    for row in rows:
+        if monotonic() >= ends_at:
+            break
+        if row["url"] in unreachable or not _claim(store, row, now):
+            continue
+        delivery = _attempt(store, row, now, environ)
+        done.append(delivery)
+        if delivery.error is not None and delivery.error.startswith(_UNREACHABLE):
+            unreachable.add(row["url"])
+    return tuple(done)
+
+
+def first_due(store: Store, now: datetime) -> FirstDue | None:
+    """The message that has been due for longest; None when nothing is due."""
+    row = store.row(
+        """SELECT id, attempts, next_attempt_at FROM outbox WHERE state = 'pending' AND next_attempt_at <= ?
+        ORDER BY next_attempt_at, rowid LIMIT 1""",
         (to_text(now),),
     )
-    return tuple(_attempt(store, row, now, environ) for row in rows if _claim(store, row, now))
+    return None if row is None else FirstDue(row["id"], row["attempts"], row["next_attempt_at"])
 
 
 def pending_count(store: Store) -> int:
@@ -109,6 +154,9 @@ def _status_of_post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
         answer = session.post(url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, stream=True)
         answer.close()
     return answer.status_code
+
+
+_UNREACHABLE = ("no answer", "no connection")
 
 
 def _why(error: BaseException) -> str:

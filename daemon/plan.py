@@ -1,13 +1,14 @@
 """What a re-evaluation would do, take and be able to detect, from what is known before it runs."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from ..strategies import choose, power
-from ..strategies.due import campaigns_a_year, parse_every
+from ..strategies import choose, power, triggers
+from ..strategies.grants import Need, alone_on
 from ..strategies.judgement import Run, TestPlan
 from ..strategies.records import Purpose
-from ..strategies.verdict import plan_test
+from ..strategies.verdict import YEARLY_ALPHA, plan_test
 from .campaign import capacity_of
 from .config import Config
 from .confirm import noise_before
@@ -15,6 +16,8 @@ from .ledger import campaigns_of, results_of
 from .prepare import slots_of
 from .probe import PROBE_RUNS, seconds_per_full_run
 from .registry import Model
+from .resources import machine_of
+from .schedule import campaigns_a_year
 from .store import Store
 
 
@@ -49,7 +52,7 @@ class Plan:
         }
 
 
-def plan_of(store: Store, model: Model, config: Config) -> Plan:
+def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
     """The plan of the model's next campaign; without a baseline, time and noise are still unknown."""
     baseline = next(
         (c for c in reversed(campaigns_of(store, model.id, "baseline"))
@@ -63,7 +66,7 @@ def plan_of(store: Store, model: Model, config: Config) -> Plan:
     earlier = noise_before(store, model.id, model.settings_version)
     differences = tuple(differences for _, differences in earlier)
     test = plan_test(
-        campaigns_a_year=campaigns_a_year(parse_every(model.file.schedule.every)),
+        campaigns_a_year=campaigns_a_year(store, model, now),
         replicates=[Run.of(result) for result in results if result.request.purpose is Purpose.REPLICATE],
         earlier_scores=tuple(scores for scores, _ in earlier),
         earlier_differences=differences,
@@ -74,7 +77,39 @@ def plan_of(store: Store, model: Model, config: Config) -> Plan:
     )
     choice, cost = choose.choose(capacity), choose.estimate(capacity, model.file.search.max_pairs)
     found = power.detectable(test, differences)
-    return Plan((choice.sentence, cost.sentence, *_test_sentences(model, test, found)), choice, cost, test, found)
+    sentences = (
+        choice.sentence,
+        cost.sentence,
+        _of_the_machine(model, config),
+        *_test_sentences(model, test, found),
+        *_year_sentences(store, model, test, now),
+    )
+    return Plan((*sentences, _watched(model)), choice, cost, test, found)
+
+
+def _year_sentences(store: Store, model: Model, test: TestPlan, now: datetime) -> tuple[str, ...]:
+    """Where triggers brought more re-evaluations than the schedule has, the year's error budget may be overdrawn."""
+    since = now - timedelta(days=365)
+    unasked = [
+        each for each in campaigns_of(store, model.id, "retune") if each.trigger != "manual" and each.created_at > since
+    ]
+    plans = [TestPlan.from_json(each.facts["test_plan"]) for each in unasked if each.facts.get("test_plan")]
+    spent = sum(plan.alpha for plan in plans)
+    if spent + test.alpha <= YEARLY_ALPHA * (1 + 1e-9) or all(each.trigger == "schedule" for each in unasked):
+        return ()
+    return (
+        f"with those of the last 365 days that is {spent + test.alpha:.1%} in a year, more than {YEARLY_ALPHA:.0%}:"
+        " triggers brought more re-evaluations than the schedule has",
+    )
+
+
+def _watched(model: Model) -> str:
+    table = model.file.triggers
+    has_data = model.file.data is not None or table.fingerprint is not None
+    parts = triggers.watched(table.data, table.code, table.environment, has_data)
+    if not parts:
+        return "nothing is watched between the dates"
+    return f"watched between the dates, at the earliest {table.cool_down} after a re-evaluation: {parts}"
 
 
 def _test_sentences(model: Model, test: TestPlan, found: power.Detectable | None) -> tuple[str, ...]:
@@ -95,3 +130,9 @@ def _test_sentences(model: Model, test: TestPlan, found: power.Detectable | None
         else f"no loss is detected with {wanted} in {test.n_max} pairs; raise max_pairs under [search]"
     )
     return (rate, loss, f"about {found.pairs_unchanged:.1f} pairs decide it where nothing changed")
+
+
+def _of_the_machine(model: Model, config: Config) -> str:
+    training = model.file.training
+    need = Need(training.slots, training.resources.memory_bytes or 0, training.resources.gpus)
+    return alone_on(machine_of(config), need)

@@ -22,7 +22,7 @@ from .model_file import ModelFile
 from .profile import check_data
 from .registry import Model
 from .settings_file import plain, read_settings
-from .snapshot import run_prepare, sources, take
+from .snapshot import run_fingerprint, run_prepare, sources, take
 from .spool import TrainingOrder
 
 Facts = Mapping[str, Any]
@@ -37,10 +37,22 @@ def gather_facts(model: Model, file: ModelFile, configuration: Configuration, ba
     facts = _data_facts(model.name, file, state, environ)
     facts |= _range_facts(file, facts, None if baseline is None else baseline.facts)
     facts["code"] = code_fingerprint(file.code_files(), file.training.workdir).to_json()
-    facts["environment"] = environment_fingerprint(file.training.interpreter).to_json()
+    facts["environment"] = environment_fingerprint(file.training.interpreter, file.triggers.packages).to_json()
+    facts["told"] = data_told(file, environ)
     facts["notes"] = _notes(model, configuration)
     facts["changes"] = [] if baseline is None else list(changes_since(baseline.facts, facts))
     return facts
+
+
+def data_told(file: ModelFile, environ: Mapping[str, str]) -> str | None:
+    """What the owner's fingerprint command says of the data; None without one, and where it fails: a look at the
+    data is no reason not to train."""
+    if file.triggers.fingerprint is None:
+        return None
+    try:
+        return run_fingerprint(file.triggers.fingerprint, file.training.workdir, file.training.environment(environ))
+    except CampaignFailed:
+        return None
 
 
 def changes_since(before: Facts, now: Facts) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,14 @@ def identify(pid: int) -> Identity | None:
     """Who has this pid now; None for nobody. A zombie still has it."""
     fields = _stat(pid)
     return None if fields is None else Identity(pid, int(fields[_START_TIME]), boot_id())
+
+
+def identity_from(found: Mapping[str, object]) -> Identity | None:
+    """The identity in a worker.json or trial.json; None when it holds none."""
+    pid, start_time, boot = found.get("pid"), found.get("start_time"), found.get("boot_id")
+    if isinstance(pid, int) and isinstance(start_time, int) and isinstance(boot, str):
+        return Identity(pid, start_time, boot)
+    return None
 
 
 def is_alive(process: Identity) -> bool:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ..strategies.due import next_due, parse_every
 from ..strategies.errors import ConflictError, UnknownName
 from ..strategies.records import Configuration
 from ..strategies.space import Space, derive_seed
 from .ledger import open_campaigns, queue_campaign
 from .model_file import ModelFile
+from .schedule_tables import HouseScheduleTable
 from .settings_file import plain
 from .store import Row, Store, from_text, to_json, to_text
 
@@ -98,8 +98,12 @@ def configuration_of_version(store: Store, model_id: int, version: int, space: S
     return space.validate(json.loads(row["configuration"]), strict=False)
 
 
-def register(store: Store, file: ModelFile, source: Path, now: datetime) -> Registration:
+def register(
+    store: Store, file: ModelFile, source: Path, now: datetime, house: HouseScheduleTable | None = None
+) -> Registration:
     """Take a model file up: a new model, a new version of a known one, or nothing when it is unchanged.
+
+    `house`: the service's own schedule, for what the file leaves open.
 
     The stored values of the file become a new settings version only where the file's own values changed, so
     that registering an edited file never silently undoes an adoption. New settings queue a baseline.
@@ -107,11 +111,11 @@ def register(store: Store, file: ModelFile, source: Path, now: datetime) -> Regi
     with store.transaction():
         row = store.row("SELECT * FROM models WHERE name = ?", (file.name,))
         if row is None:
-            sentence = _insert_model(store, file, source, now)
+            sentence = _insert_model(store, file, source, now, house or HouseScheduleTable())
         elif file_of_version(store, row["id"], row["version"]).fingerprint() == file.fingerprint():
             return Registration(model_of(store, row), False, False, f"{file.name} is unchanged, nothing to do")
         else:
-            sentence = _insert_version(store, row, file, source, now)
+            sentence = _insert_version(store, row, file, source, now, house or HouseScheduleTable())
     return Registration(find_model(store, file.name), row is None, True, sentence)
 
 
@@ -163,8 +167,8 @@ def _settings(row: Row) -> Settings:
     )
 
 
-def _insert_model(store: Store, file: ModelFile, source: Path, now: datetime) -> str:
-    due_at = next_due(now, parse_every(file.schedule.every), anchor=now)
+def _insert_model(store: Store, file: ModelFile, source: Path, now: datetime, house: HouseScheduleTable) -> str:
+    due_at = file.schedule.calendar(house, file.name).next_due(now, anchor=now)
     model = {
         "name": file.name, "state": "active", "version": 0, "settings_version": 0, "anchor_at": to_text(now),
         "next_due_at": None if due_at is None else to_text(due_at), "registered_at": to_text(now),
@@ -175,11 +179,13 @@ def _insert_model(store: Store, file: ModelFile, source: Path, now: datetime) ->
     return f"registered {file.name}: version 1, settings v1, a baseline is queued"
 
 
-def _insert_version(store: Store, row: Row, file: ModelFile, source: Path, now: datetime) -> str:
+def _insert_version(
+    store: Store, row: Row, file: ModelFile, source: Path, now: datetime, house: HouseScheduleTable
+) -> str:
     before = file_of_version(store, row["id"], row["version"])
     _insert_body(store, row, file, source, now)
     row = {**row, "version": row["version"] + 1}
-    _reschedule(store, row, before, file, now)
+    _reschedule(store, row, before, file, now, house)
     wanted = _merged_configuration(store, row, before, file)
     if wanted is None:
         return f"{file.name}: version {row['version']}, settings v{row['settings_version']} stay in force"
@@ -205,10 +211,19 @@ def _merged_configuration(store: Store, row: Row, before: ModelFile, file: Model
     return None if plain(configuration) == current else configuration
 
 
-def _reschedule(store: Store, row: Row, before: ModelFile, file: ModelFile, now: datetime) -> None:
-    if before.schedule.every == file.schedule.every:
+def _reschedule(
+    store: Store, row: Row, before: ModelFile, file: ModelFile, now: datetime, house: HouseScheduleTable
+) -> None:
+    """A changed rule: the first of its dates from now on that no campaign stands for yet."""
+    calendar = file.schedule.calendar(house, file.name, row["interval_days"])
+    if before.schedule.calendar(house, file.name, row["interval_days"]) == calendar:
         return
-    due_at = next_due(now, parse_every(file.schedule.every), anchor=from_text(row["anchor_at"]))
+    anchor = from_text(row["anchor_at"])
+    due_at = calendar.next_due(now, anchor)
+    while due_at is not None and store.row(
+        "SELECT 1 FROM campaigns WHERE model_id = ? AND due_at = ?", (row["id"], to_text(due_at))
+    ):
+        due_at = calendar.next_due(due_at, anchor)
     store.change(
         "UPDATE models SET next_due_at = ? WHERE id = ?", (None if due_at is None else to_text(due_at), row["id"])
     )

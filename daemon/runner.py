@@ -22,11 +22,9 @@ from ..strategies.reports import (
     read_reports,
 )
 from .clock import Clock
-from .processes import Identity
-from .spool import Spool, Ticket, TrainingOrder, check_leg_name, read_json, write_end
-from .workers import Workers, identity_from
-
-STOP_PAUSE_S = 0.02
+from .crew import Crew
+from .spool import Spool, Ticket, TrainingOrder, check_leg_name
+from .workers import Workers
 
 
 @dataclass(slots=True)
@@ -41,7 +39,8 @@ class _Open:
 class LocalRunner:
     """Legs in, results out; `slots` workers at most train at the same time.
 
-    `environment` is all that a worker gets from outside: an allow-list, already filtered.
+    `environment` is all that a worker gets from outside: an allow-list, already filtered. Of `gpus` each worker gets
+    `gpus_each` for itself; with none it sees what there is.
     """
 
     def __init__(
@@ -53,6 +52,9 @@ class LocalRunner:
         environment: Mapping[str, str],
         clock: Clock,
         shim_python: str = sys.executable,
+        *,
+        gpus: tuple[int, ...] = (),
+        gpus_each: int = 0,
     ) -> None:
         self._spool = Spool(folder)
         self._spool.create(training)
@@ -60,13 +62,17 @@ class LocalRunner:
         self._objective = objective
         self._slots = slots
         self._clock = clock
-        self._workers = Workers(self._spool, environment, shim_python, training.timeout_s)
+        self._workers = Workers(self._spool, environment, shim_python, training.timeout_s, gpus, gpus_each)
+        self._crew = Crew(self._spool, self._workers, clock)
         self._newest = self._spool.attempts()
         self._open: dict[str, _Open] = {}
         self._curves: dict[tuple[str, int], tuple[LiveReport, list[Report]]] = {}
+        self._settled: dict[str, LegResult] = {}
         self._is_stopped = False
         for leg, attempt in self._newest.items():
             self._reopen(leg, attempt)
+        for worker in self._workers.misplaced():
+            self._workers.terminate(worker)
         self._sequence = max((leg.ticket.sequence for leg in self._open.values()), default=0)
 
     def submit(self, requests: Sequence[LegRequest]) -> None:
@@ -89,10 +95,9 @@ class LocalRunner:
         Also buries dead workers, retries what was lost or crashed, and starts workers for what waits. Raises
         CampaignFailed when workers cannot be started.
         """
-        self._bury_dead_workers()
+        self._crew.bury_dead()
         queued = self._spool.queued()  # before the claims: tickets move in that direction
         claimed = {ticket for ticket, _ in self._spool.claims()}
-        results = {}
         for name, leg in tuple(self._open.items()):
             if leg.ticket in queued or leg.ticket in claimed:
                 leg.is_missing = False
@@ -100,9 +105,10 @@ class LocalRunner:
             result = self._settle(leg)
             if result is not None:
                 del self._open[name]
-                results[name] = result
+                self._settled[name] = result
         if not self._is_stopped:
             self._start_workers()
+        results, self._settled = self._settled, {}  # where this call fails on its way, the next one tells them
         return results
 
     def running(self) -> tuple[str, ...]:
@@ -125,51 +131,14 @@ class LocalRunner:
     def stop(self, grace_s: float = 10.0) -> None:
         """End all workers and everything they started. Unfinished legs stay in the spool for a later runner."""
         self._is_stopped = True
-        self._spool.stop_file.touch()
-        for worker in self._workers.present():
-            self._workers.terminate(worker)
-        until = self._clock.monotonic() + grace_s
-        while self._living() and self._clock.monotonic() < until:
-            self._clock.sleep(STOP_PAUSE_S)
-        for worker in self._living():
-            self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
-        self._bury_dead_workers()
-
-    def _living(self) -> list[str]:
-        self._workers.reap()
-        return [worker for worker in self._workers.present() if self._workers.is_alive(worker)]
+        self._crew.stop(grace_s)
 
     def _start_workers(self) -> None:
         queued, claims = self._spool.queued(), self._spool.claims()
         wanted = min(self._slots, len(queued) + len(claims)) if queued else 0
         for _ in range(wanted - len(self._workers.present())):
-            self._workers.start()
-
-    def _bury_dead_workers(self) -> None:
-        self._workers.reap()
-        for worker in self._workers.present():
-            if self._workers.is_alive(worker):
-                continue
-            self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
-            claims = self._spool.claims()
-            for ticket in (ticket for ticket, holder in claims if holder == worker):
-                if sum(ticket == claimed for claimed, _ in claims) == 1:
-                    self._mark_lost(ticket, "its worker died")
-                self._spool.drop_claim(ticket, worker)
-            self._workers.bury(worker)
-
-    def _trained_by(self, worker: str) -> tuple[Identity, ...]:
-        """The processes that a worker said it trains its claimed legs with."""
-        folders = (self._spool.leg_folder(t.leg, t.attempt) for t, by in self._spool.claims() if by == worker)
-        found = (identity_from(read_json(folder / "trial.json") or {}) for folder in folders)
-        return tuple(process for process in found if process is not None)
-
-    def _mark_lost(self, ticket: Ticket, detail: str) -> None:
-        """Write the end that a dead worker can no longer write, unless it did."""
-        folder = self._spool.leg_folder(ticket.leg, ticket.attempt)
-        if folder.exists() and not (folder / "exit.json").exists():
-            (folder / "trial.json").touch()  # from now on no worker can begin it
-            write_end(folder, ProcessEnd(ProcessKind.LOST, detail=detail))
+            if self._workers.has_room():
+                self._workers.start()
 
     def _enqueue(self, request: LegRequest, ticket: Ticket) -> None:
         parent = None
@@ -191,7 +160,7 @@ class LocalRunner:
     def _replace_unreadable(self, request: LegRequest, attempt: int) -> None:
         self._sequence += 1
         ticket = Ticket(self._sequence, request.name, attempt)
-        self._mark_lost(ticket, "its leg.json could not be read")
+        self._crew.mark_lost(ticket, "its leg.json could not be read")
         self._enqueue(request, Ticket(self._sequence, request.name, attempt + 1))
 
     def _settle(self, leg: _Open) -> LegResult | None:
@@ -217,7 +186,7 @@ class LocalRunner:
         if not leg.is_missing:
             leg.is_missing = True
         elif self._spool.was_started(leg.ticket.leg, leg.ticket.attempt):
-            self._mark_lost(leg.ticket, "its claim is gone")
+            self._crew.mark_lost(leg.ticket, "its claim is gone")
         else:
             self._spool.put(leg.ticket)
 

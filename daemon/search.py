@@ -8,7 +8,8 @@ from ..strategies.caviar import Finished, Propose, SearchTask
 from ..strategies.drift import compute_seconds
 from ..strategies.records import LegRequest, LegResult
 from .clock import Clock
-from .ledger import Lease
+from .disk import is_full_error, patiently, wait_for_space
+from .lease import Lease
 
 POLL_S = 0.02
 QUIET_POLL_S = 0.2
@@ -40,6 +41,7 @@ class LegDesk:
         self._runner = runner
         self._clock = clock
         self._watch = watch
+        self._state = lease.folder.parent.parent
 
     @property
     def results(self) -> tuple[LegResult, ...]:
@@ -52,12 +54,17 @@ class LegDesk:
         return compute_seconds(self.results)
 
     def run(self, requests: Sequence[LegRequest]) -> tuple[LegResult, ...]:
-        """Results of these legs in their order, when all have ended. Legs that ended before do not run again."""
-        self._lease.plan(requests, self._clock.now())
+        """Results of these legs in their order, when all have ended. Legs that ended before do not run again.
+
+        While the disk is full it begins nothing, and waits.
+        """
+        self._when_there_is_room(lambda: self._lease.plan(requests, self._clock.now()))
+        wait_for_space(self._lease.folder, self._clock, self._lease.check)
         wanted = {request.name for request in requests}
-        self._runner.submit([request for request in requests if request.name not in self._results])
+        self._patiently(lambda: self._runner.submit([one for one in requests if one.name not in self._results]))
         wait_s, checked_at = POLL_S, self._clock.monotonic()
         while wanted - self._results.keys():
+            wait_for_space(self._state, self._clock, self._lease.check)  # a retry that cannot begin is a retry less
             moved = self._ingest()
             self._watch()
             if self._clock.monotonic() - checked_at > LEASE_CHECK_S:
@@ -74,12 +81,24 @@ class LegDesk:
         desk._results = self._results
         return desk
 
+    def _patiently(self, write: Callable[[], None]) -> None:
+        patiently(write, self._clock, self._lease.check)
+
     def _ingest(self) -> bool:
-        ended = [result for name, result in self._runner.poll().items() if name not in self._results]
+        try:
+            polled = self._runner.poll()
+        except OSError as error:
+            if is_full_error(error):
+                return False
+            raise
+        ended = [result for name, result in polled.items() if name not in self._results]
         if ended:
-            self._lease.ingest(ended, self._clock.now())
+            self._when_there_is_room(lambda: self._lease.ingest(ended, self._clock.now()))
             self._results.update({result.request.name: result for result in ended})
         return bool(ended)
+
+    def _when_there_is_room(self, write: Callable[[], None]) -> None:
+        patiently(write, self._clock, self._lease.check)
 
 
 def run_search(desk: LegDesk, task: SearchTask) -> Finished:

@@ -22,13 +22,13 @@ from ..strategies.records import LegRequest, Outcome, Purpose
 from ..strategies.space import configuration_key, derive_seed
 from ..strategies.verdict import judge
 from .adoption import put_in_force
-from .campaign import open_job
 from .clock import Clock
 from .config import Config
 from .confirm import freeze_plan
 from .foreground import Display, conduct, finish_baseline, interruptible, open_or_queue
-from .job import Job, costs_of, full_run, slice_base
-from .ledger import Campaign, Lease, cancel_campaign, find_campaign, open_campaigns
+from .job import Job, costs_of, full_run, open_job, slice_base
+from .lease import Lease
+from .ledger import Campaign, cancel_campaign, find_campaign, open_campaigns
 from .model_tables import AlertsTable, SettingsTable
 from .registry import Model, find_model, register
 from .report import progress_of

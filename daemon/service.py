@@ -1,156 +1,251 @@
-"""The long-running service: one loop that queues due campaigns, runs them as processes and delivers messages."""
+"""The long-running service: a list of steps, each of which may fail without stopping the others."""
 
-import os
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
 
+from ..strategies.grants import Machine
+from ..strategies.queueing import Decision, decide
 from .adoption import write_pending_settings
+from .campaign_processes import CampaignProcesses, Ended
+from .candidates import Candidates, Queue
 from .clock import Clock
 from .config import Config
-from .instance import single_instance
-from .ledger import find_campaign, open_campaigns
+from .faults import get_fact, note_fault, set_fact
+from .giving_up import note_death
+from .ledger import Campaign, find_campaign
 from .outbox import deliver_due, place_of
-from .registry import find_model
-from .schedule import queue_due
-from .store import Store
+from .schedule import adapt_interval, queue_due
+from .store import Store, to_json, to_text
 
-STOP_GRACE_S = 30.0
-LONGEST_WAIT_S = 3600.0
+MACHINE_IS_READ_EVERY = timedelta(minutes=10)
+UNREADABLE_IS_PUT_OFF = timedelta(hours=1)
+ENDED_SEEN = "ended_campaigns_seen"  # the moment up to which campaigns that ended were taken in
 log = structlog.get_logger("retuned")
 
-
-def command_of(config_arguments: tuple[str, ...], campaign_id: int) -> tuple[str, ...]:
-    """The command of a campaign process, with this interpreter."""
-    return (sys.executable, "-m", "retuned.daemon.cli", *config_arguments, "campaign", str(campaign_id))
+Step = Callable[[], None]
 
 
-@dataclass
-class Attempt:
-    """A campaign process, and how often in a row it ended without ending its campaign."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One step of a round. `is_first`: before those of the campaigns; `begins`: begins something new, which a full
+    disk forbids."""
 
-    process: subprocess.Popen[bytes] | None = None
-    failures: int = 0
-    not_before: datetime | None = None
+    name: str
+    step: Step
+    is_first: bool = False
+    begins: bool = False
 
 
 @dataclass
 class Service:
-    """What one tick does; the clock comes in, so that tests live through years in a second."""
+    """What one tick does; clock, processes, machine and further parts come in, so that tests live through years in a
+    second."""
 
     store: Store
     config: Config
     clock: Clock
-    start: Callable[[int], subprocess.Popen[bytes]]
-    attempts: dict[int, Attempt] = field(default_factory=dict)
+    processes: CampaignProcesses
+    read_machine: Callable[[], Machine]
+    parts: Sequence[Part] = ()
+    may_begin: Callable[[], bool] = lambda: True
+    is_stopping: Callable[[], bool] = lambda: False
+    _candidates: Candidates = field(init=False)
+    _open: frozenset[int] = frozenset()
+    _machine: tuple[datetime, Machine] | None = None
+    _legs_at_start: dict[int, int] = field(default_factory=dict)
+    _decided: tuple[frozenset[int], frozenset[int]] | None = None
+    _failing: dict[str, str] = field(default_factory=dict)
+    _is_first: bool = True
 
-    def tick(self) -> None:
-        """One round; a failure in one part is logged and leaves the others running."""
-        for step in (self._write_settings, self._queue_due, self._reap, self._start_campaigns, self._deliver):
+    def __post_init__(self) -> None:
+        self._candidates = Candidates(self.store, self.config)
+
+    def tick(self) -> tuple[str, ...]:
+        """One round; the steps that failed in it. Each is recorded and leaves the others running.
+
+        While the disk is full nothing new is begun, but what ends is taken in.
+        """
+        failed = []
+        own = (
+            Part("settings", self._write_settings),
+            Part("schedule", self._queue_due, begins=True),
+            Part("campaigns", self._look_after_campaigns),
+            Part("queue", self._start_campaigns, begins=True),
+            Part("messages", self._deliver),
+        )
+        for part in (*(p for p in self.parts if p.is_first), *own, *(p for p in self.parts if not p.is_first)):
+            if self.is_stopping() or (part.begins and not self.may_begin()):
+                continue
             try:
-                step()
-            except Exception:
-                log.exception("tick_step_failed", step=step.__name__.strip("_"))
+                part.step()
+            except Exception as error:
+                self._note(part.name, error)
+                failed.append(part.name)
+            else:
+                self._failing.pop(part.name, None)
+        return tuple(failed)
+
+    def status(self) -> str:
+        """What the service is doing, in a line."""
+        running = self.processes.running()
+        return f"campaigns: {len(running)} running, {len(self._open - running)} waiting"
 
     def stop(self) -> None:
-        """End the campaign processes; their campaigns stay open and go on at the next start."""
-        running = [attempt.process for attempt in self.attempts.values() if attempt.process is not None]
-        for process in running:
-            process.terminate()
-        for process in running:
-            try:
-                process.wait(STOP_GRACE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """Leave the campaign processes to the next service, or end them; their campaigns stay open either way."""
+        if self.config.service.on_stop == "detach":
+            if self.processes.running():
+                log.info("campaigns_left_running", campaigns=sorted(self.processes.running()))
+            return
+        for campaign_id in self.processes.stop():
+            log.info("campaign_process_ended", campaign=campaign_id)
+
+    def _note(self, part: str, error: Exception) -> None:
+        """Record a fault; where not even that can be written, the log has to do. A traceback is logged once while it
+        stays the same."""
+        sentence = f"{type(error).__name__}: {error}"
+        is_known = self._failing.get(part) == sentence
+        self._failing[part] = sentence
+        log.error("tick_step_failed", step=part, error=sentence, exc_info=None if is_known else error)
+        try:
+            note_fault(self.store, part, sentence, self.clock.now())
+        except Exception:
+            log.exception("fault_not_recorded", step=part)
 
     def _write_settings(self) -> None:
         write_pending_settings(self.store)
 
     def _queue_due(self) -> None:
-        for campaign_id in queue_due(self.store, self.clock.now()):
+        for campaign_id in queue_due(self.store, self.clock.now(), self.config.schedule):
             log.info("campaign_queued", campaign=campaign_id, trigger="schedule")
 
-    def _reap(self) -> None:
-        still_open = {campaign.id for campaign in open_campaigns(self.store)}
-        for campaign_id, attempt in list(self.attempts.items()):
-            if attempt.process is not None and attempt.process.poll() is None:
-                continue
-            code = None if attempt.process is None else attempt.process.returncode
-            if campaign_id not in still_open:
-                self._log_end(campaign_id, code)
-                del self.attempts[campaign_id]
-            if campaign_id not in still_open or attempt.process is None:
-                continue
-            attempt.process = None
-            attempt.failures += 1
-            wait_s = min(self.config.service.tick_s * 2**attempt.failures, LONGEST_WAIT_S)
-            attempt.not_before = self.clock.now() + timedelta(seconds=wait_s)
-            log.warning("campaign_process_died", campaign=campaign_id, exit_code=code, again_in_s=wait_s)
+    def _look_after_campaigns(self) -> None:
+        """Take up what an earlier service left running, take in what ended, and clear away what it left."""
+        if self._is_first:
+            self._clean_all()
+        ended = {one.campaign_id: one for one in self.processes.reap()}
+        for campaign_id, holder in self.processes.adopt(self._candidates.claimed_ids()).items():
+            pid = None if holder.process is None else holder.process.pid
+            self._legs_at_start.setdefault(campaign_id, self._ended_legs(campaign_id))
+            with self.store.transaction():
+                self.store.change("UPDATE campaigns SET waits = NULL WHERE id = ?", (campaign_id,))
+            log.info("campaign_adopted", campaign=campaign_id, pid=pid, started_by_service=holder.is_of_service)
+            ended.pop(campaign_id, None)
+        now_open = self._candidates.open_ids()
+        over = (self._open | ended.keys() | self._ended_meanwhile()) - now_open - self.processes.running()
+        for campaign_id in sorted(over):
+            self._guarded(campaign_id, ended.get(campaign_id), self._take_in)
+        for campaign_id in sorted(ended.keys() & now_open):
+            self._guarded(campaign_id, ended[campaign_id], self._note_death)
+        if over or self._is_first:
+            set_fact(self.store, ENDED_SEEN, None, self.clock.now())
+        self._open, self._is_first = now_open, False
 
-    def _log_end(self, campaign_id: int, exit_code: int | None) -> None:
-        ended = find_campaign(self.store, campaign_id)
-        outcome = None if ended.verdict is None else ended.verdict.outcome.value
-        tell = log.warning if ended.failure else log.info
-        tell("campaign_ended", campaign=campaign_id, model=ended.model, kind=ended.kind, state=ended.phase,
-             verdict=outcome, failure=ended.failure, exit_code=exit_code)  # fmt: skip
+    def _guarded(self, campaign_id: int, ended: Ended | None, take: Callable[[Campaign, Ended | None], None]) -> None:
+        """One campaign; one whose record cannot be read is put off, and the others are taken in all the same."""
+        try:
+            take(find_campaign(self.store, campaign_id), ended)
+        except Exception as error:
+            self._note("campaigns", error)
+            later = to_text(self.clock.now() + UNREADABLE_IS_PUT_OFF)
+            with self.store.transaction():
+                self.store.change("UPDATE campaigns SET not_before = ? WHERE id = ?", (later, campaign_id))
+
+    def _note_death(self, campaign: Campaign, ended: Ended | None) -> None:
+        assert ended is not None
+        has_moved = self._ended_legs(campaign.id) > self._legs_at_start.pop(campaign.id, 0)
+        note_death(self.store, campaign, ended, self.config, self.clock, has_moved=has_moved)
+
+    def _ended_meanwhile(self) -> frozenset[int]:
+        """Campaigns that ended while no service ran."""
+        seen = get_fact(self.store, ENDED_SEEN) if self._is_first else None
+        if seen is None:
+            return frozenset()
+        rows = self.store.rows("SELECT id FROM campaigns WHERE ended_at > ?", (to_text(seen[1]),))
+        return frozenset(row["id"] for row in rows)
+
+    def _take_in(self, campaign: Campaign, ended: Ended | None) -> None:
+        """A campaign is over: say so, and end what it left."""
+        outcome = None if campaign.verdict is None else campaign.verdict.outcome.value
+        code = None if ended is None else ended.exit_code
+        tell = log.warning if campaign.failure else log.info
+        tell("campaign_ended", campaign=campaign.id, model=campaign.model, kind=campaign.kind, state=campaign.phase,
+             verdict=outcome, failure=campaign.failure, exit_code=code)  # fmt: skip
+        self._clean(campaign.id)
+        self._legs_at_start.pop(campaign.id, None)
+        if campaign.phase == "failed":
+            sentence = f"campaign {campaign.id} of {campaign.model} failed: {campaign.failure}"
+            note_fault(self.store, "campaign", sentence, self.clock.now(), model_id=campaign.model_id,
+                       campaign_id=campaign.id)  # fmt: skip
+        interval = adapt_interval(self.store, campaign, self.clock.now(), self.config.schedule)
+        if interval is not None:
+            log.info("interval_set", model=campaign.model, days=interval.days, reason=interval.reason)
+
+    def _clean_all(self) -> None:
+        """End what campaigns left that ended while no service ran."""
+        now_open = self._candidates.open_ids()
+        left = self.store.state.glob("campaigns/[0-9]*/workers/*/worker.json")
+        for campaign_id in sorted({int(path.parents[2].name) for path in left} - now_open):
+            self._clean(campaign_id)
+
+    def _clean(self, campaign_id: int) -> None:
+        left = self.processes.clean(campaign_id)
+        if left:
+            log.info("workers_cleared_away", campaign=campaign_id, workers=left)
+
+    def _ended_legs(self, campaign_id: int) -> int:
+        row = self.store.row(
+            "SELECT count(*) AS n FROM legs WHERE campaign_id = ? AND ended IS NOT NULL", (campaign_id,)
+        )
+        assert row is not None
+        return int(row["n"])
 
     def _start_campaigns(self) -> None:
-        running = sum(attempt.process is not None for attempt in self.attempts.values())
-        busy = set()
-        for campaign in open_campaigns(self.store):
-            attempt = self.attempts.setdefault(campaign.id, Attempt())
-            is_first_of_model = campaign.model_id not in busy
-            busy.add(campaign.model_id)
-            waits = attempt.not_before is not None and self.clock.now() < attempt.not_before
-            is_off = find_model(self.store, campaign.model).state == "retired"
-            if attempt.process is not None or waits or is_off or not is_first_of_model:
-                continue
-            if running < self.config.service.max_campaigns:
-                attempt.process = self.start(campaign.id)
-                running += 1
-                log.info("campaign_started", campaign=campaign.id, model=campaign.model, pid=attempt.process.pid)
+        now, running = self.clock.now(), self.processes.running()
+        if self._open <= running:
+            return  # nothing waits
+        machine = self._present_machine(now)
+        if (self._open, running) == self._decided and len(running) >= machine.campaigns:
+            return  # nothing can be started, and thousands may wait
+        self._decided = (self._open, running)
+        queue = self._candidates.read(running, now)
+        decision = decide(queue.candidates, queue.running, machine, queue.house, now)
+        self._write_down(queue, decision)
+        for campaign_id, model_id, why in queue.unreadable:
+            if queue.waits[campaign_id] != why:
+                note_fault(self.store, "queue", why, now, model_id=model_id, campaign_id=campaign_id)
+        for campaign_id, sentence in decision.warnings:
+            log.warning("campaign_beyond_limits", campaign=campaign_id, why=sentence)
+        for campaign_id, grant in decision.starts:
+            self._legs_at_start[campaign_id] = self._ended_legs(campaign_id)
+            pid = self.processes.start(campaign_id)
+            log.info("campaign_started", campaign=campaign_id, pid=pid, gets=grant.sentence)
+
+    def _write_down(self, queue: Queue, decision: Decision) -> None:
+        """Record grants before anything is started with them, and why others wait; said once, when it changes."""
+        changed = [(number, why) for number, why in decision.waits if queue.waits[number] != why]
+        if not changed and not decision.starts:
+            return
+        with self.store.transaction():
+            for campaign_id, why in changed:
+                self.store.change("UPDATE campaigns SET waits = ? WHERE id = ?", (why, campaign_id))
+            for campaign_id, grant in decision.starts:
+                self.store.change(
+                    "UPDATE campaigns SET waits = NULL, resources = ? WHERE id = ?",
+                    (to_json(grant.to_json()), campaign_id),
+                )
+        for campaign_id, why in changed:
+            log.info("campaign_waits", campaign=campaign_id, why=why)
+
+    def _present_machine(self, now: datetime) -> Machine:
+        """What the machine has, looked at again once in a while."""
+        if self._machine is None or not timedelta(0) <= now - self._machine[0] < MACHINE_IS_READ_EVERY:
+            self._machine = (now, self.read_machine())
+        return self._machine[1]
 
     def _deliver(self) -> None:
         for delivery in deliver_due(self.store, self.clock.now()):
             event = "message_delivered" if delivery.is_delivered else "message_put_off"
             log.info(event, id=delivery.id, to=place_of(delivery.url), error=delivery.error)
-
-
-def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str, ...]) -> None:
-    """Run until SIGTERM or SIGINT. APScheduler only wakes the loop; what is due is read from the database."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-
-    def start(campaign_id: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command_of(config_arguments, campaign_id), stdin=subprocess.DEVNULL)
-
-    with single_instance(state):
-        log.info("service_started", state=str(state), pid=os.getpid())
-        holder: list[Service] = []  # the database connection belongs to the thread that ticks
-
-        def tick() -> None:
-            if not holder:
-                holder.append(Service(Store(state), config, clock, start))
-            holder[0].tick()
-
-        scheduler = BackgroundScheduler(executors={"default": {"type": "threadpool", "max_workers": 1}})
-        scheduler.add_job(
-            tick, "interval", seconds=config.service.tick_s, next_run_time=clock.now(), coalesce=True, max_instances=1,
-            misfire_grace_time=None,
-        )  # fmt: skip
-        scheduler.start()
-        stopping.wait()
-        scheduler.shutdown(wait=True)
-        for service in holder:
-            service.stop()
-        log.info("service_stopped")

@@ -66,14 +66,27 @@ def run_prepare(argv: Sequence[str], workdir: Path, environment: Mapping[str, st
 
     Whatever it started in its own process group ends with it. Raises CampaignFailed with its last line of output.
     """
+    _run("prepare", argv, workdir, environment, timeout_s, errors=subprocess.STDOUT)
+
+
+def run_fingerprint(argv: Sequence[str], workdir: Path, environment: Mapping[str, str], timeout_s: float = 60.0) -> str:
+    """What the owner's command tells of the data, on its standard output; run as `run_prepare` runs its command."""
+    told = _run("fingerprint", argv, workdir, environment, timeout_s, errors=subprocess.DEVNULL)
+    return told.decode(errors="replace").strip()
+
+
+def _run(
+    kind: str, argv: Sequence[str], workdir: Path, environment: Mapping[str, str], timeout_s: float, errors: int
+) -> bytes:
+    where = {"prepare": "data.prepare", "fingerprint": "triggers.fingerprint"}[kind]
     try:
         process = subprocess.Popen(
             list(argv), cwd=workdir, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            stderr=errors, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         raise CampaignFailed(
-            f"the prepare command {argv[0]} could not be started: {error.strerror}", remedy="check data.prepare"
+            f"the {kind} command {argv[0]} could not be started: {error.strerror}", remedy=f"check {where}"
         ) from None
     tail = bytearray()
     reader = threading.Thread(target=_read_tail, args=(process.stdout, tail), daemon=True)
@@ -82,12 +95,13 @@ def run_prepare(argv: Sequence[str], workdir: Path, environment: Mapping[str, st
     # A program that left the group may hold the pipe open for ever: what was said until now is enough.
     reader.join(_GRACE_S)
     if is_in_time and process.returncode == 0:
-        return
+        return bytes(tail)
     code = process.returncode
     ended = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+    slow = "raise data.prepare_timeout or make it faster" if kind == "prepare" else "make it faster"
     raise CampaignFailed(
-        f"the prepare command {ended if is_in_time else f'ran longer than {timeout_s:g} s'}; {_last_line(bytes(tail))}",
-        remedy="run it by hand in its workdir" if is_in_time else "raise data.prepare_timeout or make it faster",
+        f"the {kind} command {ended if is_in_time else f'ran longer than {timeout_s:g} s'}; {_last_line(bytes(tail))}",
+        remedy="run it by hand in its workdir" if is_in_time else slow,
     )
 
 

@@ -16,11 +16,13 @@ from ..strategies.contract import Contract
 from ..strategies.drift import DriftPoint
 from ..strategies.judgement import Reason, TestPlan, Verdict, divergence_odds, odds
 from ..strategies.notice import render, render_changes, render_duration
-from ..strategies.records import Configuration, Outcome, Purpose
-from .ledger import Campaign, results_of
+from ..strategies.records import Configuration, Outcome
+from .ledger import Campaign
 from .registry import Model, Settings
 from .report import Progress
-from .store import Store
+from .schedule import Planned
+from .tokens import Token
+from .views import Replicates
 
 STYLES = {
     Outcome.FRESH: "bold green",
@@ -79,7 +81,8 @@ def _line_display(out: Console, read: Callable[[], tuple[Campaign, Progress]]) -
     def say() -> None:
         nonlocal said
         campaign, progress = read()
-        line = f"campaign {campaign.id} ({campaign.kind}): {progress.phase}"
+        waits = f", {campaign.waits}" if campaign.waits else ""
+        line = f"campaign {campaign.id} ({campaign.kind}): {progress.phase}{waits}"
         if line != said:
             out.print(line)
             said = line
@@ -136,7 +139,8 @@ def show_model(out: Console, model: Model, campaigns: Sequence[Campaign]) -> Non
     ]  # fmt: skip
     table(out, ("hyperparameter", "in force", "type", "search space"), rows, "")
     for campaign in campaigns:
-        out.print(Text(f"\ncampaign {campaign.id} ({campaign.kind}) is open: {campaign.phase}"))
+        waits = f", {campaign.waits}" if campaign.waits else ""
+        out.print(Text(f"\ncampaign {campaign.id} ({campaign.kind}) is open: {campaign.phase}{waits}"))
 
 
 def history_tables(out: Console, model: Model, versions: Sequence[Settings], campaigns: Sequence[Campaign]) -> None:
@@ -156,26 +160,43 @@ def history_tables(out: Console, model: Model, versions: Sequence[Settings], cam
     table(out, ("campaign", "kind", "trigger", "queued", "settings", "state", "verdict"), rows, "no campaign yet")
 
 
-def baseline_panel(store: Store, model: Model, campaign: Campaign) -> Panel:
+def schedule_table(out: Console, planned: Sequence[Planned], months: int) -> None:
+    """Due dates to come, soonest first, in UTC."""
+    rows = [
+        (f"{one.due_at:%Y-%m-%d %H:%M}", one.model,
+         "at once" if one.starts_at <= one.due_at else f"{one.starts_at:%Y-%m-%d %H:%M}", one.why)
+        for one in planned
+    ]  # fmt: skip
+    columns = ("due (UTC)", "model", "may start", "why")
+    table(out, columns, rows, f"no model is due in the next {months} months; see: retuned models")
+
+
+def tokens_table(out: Console, tokens: Sequence[Token]) -> None:
+    """The tokens, never their secrets."""
+    rows = [
+        (one.name, one.role, f"{one.created_at:%Y-%m-%d}",
+         f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never",
+         f"revoked {one.revoked_at:%Y-%m-%d}" if one.revoked_at else "good")
+        for one in tokens
+    ]  # fmt: skip
+    columns = ("name", "role", "made", "last used (UTC)", "state")
+    table(out, columns, rows, "no token is made yet; make one: retuned token create NAME --role viewer")
+
+
+def baseline_panel(model: Model, campaign: Campaign, runs: Replicates) -> Panel:
     """What the baseline found: score, noise, and whether the contract holds."""
     if campaign.phase != "done":
         return _panel(
             [Text(campaign.failure or campaign.phase)], f"{model.name}: baseline {campaign.phase}", campaign, "red"
         )
     sign = -1.0 if model.file.objective().lower_is_better else 1.0
-    results = [result for result in results_of(store, campaign.id) if result.request.purpose is Purpose.REPLICATE]
-    scores = [sign * result.score for result in results if result.score is not None]
-    failed = [result for result in results if result.score is None]
+    scores = [sign * score for score in runs.scores]
     spread = f", standard deviation {stdev(scores):.3g}" if len(scores) > 1 else ""
     mean = f"{model.file.goal.metric} {fmean(scores):.4g}{spread}" if scores else "no run completed"
     contract = Contract.from_json(campaign.facts["contract"])
     lines: list[Text | Table] = [
-        Text(f"settings v{campaign.settings_version}: {mean}; {len(scores)} of {len(results)} runs completed"),
-        *(
-            (Text(f"Failed: {failed[0].end.value.replace('_', ' ')}: {failed[0].detail}", style="yellow"),)
-            if failed
-            else ()
-        ),
+        Text(f"settings v{campaign.settings_version}: {mean}; {len(scores)} of {runs.runs} runs completed"),
+        *((Text(f"Failed: {runs.failure}", style="yellow"),) if runs.failure else ()),
         Text(f"\n{contract.covered}"),
         *(Text(f"Note: {note}.") for note in (*campaign.facts["notes"], *_suspicions(campaign))),
     ]
@@ -296,6 +317,8 @@ def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Pan
     phases = ("prepare", "search", "confirm", "causes") if campaign.kind == "retune" else ("prepare",)
     shown = Text("  >  ").join(Text(name, style="bold reverse" if name == progress.phase else "dim") for name in phases)
     grid.add_row("phase", shown)
+    if campaign.waits:
+        grid.add_row("waits", Text(campaign.waits))
     if "choice" in campaign.facts:
         grid.add_row("plan", Text(campaign.facts["choice"]))
     rung = "" if progress.rung is None else f", rung {progress.rung}, {progress.alive} trials alive"

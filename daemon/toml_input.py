@@ -79,8 +79,13 @@ def read_table(table: type[_Table], path: Path, explained_in: str) -> _Table:
 
     `explained_in` names the example file that a message sends its reader to. Raises InputError.
     """
+    return table_in(table, content_of(path), path, explained_in)
+
+
+def table_in(table: type[_Table], content: bytes, path: Path, explained_in: str) -> _Table:
+    """The same from the file's content; the file itself need not be there."""
     try:
-        return table.model_validate(_parse(path), context={"folder": Path(os.path.abspath(path)).parent})
+        return table.model_validate(_parse(content, path), context={"folder": Path(os.path.abspath(path)).parent})
     except ValidationError as error:
         raise _in_one_line(error.errors(include_url=False), path, explained_in) from None
 
@@ -99,7 +104,8 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def content_of(path: Path) -> bytes:
+    """What the file holds; raises InputError when it cannot be read or is far too large."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE_BYTES + 1)
@@ -107,6 +113,10 @@ def _parse(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}", remedy="check the path and its permissions"
         ) from None
+    return content
+
+
+def _parse(content: bytes, path: Path) -> dict[str, Any]:
     if len(content) > _LARGEST_FILE_BYTES:
         raise InputError(
             f"{path}: is larger than 1 MiB", "a TOML file of settings", "check that this is the right file"

@@ -4,11 +4,13 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from ..strategies.errors import CampaignFailed
-from .processes import Identity, is_alive, kill_marked, marked, send
+from .processes import Identity, identity_from, is_alive, kill_marked, marked, send
 from .spool import Spool, read_json, write_json
 
 SHIM = Path(__file__).with_name("shim.py")
@@ -19,13 +21,25 @@ _DEFAULTED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, sign
 
 
 class Workers:
-    """Those of one spool folder, whoever started them. A worker's id is also its nonce in RETUNED_WORKER."""
+    """Those of one spool folder, whoever started them. A worker's id is also its nonce in RETUNED_WORKER.
 
-    def __init__(self, spool: Spool, environment: Mapping[str, str], python: str, timeout_s: float) -> None:
+    Of `gpus` each new worker gets `gpus_each` for itself alone.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        python: str = sys.executable,
+        timeout_s: float = 0.0,
+        gpus: tuple[int, ...] = (),
+        gpus_each: int = 0,
+    ) -> None:
         self._spool = spool
         self._environment = dict(environment)
         self._python = python
         self._deadline_s = max(DEADLINE_S, 2 * timeout_s + 600)  # a new worker can always begin a leg
+        self._gpus, self._gpus_each = gpus, gpus_each
         self._started: dict[int, str] = {}  # our own children, to be reaped, by pid
         self._failed_starts = 0
 
@@ -40,18 +54,34 @@ class Workers:
         process = self._identity(worker)
         return bool(marked(worker)) if process is None else is_alive(process)
 
+    def silent_s(self, worker: str, now_s: float) -> float:
+        """Seconds since the worker last showed that it moves, by the machine's clock."""
+        try:
+            return now_s - (self._spool.workers / worker / "worker.json").stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    def has_room(self) -> bool:
+        """Whether the GPUs of one more worker are free."""
+        return len(self._free_gpus()) >= self._gpus_each
+
+    def misplaced(self) -> tuple[str, ...]:
+        """Workers on GPUs that are no longer ours."""
+        return tuple(worker for worker in self.present() if self._gpus and set(self._gpus_of(worker)) - set(self._gpus))
+
     def start(self) -> str:
         """A new worker's id. Raises CampaignFailed when its interpreter cannot be run."""
         worker = secrets.token_hex(8)
         folder = self._spool.workers / worker
         folder.mkdir()
-        write_json(folder / "worker.json", {"nonce": worker, "deadline_s": self._deadline_s})
+        gpus = self._free_gpus()[: self._gpus_each]
+        write_json(folder / "worker.json", {"nonce": worker, "deadline_s": self._deadline_s, "gpus": gpus})
         # posix_spawn, not Popen: the worker outlives this object and this process, which Popen would complain about
         try:
             pid = os.posix_spawnp(
                 self._python,
                 [self._python, "-I", "-S", str(SHIM), str(self._spool.folder), worker],
-                {**self._environment, "RETUNED_WORKER": worker},
+                {**self._environment, **_visible(gpus), "RETUNED_WORKER": worker},
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_OPEN, 1, str(folder / "worker.log"), os.O_WRONLY | os.O_CREAT, 0o600),
@@ -107,6 +137,16 @@ class Workers:
         found = read_json(self._spool.workers / worker / "worker.json") or {}
         return identity_from(found)
 
+    def _gpus_of(self, worker: str) -> list[int]:
+        found = read_json(self._spool.workers / worker / "worker.json") or {}
+        return [gpu for gpu in found.get("gpus", ()) if isinstance(gpu, int)]
+
+    def _free_gpus(self) -> list[int]:
+        if self._gpus_each == 0:
+            return []
+        used = {gpu for worker in self.present() for gpu in self._gpus_of(worker)}
+        return [gpu for gpu in self._gpus if gpu not in used]
+
     def _last_words(self, worker: str) -> str:
         try:
             text = (self._spool.workers / worker / "worker.log").read_text(errors="replace").strip()
@@ -115,9 +155,8 @@ class Workers:
         return text.splitlines()[-1][:300] if text else "no message"
 
 
-def identity_from(found: Mapping[str, object]) -> Identity | None:
-    """The identity in a worker.json or trial.json; None when it holds none."""
-    pid, start_time, boot = found.get("pid"), found.get("start_time"), found.get("boot_id")
-    if isinstance(pid, int) and isinstance(start_time, int) and isinstance(boot, str):
-        return Identity(pid, start_time, boot)
-    return None
+def _visible(gpus: list[int]) -> dict[str, str]:
+    """The environment that shows these GPUs alone; the order is that of nvidia-smi, by which they are counted."""
+    if not gpus:
+        return {}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus)), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}

@@ -5,6 +5,7 @@ RetunedError
 │   └── UnknownName   no model, campaign or version of that name
 ├── ConflictError     the state does not allow the action now (exit code 2)
 ├── StateError        the state folder or the database cannot be used (exit code 1)
+│   └── DiskFull      nothing more can be written for now; what was written stays
 └── CampaignFailed    a re-evaluation that cannot reach a verdict (exit code 1)
 
 Every message has three parts on one line: what was found, what is allowed, what to do next.
@@ -42,6 +43,10 @@ class ConflictError(RetunedError):
 
 class StateError(RetunedError):
     """The state folder or its database cannot be used."""
+
+
+class DiskFull(StateError):
+    """The disk of the state folder is full. Nothing that was written is lost; the write may be tried again."""
 
 
 class CampaignFailed(RetunedError):

@@ -22,11 +22,14 @@ def test_a_tick_of_the_service_loads_no_heavy_library(judged_copy):
         import json, sys
         from pathlib import Path
         from retuned.daemon.clock import SystemClock
+        from retuned.daemon.campaign_processes import CampaignProcesses
         from retuned.daemon.config import Config
+        from retuned.daemon.resources import machine_of
         from retuned.daemon.service import Service
         from retuned.daemon.store import Store
-        config = Config(state=Path(sys.argv[1]))
-        Service(Store(config.state), config, SystemClock(), None).tick()
+        config, clock = Config(state=Path(sys.argv[1])), SystemClock()
+        processes = CampaignProcesses(config.state, None, clock)
+        Service(Store(config.state), config, clock, processes, lambda: machine_of(config)).tick()
         print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
     """
     command = [sys.executable, "-c", code, judged_copy.config.state]

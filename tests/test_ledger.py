@@ -11,7 +11,9 @@ from dataclasses import replace
 import pytest
 from retuned.daemon.campaign import run_campaign
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.ledger import Lease, LostLease, cancel_campaign, find_campaign, open_campaigns, results_of
+from retuned.daemon.lease import Holder, Lease, LostLease, as_only_one, holder_of
+from retuned.daemon.ledger import cancel_campaign, find_campaign, give_up_campaign, open_campaigns, results_of
+from retuned.daemon.processes import identify
 from retuned.daemon.store import Store
 from retuned.strategies.errors import ConflictError, UnknownName
 from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose
@@ -19,7 +21,7 @@ from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose
 HOLDER = """
 import sys
 from pathlib import Path
-from retuned.daemon.ledger import Lease
+from retuned.daemon.lease import Lease
 from retuned.daemon.store import Store
 from retuned.strategies.errors import RetunedError
 try:
@@ -97,6 +99,51 @@ def test_a_holder_that_was_only_slow_can_write_nothing_more(campaign, clock):
 def finish(store, lease, clock):
     with store.transaction():
         lease.finish(None, {}, clock.now())
+
+
+def test_anybody_can_see_who_holds_a_campaign_and_whether_the_service_started_it(campaign):
+    state = campaign.store.state
+    assert holder_of(state, 1) is None
+    other, _ = holder(campaign)
+    assert holder_of(state, 1) == Holder(identify(other.pid), is_of_service=False)
+    other.communicate("end\n", timeout=30)
+    assert holder_of(state, 1) is None
+    own = Lease(campaign.store, 1, is_of_service=True)
+    assert holder_of(state, 1) == Holder(identify(os.getpid()), is_of_service=True)
+    own.release()
+
+
+def test_a_holder_that_has_not_signed_yet_is_a_holder_all_the_same(campaign):
+    lease = Lease(campaign.store, 1)
+    (lease.folder / "lease").write_text("")
+    assert holder_of(campaign.store.state, 1) == Holder(None, is_of_service=False)
+    lease.release()
+
+
+def test_cleaning_up_waits_until_nobody_works_on_the_campaign(campaign):
+    with as_only_one(campaign.store.state, 1) as is_mine:
+        assert not is_mine  # it has no folder yet
+    lease = Lease(campaign.store, 1)
+    with as_only_one(campaign.store.state, 1) as is_mine:
+        assert not is_mine
+    lease.release()
+    with as_only_one(campaign.store.state, 1) as is_mine:
+        assert is_mine
+        with pytest.raises(ConflictError):
+            Lease(campaign.store, 1)
+
+
+def test_a_campaign_that_is_given_up_has_failed_and_its_holder_writes_nothing_more(campaign, clock):
+    lease = Lease(campaign.store, 1)
+    with campaign.store.transaction():
+        assert give_up_campaign(campaign.store, find_campaign(campaign.store, 1), "it died", clock.now())
+    ended = find_campaign(campaign.store, 1)
+    assert (ended.phase, ended.failure, ended.ended_at) == ("failed", "it died", clock.now())
+    with pytest.raises(LostLease):
+        lease.check()
+    with campaign.store.transaction():
+        assert not give_up_campaign(campaign.store, ended, "again", clock.now())
+    lease.release()
 
 
 def test_a_lease_is_given_back(campaign):

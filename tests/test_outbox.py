@@ -10,7 +10,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from retuned.daemon.outbox import BACKOFF_S, deliver_due, enqueue, pending_count, place_of
+from retuned.daemon.outbox import BACKOFF_S, deliver_due, enqueue, first_due, pending_count, place_of
 from retuned.daemon.store import Store
 
 CANARY = "canary-4711"
@@ -262,3 +262,46 @@ PLACES = [
 @pytest.mark.parametrize(("url", "place"), PLACES)
 def test_an_address_is_shown_without_what_may_be_a_password(url, place):
     assert place_of(url) == place
+
+
+def test_a_round_takes_so_many_messages_and_leaves_the_rest_for_the_next_in_their_order(box, clock, receiver):
+    put(box, clock, receiver.url, message_id="msg_b")
+    put(box, clock, receiver.url, message_id="msg_a")
+    put(box, clock, receiver.url, message_id="msg_c")
+    assert [delivery.id for delivery in deliver_due(box, clock.now(), limit=2)] == ["msg_b", "msg_a"]
+    assert [delivery.id for delivery in deliver_due(box, clock.now(), limit=2)] == ["msg_c"]
+
+
+def test_a_round_that_has_lasted_too_long_begins_no_further_message(box, clock, receiver):
+    put(box, clock, receiver.url, message_id="msg_1")
+    put(box, clock, receiver.url, message_id="msg_2")
+    seconds = iter((0.0, 1.0, 99.0))
+    done = deliver_due(box, clock.now(), round_s=20.0, monotonic=lambda: next(seconds))
+    assert [delivery.id for delivery in done] == ["msg_1"]
+    assert row_of(box, "msg_2")["attempts"] == 0
+
+
+def test_a_receiver_that_cannot_be_reached_is_asked_once_a_round(box, clock, receiver):
+    put(box, clock, "http://127.0.0.1:9/", message_id="msg_1")
+    put(box, clock, "http://127.0.0.1:9/", message_id="msg_2")
+    put(box, clock, receiver.url, message_id="msg_3")
+    assert [delivery.id for delivery in deliver_due(box, clock.now())] == ["msg_1", "msg_3"]
+    assert [delivery.id for delivery in deliver_due(box, clock.now())] == ["msg_2"]
+
+
+def test_a_receiver_that_refuses_one_message_is_given_the_next(box, clock, receiver):
+    receiver.statuses = [400, 204]
+    put(box, clock, receiver.url, message_id="msg_1")
+    put(box, clock, receiver.url, message_id="msg_2")
+    assert [delivery.is_delivered for delivery in deliver_due(box, clock.now())] == [False, True]
+
+
+def test_the_longest_due_message_changes_when_it_is_tried(box, clock):
+    put(box, clock, "http://127.0.0.1:9/", message_id="msg_1")
+    put(box, clock, "http://127.0.0.1:9/", message_id="msg_2")
+    before = first_due(box, clock.now())
+    assert (before.id, before.attempts) == ("msg_1", 0)
+    deliver_due(box, clock.now())
+    assert first_due(box, clock.now()).id == "msg_2"
+    deliver_due(box, clock.now())
+    assert first_due(box, clock.now()) is None

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from retuned.daemon.clock import SystemClock
 from retuned.daemon.plan import plan_of
 from retuned.daemon.registry import find_model
 from retuned.strategies import stats
@@ -55,7 +56,7 @@ def test_without_noise_nothing_can_be_promised():
 
 
 def test_the_plan_says_what_is_found_and_after_how_many_pairs(judged):
-    plan = plan_of(judged.store, find_model(judged.store, "toy"), judged.config)
+    plan = plan_of(judged.store, find_model(judged.store, "toy"), judged.config, SystemClock().now())
     text = "\n".join(plan.sentences)
     assert f"detects a loss of {plan.power.loss:.3g} score with 90%" in text
     assert "a guess from single runs of the baseline" in text
@@ -64,6 +65,32 @@ def test_the_plan_says_what_is_found_and_after_how_many_pairs(judged):
 
 def test_the_plan_before_a_baseline_says_what_to_run(desk):
     desk.register()
-    plan = plan_of(desk.store, find_model(desk.store, "toy"), desk.config)
-    assert plan.sentences[-1].endswith("known once the baseline has run: retuned baseline toy")
+    plan = plan_of(desk.store, find_model(desk.store, "toy"), desk.config, SystemClock().now())
+    assert plan.sentences[-2].endswith("known once the baseline has run: retuned baseline toy")
     assert plan.to_json()["detectable_loss"] is None
+
+
+def test_a_plan_says_what_is_watched_between_the_dates(desk):
+    desk.register()
+    plan = plan_of(desk.store, find_model(desk.store, "toy"), desk.config, SystemClock().now())
+    assert plan.sentences[-1] == (
+        "watched between the dates, at the earliest 1 month after a re-evaluation: data (grown by 20%), code and"
+        " environment"
+    )
+
+
+def test_a_plan_says_so_when_triggers_have_overdrawn_the_error_budget_of_the_year(judged_copy):
+    model, now = find_model(judged_copy.store, "toy"), SystemClock().now()
+
+    def sentences():
+        return " ".join(plan_of(judged_copy.store, model, judged_copy.config, now).sentences)
+
+    assert "in a year, more than" not in sentences()
+    with judged_copy.store.transaction():
+        for _ in range(5):
+            judged_copy.store.change(
+                "INSERT INTO campaigns (model_id, model_version, settings_version, kind, trigger, phase, seed, options,"
+                " facts, verdict, created_at, ended_at) SELECT model_id, model_version, settings_version, kind, 'data',"
+                " phase, seed, options, facts, verdict, created_at, ended_at FROM campaigns WHERE id = 2"
+            )
+    assert "with those of the last 365 days that is 7.1% in a year, more than 5%" in sentences()

@@ -7,10 +7,12 @@ import sys
 import time
 import uuid
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from retuned.daemon.clock import SystemClock
+from retuned.daemon.crew import SILENT_AGAIN_S, SILENT_S, end_workers
 from retuned.daemon.processes import identify, is_alive
 from retuned.daemon.runner import LocalRunner
 from retuned.daemon.spool import Spool, TrainingOrder, read_json
@@ -18,6 +20,7 @@ from retuned.strategies.errors import CampaignFailed, InputError
 from retuned.strategies.records import LegEnd, LegRequest, Purpose, Report
 from retuned.strategies.reports import Objective, ProcessKind
 
+FLEEING = Path(__file__).parent / "toys" / "fleeing.py"
 REPORT = '{{"step": 1, "metrics": {{"loss": {lr}}}}}'
 
 CAMPAIGN = """
@@ -53,7 +56,7 @@ class Bench:
         self.mark = uuid.uuid4().hex
         self.runners = []
 
-    def runner(self, script, slots=1, python=sys.executable, **order):
+    def runner(self, script, slots=1, python=sys.executable, clock=None, gpus=(), gpus_each=0, **order):
         argv = ("sh", "-c", script)
         training = TrainingOrder(
             "command", argv, None, "", str(self.folder), "/data", "steps", None, 20.0, 1, grace_s=0.2
@@ -61,8 +64,9 @@ class Bench:
         environment = {"PATH": os.environ["PATH"], "MARK": self.mark}
         objective = Objective("loss", lower_is_better=True)
         runner = LocalRunner(
-            self.folder / "spool", replace(training, **order), objective, slots, environment, SystemClock(), python
-        )
+            self.folder / "spool", replace(training, **order), objective, slots, environment, clock or SystemClock(),
+            python, gpus=gpus, gpus_each=gpus_each,
+        )  # fmt: skip
         self.runners.append(runner)
         return runner
 
@@ -268,6 +272,86 @@ def test_stopping_ends_everything_and_a_later_runner_goes_on(bench):
     (bench.folder / "go").touch()
     results = finish(bench.runner(script, slots=2), leg("a"), leg("b"), leg("c"))
     assert {result.end for result in results.values()} == {LegEnd.COMPLETED}
+
+
+def test_a_training_that_forks_twice_and_ignores_sigterm_leaves_nothing_behind_when_it_ends(bench):
+    fled = bench.folder / "fled"
+    result = finish(bench.runner(f"exec {sys.executable} -S {FLEEING} {fled}"), leg())["a"]
+    assert result.end is LegEnd.COMPLETED
+    assert [pid for pid in fled.read_text().split() if Path(f"/proc/{pid}").exists()] == []
+
+
+@pytest.mark.parametrize("end", ["stop", "deadline", "sigkill"])
+def test_nor_when_it_is_stopped_or_past_its_deadline_or_its_worker_was_killed(bench, end):
+    fled = bench.folder / "fled"
+    runner = bench.runner(f"exec {sys.executable} -S {FLEEING} {fled} wait", timeout_s=0.5 if end == "deadline" else 20)
+    runner.submit([leg()])
+    runner.poll()
+    wait_for(lambda: fled.exists() and len(fled.read_text().split()) == 2)
+    pids = fled.read_text().split()
+    runner.stop() if end == "stop" else None
+    os.kill(bench.workers()[0], signal.SIGKILL) if end == "sigkill" else None
+    wait_for(lambda: runner.poll() is not None and not [pid for pid in pids if Path(f"/proc/{pid}").exists()])
+    runner.stop()
+    assert bench.processes() == []
+
+
+class LateClock(SystemClock):
+    """A clock that the test sets forward."""
+
+    ahead_s = 0.0
+
+    def now(self):
+        return super().now() + timedelta(seconds=self.ahead_s)
+
+    def monotonic(self):
+        return super().monotonic() + self.ahead_s
+
+
+def test_a_worker_that_hangs_is_killed_at_the_second_look_and_its_leg_tried_again(bench):
+    late = LateClock()
+    runner = bench.runner(f"test -e again && echo '{REPORT}' && exit; touch again; sleep 60", clock=late)
+    runner.submit([leg()])
+    runner.poll()
+    wait_for((bench.folder / "again").exists)
+    (worker,) = bench.workers()
+    os.kill(worker, signal.SIGSTOP)
+    late.ahead_s += SILENT_S + 1
+    runner.poll()
+    assert bench.workers() == [worker]
+    late.ahead_s += SILENT_AGAIN_S
+    assert finish(runner, leg())["a"].attempts == 2
+
+
+def test_each_worker_has_gpus_of_its_own(bench):
+    both = "until [ $(wc -l < gpus) = 2 ]; do sleep 0.02; done"
+    script = f"echo $CUDA_VISIBLE_DEVICES $CUDA_DEVICE_ORDER >> gpus; {both}; echo '{REPORT}'"
+    finish(bench.runner(script, slots=3, gpus=(1, 3, 4, 7), gpus_each=2), leg("a"), leg("b"))
+    assert sorted((bench.folder / "gpus").read_text().splitlines()) == ["1,3 PCI_BUS_ID", "4,7 PCI_BUS_ID"]
+
+
+def test_a_worker_on_a_gpu_that_was_given_to_another_campaign_puts_its_leg_back(bench):
+    script = f"echo $CUDA_VISIBLE_DEVICES >> gpus; test -e go && echo '{REPORT}' && exit; sleep 60"
+    first = bench.runner(script, gpus=(0,), gpus_each=1)
+    first.submit([leg()])
+    first.poll()
+    wait_for((bench.folder / "gpus").exists)
+    (bench.folder / "go").touch()
+    result = finish(bench.runner(script, gpus=(1,), gpus_each=1), leg())["a"]
+    assert result.end is LegEnd.COMPLETED
+    assert (bench.folder / "gpus").read_text() == "0\n1\n"
+
+
+def test_a_runner_that_just_goes_leaves_its_workers_and_somebody_else_can_end_them(bench):
+    fled = bench.folder / "fled"
+    runner = bench.runner(f"exec {sys.executable} -S {FLEEING} {fled} wait")
+    runner.submit([leg()])
+    runner.poll()
+    wait_for(fled.exists)
+    del runner
+    assert end_workers(bench.folder, SystemClock()) == 1
+    assert bench.processes() == []
+    assert end_workers(bench.folder, SystemClock()) == 0
 
 
 def test_a_stuck_worker_is_killed_when_the_grace_of_a_stop_is_over(bench):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from retuned.daemon.store import Store, from_text, to_json, to_text
+from retuned.daemon.store import Store, copy_database, from_text, refuse_network, to_json, to_text
 from retuned.strategies.errors import StateError
 
 MODEL = {
@@ -179,3 +179,31 @@ def test_json_in_the_database_is_canonical_and_never_holds_nan():
     assert to_json({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
     with pytest.raises(ValueError, match="JSON compliant"):
         to_json(float("nan"))
+
+
+def test_a_damaged_database_is_told_with_the_way_back(tmp_path):
+    (tmp_path / "retuned.sqlite3").write_bytes(b"not a database, whatever its name says " * 200)
+    with pytest.raises(StateError, match=r"is damaged.*retuned restore"):
+        Store(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "nfs", "cifs", "fuse.sshfs"])
+def test_a_network_file_system_is_refused(tmp_path, kind):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/x {tmp_path}/far {kind} rw 0 0\n")
+    with pytest.raises(StateError, match="network file system"):
+        refuse_network(tmp_path / "far" / "state", mounts)
+    refuse_network(tmp_path / "near", mounts)
+
+
+def test_what_a_copy_replaces_is_whole_until_the_copy_is(tmp_path):
+    store = Store(tmp_path / "state")
+    target = tmp_path / "copy"
+    target.write_text("the older copy")
+    closed = sqlite3.connect(":memory:")
+    closed.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        copy_database(closed, target)
+    assert target.read_text() == "the older copy"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["copy", "state"]
+    store.close()

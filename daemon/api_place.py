@@ -1,0 +1,52 @@
+"""Where a service answers, written down for the command line of its own user: STATE/api.json."""
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = "api.json"
+UNIX = "unix:"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The address of a service and a token for it; `url` is http://HOST:PORT or unix:/PATH."""
+
+    url: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Place({self.url!r})"
+
+
+def write_place(state: Path, place: Place) -> None:
+    """Write it down, to be read by this user alone."""
+    path, new = state / FILE, state / f"{FILE}.new"
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({"url": place.url, "token": place.token, "pid": os.getpid()}, file)
+    new.replace(path)
+
+
+def read_place(state: Path) -> Place | None:
+    """What was written down; None where it is not there or is not readable for this user."""
+    try:
+        found = json.loads((state / FILE).read_bytes())
+        return Place(str(found["url"]), str(found["token"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remove_place(state: Path) -> None:
+    """Take it away, unless it is another process's by now."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads((state / FILE).read_bytes())["pid"] == os.getpid():
+            (state / FILE).unlink()
+
+
+def url_of(listen: str) -> str:
+    """The address that a caller uses for what [api] listen says."""
+    return listen if listen.startswith(UNIX) else f"http://{listen}"

@@ -1,0 +1,71 @@
+"""What went wrong lately in the service, and a few facts that it keeps about itself."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .store import Store, from_text, to_json, to_text
+
+KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that went wrong: where, when, and in words."""
+
+    id: int
+    at: datetime
+    part: str
+    model_id: int | None
+    campaign_id: int | None
+    sentence: str
+
+
+def note_fault(
+    store: Store,
+    part: str,
+    sentence: str,
+    now: datetime,
+    *,
+    model_id: int | None = None,
+    campaign_id: int | None = None,
+) -> None:
+    """Record a fault; only the newest are kept, and of equal ones the last."""
+    row = {
+        "at": to_text(now), "part": part, "model_id": model_id, "campaign_id": campaign_id,
+        "sentence": " ".join(sentence.split())[:1000],
+    }  # fmt: skip
+    with store.transaction():
+        store.insert("faults", row)  # first, so that its number is a new one
+        store.change(
+            """DELETE FROM faults WHERE part = :part AND sentence = :sentence AND model_id IS :model_id
+            AND campaign_id IS :campaign_id AND id < (SELECT max(id) FROM faults)""",
+            {name: value for name, value in row.items() if name != "at"},
+        )
+        store.change("DELETE FROM faults WHERE id <= (SELECT max(id) FROM faults) - ?", (KEPT,))
+
+
+def recent_faults(store: Store, limit: int = 20) -> tuple[Fault, ...]:
+    """The newest faults first."""
+    rows = store.rows("SELECT * FROM faults ORDER BY id DESC LIMIT ?", (limit,))
+    return tuple(
+        Fault(row["id"], from_text(row["at"]), row["part"], row["model_id"], row["campaign_id"], row["sentence"])
+        for row in rows
+    )
+
+
+def set_fact(store: Store, name: str, value: Any, now: datetime) -> None:  # noqa: ANN401 - any JSON value
+    """Keep a fact of the service under a name."""
+    with store.transaction():
+        store.change(
+            """INSERT INTO service_facts (name, value, at) VALUES (?, ?, ?)
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at""",
+            (name, to_json(value), to_text(now)),
+        )
+
+
+def get_fact(store: Store, name: str) -> tuple[Any, datetime] | None:
+    """A fact and when it was set; None when it never was."""
+    row = store.row("SELECT value, at FROM service_facts WHERE name = ?", (name,))
+    return None if row is None else (json.loads(row["value"]), from_text(row["at"]))

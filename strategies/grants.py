@@ -1,0 +1,188 @@
+"""What of the machine campaigns hold, and what is free of it.
+
+What lacks room keeps what is free of its needs, so that smaller ones behind it cannot overtake it again and again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What of the machine a campaign was given; `memory_bytes` None: its model declares none."""
+
+    slots: int
+    memory_bytes: int | None = None
+    gpus: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The grant as JSON values."""
+        return {"slots": self.slots, "memory_bytes": self.memory_bytes, "gpus": list(self.gpus)}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "Grant":
+        """The grant that `to_json` wrote."""
+        return cls(found["slots"], found["memory_bytes"], tuple(found["gpus"]))
+
+    @property
+    def sentence(self) -> str:
+        """The grant in words."""
+        memory = f", {_gib(self.memory_bytes)} of memory" if self.memory_bytes else ""
+        gpus = f", GPU {', '.join(map(str, self.gpus))}" if self.gpus else ""
+        return f"{_counted(self.slots, 'training')} at once{memory}{gpus}"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What all campaigns together may use; `campaigns`: how many may run at once. Memory None: not counted."""
+
+    slots: int
+    memory_bytes: int | None
+    gpus: tuple[int, ...]
+    campaigns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """At most how many trainings of a model run at once, and what each of them needs."""
+
+    slots: int = 1
+    memory_bytes: int = 0
+    gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A campaign that runs, what it holds, and the hours that it is expected to take yet."""
+
+    id: int
+    model_id: int
+    grant: Grant
+    hours_left: float = 0.0
+
+
+def alone_on(machine: Machine, need: Need) -> str:
+    """What a campaign gets where nothing else runs, or why it can never be started, in words."""
+    room = Room(machine, [])
+    why = room.take(Running(0, 0, Grant(0)), need)
+    return why or f"where nothing else runs it gets {room.granted()[0][1].sentence}"
+
+
+@dataclass(slots=True)
+class Room:
+    """What of the machine is free while the queue is gone through: taken by campaigns, or kept for an earlier one."""
+
+    machine: Machine
+    running: list[Running]
+    needs: dict[int, Need] = field(default_factory=dict)  # of what is started now
+    kept: list[Running] = field(default_factory=list)
+
+    @property
+    def hours_left(self) -> float:
+        """Hours that the running campaigns are expected to take yet."""
+        return sum(one.hours_left for one in self.running)
+
+    def take(self, asking: Running, need: Need, wished: Sequence[int] = ()) -> str:
+        """Give a campaign what one training needs, `wished` GPUs first where they are free; or say what it lacks."""
+        lacking = self._never(need)
+        if lacking:
+            return lacking
+        if len(self.running) >= self.machine.campaigns:
+            limit = self.machine.campaigns
+            return f"waits for its turn: {len(self.running)} of {limit} campaigns {'runs' if limit == 1 else 'run'}"
+        why = self._lacks(need)
+        given = replace(asking, grant=self._share(need, wished))
+        if why:
+            self.kept.append(given)
+        else:
+            self.needs[asking.id] = need
+            self.running.append(given)
+        return why
+
+    def granted(self) -> list[tuple[int, Grant]]:
+        """What each started campaign gets: what is left over is dealt out in turns, up to what each can use."""
+        is_dealing = True
+        while is_dealing:
+            is_dealing = False
+            for place, one in enumerate(self.running):
+                need = self.needs.get(one.id)
+                if need is None or one.grant.slots >= need.slots or self._lacks(need):
+                    continue
+                self.running[place] = replace(one, grant=_sum(one.grant, self._share(need, ())))
+                is_dealing = True
+        return [(one.id, one.grant) for one in self.running if one.id in self.needs]
+
+    def _never(self, need: Need) -> str:
+        """Why not even one training fits on the machine."""
+        has, memory = self.machine, self.machine.memory_bytes
+        if need.gpus > len(has.gpus):
+            return (
+                f"one training needs {_counted(need.gpus, 'GPU')}, and this machine has {len(has.gpus)} for it: correct"
+                " resources under [training], or gpus under [workers] of the service"
+            )
+        if memory is not None and need.memory_bytes > memory:
+            return (
+                f"one training needs {_gib(need.memory_bytes)} of memory, and this machine has {_gib(memory)} for it:"
+                " correct resources under [training], or memory under [workers] of the service"
+            )
+        return ""
+
+    def _lacks(self, need: Need) -> str:
+        """What is not free of one training's needs."""
+        free = [gpu for gpu in self.machine.gpus if gpu not in self._used_gpus()]
+        memory = self.machine.memory_bytes
+        grants = self._grants()
+        if need.gpus > len(free):
+            what = "a GPU" if need.gpus == 1 else f"{need.gpus} GPUs"
+            total = len(self.machine.gpus)
+            return f"waits for {what}: {total - len(free)} of {total} {self._holders(lambda grant: grant.gpus)}"
+        promised = sum(grant.memory_bytes or 0 for grant in grants)
+        if memory is not None and need.memory_bytes and promised + need.memory_bytes > memory:
+            return (
+                f"waits for {_gib(need.memory_bytes)} of memory: {_gib(promised)} of {_gib(memory)}"
+                f" {self._holders(lambda grant: grant.memory_bytes)}"
+            )
+        slots = sum(grant.slots for grant in grants)
+        if slots >= self.machine.slots:
+            return f"waits for a slot: {slots} of {self.machine.slots} {self._holders(lambda grant: grant.slots)}"
+        return ""
+
+    def _share(self, need: Need, wished: Sequence[int]) -> Grant:
+        """One training's needs, as far as they are free; GPUs that the campaign had before come first."""
+        free = sorted(set(self.machine.gpus) - self._used_gpus(), key=lambda gpu: (gpu not in wished, gpu))
+        grants = self._grants()
+        slots = self.machine.slots - sum(grant.slots for grant in grants)
+        memory = self.machine.memory_bytes
+        left = need.memory_bytes if memory is None else memory - sum(grant.memory_bytes or 0 for grant in grants)
+        promised = min(need.memory_bytes, max(0, left))
+        return Grant(min(1, max(0, slots)), promised or None, tuple(sorted(free[: need.gpus])))
+
+    def _grants(self) -> list[Grant]:
+        return [one.grant for one in (*self.running, *self.kept)]
+
+    def _used_gpus(self) -> set[int]:
+        return {gpu for grant in self._grants() for gpu in grant.gpus}
+
+    def _holders(self, holds: Callable[[Grant], object]) -> str:
+        """Which campaigns have it, and which it is kept for."""
+        lists = [[str(one.id) for one in held if holds(one.grant)] for held in (self.running, self.kept)]
+        parts = [
+            f"{words} campaign{'s' * (len(ids) > 1)} {', '.join(ids)}"
+            for words, ids in zip(("in use by", "kept for"), lists, strict=True)
+            if ids
+        ]
+        return ", ".join(parts)
+
+
+def _sum(one: Grant, other: Grant) -> Grant:
+    memory = (one.memory_bytes or 0) + (other.memory_bytes or 0)
+    return Grant(one.slots + other.slots, memory or None, (*one.gpus, *other.gpus))
+
+
+def _gib(size_bytes: int | None) -> str:
+    return f"{(size_bytes or 0) / 2**30:.3g} GiB"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

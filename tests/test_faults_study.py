@@ -1,0 +1,20 @@
+"""The service, killed again and again over running campaigns; benchmarks/faults.py is the whole study."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+STUDY = Path(__file__).parents[1] / "benchmarks" / "faults.py"
+
+
+def test_a_service_killed_ten_times_loses_nothing_doubles_nothing_and_leaves_nothing_behind(tmp_path):
+    out = tmp_path / "faults.json"
+    options = ["--kills", "10", "--leader-kills", "1", "--models", "2", "--seed", "5", "--out", out]
+    done = subprocess.run([sys.executable, STUDY, *options], stdout=subprocess.DEVNULL, check=False, timeout=300)
+    row = json.loads(out.read_text())["killed"]
+    assert row["kills"] == 10
+    assert {name: row[name] for name in ("lost", "doubled", "orphans")} == {"lost": 0, "doubled": 0, "orphans": 0}
+    assert row["same_verdicts"]
+    assert row["same_alerts"]
+    assert done.returncode == 0

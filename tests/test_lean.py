@@ -1,0 +1,87 @@
+"""What the processes that wait for months must not load, looked at from the entry on."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from retuned.daemon.lean import hidden, is_lean
+
+HEAVY = ["numpy", "rich", "torch", "scipy", "pandas", "matplotlib", "plotly", "optuna", "ray"]
+
+COMMANDS = [
+    (["serve"], True),
+    (["--state", "/x", "serve"], True),
+    (["--config", "serve", "models"], False),  # a file of that name
+    (["--state=/x", "look"], True),
+    (["--help"], False),
+    (["campaign", "7"], False),  # it computes
+    ([], False),
+]
+
+
+@pytest.mark.parametrize(("words", "lean"), COMMANDS)
+def test_the_commands_that_wait_are_lean(words, lean):
+    assert is_lean(words) is lean
+
+
+def test_what_is_hidden_can_be_imported_again_afterwards():
+    code = """if True:
+        import sys
+        from retuned.daemon.lean import hidden
+        with hidden(("colorsys",)):
+            try:
+                import colorsys
+            except ImportError:
+                print("hidden")
+        import colorsys
+        print("there")
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["hidden", "there"]
+
+
+def test_what_was_loaded_before_stays():
+    with hidden(("json",)):
+        assert sys.modules["json"] is json
+
+
+def test_a_service_with_its_api_and_figures_loads_nothing_heavy_in_a_round(judged_copy):
+    code = f"""if True:
+        import importlib, os, sys
+        from pathlib import Path
+        from retuned.daemon.lean import hidden, is_lean
+        assert is_lean(["--state", sys.argv[1], "serve"])
+        with hidden():
+            importlib.import_module("retuned.daemon.cli")
+            importlib.import_module("retuned.daemon.web")
+            from retuned.daemon.metrics import metrics_text
+        from retuned.daemon.campaign_processes import CampaignProcesses
+        from retuned.daemon.clock import SystemClock
+        from retuned.daemon.config import Config
+        from retuned.daemon.logs import configure
+        from retuned.daemon.resources import machine_of
+        from retuned.daemon.service import Service
+        from retuned.daemon.store import Store
+        from retuned.daemon.web import Api
+        configure("console")
+        config, clock = Config(state=Path(sys.argv[1])), SystemClock()
+        api = Api(config.state, config, clock, lambda: None)
+        api.start()
+        store = Store(config.state)
+        Service(store, config, clock, CampaignProcesses(config.state, None, clock), lambda: machine_of(config)).tick()
+        metrics_text(store, config, clock.now())
+        api.stop()
+        print([name for name in {HEAVY!r} if name in sys.modules])
+    """
+    command = [sys.executable, "-c", code, judged_copy.config.state]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_entry_runs_the_command_line_and_keeps_its_exit_codes(tmp_path):
+    command = [sys.executable, "-m", "retuned.daemon.lean", "--state", tmp_path / "state", "models", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == []
+    wrong = subprocess.run([*command[:3], "no-such-command"], capture_output=True, text=True, check=False, timeout=60)
+    assert wrong.returncode == 2

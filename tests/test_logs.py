@@ -1,0 +1,51 @@
+"""The log: every event of the source is in the table, and a JSON line can be read by a machine."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from retuned.daemon.logs import EVENTS
+
+SOURCE = Path(__file__).parents[1] / "daemon"
+CALLS = frozenset({"log.info", "log.warning", "log.error", "log.exception", "tell"})
+LOG = """
+import structlog
+from retuned.daemon.logs import configure
+configure({form!r})
+log = structlog.get_logger("retuned")
+log.info("campaign_started", campaign=7, gets="two lines\\nof it")
+try:
+    1 / 0
+except ZeroDivisionError:
+    log.exception("tick_step_failed", step="queue")
+"""
+
+
+def events_of(tree):
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS]
+    return {node.args[0].value for node in calls if node.args and isinstance(node.args[0], ast.Constant)}
+
+
+def test_every_event_that_the_source_writes_is_in_the_table():
+    written = set().union(*(events_of(ast.parse(file.read_text())) for file in SOURCE.glob("*.py")))
+    assert written - EVENTS.keys() == set()
+
+
+def logged(form):
+    command = [sys.executable, "-c", LOG.format(form=form)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr
+
+
+def test_each_event_is_one_line_of_json_trace_included():
+    started, failed = (json.loads(line) for line in logged("json").splitlines())
+    assert (started["event"], started["level"], started["campaign"]) == ("campaign_started", "info", 7)
+    assert started["timestamp"].endswith("Z")
+    assert "ZeroDivisionError" in failed["exception"]
+
+
+@pytest.mark.parametrize("part", ["campaign_started", "campaign=7", "ZeroDivisionError: division by zero"])
+def test_people_read_events_with_their_fields_and_plain_traces(part):
+    assert part in logged("console")

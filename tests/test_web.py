@@ -1,0 +1,219 @@
+"""The HTTP API: real requests on the loopback; who may do what, and what is sent back for nonsense."""
+
+import json
+import shutil
+import socket
+import stat
+
+import pytest
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from retuned.daemon.clock import SystemClock
+from retuned.daemon.config import ApiTable, Config
+from retuned.daemon.registry import find_model
+from retuned.daemon.routes import PREFIX, ROUTES
+from retuned.daemon.tokens import Role, create_token, revoke_token
+from retuned.daemon.web import Api
+from retuned.strategies.errors import StateError
+
+NAMED = {"name": "toy", "named": "toy", "campaign": "2"}
+
+
+class Served:
+    """A desk with its API, a token for each role, and how often the service was woken."""
+
+    def __init__(self, desk, listen="127.0.0.1:0"):
+        self.desk = desk
+        self.woken = []
+        config = Config(state=desk.config.state, api=ApiTable(listen=listen))
+        self.api = Api(desk.config.state, config, SystemClock(), lambda: self.woken.append(True))
+        self.url = self.api.start()
+        now = SystemClock().now()
+        self.secrets = {role: create_token(desk.store, role.word, role.word, now).secret for role in Role}
+
+    def ask(self, method, path, role=Role.VIEWER, headers=(), **options):
+        sent = dict(headers)
+        if role is not None:
+            sent.setdefault("authorization", f"Bearer {self.secrets[role]}")
+        return requests.request(method, self.url + path, headers=sent, timeout=60, **options)
+
+
+@pytest.fixture
+def served(judged_copy):
+    made = Served(judged_copy)
+    yield made
+    made.api.stop()
+
+
+@pytest.fixture(scope="module")
+def read_only(judged, new_desk, tmp_path_factory):
+    """For tests that only read."""
+    folder = tmp_path_factory.mktemp("served") / "desk"
+    shutil.copytree(judged.folder, folder)
+    made = Served(new_desk(folder))
+    yield made
+    made.api.stop()
+
+
+def is_one_line(answer):
+    told = answer.json()
+    return set(told) == {"type", "found", "allowed", "remedy"} and "\n" not in "".join(told.values())
+
+
+def test_the_place_is_written_down_for_the_own_user_alone_and_taken_away_at_the_end(judged_copy):
+    made = Served(judged_copy)
+    place = judged_copy.config.state / "api.json"
+    found = json.loads(place.read_text())
+    assert found["url"] == made.url
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    answer = requests.get(
+        f"{made.url}{PREFIX}/models", headers={"authorization": f"Bearer {found['token']}"}, timeout=9
+    )
+    assert answer.status_code == 200
+    made.api.stop()
+    assert not place.exists()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{made.url}/healthz", timeout=9)
+
+
+def is_only_reading_or_refused(route, role):
+    """What acts is done by the tests of verbs, not to what other tests read."""
+    return role is None or role < route.role or not route.is_acting
+
+
+ASKED = [(route, role) for route in ROUTES for role in (None, *Role) if is_only_reading_or_refused(route, role)]
+
+
+@pytest.mark.parametrize(("route", "role"), ASKED, ids=lambda one: getattr(one, "verb", getattr(one, "word", "nobody")))
+def test_a_verb_is_open_to_its_role_and_those_above(read_only, route, role):
+    answer = read_only.ask(route.method, route.path.format(**NAMED), role)
+    expected = 401 if role is None else 403 if role < route.role else 200
+    assert answer.status_code == expected
+    assert expected == 200 or is_one_line(answer)
+
+
+@pytest.mark.parametrize("secret", ["", "Bearer", "Bearer ", "Bearer rtn_wrong", "Basic cm9vdDpyb290", "rtn_x"])
+def test_without_a_good_token_nothing_is_told(read_only, secret):
+    answer = read_only.ask("GET", f"{PREFIX}/models", None, {"authorization": secret} if secret else {})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert "toy" not in answer.text
+
+
+def test_a_revoked_token_is_refused_at_once(served):
+    assert served.ask("GET", f"{PREFIX}/models").status_code == 200
+    revoke_token(served.desk.store, "viewer", SystemClock().now())
+    assert served.ask("GET", f"{PREFIX}/models").status_code == 401
+
+
+def test_an_acting_verb_acts_and_wakes_the_service(served):
+    assert served.ask("POST", f"{PREFIX}/models/toy/pause", Role.OPERATOR).status_code == 200
+    assert find_model(served.desk.store, "toy").state == "paused"
+    assert served.woken == [True]
+    served.ask("GET", f"{PREFIX}/models")
+    assert served.woken == [True]
+
+
+def test_a_web_page_of_elsewhere_gets_nowhere(served):
+    path = f"{PREFIX}/models/toy/retire"
+    evil = {"host": "evil.example.org"}
+    assert served.ask("GET", f"{PREFIX}/models", Role.ADMIN, evil).status_code == 421
+    assert served.ask("POST", path, Role.ADMIN, {"origin": "http://evil.example.org"}).status_code == 403
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert served.ask("POST", path, Role.ADMIN, form, data="a=b").status_code == 415
+    assert served.ask("OPTIONS", path, None).status_code in (401, 405)
+    assert find_model(served.desk.store, "toy").state == "active"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/nowhere", None, 404),
+        ("PUT", "/models", None, 405),
+        ("GET", "/models/none", None, 404),
+        ("POST", "/models/toy/retune", b"{", 400),
+        ("POST", "/models/toy/retune", b"[1]", 400),
+        ("POST", "/models/toy/retune", b'{"seed": "one"}', 400),
+        ("POST", "/models/toy/retune", b'{"seed": -1}', 400),
+        ("POST", "/models/toy/retune", b'{"sead": 1}', 400),
+        ("POST", "/models/toy/confirm", b'{"campaign": 99}', 400),
+        ("POST", "/models", b'{"content": "name = 1", "file": "/x/model.toml"}', 400),
+        ("POST", "/models", b'{"content": "", "file": "model.toml"}', 400),
+        ("POST", "/models/toy/pause", b"x" * ((1 << 20) + 1), 413),
+        ("GET", "/schedule?months=0", None, 400),
+        ("GET", "/schedule?months=many", None, 400),
+        ("GET", "/campaigns/many", None, 400),
+    ],
+)
+def test_nonsense_is_answered_in_one_line(served, method, path, body, status):
+    answer = served.ask(method, PREFIX + path, Role.ADMIN, {"content-type": "application/json"}, data=body)
+    assert answer.status_code == status, answer.text
+    assert is_one_line(answer)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=400))
+def test_no_bytes_bring_it_down(read_only, content):
+    host, _, port = read_only.url.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(content)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+    assert requests.get(f"{read_only.url}/healthz", timeout=10).text == "ok\n"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=9), st.lists, max_leaves=4))
+def test_any_argument_is_taken_or_refused(read_only, value):
+    content = json.dumps({"to": value})
+    headers = {"content-type": "application/json"}
+    answer = read_only.ask("POST", f"{PREFIX}/models/none/rollback", Role.ADMIN, headers, data=content)
+    assert answer.status_code in (400, 404)
+    assert is_one_line(answer)
+
+
+def test_health_and_metrics_are_there_for_monitoring(read_only):
+    assert read_only.ask("GET", "/healthz", None).text == "ok\n"
+    assert read_only.ask("GET", "/metrics", None).status_code == 401
+    answer = read_only.ask("GET", "/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "retuned_campaigns" in answer.text
+
+
+def test_the_addresses_are_described_and_nothing_comes_from_elsewhere(read_only):
+    assert read_only.ask("GET", "/docs").status_code == 404
+    described = read_only.ask("GET", f"{PREFIX}/openapi.json").json()
+    assert {route.path for route in ROUTES} <= set(described["paths"])
+    assert read_only.ask("GET", f"{PREFIX}/openapi.json", None).status_code == 401
+
+
+def test_addresses_of_webhooks_are_for_admins(read_only):
+    assert "token-4711" not in read_only.ask("GET", f"{PREFIX}/models/toy", Role.OPERATOR).text
+    assert "token-4711" in read_only.ask("GET", f"{PREFIX}/models/toy", Role.ADMIN).text
+
+
+def test_a_socket_in_the_file_system_serves_as_well(judged_copy):
+    path = judged_copy.folder / "api.sock"
+    made = Served(judged_copy, f"unix:{path}")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert b"200 OK" in connection.recv(65536)
+    made.api.stop()
+    assert not path.exists()
+
+
+def test_switched_off_nobody_listens(judged_copy):
+    config = Config(state=judged_copy.config.state, api=ApiTable(listen="off"))
+    api = Api(judged_copy.config.state, config, SystemClock(), lambda: None)
+    assert api.start() is None
+    assert not (judged_copy.config.state / "api.json").exists()
+    api.stop()
+
+
+def test_a_port_that_is_taken_is_told(read_only, judged_copy):
+    config = Config(state=judged_copy.config.state, api=ApiTable(listen=read_only.url.removeprefix("http://")))
+    with pytest.raises(StateError, match=r"cannot listen on 127\.0\.0\.1"):
+        Api(judged_copy.config.state, config, SystemClock(), lambda: None).start()
