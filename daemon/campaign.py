@@ -206,6 +206,7 @@ def _search_task(job: Job) -> SearchTask:
         resumable=training.is_resumable,
         challengers=job.file.search.challengers or DEFAULT_CHALLENGERS,
         full_runs=job.campaign.facts["full_runs"],
+        lower_is_better=job.file.objective().lower_is_better,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .halving import SearchPlan, plan_search, survivors
 from .proposals import first_wave, second_wave
 from .records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult, Purpose
+from .smoothing import smoothed
 from .space import Space, derive_seed
 
 INCUMBENT = "search.000"
@@ -22,7 +23,7 @@ class SearchTask:
     """What a search is given. `budget` is that of one full training in `unit`.
 
     `warm`: top configurations of earlier campaigns, best first. `full_runs`: the most it may cost in
-    full trainings, None for no cap.
+    full trainings, None for no cap. `lower_is_better`: of the metric, for sentences; scores are turned round for it.
     """
 
     space: Space
@@ -34,6 +35,7 @@ class SearchTask:
     resumable: bool
     challengers: int = DEFAULT_CHALLENGERS
     full_runs: float | None = None
+    lower_is_better: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ Ranked = tuple[str, Configuration, float | None]
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The end of a search. Scores are development scores: they select, they are never reported as a gain.
+
+    The winner is the challenger that is expected to score highest, its own score and those of similar trials
+    considered (smoothing.py); the ranking at the full budget goes by that as well.
 
     `nothing_better` claims that a sound search found no configuration above the incumbent; `failed` that
     the search says nothing about the settings. In both cases there is no challenger worth confirming; where
@@ -89,54 +94,71 @@ def _second_wave(
     task: SearchTask, plan: SearchPlan, trials: dict[str, Configuration], results: Mapping[str, LegResult]
 ) -> Propose | Finished:
     last = len(plan.rungs) - 1
-    best = _completed(trials, last, results)[:2]
+    worth = _worth(task, trials, last, results)
+    best = sorted(worth, key=lambda trial: (-worth[trial], trial))[:2]
     if not best or not plan.second:
-        return _finish(plan, trials, results)
+        return _finish(task, plan, trials, results)
     parents = [trials[trial] for trial in best]
     wave = second_wave(task.space, parents, trials.values(), task.seed, plan.second)
     more = {_trial(len(trials) + index): configuration for index, configuration in enumerate(wave)}
     legs = tuple(_leg(task, plan, trial, configuration, last, is_first=True) for trial, configuration in more.items())
     if any(leg.name not in results for leg in legs):
         return Propose(legs)
-    return _finish(plan, {**trials, **more}, results)
+    return _finish(task, plan, {**trials, **more}, results)
 
 
-def _finish(plan: SearchPlan, trials: Mapping[str, Configuration], results: Mapping[str, LegResult]) -> Finished:
-    """The end: the best challenger at the full budget, and what can be claimed about it."""
+def _finish(
+    task: SearchTask, plan: SearchPlan, trials: Mapping[str, Configuration], results: Mapping[str, LegResult]
+) -> Finished:
+    """The end: the challenger of the highest expected score at the full budget, and what can be claimed about it."""
     last = len(plan.rungs) - 1
-    ranked = _completed(trials, last, results)
-    challengers = [trial for trial in ranked if trial != INCUMBENT]
+    worth = _worth(task, trials, last, results)
+    challengers = sorted((trial for trial in worth if trial != INCUMBENT), key=lambda trial: (-worth[trial], trial))
     winner = challengers[0] if challengers else INCUMBENT
-    incumbent_score, winner_score = (_score(results.get(_name(trial, last))) for trial in (INCUMBENT, winner))
-    is_above = winner_score is not None and (incumbent_score is None or winner_score > incumbent_score)
+    is_above = bool(challengers) and worth[winner] > worth.get(INCUMBENT, -math.inf)
     tried = [trial for trial in trials if trial != INCUMBENT]
     sound = sum(all(_score(leg) is not None for leg in _legs_of(trial, last, results)) for trial in tried)
     is_sound = 2 * sound >= len(tried)
     failed = not challengers or (not is_sound and not is_above)
+    scores = {trial: _score(results.get(_name(trial, last))) for trial in (INCUMBENT, winner)}
+    completed = f"{sound} of {len(tried)} challengers completed"
     return Finished(
         winner=trials[winner],
         winner_trial=winner,
-        incumbent_score=incumbent_score,
-        winner_score=winner_score,
+        incumbent_score=scores[INCUMBENT],
+        winner_score=scores[winner],
         nothing_better=is_sound and not failed and not is_above,
         failed=failed,
-        reason=_reason(winner, incumbent_score, winner_score, sound, len(tried), failed)
+        reason=(f"the search failed: {completed}" if failed else _reason(task, winner, worth, scores, completed))
         + _incumbent_end(last, results),
-        ranking=_ranking(trials, last, results),
+        ranking=_ranking(trials, last, results, worth),
     )
 
 
+def _worth(
+    task: SearchTask, trials: Mapping[str, Configuration], rung: int, results: Mapping[str, LegResult]
+) -> dict[str, float]:
+    """The expected score of each trial that completed the rung, from its own score and its neighbours'."""
+    scores = {trial: _score(results.get(_name(trial, rung))) for trial in trials}
+    return smoothed(task.space, trials, {trial: score for trial, score in scores.items() if score is not None})
+
+
 def _reason(
-    winner: str, incumbent_score: float | None, winner_score: float | None, sound: int, tried: int, failed: bool
+    task: SearchTask, winner: str, worth: Mapping[str, float], scores: Mapping[str, float | None], completed: str
 ) -> str:
-    completed = f"{sound} of {tried} challengers completed"
-    if failed:
-        return f"the search failed: {completed}"
-    if incumbent_score is None:
+    """The search in a clause, in the metric's own direction. Where the bare scores say otherwise, it says so."""
+    ours, theirs = scores[INCUMBENT], scores[winner]
+    if ours is None or theirs is None:
         return f"{winner} is the best challenger; {completed}"
-    if winner_score is not None and winner_score > incumbent_score:
-        return f"{winner} scored {winner_score:.6g} in the search, the incumbent {incumbent_score:.6g}; {completed}"
-    return f"no challenger scored above the incumbent's {incumbent_score:.6g} in the search; {completed}"
+    sign = -1.0 if task.lower_is_better else 1.0
+    if worth[winner] > worth[INCUMBENT]:
+        lucky = "" if theirs > ours else ", which similar trials do not bear out"
+        return (
+            f"{winner} scored {sign * theirs:.6g} in the search, the incumbent {sign * ours:.6g}{lucky}; chosen by its"
+            f" own score and those of similar trials; {completed}"
+        )
+    lucky = "" if theirs <= ours else ", similar trials considered"
+    return f"no challenger did better than the incumbent's {sign * ours:.6g} in the search{lucky}; {completed}"
 
 
 def _incumbent_end(last: int, results: Mapping[str, LegResult]) -> str:
@@ -161,14 +183,19 @@ def _without_challengers(incumbent: Configuration) -> Finished:
     )
 
 
-def _ranking(trials: Mapping[str, Configuration], last: int, results: Mapping[str, LegResult]) -> tuple[Ranked, ...]:
+def _ranking(
+    trials: Mapping[str, Configuration], last: int, results: Mapping[str, LegResult], worth: Mapping[str, float]
+) -> tuple[Ranked, ...]:
     places: list[tuple[tuple[int, float], Ranked]] = []
     for trial, configuration in trials.items():
         legs = _legs_of(trial, last, results)
         score = next((_score(leg) for leg in reversed(legs) if _score(leg) is not None), None)
         ended = legs[-1] if legs else None
         if score is not None and _score(ended) is not None:
-            place = (0 if ended is not None and ended.request.name == _name(trial, last) else 1, -score)
+            place = (
+                0 if ended is not None and ended.request.name == _name(trial, last) else 1,
+                -worth.get(trial, score),
+            )
         else:
             place = (2 if ended is not None and ended.end in (LegEnd.DIVERGED, LegEnd.COMPLETED) else 3, 0.0)
         places.append((place, (trial, configuration, score)))

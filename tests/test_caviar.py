@@ -171,7 +171,7 @@ def test_nothing_better_is_claimed_when_every_challenger_is_worse():
     assert end.nothing_better
     assert not end.failed
     assert end.winner_trial != INCUMBENT
-    assert "no challenger scored above the incumbent" in end.reason
+    assert "no challenger did better than the incumbent" in end.reason
 
 
 def test_an_equal_score_is_not_better():
@@ -331,3 +331,11 @@ def test_the_smallest_search_still_tries_the_best_warm_configuration():
     step = decide(task_of(warm=(good,), full_runs=0), [])
     assert [leg.configuration for leg in step.legs[:2]] == [STORED, good]
     assert len(step.legs) == 3
+
+
+def test_the_reason_speaks_in_the_metrics_own_direction():
+    scores = {"lower_is_better": True, "challengers": 8}
+    end, _ = searched(task_of(**scores), lambda leg: trained(leg, lambda one: -0.24 if one == STORED else -0.5))
+    assert "no challenger did better than the incumbent's 0.74 in the search" in end.reason
+    end, _ = searched(task_of(**scores), lambda leg: trained(leg, lambda one: -0.24 if one == STORED else -0.1))
+    assert "scored 0.6 in the search, the incumbent 0.74; chosen by its own score" in end.reason

@@ -1,0 +1,123 @@
+"""The expected score of a trial: its own luck shared with its neighbours, and where that must not be done."""
+
+import math
+import random
+
+import pytest
+from retuned.strategies.smoothing import coordinates, smoothed
+from retuned.strategies.space import Hyperparameter, Kind, Space
+
+LINE = Space.of([Hyperparameter("x", Kind.FLOAT, 0.0, 1.0)])
+
+
+def on_a_line(places):
+    return {f"t{index:02d}": {"x": place} for index, place in enumerate(places)}
+
+
+def test_one_lucky_score_among_bad_neighbours_does_not_make_the_best_trial():
+    trials = on_a_line([0.0, 0.05, 0.1, 0.15, 0.2, 0.7, 0.75, 0.8, 0.85, 0.9])
+    scores = dict(zip(trials, [-3.0, -2.9, 1.1, -3.1, -2.8, 0.9, 1.0, 0.8, 1.05, 0.95], strict=True))
+    worth = smoothed(LINE, trials, scores)
+    assert max(scores, key=scores.get) == "t02"
+    assert max(worth, key=worth.get) in {"t05", "t06", "t07", "t08", "t09"}
+
+
+def test_scores_without_noise_keep_their_order():
+    trials = on_a_line([index / 11 for index in range(12)])
+    scores = {trial: -((one["x"] - 0.4) ** 2) for trial, one in trials.items()}
+    worth = smoothed(LINE, trials, scores)
+    assert max(worth, key=worth.get) == max(scores, key=scores.get)
+
+
+def test_the_expected_score_lies_nearer_to_the_truth_than_the_score_itself():
+    generator = random.Random(3)
+    trials = on_a_line([generator.random() for _ in range(18)])
+    truth = {trial: -4 * (one["x"] - 0.5) ** 2 for trial, one in trials.items()}
+    scores = {trial: value + generator.gauss(0.0, 0.5) for trial, value in truth.items()}
+    worth = smoothed(LINE, trials, scores)
+    assert math.dist(worth.values(), [truth[trial] for trial in worth]) < 0.8 * math.dist(
+        scores.values(), truth.values()
+    )
+
+
+def test_the_unit_of_the_score_and_the_order_of_trials_do_not_matter():
+    trials = on_a_line([0.1, 0.2, 0.4, 0.5, 0.8, 0.9])
+    scores = dict(zip(trials, [0.3, 0.5, 0.45, 0.7, 0.2, 0.1], strict=True))
+    worth = smoothed(LINE, trials, scores)
+    scaled = smoothed(LINE, trials, {trial: 1e6 * score + 5e7 for trial, score in reversed(scores.items())})
+    assert [(scaled[trial] - 5e7) / 1e6 for trial in trials] == pytest.approx([worth[trial] for trial in trials])
+
+
+def test_an_absurdly_bad_trial_does_not_blur_the_good_ones():
+    trials = on_a_line([index / 11 for index in range(12)])
+    scores = {trial: -((one["x"] - 0.4) ** 2) for trial, one in trials.items()}
+    scores["t11"] = -1e9
+    worth = smoothed(LINE, trials, scores)
+    best = sorted(scores, key=scores.get, reverse=True)[:3]
+    assert sorted(worth, key=worth.get, reverse=True)[:3] == best
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        {},  # nothing completed
+        {"t00": 0.3, "t01": 0.1, "t02": 0.2, "t03": 0.4},  # too few to tell luck from worth
+        dict.fromkeys(on_a_line(range(8)), 0.25),  # all equal
+    ],
+)
+def test_scores_that_say_nothing_about_the_landscape_stay_as_they_are(scores):
+    assert smoothed(LINE, on_a_line([index / 8 for index in range(8)]), scores) == scores
+
+
+def test_choices_without_an_order_are_equally_far_apart_and_fixed_values_take_no_room():
+    space = Space.of(
+        [
+            Hyperparameter("optimiser", Kind.CATEGORICAL, choices=("sgd", "adamw", "rmsprop")),
+            Hyperparameter("layers", Kind.INT),
+            Hyperparameter("batch", Kind.CATEGORICAL, choices=(16, 64, 256)),
+        ]
+    )
+    places = [coordinates(space, {"optimiser": o, "layers": 2, "batch": 64}) for o in ("sgd", "adamw", "rmsprop")]
+    distances = [math.dist(places[0], places[1]), math.dist(places[0], places[2]), math.dist(places[1], places[2])]
+    assert distances == pytest.approx([1.0, 1.0, 1.0])
+    assert len(places[0]) == 4
+
+
+def test_a_condition_that_switches_choices_off_leaves_as_many_coordinates():
+    space = Space.of(
+        [
+            Hyperparameter("optimiser", Kind.CATEGORICAL, choices=("sgd", "adamw")),
+            Hyperparameter("nesterov", Kind.CATEGORICAL, choices=("yes", "no", "half"), when=("optimiser", ("sgd",))),
+        ]
+    )
+    with_it = coordinates(space, {"optimiser": "sgd", "nesterov": "half"})
+    assert len(coordinates(space, {"optimiser": "adamw"})) == len(with_it)
+
+
+def test_a_schedule_among_the_trials_leaves_all_scores_alone():
+    trials = on_a_line([index / 11 for index in range(12)])
+    trials["t03"] = {"x": ((0, 0.1), (5, 0.2))}
+    scores = {trial: math.sin(7 * index) for index, trial in enumerate(trials)}
+    assert smoothed(LINE, trials, scores) == scores
+
+
+def test_a_trial_far_below_what_its_neighbours_promise_keeps_its_own_score():
+    trials = on_a_line([0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55])
+    scores = {trial: 1.0 + 0.001 * (index % 3) for index, trial in enumerate(trials)}
+    scores["t05"] = 0.0  # a cliff, or a crash that was scored
+    worth = smoothed(LINE, trials, scores)
+    assert max(worth, key=worth.get) != "t05"
+    assert worth["t05"] < 0.9
+
+
+def test_with_little_noise_the_choice_is_hardly_ever_worse_than_that_of_the_bare_scores():
+    generator = random.Random(5)
+    lost = 0.0
+    for _ in range(60):
+        peak = generator.random()
+        trials = on_a_line([generator.random() for _ in range(18)])
+        truth = {trial: -abs(one["x"] - peak) for trial, one in trials.items()}  # a kink, not what the model assumes
+        scores = {trial: value + generator.gauss(0.0, 0.002) for trial, value in truth.items()}
+        worth = smoothed(LINE, trials, scores)
+        lost += truth[max(scores, key=scores.get)] - truth[max(worth, key=worth.get)]
+    assert lost / 60 < 0.002
