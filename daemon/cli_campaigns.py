@@ -40,7 +40,7 @@ def _baseline(context: typer.Context, name: Name, detach: Detach = False) -> Non
         _check_service(session, detach)
         campaign = verbs.baseline(name).campaign
         _leave(campaign, detach, as_json=False)
-        follow(verbs, campaign.id, CLOCK, _display())
+        follow(verbs, campaign.id, CLOCK, _display(), session.again)
     else:
         model = verbs.trainable(name)
         campaign = open_or_queue(session.store, model, "baseline", None, {}, CLOCK)
@@ -86,7 +86,7 @@ def _confirm(
         _check_service(session, detach)
         reopened = verbs.confirm(name, more, campaign)
         _leave(reopened, detach, as_json)
-        follow(verbs, reopened.id, CLOCK, display)
+        follow(verbs, reopened.id, CLOCK, display, session.again)
     else:
         reopened = verbs.confirm(name, more, campaign)
         _conduct(session, reopened, display)
@@ -107,7 +107,7 @@ def _watch(context: typer.Context, named: Named, as_json: Json = False) -> None:
                 "a running service, or a command that carries it out",
                 f"retuned serve, or: retuned {campaign.kind} {campaign.model}",
             )
-        follow(session.verbs, campaign.id, CLOCK, _display(is_quiet=as_json))
+        follow(session.verbs, campaign.id, CLOCK, _display(is_quiet=as_json), session.again)
     _show_end(session, campaigns[-1].id, as_json)
 
 
@@ -171,11 +171,11 @@ def _ask_for(
     _leave(queued.campaign, detach, as_json)
     display = _display(is_quiet=as_json)
     if queued.baseline is not None:
-        first = follow(session.verbs, queued.baseline.id, CLOCK, display)
+        first = follow(session.verbs, queued.baseline.id, CLOCK, display, session.again)
         if first.phase != "done":
             session.verbs.cancel(str(queued.campaign.id))
             raise CampaignFailed(f"the baseline of {name} {first.phase}: {first.failure}")
-    return follow(session.verbs, queued.campaign.id, CLOCK, display).id
+    return follow(session.verbs, queued.campaign.id, CLOCK, display, session.again).id
 
 
 def _check_service(session: Session, detach: bool) -> None:

@@ -61,6 +61,14 @@ class Session:
         """The service that owns the state folder; None: what is asked is done here."""
         return find_service(self.config, os.environ)
 
+    def again(self) -> Verbs | None:
+        """The verbs of the service that has taken the place of one that is gone; None while there is none."""
+        place = find_service(self.config, os.environ)
+        if place is None:
+            return None
+        self.place, self._verbs = place, remote(place)
+        return self._verbs
+
     @property
     def is_remote(self) -> bool:
         """Whether a service does what is asked."""

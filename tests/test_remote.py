@@ -13,9 +13,11 @@ from retuned.daemon.api_place import Place, read_place
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config import ApiTable, Config
 from retuned.daemon.finding import find_service
+from retuned.daemon.follow import follow
 from retuned.daemon.instance import single_instance
 from retuned.daemon.registry import find_model
 from retuned.daemon.remote import Gone, remote
+from retuned.daemon.terminal import no_progress
 from retuned.daemon.verbs import Verbs
 from retuned.daemon.web import Api
 from retuned.strategies.errors import ConflictError, InputError, RetunedError, StateError, UnknownName
@@ -160,3 +162,39 @@ def test_what_is_wrong_with_one_verb_changes_nothing(judged_copy):
     assert there.adopt("toy").settings_version == 2
     assert json.loads((judged_copy.config.state / "api.json").read_text())["token"] not in repr(there)
     api.stop()
+
+
+class Dying:
+    """Verbs of a service that answers once."""
+
+    def __init__(self, verbs):
+        self._verbs, self.calls = verbs, 0
+
+    def standing(self, campaign):
+        self.calls += 1
+        if self.calls > 1:
+            raise Gone("the service does not answer")
+        return self._verbs.standing(campaign)
+
+
+@pytest.fixture
+def open_campaign(judged_copy):
+    with judged_copy.store.transaction():
+        judged_copy.store.change("UPDATE campaigns SET phase = 'search', ended_at = NULL WHERE id = 3")
+    return Verbs(judged_copy.store, judged_copy.config, SystemClock())
+
+
+def test_who_watches_waits_for_a_service_that_is_restarted_and_no_longer_than_that(open_campaign, clock):
+    began = clock.now()
+    with pytest.raises(Gone):
+        follow(Dying(open_campaign), 3, clock, no_progress)
+    assert 30 <= (clock.now() - began).total_seconds() < 32
+
+
+def test_who_watches_goes_on_with_the_service_that_took_its_place(open_campaign, clock):
+    def again():
+        with open_campaign.store.transaction():
+            open_campaign.store.change("UPDATE campaigns SET phase = 'done', ended_at = created_at WHERE id = 3")
+        return open_campaign
+
+    assert follow(Dying(open_campaign), 3, clock, no_progress, again).phase == "done"
