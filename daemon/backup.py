@@ -105,7 +105,10 @@ class Backups:
 
 
 def drop_old_backups(folder: Path, keep: int) -> None:
-    """Remove all but the newest copies; those made before a migration, or by hand under another name, stay."""
+    """Remove all but the newest copies, and half ones of a process that died; those made before a migration, or by hand
+    under another name, stay."""
+    for half in sorted(folder.glob(".retuned-*Z.sqlite3.partial"))[:-1]:  # the newest may be in the making
+        half.unlink(missing_ok=True)
     for old in sorted(folder.glob("retuned-*Z.sqlite3"))[:-keep]:
         old.unlink(missing_ok=True)
 

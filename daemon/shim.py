@@ -33,6 +33,7 @@ IDLE_LOOKS_S = (0.01, 0.2)  # how often the queue is looked at: at once after a 
 KILL_PATIENCE_S = 10.0
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+OOM_SCORE = "300"  # of 1000: what a training adds to its share of the memory in the kernel's choice
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 WORKER_PID = os.getpid()
@@ -655,10 +656,15 @@ def kill_exactly(pid: int, start_time: int) -> None:
 
 
 def die_with_parent() -> None:
-    """Runs in the new process: SIGKILL when the worker dies, also if that happened just now."""
+    """Runs in the new process: SIGKILL when the worker dies, also if that happened just now.
+
+    Where memory runs out, the kernel shall end a training before the service, which may be spared by its unit.
+    """
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != WORKER_PID:
         os._exit(1)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(OOM_SCORE)
 
 
 def note_stop(number: int, frame: object) -> None:

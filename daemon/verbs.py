@@ -21,9 +21,11 @@ from .backup import drop_old_backups, folder_of_backups, make_backup
 from .clock import Clock
 from .config import Config
 from .continuation import reopen
+from .crew import end_workers
 from .faults import set_fact
 from .foreground import open_or_queue
 from .health import Health, health_of
+from .lease import as_only_one, folder_of
 from .ledger import (
     Campaign,
     campaigns_of,
@@ -182,6 +184,10 @@ class Verbs:
         found = tuple(one for one in self.open_of(named) if one.is_open)
         for campaign in found:
             cancel_campaign(self.store, campaign, self.clock.now())
+            if self.user is None:  # no service, which would clear them away
+                with as_only_one(self.store.state, campaign.id) as is_mine:
+                    if is_mine:
+                        end_workers(folder_of(self.store.state, campaign.id), self.clock)
         return found
 
     def adopt(self, name: str, campaign: int | None = None, from_file: bool = False) -> SentModel:

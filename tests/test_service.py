@@ -621,6 +621,17 @@ def test_workers_of_a_campaign_that_was_cancelled_while_nobody_led_it_are_cleare
     assert running.left() == []
 
 
+def test_a_cancel_by_hand_without_a_service_ends_the_workers_itself(running, desk):
+    retune_amid(desk, sleep_s=5.0)
+    children = psutil.Process(running.process.pid).children()
+    running.end(signal.SIGKILL)
+    [child.kill() for child in children]
+    psutil.wait_procs(children, 30)
+    assert running.left() != []
+    subprocess.run(running.command("cancel", "toy"), check=True, timeout=60, capture_output=True)
+    assert running.left() == []
+
+
 @pytest.mark.parametrize("end", ["cancel", "stop"])
 def test_a_training_that_forks_twice_and_ignores_sigterm_leaves_nothing_behind(desk, end):
     fled = desk.folder / "fled"

@@ -119,6 +119,11 @@ def wait_for(condition, timeout_s=10.0):
         time.sleep(0.01)
 
 
+def test_where_memory_runs_out_a_training_goes_before_the_service(tmp_path):
+    bench = shell(tmp_path, "cat /proc/self/oom_score_adj")
+    assert int(bench.file("a", "output.log").read_text()) >= 300
+
+
 def test_a_command_is_trained_and_its_cost_recorded(tmp_path):
     bench = shell(tmp_path, f"echo hello; echo '{ESCAPED}'; echo oops >&2")
     end = bench.end()
