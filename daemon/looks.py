@@ -42,6 +42,7 @@ from .store import Row, Store, to_text
 A_PASS = 200
 CHILD_LIMIT = timedelta(hours=2)
 AFTER_FAILURE = timedelta(minutes=30)
+PAUSE = timedelta(minutes=10)  # between two children: the start of one costs as much as looking at 150 models
 UNSETTLED_S = 3600.0
 NICENESS = 10
 
@@ -78,6 +79,8 @@ class Looks:
                 self.not_before = now + AFTER_FAILURE
             self.child = None
         if self.not_before is not None and self.not_before - AFTER_FAILURE <= now < self.not_before:
+            return
+        if self.started_at is not None and timedelta(0) <= now - self.started_at < PAUSE:
             return
         if _due(self.store, now, 1):
             self.child, self.started_at = self.start(), now

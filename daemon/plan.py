@@ -114,7 +114,8 @@ def _watched(model: Model) -> str:
 
 def _test_sentences(model: Model, test: TestPlan, found: power.Detectable | None) -> tuple[str, ...]:
     metric = model.file.goal.metric
-    rate = f"settings that are still good are called stale in at most {test.alpha:.2%} of campaigns"
+    share = f"{YEARLY_ALPHA:.0%} in a year, which up to {max(1.0, YEARLY_ALPHA / test.alpha):.0f} campaigns share"
+    rate = f"settings that are still good are called stale in at most {test.alpha:.2%} of campaigns ({share})"
     if found is None:
         return (f"{rate}; what loss is found is known once the baseline has run: retuned baseline {model.name}",)
     source = (

@@ -157,7 +157,7 @@ class Verbs:
         """Out of service; open campaigns are cancelled."""
         model = set_state(self.store, name, "retired")
         for campaign in open_campaigns(self.store, model.id):
-            cancel_campaign(self.store, campaign, self.clock.now())
+            self._cancel(campaign)
         return model
 
     def baseline(self, name: str) -> Queued:
@@ -183,11 +183,7 @@ class Verbs:
         """Cancel the campaign of that number, or the open ones of that model."""
         found = tuple(one for one in self.open_of(named) if one.is_open)
         for campaign in found:
-            cancel_campaign(self.store, campaign, self.clock.now())
-            if self.user is None:  # no service, which would clear them away
-                with as_only_one(self.store.state, campaign.id) as is_mine:
-                    if is_mine:
-                        end_workers(folder_of(self.store.state, campaign.id), self.clock)
+            self._cancel(campaign)
         return found
 
     def adopt(self, name: str, campaign: int | None = None, from_file: bool = False) -> SentModel:
@@ -238,6 +234,14 @@ class Verbs:
                 sql = "UPDATE campaigns SET trigger = 'manual' WHERE id = ? AND phase = 'queued'"
                 self.store.change(sql, (campaign.id,))
         return find_campaign(self.store, campaign.id)
+
+    def _cancel(self, campaign: Campaign) -> None:
+        """Cancel a campaign; the workers that it left are ended by the service, or here where there is none."""
+        cancel_campaign(self.store, campaign, self.clock.now())
+        if self.user is None:
+            with as_only_one(self.store.state, campaign.id) as is_mine:
+                if is_mine:
+                    end_workers(folder_of(self.store.state, campaign.id), self.clock)
 
     def _replicates(self, campaign: Campaign) -> Replicates:
         runs = [one for one in results_of(self.store, campaign.id) if one.request.purpose is Purpose.REPLICATE]

@@ -217,7 +217,7 @@ def test_the_service_has_one_child_look_at_a_time(desk, clock):
     assert "ran longer than" in recent_faults(desk.store)[0].sentence
     looks.step(clock.now())
     assert len(started) == 1  # not at once again
-    clock.move(hours=1)
+    clock.move(minutes=31)
     looks.step(clock.now())
     assert len(started) == 2
     looks.stop()
@@ -239,3 +239,23 @@ def test_the_schedule_goes_on_from_a_triggered_campaign_that_is_near(seen, later
     (queued,) = look_now(seen, later)
     assert find_campaign(seen.store, queued).due_at == due_at
     assert find_model(seen.store, "toy").next_due_at > due_at
+
+
+def test_looks_are_gathered_so_that_a_child_is_started_once_in_ten_minutes(desk, clock):
+    desk.register()
+    started = []
+
+    def start():
+        started.append(start_child(("true",)))
+        return started[-1]
+
+    looks = Looks(desk.store, start)
+    looks.step(clock.now())
+    started[0].wait()
+    clock.move(minutes=9)
+    looks.step(clock.now())
+    assert len(started) == 1
+    clock.move(minutes=1)
+    looks.step(clock.now())
+    assert len(started) == 2
+    looks.stop()
