@@ -3,7 +3,9 @@
 python benchmarks/idle.py --minutes 5       writes benchmarks/results/idle.json
 
 The first model is registered as any other; the rest are copies of its rows under other names, with due dates spread
-over the three months after the study and their baselines done, so that nothing falls due while it is watched.
+over the three months after the study and their baselines done, so that nothing falls due while it is watched. Their
+looks at data, code and environment are spread over the day, as they are after a day of service; what the children cost
+that look is in the figure, and told alone as well.
 Memory and processor time are read from /proc, from outside; the length of a round from what the service writes down.
 """
 
@@ -82,8 +84,9 @@ def make_state(folder: Path, models: int) -> Path:
             for number in range(1, models):
                 _copy(store, first.id, f"toy-{number}")
             later = now + timedelta(days=1)
-            rows = [(to_text(later + timedelta(days=89 * n / models)), to_text(later), n + 1) for n in range(models)]
-            for row in rows:
+            for n in range(models):
+                due, look = later + timedelta(days=89 * n / models), now + timedelta(days=n / models)
+                row = (to_text(due), to_text(look), n + 1)
                 store.change("UPDATE models SET next_due_at = ?, next_look_at = ? WHERE id = ?", row)
     return state
 
@@ -127,7 +130,7 @@ def watch(folder: Path, config: Path, seconds: float) -> dict[str, Any]:
 def _sampled(pid: int, state: Path, seconds: float) -> dict[str, Any]:
     ticks: dict[int, float] = {}
     rss: list[int] = []
-    began, cpu_s = time.monotonic(), _cpu_s(pid)
+    began, cpu_s, children_s = time.monotonic(), _cpu_s(pid), _cpu_s(pid, of_children=True)
     while time.monotonic() - began < seconds:
         number, length_s = _last_tick(state)
         ticks[number] = length_s
@@ -145,6 +148,7 @@ def _sampled(pid: int, state: Path, seconds: float) -> dict[str, Any]:
         "rss_mib_last": rss[-1] / MIB,
         "cpu_s": cpu_s,
         "cpu_percent": 100 * cpu_s / watched_s,
+        "looks_cpu_s": _cpu_s(pid, of_children=True) - children_s,
         "threads": int(_status(pid)["Threads"]),
     }
 
@@ -205,10 +209,10 @@ def _status(pid: int) -> dict[str, str]:
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
-def _cpu_s(pid: int) -> float:
-    """User and system time of the process and of its children that were waited for."""
+def _cpu_s(pid: int, *, of_children: bool = False) -> float:
+    """User and system time of the process and of its children that were waited for; or of these alone."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    return sum(int(field) for field in fields[13 if of_children else 11 : 15]) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def _refuse_root(state: Path) -> None:
         owner = str(state.stat().st_uid)
     raise StateError(
         f"the state folder {state} belongs to the user {owner}, and no service runs on it",
-        "that user",
+        "allowed: that user alone",
         f"give the command again as: runuser -u {owner} -- retuned ...",
     )
 

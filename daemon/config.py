@@ -143,10 +143,31 @@ def load_config(path: Path | None, environ: Mapping[str, str], system_folder: Pa
     """
     named = path or (Path(environ["RETUNED_CONFIG"]) if environ.get("RETUNED_CONFIG") else None)
     places = [system_folder / "config.toml", _home(environ, "XDG_CONFIG_HOME", ".config") / "retuned" / "config.toml"]
-    found = named or next((place for place in places if place.is_file()), None)
+    found = named or next((place for place in places if _is_for(place, environ)), None)
     content = _File() if found is None else read_table(_File, found, "config.example.toml")
     state = content.state if content.state is not None else _default_state(environ)
     return Config(state=state, **{name: getattr(content, name) for name in _Tables.model_fields})
+
+
+def _is_for(place: Path, environ: Mapping[str, str]) -> bool:
+    """Whether a configuration is there and is this user's to read; who names a service needs none.
+
+    Raises InputError for another user's, so that nobody works on a state folder of his own by mistake.
+    """
+    try:
+        if not place.is_file():
+            return False
+        if os.access(place, os.R_OK):
+            return True
+    except PermissionError:
+        pass
+    if environ.get("RETUNED_URL"):
+        return False
+    raise InputError(
+        f"{place}: this user may not read it",
+        "a service's own user, root, and whoever has a token",
+        "set RETUNED_URL and RETUNED_TOKEN to reach the service, or name a configuration of your own: --config FILE",
+    )
 
 
 def resolve_secret(reference: str, environ: Mapping[str, str]) -> str:

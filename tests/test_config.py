@@ -1,6 +1,8 @@
 """The service's configuration: where it is looked for, its defaults, and the answer to a bad one."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,3 +137,30 @@ def test_the_example_with_every_key_switched_on_is_valid_and_has_every_key(tmp_p
     assert config.workers.model_fields_set == set(WorkersTable.model_fields)
     assert config.alerts.model_fields_set == set(AlertsTable.model_fields)
     assert config.state == Path("/var/lib/retuned")
+
+
+def test_a_configuration_of_another_user_is_told_in_one_line_unless_a_service_is_named(tmp_path):
+    closed = tmp_path / "etc"
+    closed.mkdir()
+    (closed / "config.toml").write_text("")
+    code = f"""if True:
+        import os, sys
+        from pathlib import Path
+        from retuned.daemon.config import load_config
+        from retuned.strategies.errors import InputError
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        home = {{"HOME": "/nonexistent"}}
+        try:
+            load_config(None, home, Path({str(closed)!r}))
+        except InputError as error:
+            print(error)
+        print(load_config(None, home | {{"RETUNED_URL": "http://127.0.0.1:1"}}, Path({str(closed)!r})).state)
+    """
+    closed.chmod(0o000)
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    closed.chmod(0o700)
+    assert told.stderr == ""
+    first, second = told.stdout.splitlines()
+    assert "this user may not read it" in first
+    assert second == "/nonexistent/.local/state/retuned"

@@ -81,7 +81,13 @@ def test_a_state_folder_that_others_can_read_is_a_warning(case):
 
 
 def test_a_state_folder_of_another_user_is_an_error(case):
-    assert "belongs to user" in sentences(replace(case, user=case.user + 1), "state folder")
+    assert "and this is user" in sentences(replace(case, user=case.user + 1), "state folder")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can give a folder away")
+def test_for_root_it_is_none(case):
+    os.chown(case.config.state, 4711, -1)
+    assert found(case, "state folder")[0][0] == "ok"
 
 
 FILE_SYSTEMS = [

@@ -175,6 +175,27 @@ def test_another_user_reaches_the_service_with_a_token_only(installed):
            "[r.add_header('Authorization','Bearer '+t) for t in sys.argv[1:]];print(u.urlopen(r).status)")  # fmt: skip
     assert installed.run(*nobody, *ask, token).stdout == "200\n"
     assert "401" in installed.run(*nobody, *ask, check=False).stderr
+    named = (*nobody, "env", "RETUNED_URL=http://127.0.0.1:8719", f"RETUNED_TOKEN={token}")
+    assert json.loads(installed.run(*named, "retuned", "models", "--json").stdout) == []
+    refused = installed.run(*nobody, "retuned", "models", check=False)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    assert "set RETUNED_URL and RETUNED_TOKEN" in refused.stderr
+
+
+def test_the_doctor_finds_no_error(installed):
+    levels = {one["level"] for one in json.loads(installed.run("retuned", "doctor", "--json").stdout)}
+    assert "error" not in levels
+
+
+def test_root_is_kept_from_the_database_while_no_service_runs(installed):
+    installed.run("systemctl", "stop", "retuned")
+    refused = installed.run("retuned", "models", check=False)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+    assert "runuser -u retuned" in refused.stderr
+    assert installed.run("runuser", "-u", "retuned", "--", "retuned", "models", "--json").stdout == "[]\n"
+    copies = installed.run("sh", "-c", "ls /var/lib/retuned/backups/*").stdout.split()
+    installed.run("runuser", "-u", "retuned", "--", "retuned", "restore", copies[0])
+    installed.run("systemctl", "start", "retuned")
 
 
 def test_a_killed_service_is_restarted_and_takes_up_the_training_that_runs(registered):
