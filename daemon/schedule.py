@@ -68,12 +68,15 @@ def queue_triggered(
         if due_at is not None and due_at <= now + cool_down and not _has_campaign(store, model.id, due_at):
             calendar = calendar_of(model, house, row["interval_days"])
             _move_on(store, model.id, calendar.next_due(max(now, due_at), model.anchor_at))
+            missed = tuple(calendar.dates(due_at, now, model.anchor_at))
         else:
-            due_at = None
-        return queue_campaign(
+            due_at, missed = None, ()
+        queued = queue_campaign(
             store, model=row, kind="retune", trigger=trigger, seed=campaign_seed(store, model), options={}, now=now,
             due_at=due_at, reason=reason,
         )  # fmt: skip
+        _let_stand_for(store, queued, due_at, missed)
+        return queued
 
 
 def adapt_interval(store: Store, campaign: Campaign, now: datetime, house: HouseScheduleTable) -> Interval | None:
@@ -173,9 +176,15 @@ def _queue(store: Store, model: Model, now: datetime, house: HouseScheduleTable)
             store, model=row, kind="retune", trigger="schedule", seed=campaign_seed(store, model), options={}, now=now,
             due_at=due_at, reason=_lateness(due_at, now, len(missed)),
         )  # fmt: skip
-        until = to_text(missed[-1] if missed else due_at)
-        store.change("UPDATE campaigns SET stands_until = ? WHERE id = ?", (until, queued))
+        _let_stand_for(store, queued, due_at, missed)
         return queued
+
+
+def _let_stand_for(store: Store, campaign: int, due_at: datetime | None, missed: tuple[datetime, ...]) -> None:
+    """Record up to which due date a campaign stands for, so that a clock that is set back brings none of them again."""
+    until = missed[-1] if missed else due_at
+    if until is not None:
+        store.change("UPDATE campaigns SET stands_until = ? WHERE id = ?", (to_text(until), campaign))
 
 
 def _lateness(due_at: datetime, now: datetime, missed: int) -> str | None:
