@@ -200,16 +200,17 @@ def test_root_is_kept_from_the_database_while_no_service_runs(installed):
 
 def test_a_killed_service_is_restarted_and_takes_up_the_training_that_runs(registered):
     (registered.shared / "toy" / "data.json").write_text(json.dumps(DETECTABLE))
-    registered.run("retuned", "retune", "toy", "--seed", "1", "--detach")
-    watching = registered.start("retuned", "watch", "2")
+    queued = registered.run("retuned", "retune", "toy", "--seed", "1", "--detach", "--json").stdout
+    number = json.loads(queued)["campaign"]  # on a slow machine the baseline that registration queued is over first
+    watching = registered.start("retuned", "watch", number)
     registered.wait(lambda: registered.pids("daemon/shim.py") and registered.pids("quadratic.py"))
     before, shims = registered.show("MainPID"), registered.pids("daemon/shim.py")
-    leaders = registered.pids("campaign 2")
+    leaders = registered.pids(f"campaign {number}")
     registered.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "retuned")
     registered.wait(lambda: registered.show("MainPID") not in ("0", before))
     registered.wait(lambda: registered.show("ActiveState") == "active")
     assert registered.pids("daemon/shim.py") & shims == shims
-    assert registered.pids("campaign 2") == leaders != set()
+    assert registered.pids(f"campaign {number}") == leaders != set()
     said, _ = watching.communicate(timeout=150)
     assert watching.returncode == 10, said  # who watched lived through the restart too
     assert "campaign_adopted" in registered.run("journalctl", "-u", "retuned").stdout
