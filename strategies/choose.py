@@ -77,7 +77,7 @@ def choose(capacity: Capacity) -> Choice:
     seconds = (
         None if capacity.seconds_per_full_run is None else _search_s(plan, capacity, capacity.seconds_per_full_run)
     )
-    reason = f"caviar: {plan.first + plan.second} challengers, {_counted(capacity.slots, 'training')} at once"
+    reason = f"caviar: {plan.challengers} challengers, {_counted(capacity.slots, 'training')} at once"
     if not fits:
         reason += (
             f"; the compute budget of {_spoken(capacity.compute_s)} does not hold the smallest search and"

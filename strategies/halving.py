@@ -8,6 +8,7 @@ from .records import BudgetUnit
 
 ETA = 3  # the first rung's share of the budget, and of its trials the share that goes on
 LEAST_CHALLENGERS = 2
+LEAST_WAVE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,18 +16,24 @@ class SearchPlan:
     """The sizes of a search; the incumbent comes on top of `first` and of `kept`.
 
     `rungs` are budgets in the trial's unit, ascending, the last one full. With one rung nothing is halved
-    and `kept` equals `first`. `second` trials of the second wave run at the full budget.
+    and `kept` equals `first`. `waves` are the later ones, proposed by what was seen and run at the full budget; the
+    last of them tries what is expected to be best.
     """
 
     first: int
     kept: int
-    second: int
+    waves: tuple[int, ...]
     rungs: tuple[float, ...]
+
+    @property
+    def challengers(self) -> int:
+        """How many configurations are tried against the incumbent."""
+        return self.first + sum(self.waves)
 
     @property
     def trials(self) -> int:
         """All trials, the incumbent among them."""
-        return 1 + self.first + self.second
+        return 1 + self.challengers
 
     @property
     def full_runs(self) -> float:
@@ -38,7 +45,7 @@ class SearchPlan:
         """(trainings, share of the full budget each) of what runs at once, in order."""
         shares = _shares(self.rungs)
         rungs = [(1 + self.first, shares[0])] + [(1 + self.kept, share) for share in shares[1:]]
-        return (*rungs, (self.second, 1.0)) if self.second else tuple(rungs)
+        return (*rungs, *((count, 1.0) for count in self.waves))
 
 
 def plan_search(
@@ -46,13 +53,13 @@ def plan_search(
 ) -> SearchPlan:
     """The largest search of at most `challengers` that costs no more than `full_runs`; None lifts the cap.
 
-    Resumable: `challengers` in a first wave, a third of them on to the full budget, and a third as many in
-    a second wave. Otherwise two thirds in the first wave and one third in the second, all at the full
-    budget. Never fewer than two challengers beside the incumbent, whatever the cap.
+    Resumable: half of the challengers in a first wave, a third of them on to the full budget. Otherwise a third in
+    the first wave, at the full budget. The rest in waves of a sixth (at least three), the last one of a single trial.
+    Never fewer than two challengers beside the incumbent, whatever the cap.
     """
     rungs = rung_budgets(budget, unit, resumable)
     sizes = range(max(challengers, LEAST_CHALLENGERS), LEAST_CHALLENGERS - 1, -1)
-    plans = [_sized(size, rungs, has_second) for has_second in (True, False) for size in sizes]
+    plans = [_sized(size, rungs) for size in sizes]
     affordable = (plan for plan in plans if full_runs is None or plan.full_runs <= full_runs + 1e-9)
     return next(affordable, plans[-1])
 
@@ -72,12 +79,16 @@ def survivors(ranked: Sequence[str], kept: int, incumbent: str) -> tuple[str, ..
     return (*((incumbent,) if incumbent in ranked else ()), *sorted(challengers))
 
 
-def _sized(challengers: int, rungs: tuple[float, ...], has_second: bool) -> SearchPlan:
-    second = math.floor(challengers / ETA + 0.5) if has_second else 0
-    if len(rungs) == 1:
-        first = max(challengers - second, LEAST_CHALLENGERS)
-        return SearchPlan(first, first, challengers - first if has_second else 0, rungs)
-    return SearchPlan(challengers, math.ceil(challengers / ETA), second, rungs)
+def _sized(challengers: int, rungs: tuple[float, ...]) -> SearchPlan:
+    share = 2 if len(rungs) > 1 else ETA
+    first = max(math.ceil(challengers / share), LEAST_CHALLENGERS)
+    kept = first if len(rungs) == 1 else math.ceil(first / ETA)
+    left = challengers - first
+    size = max(LEAST_WAVE, challengers // 6)
+    last = (1,) if left > 1 else ()
+    between = left - len(last)
+    waves = (*(min(size, between - start) for start in range(0, between, size)), *last)
+    return SearchPlan(first, kept, waves, rungs)
 
 
 def _shares(rungs: tuple[float, ...]) -> tuple[float, ...]:

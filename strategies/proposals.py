@@ -1,19 +1,26 @@
-"""The configurations that a search tries: warm starts, moves around the best, and points over the whole space."""
+"""The configurations that a search tries: first some over the whole space, then what a model of the scores promises."""
 
 import math
 import random
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from scipy.stats import qmc
 
 from .errors import InputError
+from .landscape import Floats, Landscape, Seen, coordinates
 from .records import Configuration
 from .space import Space, configuration_key, derive_seed
 
 MOST_WARM = 4  # top configurations of earlier campaigns that are tried again
 LOCAL_SHARE = 1 / 3  # of the first wave that moves around the incumbent
 FIRST_SCALES = (0.1, 0.2, 0.35)  # of moves around the incumbent, as shares of a range
-SECOND_SCALES = (0.2, 0.1)  # of moves around the best
+NEAR_SCALES = (0.03, 0.08, 0.2)  # of moves around the most promising, among which a later wave chooses
+CANDIDATES = 64  # over the whole space that a later wave chooses from, and as many around the most promising
+PROMISING = 3
+_NODES, _SHARES = np.polynomial.hermite_e.hermegauss(7)
+_SHARES = _SHARES / _SHARES.sum()
+_LEAST_VARIANCE = 1e-12
 ATTEMPTS = 40  # draws for one new configuration before a small space counts as used up
 
 
@@ -37,18 +44,68 @@ def first_wave(
     return (*found, *new.take(_anywhere(space, incumbent, generator, count), count - len(found)))
 
 
-def second_wave(
-    space: Space, parents: Sequence[Configuration], tried: Iterable[Configuration], seed: int, count: int
+def next_wave(
+    space: Space,
+    seen: Sequence[Seen],
+    tried: Sequence[Configuration],
+    seed: int,
+    count: int,
+    *,
+    is_last: bool = False,
 ) -> tuple[Configuration, ...]:
-    """Up to `count` new configurations near the parents, best first: two thirds around the best one."""
-    generator = random.Random(derive_seed(seed, "search", "second"))
-    new = _Distinct(tried)
-    order = [parents[0], parents[0], parents[-1]]
+    """Up to `count` configurations that were not tried: those whose scores promise to tell most about where the best
+    is; in the last wave those expected to score highest.
+
+    `seen`: scores in groups, those of this search at the full budget first. Where they say nothing (all equal, or
+    none), further points over the whole space. Measured with 18 challengers against upper confidence bounds of 1.5
+    and 3 standard deviations: as good or better with much, little and no noise, where either bound was worse in one.
+    Source: Frazier, Powell & Dayanik, The Knowledge-Gradient Policy for Correlated Normal Beliefs, 2009, equation 10,
+    its expectation by Gauss-Hermite quadrature; a wave's later choices take the earlier ones' expectations for seen.
+    """
+    generator = random.Random(derive_seed(seed, "search", "wave", len(tried)))
+    model = Landscape.fit(space, seen) if any(group.scores for group in seen) else None
+    wide = tuple(_sobol(space, tried[0], derive_seed(seed, "search", "candidates", len(tried)), CANDIDATES))
+    if model is None:
+        return _Distinct(tried).take(wide, count)
+    places = np.array([coordinates(space, one) for one in (*tried, *wide)])  # (tried + wide, d)
+    expected = model.means(places)
+    promising = [(*tried, *wide)[index] for index in np.argsort(-expected, kind="stable")[:PROMISING]]
     moves = (
-        space.neighbour(order[index % 3], generator, SECOND_SCALES[index // 3 % len(SECOND_SCALES)])
-        for index in range(ATTEMPTS * count)
+        space.neighbour(promising[index % PROMISING % len(promising)], generator, scale)
+        for index, scale in enumerate(_cycle(NEAR_SCALES, ATTEMPTS * CANDIDATES))
     )
-    return new.take(moves, count)
+    everything = space.enumerate(tried[0], CANDIDATES)
+    fresh = _Distinct(tried)
+    candidates = [*fresh.take(everything or wide, CANDIDATES), *fresh.take(moves, CANDIDATES)]
+    if not candidates:
+        return ()
+    places = np.array([coordinates(space, one) for one in (*candidates, *tried)])  # (candidate + tried, d)
+    if is_last:
+        expected = model.means(places[: len(candidates)])
+        return tuple(candidates[index] for index in np.argsort(-expected, kind="stable")[:count])
+    chosen = _most_telling(model, places, len(candidates), min(count, len(candidates)))
+    return tuple(candidates[index] for index in chosen)
+
+
+def _most_telling(model: Landscape, places: Floats, candidates: int, count: int) -> list[int]:
+    """Which of the first `candidates` places (p, d) to train next: those after whose scores the best expectation of all
+    places will on average have risen most, one after another, a place that is chosen taken as seen."""
+    beliefs = [(one.weight, one.means, one.covariance.copy(), one.noise) for one in model.beliefs(places)]
+    chosen: list[int] = []
+    for _ in range(count):
+        gains = np.zeros(candidates)
+        for weight, means, covariance, noise in beliefs:
+            variances = np.diag(covariance)[:candidates] + noise
+            steps = covariance[:, :candidates] / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))  # (p, candidate)
+            for node, share in zip(_NODES, _SHARES, strict=True):
+                gains += weight * share * ((means[:, None] + node * steps).max(axis=0) - means.max())
+        gains[chosen] = -math.inf
+        place = int(np.argmax(gains))
+        chosen.append(place)
+        for _, _, covariance, noise in beliefs:
+            column = covariance[:, place].copy()  # (p,)
+            covariance[...] -= np.outer(column, column) / max(float(column[place]) + noise, _LEAST_VARIANCE)
+    return chosen
 
 
 class _Distinct:
@@ -83,9 +140,9 @@ def _sobol(space: Space, base: Configuration, seed: int, count: int) -> Iterable
     """At least `count` scrambled Sobol points; a power of two of them, drawn at once, keeps them balanced."""
     movable = [index for index, one in enumerate(space.hyperparameters) if not one.is_fixed]
     sequence = qmc.Sobol(d=len(movable), scramble=True, rng=seed)
-    for coordinates in sequence.random_base2(math.ceil(math.log2(max(2, count)))):
+    for drawn in sequence.random_base2(math.ceil(math.log2(max(2, count)))):
         point = [0.5] * len(space.hyperparameters)
-        for index, coordinate in zip(movable, coordinates, strict=True):
+        for index, coordinate in zip(movable, drawn, strict=True):
             point[index] = float(coordinate)
         yield space.from_unit(point, base)
 

@@ -14,7 +14,7 @@ TIMED = Capacity(seconds_per_full_run=60.0, slots=2, resumable=True, budget=300,
 def test_without_a_compute_budget_the_search_is_not_capped():
     choice = choose(TIMED)
     assert (choice.strategy, choice.full_runs, choice.fits) == (Strategy.CAVIAR, None, True)
-    assert choice.sentence == "caviar: 24 challengers, 2 trainings at once"
+    assert choice.sentence == "caviar: 18 challengers, 2 trainings at once"
 
 
 def test_a_compute_budget_is_first_reserved_for_the_probe_and_six_pairs():
@@ -40,13 +40,13 @@ def test_a_search_of_many_days_names_panda():
 
 def test_the_estimate_counts_rounds_of_slots():
     cost = estimate(TIMED, n_max=32, expected_pairs=8)
-    assert (cost.runs_search, cost.runs_probe) == (25, 5)
+    assert (cost.runs_search, cost.runs_probe) == (19, 5)
     assert (cost.runs_confirm_expected, cost.runs_confirm_max) == (16, 64)
-    assert cost.full_runs_search == pytest.approx(17.0)
-    # probe 3 rounds; rungs 10 of a third and 4 of two thirds; second wave 3; pairs 4, then 2 looks of 2 rounds
-    assert cost.seconds_expected == pytest.approx(60.0 * (3 + 10 / 3 + 8 / 3 + 3 + 4 + 4))
-    assert cost.seconds_max == pytest.approx(60.0 * (3 + 10 / 3 + 8 / 3 + 3 + 4 + 28))
-    assert "25 trials (the cost of 17 full runs)" in cost.sentence
+    assert cost.full_runs_search == pytest.approx(15.0)
+    # probe 3 rounds; rungs 5 of a third and 2 of two thirds; waves 2, 2, 1 and 1; pairs 4, then 2 looks of 2 rounds
+    assert cost.seconds_expected == pytest.approx(60.0 * (3 + 5 / 3 + 4 / 3 + 6 + 4 + 4))
+    assert cost.seconds_max == pytest.approx(60.0 * (3 + 5 / 3 + 4 / 3 + 6 + 4 + 28))
+    assert "19 trials (the cost of 15 full runs)" in cost.sentence
     assert "20 min on 2 slots, 44 min at most" in cost.sentence
 
 

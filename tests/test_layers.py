@@ -28,7 +28,8 @@ STRATEGIES = (
         "ranges",
     ),
     ("space", "evidence", "cause_words", "run_scores", "power", "calendar", "interval", "triggers", "queueing"),
-    ("proposals", "smoothing", "planting", "choose", "verdict", "causes", "cost_drift"),
+    ("landscape",),
+    ("proposals", "smoothing", "search_scores", "planting", "choose", "verdict", "causes", "cost_drift"),
     ("drift", "notice", "evidence_path"),
     ("caviar", "panda"),
     ("recipe",),
@@ -119,7 +120,7 @@ HEAVY = frozenset(
 )
 MAY_IMPORT_SCIPY = frozenset(
     {"strategies.stats", "strategies.intervals", "strategies.caviar", "strategies.proposals", "strategies.verdict"}
-    | {"strategies.smoothing"}
+    | {"strategies.smoothing", "strategies.landscape"}
 )
 RUNS_IN_THE_USERS_INTERPRETER = frozenset({"torch"})  # beside the standard library
 SEEDS_THE_USERS_CODE = frozenset({"strategies.training"})  # a recipe may draw from the global generator: it is restored

@@ -4,7 +4,8 @@ import math
 import random
 
 import pytest
-from retuned.strategies.smoothing import coordinates, smoothed
+from retuned.strategies.landscape import Seen, coordinates
+from retuned.strategies.smoothing import hope, smoothed
 from retuned.strategies.space import Hyperparameter, Kind, Space
 
 LINE = Space.of([Hyperparameter("x", Kind.FLOAT, 0.0, 1.0)])
@@ -94,11 +95,44 @@ def test_a_condition_that_switches_choices_off_leaves_as_many_coordinates():
     assert len(coordinates(space, {"optimiser": "adamw"})) == len(with_it)
 
 
-def test_a_schedule_among_the_trials_leaves_all_scores_alone():
-    trials = on_a_line([index / 11 for index in range(12)])
-    trials["t03"] = {"x": ((0, 0.1), (5, 0.2))}
-    scores = {trial: math.sin(7 * index) for index, trial in enumerate(trials)}
-    assert smoothed(LINE, trials, scores) == scores
+def test_schedules_lie_as_far_apart_as_their_levels():
+    space = Space.of([Hyperparameter("lr", Kind.SCHEDULE, 0.001, 1.0, log=True)])
+    constant, falling, other = (((0.0, 0.1),), ((0.0, 0.1), (5.0, 0.01)), ((0.0, 0.01),))
+    here, decayed, there = (coordinates(space, {"lr": schedule}) for schedule in (constant, falling, other))
+    assert math.dist(here, there) == pytest.approx(1 / 3)  # as for two numbers
+    assert 0 < math.dist(here, decayed) < math.dist(here, there)
+
+
+def test_a_lower_rung_helps_to_tell_luck_from_worth():
+    generator = random.Random(3)
+    trials = on_a_line([index / 7 for index in range(8)])
+    truth = {trial: -4 * (one["x"] - 0.5) ** 2 for trial, one in trials.items()}
+    scores = {trial: value + generator.gauss(0.0, 0.5) for trial, value in truth.items()}
+    places = [index / 40 for index in range(40)]
+    below = Seen(tuple(({"x": x}, -4 * (x - 0.5) ** 2 - 3 + generator.gauss(0.0, 0.5)) for x in places), 0.9)
+    alone, helped = smoothed(LINE, trials, scores), smoothed(LINE, trials, scores, (below,))
+    assert error(helped, truth) < error(alone, truth)
+
+
+def test_hope_is_higher_for_a_clear_gain_than_for_one_within_the_noise():
+    generator = random.Random(4)
+    trials = on_a_line([index / 17 for index in range(18)])
+    flat = {trial: generator.gauss(0.0, 0.1) for trial in trials}
+    sloped = {trial: flat[trial] + one["x"] for trial, one in trials.items()}
+    assert hope(LINE, trials, sloped, (), "t17", "t00") > 3.0
+    assert abs(hope(LINE, trials, flat, (), "t17", "t00")) < 2.0
+
+
+def test_a_rival_that_fell_off_a_cliff_leaves_every_hope():
+    trials = on_a_line([index / 17 for index in range(18)])
+    scores = {trial: 1.0 + 0.001 * (index % 3) for index, trial in enumerate(trials)} | {"t05": 0.0}
+    assert hope(LINE, trials, scores, (), "t06", "t05") == math.inf
+
+
+def error(worth, truth):
+    """Root of the summed squares after the level, which does not matter for choosing, is taken out."""
+    level = sum(worth[trial] - truth[trial] for trial in truth) / len(truth)
+    return math.dist([worth[trial] - level for trial in truth], truth.values())
 
 
 def test_a_trial_far_below_what_its_neighbours_promise_keeps_its_own_score():
