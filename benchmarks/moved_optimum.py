@@ -24,29 +24,37 @@ GAPS = (0.0, 1.0, 2.0)
 
 @dataclass(frozen=True)
 class Landscape:
-    """A true score of 0 at the optimum that falls by `curvature` times the squared distance in each direction."""
+    """A true score of 0 at the optimum that falls with the distance, weighted by `curvature` in each direction and
+    raised to `power`. With `wrong_choice` there is a choice of three beside the cube, two of which cost that much."""
 
     name: str
     curvature: tuple[float, ...]
+    power: float = 2.0
+    wrong_choice: float = 0.0
 
     @property
     def space(self) -> Space:
-        """The unit cube."""
-        return Space.of(Hyperparameter(f"x{i}", Kind.FLOAT, 0.0, 1.0) for i in range(len(self.curvature)))
+        """The unit cube, and the choice."""
+        cube = [Hyperparameter(f"x{i}", Kind.FLOAT, 0.0, 1.0) for i in range(len(self.curvature))]
+        choice = Hyperparameter("choice", Kind.CATEGORICAL, choices=("wrong", "right", "wrong too"))
+        return Space.of([*cube, choice] if self.wrong_choice else cube)
 
     def value(self, configuration: Configuration, optimum: stats.Floats) -> float:
         """The true score of a configuration."""
         place = np.array([configuration[f"x{i}"] for i in range(len(optimum))], dtype=np.float64)
-        return -float(np.sum(np.asarray(self.curvature) * (place - optimum) ** 2))
+        loss = float(np.sum(np.asarray(self.curvature) * (place - optimum) ** 2)) ** (self.power / 2)
+        return -loss - self.wrong_choice * (configuration.get("choice", "right") != "right")
 
     def draw(self, gap: float, generator: np.random.Generator) -> tuple[Configuration, stats.Floats]:
         """An incumbent and an optimum anywhere in the cube, in any direction, the incumbent `gap` worse."""
         curvature = np.asarray(self.curvature)
         while True:
             optimum, direction = generator.random(len(curvature)), generator.standard_normal(len(curvature))
-            place = optimum + direction * math.sqrt(gap / float(np.sum(curvature * direction**2)))
+            squared = gap ** (2 / self.power)
+            place = optimum + direction * math.sqrt(squared / float(np.sum(curvature * direction**2)))
             if np.all((place >= 0) & (place <= 1)):
-                return {f"x{i}": float(coordinate) for i, coordinate in enumerate(place)}, optimum
+                choice = {"choice": "right"} if self.wrong_choice else {}
+                return {**{f"x{i}": float(coordinate) for i, coordinate in enumerate(place)}, **choice}, optimum
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,14 @@ class Searched:
 
 
 BOWL = Landscape("bowl", (8.0, 8.0))
-OTHERS = (Landscape("narrow", (32.0, 32.0)), Landscape("valley", (32.0, 2.0)), Landscape("4 dimensions", (8.0,) * 4))
+OTHERS = (
+    Landscape("narrow", (32.0, 32.0)),
+    Landscape("valley", (32.0, 2.0)),
+    Landscape("cone", (8.0, 8.0), power=1.0),
+    Landscape("a choice of three", (8.0, 8.0), wrong_choice=1.5),
+    Landscape("4 dimensions", (8.0,) * 4),
+    Landscape("6 dimensions", (8.0,) * 6),
+)
 UNIT = Noise("unit", 1.0, 1.0)  # nothing shared in a search, half of the variance in a pair
 SHARED = Noise("half shared", math.sqrt(0.5), 1.0)
 ALONE = Noise("none shared", 1.0, math.sqrt(2.0))
