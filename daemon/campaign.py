@@ -5,15 +5,13 @@ campaign that is started a second time walks through the same decisions on the r
 they end. Judging, recording and alerting are one transaction.
 """
 
-import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from ..strategies import choose
 from ..strategies.caviar import DEFAULT_CHALLENGERS, SearchTask
 from ..strategies.contract import Breach, Contract
-from ..strategies.errors import CampaignFailed, InputError
+from ..strategies.errors import CampaignFailed
 from ..strategies.judgement import Run, SearchSummary
-from ..strategies.landscape import Seen
 from ..strategies.records import Configuration, LegEnd, LegResult, Purpose
 from .clock import Clock
 from .conclude import record
@@ -21,18 +19,17 @@ from .config import Config
 from .confirm import confirm, freeze_plan
 from .job import Job, birth_results, budget_s_of, costs_of, full_run, open_job, room_of, slice_base
 from .lease import Lease, LostLease
-from .ledger import Campaign, campaigns_of, results_of
+from .ledger import Campaign
 from .model_file import ModelFile
 from .prepare import Facts
 from .probe import PROBE_RUNS, PROBE_SHARE, probe_contract, seconds_per_full_run
-from .registry import file_of_version
+from .remembered import earlier_scores, warm_start
 from .search import run_search
 from .settings_file import plain
 from .spool import remove_checkpoints
 from .store import Store
 
 BIRTH_REPLICATES = 8
-EARLIER_CAMPAIGNS = 3  # whose scores a search starts from
 
 
 def run_campaign(
@@ -198,11 +195,11 @@ def capacity_of(
 
 
 def _search_task(job: Job) -> SearchTask:
-    training = job.file.training
+    training, space = job.file.training, job.file.space()
     return SearchTask(
-        space=job.file.space(),
+        space=space,
         incumbent=job.configuration,
-        warm=_warm(job),
+        warm=warm_start(job.store, job.campaign, space),
         seed=job.campaign.seed,
         budget=training.budget.amount,
         unit=training.budget.unit,
@@ -210,50 +207,8 @@ def _search_task(job: Job) -> SearchTask:
         challengers=job.file.search.challengers or DEFAULT_CHALLENGERS,
         full_runs=job.campaign.facts["full_runs"],
         lower_is_better=job.file.objective().lower_is_better,
-        earlier=_earlier(job),
+        earlier=earlier_scores(job.store, job.campaign, job.file),
     )
-
-
-def _warm(job: Job) -> tuple[Configuration, ...]:
-    """The top configurations of the last campaign that searched, those that still fit the space."""
-    searched = _searched_before(job)
-    return tuple(_fitting(job, searched[-1].facts["top"])) if searched else ()
-
-
-def _earlier(job: Job) -> tuple[Seen, ...]:
-    """What the last campaigns of the model scored in their searches, where the objective is still the same and the
-    configurations still fit the space; the newest first."""
-    goal, whole = job.file.goal, job.file.training.budget.amount
-    groups = []
-    for campaign in reversed(_searched_before(job)[-EARLIER_CAMPAIGNS:]):
-        then = file_of_version(job.store, job.model.id, campaign.model_version)
-        if (then.goal.metric, then.goal.direction) != (goal.metric, goal.direction):
-            continue
-        legs = [
-            result for result in results_of(job.store, campaign.id)
-            if result.request.purpose is Purpose.SEARCH and result.request.to_step == whole and result.score is not None
-        ]  # fmt: skip
-        scores = tuple(
-            (fitting[0], leg.score)
-            for leg in legs
-            if leg.score is not None and (fitting := _fitting(job, [leg.request.configuration]))
-        )
-        groups += [Seen(scores, likeness=None)] if scores else []
-    return tuple(groups)
-
-
-def _searched_before(job: Job) -> list[Campaign]:
-    earlier = campaigns_of(job.store, job.model.id, "retune")
-    return [campaign for campaign in earlier if campaign.id < job.campaign.id and campaign.facts.get("top")]
-
-
-def _fitting(job: Job, configurations: Iterable[Configuration]) -> list[Configuration]:
-    """Those that the space, which may have changed since, still allows."""
-    space, fitting = job.file.space(), []
-    for configuration in configurations:
-        with contextlib.suppress(InputError):
-            fitting.append(space.validate(configuration))
-    return fitting
 
 
 def _summary(job: Job, reason: str, *, nothing_better: bool = False, has_failed: bool = False) -> SearchSummary:

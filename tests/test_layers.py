@@ -61,6 +61,7 @@ DAEMON = (
     (
         "campaign_processes",
         "candidates",
+        "remembered",
         "adoption",
         "retention",
         "alert",
