@@ -9,11 +9,11 @@ import contextlib
 from collections.abc import Callable, Mapping
 
 from ..strategies import choose
-from ..strategies.caviar import DEFAULT_CHALLENGERS, SearchTask
 from ..strategies.contract import Breach, Contract
 from ..strategies.errors import CampaignFailed, InputError
 from ..strategies.judgement import Run, SearchSummary
 from ..strategies.records import Configuration, LegEnd, LegResult, Purpose
+from ..strategies.search_task import DEFAULT_CHALLENGERS, SearchTask
 from .clock import Clock
 from .conclude import record
 from .config import Config

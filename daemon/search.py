@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from ..strategies import caviar
-from ..strategies.caviar import Finished, Propose, SearchTask
 from ..strategies.drift import compute_seconds
 from ..strategies.records import LegRequest, LegResult
+from ..strategies.search_task import Finished, Propose, SearchTask
 from .clock import Clock
 from .disk import is_full_error, patiently, wait_for_space
 from .lease import Lease

@@ -28,10 +28,24 @@ STRATEGIES = (
         "ranges",
     ),
     ("space", "evidence", "cause_words", "run_scores", "power", "calendar", "interval", "triggers", "queueing"),
-    ("proposals", "smoothing", "planting", "choose", "verdict", "causes", "cost_drift"),
-    ("drift", "notice", "evidence_path"),
+    (
+        "proposals",
+        "smoothing",
+        "planting",
+        "choose",
+        "verdict",
+        "causes",
+        "cost_drift",
+        "search_task",
+        "nudges",
+        "bracket",
+    ),
+    ("drift", "notice", "evidence_path", "path"),
+    ("ways",),
+    ("probing", "evening"),
+    ("upbringing",),
     ("caviar", "panda"),
-    ("recipe",),
+    ("recipe", "generators", "guard"),
     ("optimizing",),
     ("training", "fused"),
 )
@@ -122,7 +136,7 @@ MAY_IMPORT_SCIPY = frozenset(
     | {"strategies.smoothing"}
 )
 RUNS_IN_THE_USERS_INTERPRETER = frozenset({"torch"})  # beside the standard library
-SEEDS_THE_USERS_CODE = frozenset({"strategies.training"})  # a recipe may draw from the global generator: it is restored
+SEEDS_THE_USERS_CODE = frozenset({"strategies.generators"})  # a recipe may draw from them; they are restored
 
 # A decision touches nothing but its arguments.
 ACTING = frozenset(
