@@ -7,21 +7,24 @@ they end. Judging, recording and alerting are one transaction.
 
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ..strategies import choose
 from ..strategies.contract import Breach, Contract
 from ..strategies.errors import CampaignFailed, InputError
 from ..strategies.judgement import Run, SearchSummary
 from ..strategies.records import Configuration, LegEnd, LegResult, Purpose
-from ..strategies.search_task import DEFAULT_CHALLENGERS, SearchTask
+from ..strategies.search_task import DEFAULT_CHALLENGERS, Finished, SearchTask
 from .clock import Clock
 from .conclude import record
 from .config import Config
 from .confirm import confirm, freeze_plan
+from .fingerprint import EnvironmentFingerprint
 from .job import Job, birth_results, budget_s_of, costs_of, full_run, open_job, room_of, slice_base
 from .lease import Lease, LostLease
 from .ledger import Campaign, campaigns_of
 from .model_file import ModelFile
+from .nursery import panda_task, run_panda
 from .prepare import Facts
 from .probe import PROBE_RUNS, PROBE_SHARE, probe_contract, seconds_per_full_run
 from .search import run_search
@@ -106,7 +109,7 @@ def _re_evaluate(job: Job) -> None:
         return
     contract = _contract(job)
     job.lease.advance("search", {"contract": contract.to_json(), **_choice(job)}, job.clock.now())
-    found = run_search(job.desk, _search_task(job))
+    found = _search(job)
     summary = _summary(job, found.reason, nothing_better=found.nothing_better, has_failed=found.failed)
     has_score = any(result.score is not None or result.end is LegEnd.DIVERGED for result in job.desk.results)
     if not has_score and not job.campaign.facts.get("suspicions"):  # with those, the verdict says where to look
@@ -127,6 +130,14 @@ def _re_evaluate(job: Job) -> None:
     job.lease.advance("confirm", facts, job.clock.now())
     verdict = confirm(job, plan, contract, summary, found.winner)
     record(job, verdict, found.winner)
+
+
+def _search(job: Job) -> Finished:
+    """The search of the strategy that was chosen."""
+    task = _search_task(job)
+    if job.campaign.facts["strategy"] == choose.Strategy.PANDA:
+        return run_panda(job, panda_task(job, task, job.campaign.facts["lives"]))
+    return run_search(job.desk, task)
 
 
 def _continue(job: Job) -> None:
@@ -167,11 +178,18 @@ def _choice(job: Job) -> Facts:
     probed = any(result.request.trial.startswith("probe") for result in job.desk.results)
     slots, _ = room_of(job.file, job.campaign, job.config)
     capacity = capacity_of(job.file, slots, per_run, budget_s_of(job), probe_runs=PROBE_RUNS if probed else 0)
-    choice, estimate = choose.choose(capacity), choose.estimate(capacity, job.file.search.max_pairs)
+    peak = max((result.peak_memory_bytes for result in (*job.desk.results, *birth_results(job))), default=0)
+    memory = EnvironmentFingerprint.from_json(job.campaign.facts["environment"]).memory_bytes
     asked = job.campaign.options.get("strategy", job.file.search.strategy)
+    capacity = replace(
+        capacity,
+        memory_share=peak / memory if peak and memory else None,
+        asked=None if asked == "auto" else choose.Strategy(asked),
+    )
+    choice, estimate = choose.choose(capacity), choose.estimate(capacity, job.file.search.max_pairs)
     why = choice.sentence if asked == "auto" else f"{choice.sentence}; {asked} was asked for"
     return {
-        "seconds_per_run": per_run, "strategy": choice.strategy.value, "choice": why,
+        "seconds_per_run": per_run, "strategy": choice.strategy.value, "choice": why, "lives": choice.lives,
         "estimate": estimate.sentence, "full_runs": choice.full_runs, "seconds_expected": estimate.seconds_expected,
     }  # fmt: skip
 
@@ -191,6 +209,9 @@ def capacity_of(
         compute_s=budget_s,
         probe_runs=probe_runs,
         probe_share=PROBE_SHARE,
+        asked=None if file.search.strategy == "auto" else choose.Strategy(file.search.strategy),
+        no_panda=file.why_no_panda(),
+        lives=file.search.pandas,
     )
 
 

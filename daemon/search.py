@@ -49,6 +49,11 @@ class LegDesk:
         return tuple(self._results.values())
 
     @property
+    def search_results(self) -> tuple[LegResult, ...]:
+        """The ended legs of the search."""
+        return tuple(result for result in self.results if result.request.name.startswith("search."))
+
+    @property
     def compute_s(self) -> float:
         """Seconds of training so far, parallel legs added up."""
         return compute_seconds(self.results)
@@ -102,10 +107,9 @@ class LegDesk:
 
 
 def run_search(desk: LegDesk, task: SearchTask) -> Finished:
-    """Ask the strategy what to run until it names its challenger."""
+    """Ask caviar what to run until it names its challenger."""
     while True:
-        legs = tuple(result for result in desk.results if result.request.name.startswith("search."))
-        decision = caviar.decide(task, legs)
+        decision = caviar.decide(task, desk.search_results)
         if isinstance(decision, Finished):
             return decision
         assert isinstance(decision, Propose)

@@ -281,9 +281,11 @@ def refuse_retired(model: Model) -> None:
 
 def retune_options(strategy: str | None, budget_s: float | None, seed: int | None) -> dict[str, Any]:
     """The checked options of a re-evaluation that were given; raises InputError."""
-    if strategy not in (None, "auto", "caviar"):
+    if strategy not in (None, "auto", "caviar", "panda"):
         raise InputError(
-            f"--strategy {strategy} is not available", "allowed: auto, caviar", "leave it out for the model file's"
+            f"--strategy {strategy} is not available",
+            "allowed: auto, caviar, panda",
+            "leave it out for the model file's",
         )
     check_seed(seed)
     if budget_s is not None and not 0 < budget_s < 1e9:

@@ -55,9 +55,9 @@ def moved_by_panda(space: Space, configuration: Configuration) -> tuple[Hyperpar
     rates = [floats[name] for name in RATES if name in floats and floats[name].low is not None]
     if not rates:
         raise InputError(
-            "panda has no learning rate to move",
-            f"it needs a float hyperparameter named {' or '.join(RATES)} with low and high",
-            "name it so in the model file, or use --strategy caviar",
+            "it has no learning rate to move",
+            f"a float hyperparameter named {' or '.join(RATES)} with low and high",
+            "name it so in the model file, or use caviar",
         )
     return (rates[0], *(floats[name] for name in OTHERS if name in floats and floats[name].low is not None))
 

@@ -85,7 +85,7 @@ DAEMON = (
     ("views",),
     ("prepare", "probe", "replay", "terminal", "export", "page_verdict", "page_causes", "page_background"),
     ("job",),
-    ("confirm", "causes", "page"),
+    ("confirm", "causes", "page", "nursery"),
     ("conclude",),
     ("campaign",),
     ("leading",),
