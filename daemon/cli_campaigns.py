@@ -52,7 +52,7 @@ def _baseline(context: typer.Context, name: Name, detach: Detach = False) -> Non
 def _retune(
     context: typer.Context,
     name: Name,
-    strategy: Annotated[str | None, typer.Option(help="auto or caviar; default: the model file's.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="auto, caviar or panda; default: the model file's.")] = None,
     budget: Annotated[str | None, typer.Option(help="Compute time of the campaign, such as 30m or 2h.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, data and history give the same verdict.")] = None,
     detach: Detach = False,

@@ -56,6 +56,7 @@ from .views import (
     Shown,
     Standing,
 )
+from .wishes import Wished, wish_back, wish_hold, wish_values
 
 LARGEST_SEED = 2**31 - 1
 
@@ -185,6 +186,18 @@ class Verbs:
         for campaign in found:
             self._cancel(campaign)
         return found
+
+    def nudge(self, campaign: int, values: dict[str, float]) -> Wished:
+        """Give a living panda other values."""
+        return wish_values(self.store, campaign, values)
+
+    def back(self, campaign: int, to_day: int) -> Wished:
+        """Let a living panda go on from the end of an earlier day."""
+        return wish_back(self.store, campaign, to_day)
+
+    def hold(self, campaign: int, release: bool = False) -> Wished:
+        """Keep a living panda from moving anything by itself, or let it again."""
+        return wish_hold(self.store, campaign, release=release)
 
     def adopt(self, name: str, campaign: int | None = None, from_file: bool = False) -> SentModel:
         """Put recommended values in force, or those edited in the settings file."""

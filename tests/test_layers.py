@@ -78,11 +78,13 @@ DAEMON = (
         "retention",
         "alert",
         "continuation",
+        "wishes",
         "search",
         "report",
         "dossier",
     ),
     ("views",),
+    ("terminal_panda",),
     ("prepare", "probe", "replay", "terminal", "export", "page_verdict", "page_causes", "page_background"),
     ("job",),
     ("confirm", "causes", "page", "nursery"),
@@ -102,7 +104,7 @@ DAEMON = (
     ("service",),
     ("serving",),
     ("cli_session",),
-    ("cli_reading", "cli_acting", "cli_campaigns", "cli_keeping", "cli_service"),
+    ("cli_reading", "cli_acting", "cli_campaigns", "cli_keeping", "cli_panda", "cli_service"),
     ("cli",),
 )
 OUTSIDE = frozenset({"daemon.shim", "daemon.trainer"})  # started by path, in another process
