@@ -53,10 +53,10 @@ class Digits(Scored):
     batch_size = 32
     n_train, n_dev = 900, 300
 
-    def __init__(self, net: str, optimizer: str) -> None:
+    def __init__(self, net: str, optimizer: str, flipped: float = FLIPPED) -> None:
         super().__init__("")
         self.net, self.optimizer = net, optimizer
-        self.images, self.labels = _digits()  # (1797, 64), (1797,)
+        self.images, self.labels = _digits(flipped)  # (1797, 64), (1797,)
 
     def data(self, split: str, seed: int) -> tuple[Tensor, ...]:
         generator = torch.Generator().manual_seed(seed)
@@ -125,7 +125,7 @@ def jobs() -> tuple[Job, ...]:
 
 
 @cache
-def _digits() -> tuple[Tensor, Tensor]:
+def _digits(flipped: float) -> tuple[Tensor, Tensor]:
     """Noisy images (1797, 64) and labels (1797,), some of them flipped, the same for every run."""
     from sklearn.datasets import load_digits
 
@@ -134,7 +134,7 @@ def _digits() -> tuple[Tensor, Tensor]:
     images = torch.tensor(found.data, dtype=torch.float32) / 16
     images = images + NOISE * torch.randn(images.shape, generator=generator)
     labels = torch.tensor(found.target)
-    is_flipped = torch.rand(len(labels), generator=generator) < FLIPPED
+    is_flipped = torch.rand(len(labels), generator=generator) < flipped
     other = (labels + torch.randint(1, 10, labels.shape, generator=generator)) % 10
     return images, torch.where(is_flipped, other, labels)
 

@@ -14,6 +14,7 @@ from .ways import TAIL_SHARE, Grown, Morning, Stretch, Ways, cost_of, leg_of, mo
 
 MOST_TROUBLES = 8  # spikes and divergences that one life is brought back from
 NEAR_DAYS = 2.0  # a trouble so soon after another is laid to the rate, not to the batches
+AT_ONCE_DAYS = 0.125
 
 
 def grow(
@@ -205,11 +206,15 @@ class _Life:
             self._decay()
 
     def _recover(self, day: int, leg: LegRequest, result: LegResult) -> None:
-        """Go back to the newest healthy state: a first spike leaves out the batches, what repeats lowers the rate."""
+        """Go back to the newest healthy state: a first spike leaves out the batches, what repeats lowers the rate.
+
+        One that comes at once after batches were left out is laid to the batches too: more are left out.
+        """
         self.move = None
         at, why = result.metrics.get("guard_step", leg.from_step), result.detail or f"the training {result.end.value}"
-        near = NEAR_DAYS * self.ways.day_length(tuple(self.results.values()))
-        repeats = sum(abs(at - earlier) <= near for earlier in self.troubles)
+        day_length = self.ways.day_length(tuple(self.results.values()))
+        is_first = not any(abs(at - earlier) <= NEAR_DAYS * day_length for earlier in self.troubles)
+        is_at_once = leg.skip_batches > 0 and at - leg.from_step <= AT_ONCE_DAYS * day_length
         self.troubles.append(at)
         if len(self.troubles) > MOST_TROUBLES:
             self._log(day, at, f"{why}: given up after {MOST_TROUBLES} rescues")
@@ -218,9 +223,9 @@ class _Life:
         to, healthy = self.here, result.metrics.get("guard_healthy_step")
         if healthy is not None:
             to = Morning(leg.name, leg.trial, day, healthy, self.here.path)
-            self.skip = 2 ** (repeats + 1) * max(1, int(result.metrics.get("guard_batches", 0.0)))
+            self.skip = 2 * max(1, int(result.metrics.get("guard_batches", 0.0)), leg.skip_batches * is_at_once)
             why = f"{why}, {self.skip} batches skipped"
-        if healthy is not None and repeats == 0 and result.metrics.get("guard_sigma", 0.0) > 0.0:
+        if healthy is not None and (is_first or is_at_once) and result.metrics.get("guard_sigma", 0.0) > 0.0:
             self._go_back(to, to.path)
             self._log(day, at, f"{why}: back to {step_text(to.step)}")
             if self.decays:
