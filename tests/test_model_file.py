@@ -138,8 +138,9 @@ BAD = [
     ("[data]", "[alerts.x]\n[data]", "[alerts] has no key 'x'", "its keys are webhook"),
     # the other tables
     ("[data]", '[schedule]\nevery = "sometimes"\n[data]', "schedule.every is 'sometimes'", "3 months"),
-    ("[data]", '[search]\nstrategy = "panda"\n[data]', "search.strategy is 'panda', which", "not available"),
-    ("[data]", '[search]\nstrategy = "grid"\n[data]', "search.strategy is 'grid'", "'auto' or 'caviar'"),
+    ("[data]", '[search]\nstrategy = "grid"\n[data]', "search.strategy is 'grid'", "'auto', 'caviar' or 'panda'"),
+    ("[data]", '[search]\nday = "soon"\n[data]', "search.day is 'soon'", "'24h'"),
+    ("[data]", "[search]\nday = 0\n[data]", "search.day is 0", "'24h'"),
     ("[data]", "[search]\nmax_pairs = 7\n[data]", "search.max_pairs is 7", "multiple of 2"),
     ("[data]", "[search]\nseed = -1\n[data]", "search.seed is -1", "greater than or equal to 0"),
     ("[data]", '[settings]\nfile = "settings.yaml"\n[data]', "settings.file is", ".json or .toml"),
