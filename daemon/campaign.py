@@ -144,7 +144,7 @@ def _continue(job: Job) -> None:
     """More pairs with the challenger, contract and rules on record: the search is not asked again, since a newer
     version of retuned might have searched otherwise."""
     facts = job.campaign.facts
-    challenger = job.file.space().validate(facts["challenger"])
+    challenger = job.file.space().validate(facts["challenger"], strict=False)
     summary = _summary(job, facts["search"])
     verdict = confirm(job, freeze_plan(job), Contract.from_json(facts["contract"]), summary, challenger)
     record(job, verdict, challenger)

@@ -143,7 +143,7 @@ def _carry_out(
     """Re-evaluate in this process."""
     model = find_model(session.store, name)
     refuse_retired(model)
-    options = retune_options(strategy, budget_s, seed)
+    options = retune_options(strategy, budget_s, seed, model)
     write_pending_settings(session.store, model)
     finish_baseline(session.store, model, CLOCK, session.config, display)
     campaign = open_or_queue(session.store, model, "retune", seed, options, CLOCK)

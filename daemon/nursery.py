@@ -1,12 +1,14 @@
 """A panda through a runner: its days one after another, its diary in the record, and what people ask of it."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from ..strategies.due import parse_duration_s
 from ..strategies.nudges import Nudging, Wish
 from ..strategies.panda import DAYS, Diary, PandaTask, decide, moved_by_panda
+from ..strategies.records import LegRequest
 from ..strategies.search_task import Finished, SearchTask
 from ..strategies.ways import Ways
 from .job import Job
@@ -26,6 +28,7 @@ def run_panda(job: Job, task: PandaTask) -> Finished:
             continue
         job.lease.advance("search", {"panda": diary_facts(diary)}, job.clock.now())
         job.desk.run(answer.legs)
+        _forget(job, diary, answer.legs)
 
 
 def panda_task(job: Job, search: SearchTask, lives: int) -> PandaTask:
@@ -44,6 +47,16 @@ def diary_facts(diary: Diary) -> dict[str, Any]:
         "best_trial": diary.best_trial,
         "days": diary.days,
     }
+
+
+def _forget(job: Job, diary: Diary, legs: Sequence[LegRequest]) -> None:
+    """Remove the checkpoints of days that cannot be gone back to any more: a life may last for weeks."""
+    kept = diary.ring | {leg.name for leg in legs}
+    if not diary.ring:
+        return
+    for checkpoint in (job.lease.folder / "legs").glob("search.*.d*/checkpoint"):
+        if checkpoint.parent.name.rpartition(".a")[0] not in kept:
+            checkpoint.unlink() if checkpoint.is_file() else shutil.rmtree(checkpoint)
 
 
 def _wishes(facts: Mapping[str, Any]) -> tuple[Wish, ...]:

@@ -170,7 +170,7 @@ class Verbs:
     ) -> Queued:
         """Queue a re-evaluation by hand, or take up the open one; an open baseline runs first."""
         model = self.trainable(name)
-        options = retune_options(strategy, budget_s, seed)
+        options = retune_options(strategy, budget_s, seed, model)
         write_pending_settings(self.store, model)
         campaign = self._asked_for(model, "retune", seed, options)
         baselines = [one for one in open_campaigns(self.store, model.id) if one.kind == "baseline"]
@@ -292,7 +292,7 @@ def refuse_retired(model: Model) -> None:
         )
 
 
-def retune_options(strategy: str | None, budget_s: float | None, seed: int | None) -> dict[str, Any]:
+def retune_options(strategy: str | None, budget_s: float | None, seed: int | None, model: Model) -> dict[str, Any]:
     """The checked options of a re-evaluation that were given; raises InputError."""
     if strategy not in (None, "auto", "caviar", "panda"):
         raise InputError(
@@ -300,6 +300,8 @@ def retune_options(strategy: str | None, budget_s: float | None, seed: int | Non
             "allowed: auto, caviar, panda",
             "leave it out for the model file's",
         )
+    if strategy == "panda" and (why := model.file.why_no_panda()):
+        raise InputError(f"{model.name} cannot be babysat: {why}", "", "leave --strategy out")
     check_seed(seed)
     if budget_s is not None and not 0 < budget_s < 1e9:
         raise InputError(f"--budget {budget_s:g} is out of range", "allowed: a time above zero", "for instance 2h")

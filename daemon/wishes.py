@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..strategies.errors import ConflictError, InputError
 from ..strategies.nudges import Wish, WishKind
 from ..strategies.panda import moved_by_panda
+from ..strategies.ways import RING
 from .ledger import Campaign, find_campaign
 from .registry import configuration_of_version, file_of_version
 from .store import Store, to_json
@@ -45,8 +46,10 @@ def wish_values(store: Store, campaign_id: int, values: Mapping[str, float]) -> 
 def wish_back(store: Store, campaign_id: int, to_day: int) -> Wished:
     """On from the end of an earlier day. Raises InputError for a day that has not been."""
     days = _living(store, campaign_id).facts.get("panda", {}).get("days", 0)
-    if not 0 <= to_day <= days:
-        raise InputError(f"--to-day {to_day}", f"allowed: 0 (the probe) to {days}, the last day", "see: retuned watch")
+    first = max(0, days - RING // 2)  # a day or two pass before it counts, and older checkpoints go
+    if not first <= to_day <= days:
+        allowed = f"allowed: {first} to {days}, the last day" + (" (0 is the probe)" if first == 0 else "")
+        raise InputError(f"--to-day {to_day}", allowed, f"see: retuned watch {campaign_id}")
     return _take_down(
         store, campaign_id, Wish(WishKind.BACK, to_day=to_day, by=BY_HAND), f"back to the end of day {to_day}"
     )

@@ -36,12 +36,14 @@ class PandaTask:
 
 @dataclass(frozen=True, slots=True)
 class Diary:
-    """What a watcher sees: evenings and nudges of all lives, and the trial of the best one so far."""
+    """What a watcher sees: evenings and nudges of all lives, and the trial of the best one so far. `ring`: the legs
+    whose checkpoints may be gone back to; those of no other day are needed any more."""
 
     evenings: tuple[Evening, ...]
     nudges: tuple[Nudge, ...]
     best_trial: str | None
     days: int
+    ring: frozenset[str] = frozenset()
 
 
 def moved_by_panda(space: Space, configuration: Configuration) -> tuple[Hyperparameter, ...]:
@@ -168,4 +170,5 @@ def _diary(lives: Sequence[Grown]) -> Diary:
         nudges=tuple(nudge for life in lives for nudge in life.nudges),
         best_trial=None if best is None else best.trial,
         days=lives[-1].day,
+        ring=frozenset(lives[-1].ring),
     )

@@ -10,7 +10,7 @@ from .path import Path, whole
 from .probing import Probed, probe
 from .records import LegEnd, LegRequest, LegResult
 from .search_task import Propose
-from .ways import TAIL_SHARE, Grown, Morning, Stretch, Ways, cost_of, leg_of, morning_after, within_bounds
+from .ways import RING, TAIL_SHARE, Grown, Morning, Stretch, Ways, cost_of, leg_of, morning_after, within_bounds
 
 MOST_TROUBLES = 8  # spikes and divergences that one life is brought back from
 NEAR_DAYS = 2.0  # a trouble so soon after another is laid to the rate, not to the batches
@@ -32,6 +32,7 @@ def grow(
     waits = None
     while waits is None and life.goes_on:
         waits = life.live_a_day()
+    life.grown.ring = life.ring
     return life.grown, waits
 
 
@@ -57,6 +58,14 @@ class _Life:
     def left(self) -> float:
         """What is left of the budget."""
         return self.budget - self.grown.spent
+
+    @property
+    def ring(self) -> tuple[str, ...]:
+        """The legs that it may go back to: the last evenings, the best of all, the probes, and where it stands."""
+        kept = [*self.archive[-RING:], *self.probed.living.values(), *self.mornings[-1:], self.here]
+        kept += [self.grown.best] if self.grown.best is not None else []
+        kept += [best_of(self.mornings)] if any(one.score is not None for one in self.mornings) else []
+        return tuple(dict.fromkeys(one.leg for one in kept if one.leg is not None))
 
     @property
     def goes_on(self) -> bool:

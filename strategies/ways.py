@@ -10,6 +10,7 @@ from .records import Configuration, LegRequest, LegResult, Purpose
 from .search_task import SearchTask
 from .space import derive_seed
 
+RING = 24  # evenings, beside the probes and the best one, that a life may go back to
 TAIL_SHARE = 0.3  # of the budget that decays to zero at the end
 
 
@@ -62,13 +63,14 @@ class Morning:
 @dataclass(slots=True)
 class Grown:
     """What a life has left so far: `best` is None while no evening had a score, `day` is the last one, `spent` in the
-    budget's unit counts probes and what was gone back on."""
+    budget's unit counts probes and what was gone back on, `ring` names the legs that it may go back to."""
 
     best: Morning | None = None
     evenings: list[Evening] = field(default_factory=list)
     nudges: list[Nudge] = field(default_factory=list)
     spent: float = 0.0
     day: int = 0
+    ring: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +114,15 @@ def cost_of(leg: LegRequest, result: LegResult) -> float:
 
 
 def start_values(ways: Ways, configuration: Configuration) -> dict[str, float]:
-    """What a configuration gives a life to start with: of a schedule its highest value, inside the rate's bounds."""
+    """What a configuration gives a life to start with: of a schedule its highest value, inside the bounds."""
     found: dict[str, float] = {}
     for one in ways.moves:
         value = configuration.get(one.name)
         if isinstance(value, tuple):
             value = max(level for _, level in value)
         if isinstance(value, int | float):
-            found[one.name] = float(value)
-    return found | {ways.rate.name: within_bounds(ways.rate, found[ways.rate.name])}
+            found[one.name] = within_bounds(one, float(value))
+    return found
 
 
 def within_bounds(one: Hyperparameter, value: float) -> float:

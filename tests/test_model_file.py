@@ -280,6 +280,15 @@ def test_the_floor_becomes_a_score_of_which_higher_is_better(tmp_path):
     assert loaded(tmp_path).objective().floor is None
 
 
+def test_a_model_that_cannot_be_babysat_is_told_so_when_it_is_registered(tmp_path):
+    panda = ("[data]", '[search]\nstrategy = "panda"\n[data]')
+    assert loaded(tmp_path, panda).search.strategy == "panda"
+    with pytest.raises(InputError, match=r"search\.strategy is 'panda', but the command does not honour checkpoints"):
+        loaded(tmp_path, panda, ("resumable = true", ""))
+    with pytest.raises(InputError, match="no learning rate to move"):
+        loaded(tmp_path, panda, ("[hyperparameters.lr]", "[hyperparameters.step]"), ("{lr}", "{step}"))
+
+
 def test_a_schedule_needs_a_command_that_honours_checkpoints(tmp_path):
     schedule = ("low = 0.001\nhigh = 1.0\nlog = true\nvalue = 0.1", "value = [[0, 0.1], [50, 0.01]]")
     kind = ('type = "float"', 'type = "schedule"')

@@ -22,6 +22,7 @@ from retuned.daemon.verbs import Verbs
 from retuned.strategies.errors import ConflictError, InputError
 
 RECIPE = Path(__file__).parent / "toys" / "line_recipe.py"
+DESCENT = RECIPE.with_name("descent.py")
 TABLES = {
     "training": f'recipe = "{RECIPE}:Line"\nbudget = {{steps = 200}}\ntimeout = "60s"\nslots = 2\nthreads = 1',
     "objective": 'metric = "loss"\ndirection = "minimize"',
@@ -101,10 +102,31 @@ def test_a_budget_without_room_for_pairs_ends_undecided_and_goes_on_later(new_de
     assert ended.facts["challenger"] == campaign.facts["challenger"]
 
 
+def test_a_command_that_honours_checkpoints_can_be_babysat_and_its_path_is_replayed_leg_by_leg(new_desk, tmp_path):
+    desk = new_desk(tmp_path)
+    table = desk.training_table(DESCENT).replace("steps = 10", "steps = 100") + "\nresumable = true"
+    rate = 'type = "float"\nlow = 1e-5\nhigh = 10.0\nlog = true\nvalue = 0.001'
+    desk.register(training=table, search='strategy = "panda"\nday = 20', **{"hyperparameters.lr": rate})
+    desk.baseline()
+    campaign = desk.retune(seed=3)
+    assert campaign.verdict.outcome == "stale"
+    assert max(value for _, value in campaign.facts["recommended"]["lr"]) > 0.01
+    days = [one["day"] for one in campaign.facts["panda"]["evenings"]]
+    assert len(days) <= 5
+    pairs = [one for one in results_of(desk.store, campaign.id) if one.request.name == "confirm.c000"]
+    assert len(pairs[0].curve) == len(campaign.facts["challenger"]["lr"])
+
+
+def test_a_model_without_checkpoints_is_refused_a_panda(desk):
+    desk.register()
+    with pytest.raises(InputError, match="toy cannot be babysat: the command does not honour checkpoints"):
+        Verbs(desk.store, desk.config, SystemClock()).retune("toy", "panda")
+
+
 def test_a_panda_killed_with_its_worker_in_the_middle_of_a_day_takes_the_identical_path(raised, new_desk, tmp_path):
     _, alone = raised
     desk = new_desk(tmp_path)
-    desk.write_data(pause_s=0.01)
+    desk.write_data(pause_s=0.04)
     desk.register(**TABLES)
     words = [sys.executable, "-m", "retuned.daemon.cli", "--state", str(desk.config.state)]
     process = subprocess.Popen(
@@ -118,14 +140,14 @@ def test_a_panda_killed_with_its_worker_in_the_middle_of_a_day_takes_the_identic
     desk.retune()
     ended = find_campaign(desk.store, campaign.id)
     assert any(name.endswith(".d0005") for name in before)
-    assert not any(name.endswith(".d0006") for name in before)
+    assert len(before) < len(results_of(desk.store, campaign.id)) - 10
     assert ended.facts["panda"] == alone.facts["panda"]
     assert ended.facts["challenger"] == alone.facts["challenger"]
 
 
 def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, new_desk, tmp_path):
     desk = new_desk(tmp_path)
-    desk.write_data(pause_s=0.01)
+    desk.write_data(pause_s=0.04)
     desk.register(**TABLES)
     verbs = Verbs(desk.store, desk.config, SystemClock())
     words = [sys.executable, "-m", "retuned.daemon.cli", "--state", str(desk.config.state)]
@@ -139,28 +161,33 @@ def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, 
         verbs.nudge(campaign.id, {"lr": 100.0})
     with pytest.raises(InputError, match="--to-day 99"):
         verbs.back(campaign.id, 99)
-    told = subprocess.run([*words, "nudge", "toy", "lr=0.02"], capture_output=True, text=True, check=True).stdout
-    assert told == f"campaign {campaign.id} of toy: lr 0.02, from the next morning on\n"
-    process.wait(timeout=60)
+    assert (
+        verbs.nudge(campaign.id, {"lr": 0.02}).sentence
+        == f"campaign {campaign.id} of toy: lr 0.02, from the next morning on"
+    )
+    process.wait(timeout=150)
     facts = find_campaign(desk.store, campaign.id).facts
     mine = next(nudge for nudge in facts["panda"]["nudges"] if nudge["by"] == "by hand")
     assert mine["day"] == facts["wishes"][0]["day"] >= 4
     assert mine["text"].endswith("-> 0.02")
     with pytest.raises(ConflictError, match="has no living panda"):
         verbs.hold(campaign.id)
+    late = subprocess.run([*words, "nudge", "toy", "lr=0.02"], capture_output=True, text=True)
+    assert (late.returncode, late.stdout) == (2, "")
+    assert late.stderr.startswith("retuned: toy has no open re-evaluation")
 
 
-def wait_for_day(desk, day, seconds=60.0):
+def wait_for_day(desk, day, seconds=100.0):
     """The campaign, once that day's leg is planned and under way."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         store = Store(desk.config.state)
         found = campaigns_of(store, find_model(store, "toy").id, "retune")
-        sql = "SELECT count(*) AS n FROM legs WHERE name LIKE ? AND ended IS NULL"
-        if found and store.row(sql, (f"%.d{day:04d}",))["n"]:
+        rows = store.rows("SELECT name FROM legs WHERE name LIKE '%.d0%' AND ended IS NULL")
+        if found and any(int(row["name"].rpartition(".d")[2]) >= day for row in rows):
             time.sleep(0.05)
             return found[0]
-        time.sleep(0.01)
+        time.sleep(0.02)
     raise AssertionError(f"day {day} never came")
 
 

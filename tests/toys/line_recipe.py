@@ -1,4 +1,4 @@
-"""A recipe that a panda can grow up on within seconds: a line with noise, as slow a batch as data.json says."""
+"""A recipe that a panda can grow up on within seconds: a line with noise, in a search as slow a batch as data.json says."""
 
 import json
 import time
@@ -21,6 +21,7 @@ class Line(Recipe):
         self.target = self.inputs @ weights + torch.randn(2000, 1, generator=generator)
 
     def data(self, split, seed):
+        self.is_search = split == "dev"  # asked for last
         rows = draw_rows(2000, split, seed, train=400, dev=300, slices=32)
         return self.inputs[rows], self.target[rows]
 
@@ -28,7 +29,7 @@ class Line(Recipe):
         return nn.Linear(4, 1)
 
     def loss(self, model, batch):
-        if model.training:
+        if model.training and self.is_search:
             time.sleep(self.pause_s)
         return nn.functional.mse_loss(model(batch[0]), batch[1])
 
