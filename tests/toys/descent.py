@@ -12,7 +12,8 @@ def main():
     before = os.environ.get("RETUNED_CHECKPOINT_IN")
     came = (json.loads(Path(before).read_text()) if before else 0.0) + rate * (end - start)
     seeds = [os.environ[f"RETUNED_{name}"] for name in ("SEED", "SPLIT_SEED", "PURPOSE")]
-    luck = random.Random("/".join([*seeds, f"{came:.6f}"]))
+    where = [] if os.environ["RETUNED_PURPOSE"] == "search" else [f"{came:.6f}"]  # development rows stay the same ones
+    luck = random.Random("/".join([*seeds, *where]))
     score = float("nan") if rate > 0.5 else -(max(0.0, 1.0 - came / 4.0) ** 2) + 0.01 * luck.gauss(0.0, 1.0)
     if "RETUNED_CHECKPOINT_OUT" in os.environ:
         Path(os.environ["RETUNED_CHECKPOINT_OUT"]).write_text(json.dumps(came))

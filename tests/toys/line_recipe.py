@@ -1,4 +1,4 @@
-"""A recipe that a panda can grow up on within seconds: a line with noise, in a search as slow a batch as data.json says."""
+"""A recipe that a panda can grow up on within seconds: a line with noise, in a search as slow as data.json says."""
 
 import json
 import time
