@@ -12,8 +12,9 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 from retuned.strategies import stats
-from retuned.strategies.caviar import INCUMBENT, Finished, SearchTask, decide
+from retuned.strategies.caviar import decide
 from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult
+from retuned.strategies.search_task import INCUMBENT, Finished, SearchTask
 from retuned.strategies.space import Hyperparameter, Kind, Space
 
 Figures = dict[str, float | int | str]

@@ -6,21 +6,24 @@ they end. Judging, recording and alerting are one transaction.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ..strategies import choose
-from ..strategies.caviar import DEFAULT_CHALLENGERS, SearchTask
 from ..strategies.contract import Breach, Contract
 from ..strategies.errors import CampaignFailed
 from ..strategies.judgement import Run, SearchSummary
 from ..strategies.records import Configuration, LegEnd, LegResult, Purpose
+from ..strategies.search_task import DEFAULT_CHALLENGERS, Finished, SearchTask
 from .clock import Clock
 from .conclude import record
 from .config import Config
 from .confirm import confirm, freeze_plan
+from .fingerprint import EnvironmentFingerprint
 from .job import Job, birth_results, budget_s_of, costs_of, full_run, open_job, room_of, slice_base
 from .lease import Lease, LostLease
 from .ledger import Campaign
 from .model_file import ModelFile
+from .nursery import panda_task, run_panda
 from .prepare import Facts
 from .probe import PROBE_RUNS, PROBE_SHARE, probe_contract, seconds_per_full_run
 from .remembered import earlier_scores, warm_start
@@ -106,7 +109,7 @@ def _re_evaluate(job: Job) -> None:
         return
     contract = _contract(job)
     job.lease.advance("search", {"contract": contract.to_json(), **_choice(job)}, job.clock.now())
-    found = run_search(job.desk, _search_task(job))
+    found = _search(job)
     summary = _summary(job, found.reason, nothing_better=found.nothing_better, has_failed=found.failed)
     has_score = any(result.score is not None or result.end is LegEnd.DIVERGED for result in job.desk.results)
     if not has_score and not job.campaign.facts.get("suspicions"):  # with those, the verdict says where to look
@@ -129,11 +132,19 @@ def _re_evaluate(job: Job) -> None:
     record(job, verdict, found.winner)
 
 
+def _search(job: Job) -> Finished:
+    """The search of the strategy that was chosen."""
+    task = _search_task(job)
+    if job.campaign.facts["strategy"] == choose.Strategy.PANDA:
+        return run_panda(job, panda_task(job, task, job.campaign.facts["lives"]))
+    return run_search(job.desk, task)
+
+
 def _continue(job: Job) -> None:
     """More pairs with the challenger, contract and rules on record: the search is not asked again, since a newer
     version of retuned might have searched otherwise."""
     facts = job.campaign.facts
-    challenger = job.file.space().validate(facts["challenger"])
+    challenger = job.file.space().validate(facts["challenger"], strict=False)
     summary = _summary(job, facts["search"])
     verdict = confirm(job, freeze_plan(job), Contract.from_json(facts["contract"]), summary, challenger)
     record(job, verdict, challenger)
@@ -167,11 +178,18 @@ def _choice(job: Job) -> Facts:
     probed = any(result.request.trial.startswith("probe") for result in job.desk.results)
     slots, _ = room_of(job.file, job.campaign, job.config)
     capacity = capacity_of(job.file, slots, per_run, budget_s_of(job), probe_runs=PROBE_RUNS if probed else 0)
-    choice, estimate = choose.choose(capacity), choose.estimate(capacity, job.file.search.max_pairs)
+    peak = max((result.peak_memory_bytes for result in (*job.desk.results, *birth_results(job))), default=0)
+    memory = EnvironmentFingerprint.from_json(job.campaign.facts["environment"]).memory_bytes
     asked = job.campaign.options.get("strategy", job.file.search.strategy)
+    capacity = replace(
+        capacity,
+        memory_share=peak / memory if peak and memory else None,
+        asked=None if asked == "auto" else choose.Strategy(asked),
+    )
+    choice, estimate = choose.choose(capacity), choose.estimate(capacity, job.file.search.max_pairs)
     why = choice.sentence if asked == "auto" else f"{choice.sentence}; {asked} was asked for"
     return {
-        "seconds_per_run": per_run, "strategy": choice.strategy.value, "choice": why,
+        "seconds_per_run": per_run, "strategy": choice.strategy.value, "choice": why, "lives": choice.lives,
         "estimate": estimate.sentence, "full_runs": choice.full_runs, "seconds_expected": estimate.seconds_expected,
     }  # fmt: skip
 
@@ -191,6 +209,9 @@ def capacity_of(
         compute_s=budget_s,
         probe_runs=probe_runs,
         probe_share=PROBE_SHARE,
+        asked=None if file.search.strategy == "auto" else choose.Strategy(file.search.strategy),
+        no_panda=file.why_no_panda(),
+        lives=file.search.pandas,
     )
 
 

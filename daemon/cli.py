@@ -7,12 +7,12 @@ from typing import NoReturn
 import typer
 
 from ..strategies.errors import RetunedError
-from . import cli_acting, cli_keeping, cli_reading, cli_service
+from . import cli_acting, cli_keeping, cli_panda, cli_reading, cli_service
 from .cli_campaigns import EXIT_CODES
 from .cli_session import app
 
 INTERRUPTED = 130
-__all__ = ["EXIT_CODES", "app", "cli_acting", "cli_keeping", "cli_reading", "cli_service", "main"]
+__all__ = ["EXIT_CODES", "app", "cli_acting", "cli_keeping", "cli_panda", "cli_reading", "cli_service", "main"]
 
 
 def main() -> NoReturn:

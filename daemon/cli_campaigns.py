@@ -52,7 +52,7 @@ def _baseline(context: typer.Context, name: Name, detach: Detach = False) -> Non
 def _retune(
     context: typer.Context,
     name: Name,
-    strategy: Annotated[str | None, typer.Option(help="auto or caviar; default: the model file's.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="auto, caviar or panda; default: the model file's.")] = None,
     budget: Annotated[str | None, typer.Option(help="Compute time of the campaign, such as 30m or 2h.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, data and history give the same verdict.")] = None,
     detach: Detach = False,
@@ -143,7 +143,7 @@ def _carry_out(
     """Re-evaluate in this process."""
     model = find_model(session.store, name)
     refuse_retired(model)
-    options = retune_options(strategy, budget_s, seed)
+    options = retune_options(strategy, budget_s, seed, model)
     write_pending_settings(session.store, model)
     finish_baseline(session.store, model, CLOCK, session.config, display)
     campaign = open_or_queue(session.store, model, "retune", seed, options, CLOCK)

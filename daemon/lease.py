@@ -11,7 +11,7 @@ import math
 import os
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -76,6 +76,21 @@ class Lease:
                 (phase, to_json(merged), to_text(now), self.campaign_id),
             )
         return self.campaign()
+
+    def amend(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Campaign:
+        """Change facts that others write too, in one transaction: `change` gets the facts and gives the new ones."""
+        with self._store.transaction():
+            campaign = self._fenced()
+            self._store.change(
+                "UPDATE campaigns SET facts = ? WHERE id = ?",
+                (to_json({**campaign.facts, **change(campaign.facts)}), self.campaign_id),
+            )
+        return self.campaign()
+
+    def planned(self) -> frozenset[str]:
+        """The names of the legs that were written down."""
+        rows = self._store.rows("SELECT name FROM legs WHERE campaign_id = ?", (self.campaign_id,))
+        return frozenset(row["name"] for row in rows)
 
     def plan(self, requests: Iterable[LegRequest], now: datetime) -> None:
         """Write down legs that are about to run; those already known are left alone."""

@@ -16,6 +16,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ..strategies.errors import InputError, StateError
+from ..strategies.panda import moved_by_panda
 from ..strategies.records import Configuration
 from ..strategies.reports import Objective, placeholders
 from ..strategies.space import Hyperparameter, Kind, Space
@@ -86,7 +87,19 @@ class ModelFile(Table):
         if self.training.command is not None:
             self._check_schedules()
             self._check_placeholders(self.training.command)
+        if self.search.strategy == "panda" and (why := self.why_no_panda()):
+            raise refusal(f"is 'panda', but {why}", "allowed: 'auto', 'caviar'", "write 'auto'", key="search.strategy")
         return self
+
+    def why_no_panda(self) -> str:
+        """Why this model cannot be babysat, as a clause; empty where it can."""
+        if not self.training.is_resumable:
+            return "the command does not honour checkpoints (resumable = true under [training] once it does)"
+        try:
+            moved_by_panda(self.space(), self.stored_configuration())
+        except InputError as error:
+            return f"{error.found}: {error.allowed}"
+        return ""
 
     def space(self) -> Space:
         """The search space, hyperparameters in the file's order."""
@@ -138,7 +151,15 @@ class ModelFile(Table):
         return hashlib.blake2b(self.to_json().encode(), digest_size=16).hexdigest()
 
     def _check_schedules(self) -> None:
-        named = next((name for name, table in self.hyperparameters.items() if table.type is Kind.SCHEDULE), None)
+        stored = self.stored_configuration()
+        named = next(
+            (
+                name
+                for name, table in self.hyperparameters.items()
+                if table.type is Kind.SCHEDULE or isinstance(stored.get(name), tuple)
+            ),
+            None,
+        )
         if named is not None and not self.training.is_resumable:
             raise refusal(
                 "is a schedule, which a command replays as legs of constant values",

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from ..strategies.due import parse_duration_s
+from ..strategies.errors import InputError
 from ..strategies.records import BudgetUnit
 from ..strategies.space import Hyperparameter, Kind
 from .toml_input import (
@@ -69,9 +71,15 @@ def _variable(value: str) -> str:
     return value
 
 
-def _strategy(value: object) -> object:
-    if value == "panda":
-        raise refusal("is 'panda', which is not available in this version", "allowed: 'auto', 'caviar'", "write 'auto'")
+def _day(value: object) -> object:
+    """As written: a number counts in the budget's unit, a text is a time of the clock."""
+    allowed = "allowed: a number in the budget's unit, or a time such as '24h'"
+    try:
+        length = parse_duration_s(value) if isinstance(value, str) else value
+    except InputError:
+        raise refusal(f"is {shown(value)}", allowed) from None
+    if isinstance(length, bool) or not isinstance(length, int | float) or not 0 < length < 1e9:
+        raise refusal(f"is {shown(value)}", allowed)
     return value
 
 
@@ -249,7 +257,10 @@ class HyperparameterTable(Table):
 class SearchTable(Table):
     """How a challenger is looked for; None: decided by what the campaign measures, or without a limit."""
 
-    strategy: Annotated[Literal["auto", "caviar"], BeforeValidator(_strategy)] = "auto"
+    strategy: Literal["auto", "caviar", "panda"] = "auto"
+    day: Annotated[float | str, BeforeValidator(_day)] | None = None
+    nudge: Literal["start", "daily"] = "start"
+    pandas: Annotated[Integer, Field(ge=1, le=100)] | None = None
     challengers: Annotated[Integer, Field(ge=2, le=1000)] | None = None
     max_pairs: Annotated[Integer, Field(ge=4, le=256, multiple_of=2)] = 32
     budget_s: DurationS | None = Field(default=None, alias="budget")

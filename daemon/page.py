@@ -12,6 +12,7 @@ from .dossier import Dossier, dossier_of
 from .figures import curves_figure, replicates_figure
 from .page_background import cost_section, provenance_section, reproduce_section
 from .page_causes import causes_section
+from .page_panda import panda_sections
 from .page_parts import Page, Plot, Section, Table, Tile
 from .page_verdict import (
     curves_section,
@@ -69,6 +70,7 @@ def _verdict_page(dossier: Dossier, verdict: Verdict) -> Page:
         settings_section(dossier),
         causes_section(dossier),
         evidence_section(dossier, verdict),
+        *panda_sections(dossier),
         search_section(dossier, verdict),
         curves_section(dossier, verdict),
         cost_section(dossier),

@@ -1,6 +1,6 @@
 """What a re-evaluation would do, take and be able to detect, from what is known before it runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,6 +62,8 @@ def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
     per_run = seconds_per_full_run(results, model.file.training.budget.amount)
     slots, budget_s = slots_of(model.file, config, None), model.file.search.budget_s
     capacity = capacity_of(model.file, slots, per_run, budget_s, probe_runs=0 if baseline else PROBE_RUNS)
+    peak, memory = max((result.peak_memory_bytes for result in results), default=0), machine_of(config).memory_bytes
+    capacity = replace(capacity, memory_share=peak / memory if peak and memory else None)
     goal, objective = model.file.goal, model.file.objective()
     earlier = noise_before(store, model.id, model.settings_version)
     differences = tuple(differences for _, differences in earlier)

@@ -43,21 +43,25 @@ def progress_of(store: Store, campaign: Campaign) -> Progress:
     rows = store.rows(
         "SELECT name, ended, score, seconds FROM legs WHERE campaign_id = ? ORDER BY rowid", (campaign.id,)
     )
-    search = [row for row in rows if row["name"].startswith("search.")]
+    diary = campaign.facts.get("panda")
+    days = [row for row in rows if row["name"].startswith("search.") and ".d" in row["name"]]
+    search = [row for row in rows if row["name"].startswith("search.") and ".r" in row["name"]]
     rungs = [int(row["name"].rpartition(".r")[2]) for row in search]
     rung = max(rungs, default=None)
     top = [row for row, at in zip(search, rungs, strict=True) if at == rung and row["score"] is not None]
     scores = {row["name"].rpartition(".r")[0]: row["score"] for row in top}
     incumbent = scores.pop("search.000", None)
+    if diary is not None:
+        scores = {str(one["day"]): one["score"] for one in diary["evenings"]}
     done = {row["name"] for row in rows if row["ended"] is not None}
     return Progress(
         phase=campaign.phase,
         planned=len(rows),
         ended=len(done),
         failed=sum(row["ended"] not in (None, LegEnd.COMPLETED.value) for row in rows),
-        trials=len({row["name"].rpartition(".r")[0] for row in search}),
+        trials=len({row["name"].rpartition(".")[0] for row in (*search, *days)}),
         alive=sum(at == rung and row["ended"] in (None, "completed") for row, at in zip(search, rungs, strict=True)),
-        rung=rung,
+        rung=rung if diary is None else None,
         pairs=sum(name.replace(".c", ".i") in done for name in done if name.startswith("confirm.c")),
         incumbent=incumbent,
         best=max(scores.values(), default=None),

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from ..strategies import caviar
-from ..strategies.caviar import Finished, Propose, SearchTask
 from ..strategies.drift import compute_seconds
 from ..strategies.records import LegRequest, LegResult
+from ..strategies.search_task import Finished, Propose, SearchTask
 from .clock import Clock
 from .disk import is_full_error, patiently, wait_for_space
 from .lease import Lease
@@ -47,6 +47,11 @@ class LegDesk:
     def results(self) -> tuple[LegResult, ...]:
         """Every ended leg of the campaign."""
         return tuple(self._results.values())
+
+    @property
+    def search_results(self) -> tuple[LegResult, ...]:
+        """The ended legs of the search."""
+        return tuple(result for result in self.results if result.request.name.startswith("search."))
 
     @property
     def compute_s(self) -> float:
@@ -102,10 +107,9 @@ class LegDesk:
 
 
 def run_search(desk: LegDesk, task: SearchTask) -> Finished:
-    """Ask the strategy what to run until it names its challenger."""
+    """Ask caviar what to run until it names its challenger."""
     while True:
-        legs = tuple(result for result in desk.results if result.request.name.startswith("search."))
-        decision = caviar.decide(task, legs)
+        decision = caviar.decide(task, desk.search_results)
         if isinstance(decision, Finished):
             return decision
         assert isinstance(decision, Propose)

@@ -190,6 +190,8 @@ def request_of(found: Mapping[str, Any]) -> LegRequest:
         to_step=found["to_step"],
         parent=found["parent"],
         keeps_checkpoint=found["keeps_checkpoint"],
+        skip_batches=found.get("skip_batches", 0),  # a leg of an earlier version has neither
+        is_guarded=found.get("is_guarded", False),
     )
 
 

@@ -21,6 +21,7 @@ from .ledger import Campaign
 from .registry import Model, Settings
 from .report import Progress
 from .schedule import Planned
+from .terminal_panda import panda_view
 from .tokens import Token
 from .views import Replicates
 
@@ -76,11 +77,15 @@ def no_progress(_model: Model, _read: Callable[[], tuple[Campaign, Progress]]) -
 
 @contextmanager
 def _line_display(out: Console, read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
-    said = ""
+    said, told = "", 0
 
     def say() -> None:
-        nonlocal said
+        nonlocal said, told
         campaign, progress = read()
+        nudges = campaign.facts.get("panda", {}).get("nudges", [])
+        for nudge in nudges[told:]:
+            out.print(f"campaign {campaign.id}: {nudge['sentence']}")
+        told = len(nudges)
         waits = f", {campaign.waits}" if campaign.waits else ""
         line = f"campaign {campaign.id} ({campaign.kind}): {progress.phase}{waits}"
         if line != said:
@@ -222,6 +227,11 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
     if verdict.watch:
         lines.append(Text("\nWatch: evidence of 20 : 1 or more for a gain, but not for one that makes a verdict."))
     if verdict.can_go_on:
+        candidate = campaign.facts.get("challenger")
+        if candidate is not None:
+            lines.append(
+                Text(f"\nCandidate: {render_changes(incumbent, model.space.validate(candidate, strict=False))}")
+            )
         more = 8 if verdict.pairs_needed is None else verdict.pairs_needed + verdict.pairs_needed % 2
         command = f"retuned confirm {model.name} --more {more}"
         lines.append(Text(f"\nTo go on with more pairs of the same:  {command}", style="bold"))
@@ -329,6 +339,8 @@ def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Pan
         grid.add_row(
             "search", f"best {number(best)} against the stored settings' {number(incumbent)} (development rows)"
         )
+    if "panda" in campaign.facts:
+        grid.add_row("panda", panda_view(campaign.facts["panda"], model.file.goal.metric, sign, progress.incumbent))
     if progress.pairs:
         grid.add_row("pairs", f"{progress.pairs} of at most {model.file.search.max_pairs}")
     left = (

@@ -189,6 +189,8 @@ def _leg_order(folder: Path, leg: Mapping[str, Any], order: Mapping[str, Any]) -
         from_step=leg["from_step"],
         to_step=leg["to_step"],
         evaluate_every=order.get("evaluate_every"),
+        skip_batches=leg.get("skip_batches", 0),
+        is_guarded=leg.get("is_guarded", False),
     )
 
 

@@ -56,6 +56,7 @@ from .views import (
     Shown,
     Standing,
 )
+from .wishes import Wished, wish_back, wish_hold, wish_values
 
 LARGEST_SEED = 2**31 - 1
 
@@ -169,7 +170,7 @@ class Verbs:
     ) -> Queued:
         """Queue a re-evaluation by hand, or take up the open one; an open baseline runs first."""
         model = self.trainable(name)
-        options = retune_options(strategy, budget_s, seed)
+        options = retune_options(strategy, budget_s, seed, model)
         write_pending_settings(self.store, model)
         campaign = self._asked_for(model, "retune", seed, options)
         baselines = [one for one in open_campaigns(self.store, model.id) if one.kind == "baseline"]
@@ -185,6 +186,18 @@ class Verbs:
         for campaign in found:
             self._cancel(campaign)
         return found
+
+    def nudge(self, campaign: int, values: dict[str, float]) -> Wished:
+        """Give a living panda other values."""
+        return wish_values(self.store, campaign, values)
+
+    def back(self, campaign: int, to_day: int) -> Wished:
+        """Let a living panda go on from the end of an earlier day."""
+        return wish_back(self.store, campaign, to_day)
+
+    def hold(self, campaign: int, release: bool = False) -> Wished:
+        """Keep a living panda from moving anything by itself, or let it again."""
+        return wish_hold(self.store, campaign, release=release)
 
     def adopt(self, name: str, campaign: int | None = None, from_file: bool = False) -> SentModel:
         """Put recommended values in force, or those edited in the settings file."""
@@ -279,12 +292,16 @@ def refuse_retired(model: Model) -> None:
         )
 
 
-def retune_options(strategy: str | None, budget_s: float | None, seed: int | None) -> dict[str, Any]:
+def retune_options(strategy: str | None, budget_s: float | None, seed: int | None, model: Model) -> dict[str, Any]:
     """The checked options of a re-evaluation that were given; raises InputError."""
-    if strategy not in (None, "auto", "caviar"):
+    if strategy not in (None, "auto", "caviar", "panda"):
         raise InputError(
-            f"--strategy {strategy} is not available", "allowed: auto, caviar", "leave it out for the model file's"
+            f"--strategy {strategy} is not available",
+            "allowed: auto, caviar, panda",
+            "leave it out for the model file's",
         )
+    if strategy == "panda" and (why := model.file.why_no_panda()):
+        raise InputError(f"{model.name} cannot be babysat: {why}", "", "leave --strategy out")
     check_seed(seed)
     if budget_s is not None and not 0 < budget_s < 1e9:
         raise InputError(f"--budget {budget_s:g} is out of range", "allowed: a time above zero", "for instance 2h")

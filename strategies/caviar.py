@@ -8,78 +8,19 @@ Decisions are taken on complete rungs only, in the order of trials, so that spee
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from .halving import SearchPlan, plan_search, survivors
-from .landscape import Seen
 from .proposals import first_wave, next_wave
-from .records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult, Purpose
+from .records import Configuration, LegEnd, LegRequest, LegResult, Purpose
 from .search_scores import by_leg, completed_scores, leg_name, legs_of, score_of, seen_below, seen_in, trial_name
+from .search_task import INCUMBENT, Finished, Propose, Ranked, SearchTask
 from .smoothing import hope, smoothed
-from .space import Space, derive_seed
+from .space import derive_seed
 
-INCUMBENT = "search.000"
-DEFAULT_CHALLENGERS = 18
 LEAST_HOPE = 0.3
 """Standard deviations of its uncertainty by which a winner's expected gain must lie above 0 to be worth pairs. Measured
 in simulation with unit noise: it ends a third of the searches in which nothing changed, and 2 % of those in which the
 optimum moved by one standard deviation."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchTask:
-    """What a search is given. `budget` is that of one full training in `unit`.
-
-    `warm`: top configurations of earlier campaigns, best first. `earlier`: what those campaigns scored at the full
-    budget, a group a campaign, worth as much as the present scores show it to be. `full_runs`: the most it may cost in
-    full trainings, None for no cap. `lower_is_better`: of the metric, for sentences; scores are turned round for it.
-    """
-
-    space: Space
-    incumbent: Configuration
-    warm: tuple[Configuration, ...]
-    seed: int
-    budget: float
-    unit: BudgetUnit
-    resumable: bool
-    challengers: int = DEFAULT_CHALLENGERS
-    full_runs: float | None = None
-    lower_is_better: bool = False
-    earlier: tuple[Seen, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Propose:
-    """All legs of the present rung, those that have ended among them: all must end before the next decision."""
-
-    legs: tuple[LegRequest, ...]
-
-
-Ranked = tuple[str, Configuration, float | None]
-"""(trial, configuration, score or None); the score is the one at the highest rung the trial completed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The end of a search. Scores are development scores: they select, they are never reported as a gain.
-
-    The winner is the challenger that is expected to score highest, its own score and those of similar trials
-    considered (smoothing.py); the ranking at the full budget goes by that as well.
-
-    `nothing_better` claims that a sound search found no configuration above the incumbent; `failed` that
-    the search says nothing about the settings. In both cases there is no challenger worth confirming; where
-    no challenger completed, the winner is the incumbent. `ranking`: full budget first, then those stopped at
-    a lower rung, then diverged ones, then those that ended otherwise.
-    """
-
-    winner: Configuration
-    winner_trial: str
-    incumbent_score: float | None
-    winner_score: float | None
-    nothing_better: bool
-    failed: bool
-    reason: str
-    ranking: tuple[Ranked, ...]
 
 
 def decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished:

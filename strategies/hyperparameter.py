@@ -12,6 +12,8 @@ from .errors import InputError
 from .records import Schedule, Value
 
 FINEST = 1e-4  # proposals are rounded to this share of a range, so that a person can read and copy them
+MOVES_IN_TIME = frozenset({"lr", "learning_rate", "momentum", "beta1", "weight_decay"})
+"""Floats of these names may have a schedule as their value: what a babysat run arrived at."""
 
 
 class Kind(StrEnum):
@@ -63,6 +65,13 @@ class Hyperparameter:
         return self.low is None and len(self.options) < 2
 
     @property
+    def may_move_in_time(self) -> bool:
+        """Whether its value may be a schedule."""
+        return self.kind is Kind.SCHEDULE or (
+            self.kind is Kind.FLOAT and self.name in MOVES_IN_TIME and not self.choices
+        )
+
+    @property
     def allowed(self) -> str:
         """What it allows, in words."""
         if self.low is not None and self.high is not None:
@@ -82,6 +91,9 @@ class Hyperparameter:
         """
         if self.kind is Kind.SCHEDULE:
             return _schedule(self.name, value)
+        if self.may_move_in_time and isinstance(value, list | tuple):
+            points = _schedule(self.name, value)
+            return points if len(points) > 1 else points[0][1]
         if self.kind is Kind.BOOL or self.kind is Kind.CATEGORICAL:
             return self._canonical_choice(value)
         if not _is_number(value) or (self.kind is Kind.INT and value != int(_number(value))):
@@ -101,19 +113,20 @@ class Hyperparameter:
         if self.low is None or self.high is None:
             is_inside = not self.options or any(same(canonical, option) for option in self.options)
         elif isinstance(canonical, tuple):
-            is_inside = all(self.low <= level <= self.high for _, level in canonical)
+            levels = [level for _, level in canonical]  # a rate that decays ends below any range
+            is_inside = self.low <= max(levels) <= self.high and min(levels) >= min(self.low, 0.0)
         else:
             is_inside = self.low <= _number(canonical) <= self.high
         return None if is_inside else f"hyperparameter {self.name!r} has the value {value!r}; it allows {self.allowed}"
 
     def to_unit(self, value: Value) -> float:
-        """The value's place in [0, 1], clipped; a schedule stands at its first value, a fixed one at 0.5."""
+        """The value's place in [0, 1], clipped; a schedule stands at its highest value, a fixed one at 0.5."""
         if self.is_fixed:
             return 0.5
         if self.low is None:
             return (self._index(value) + 0.5) / len(self.options)
         start, end = self._edges()
-        number = value[0][1] if isinstance(value, tuple) else _number(value)
+        number = _peak(value)
         number = min(max(number, start), end)
         if self.log:
             return min(max(math.log(number / start) / math.log(end / start), 0.0), 1.0)
@@ -138,8 +151,8 @@ class Hyperparameter:
         if self.is_fixed or self.contains(value):
             return value
         if isinstance(value, tuple) and self.low is not None and self.high is not None:
-            low, high = self.low, self.high
-            return tuple((step, min(max(level, low), high)) for step, level in value)
+            raised = tuple((step, max(level, min(self.low, 0.0))) for step, level in value)
+            return self._scaled(raised, min(max(_peak(raised), self.low), self.high))
         return self.from_unit(self.to_unit(value))
 
     def moved(self, value: Value, generator: random.Random, scale: float) -> Value:
@@ -155,8 +168,8 @@ class Hyperparameter:
         shift = math.copysign(min(max(abs(step), 20 * FINEST), 0.5), step)
         place = self.to_unit(here)
         there = self.from_unit(place + shift if 0.0 <= place + shift <= 1.0 else place - shift)
-        if isinstance(here, tuple) and isinstance(there, tuple):
-            return self._scaled(here, there[0][1])
+        if isinstance(here, tuple):
+            return self._scaled(here, _peak(there))
         if self.kind is Kind.INT and there == here:
             whole = int(_number(here)) + (1 if shift > 0 else -1)
             return whole if self.contains(whole) else 2 * int(_number(here)) - whole
@@ -197,18 +210,16 @@ class Hyperparameter:
         target = index + (width if step > 0 else -width)
         return options[target if 0 <= target < len(options) else 2 * index - target]
 
-    def _scaled(self, schedule: Schedule, level: float) -> Schedule:
-        """The schedule multiplied so that its first value becomes `level`, no further than its bounds let it."""
-        if self.low is None or self.high is None:
-            raise ValueError(f"{self.name} has no range")
-        first = schedule[0][1]
-        if first == 0.0:
-            return ((0.0, level), *schedule[1:])
-        factor = level / first
-        largest, smallest = max(value for _, value in schedule), min(value for _, value in schedule)
-        if smallest > 0.0:
-            factor = max(min(factor, self.high / largest), self.low / smallest)
-        return tuple((step, min(max(value * factor, self.low), self.high)) for step, value in schedule)
+    def _scaled(self, schedule: Schedule, peak: float) -> Schedule:
+        """The schedule multiplied so that its highest value becomes `peak`; a constant one where that is zero."""
+        highest = _peak(schedule)
+        if highest == 0.0:
+            return ((0.0, peak),)
+        lowest = -math.inf if self.low is None else min(self.low, 0.0)
+        return tuple(
+            (step, peak if level == highest else min(max(level * (peak / highest), lowest), peak))
+            for step, level in schedule
+        )
 
 
 def same(one: object, other: object) -> bool:
@@ -218,6 +229,11 @@ def same(one: object, other: object) -> bool:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
+
+
+def _peak(value: Value) -> float:
+    """The number itself, or a schedule's highest value."""
+    return max(level for _, level in value) if isinstance(value, tuple) else _number(value)
 
 
 def _number(value: object) -> float:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from .judgement import Reason, Verdict, divergence_odds, odds
 from .records import Configuration, Outcome, Value
 
+SHOWN_POINTS = 6  # of a schedule in a sentence; records and settings files hold them all
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -54,13 +56,16 @@ def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
 
 
 def render(value: Value) -> str:
-    """A hyperparameter value for a person: four significant digits, schedules as points."""
+    """A hyperparameter value for a person: four significant digits, schedules as points, of long ones some."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, tuple):
-        return "[" + ", ".join(f"{step:g}: {rate:.4g}" for step, rate in value) + "]"
+        points = [f"{step:g}: {rate:.4g}" for step, rate in value]
+        if len(points) > SHOWN_POINTS + 1:
+            points[SHOWN_POINTS // 2 : -SHOWN_POINTS // 2] = [f"... {len(points) - SHOWN_POINTS} points ..."]
+        return "[" + ", ".join(points) + "]"
     return str(value)
 
 

@@ -59,7 +59,8 @@ class LegRequest:
     """A stretch of one trial that a decision asks for.
 
     `name` is unique in its campaign and file-name safe; `parent` names the leg whose checkpoint it starts
-    from, None for a start from the initialisation. Steps are in the budget's unit.
+    from, None for a start from the initialisation. Steps are in the budget's unit. A guarded leg ends early on a spike
+    (see guard.py) and first leaves out `skip_batches`; a command does neither.
     """
 
     name: str
@@ -72,6 +73,8 @@ class LegRequest:
     to_step: float
     parent: str | None = None
     keeps_checkpoint: bool = False
+    skip_batches: int = 0
+    is_guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ Standard library and torch only, Python 3.10 and up.
 """
 
 import math
-import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -17,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from .errors import InputError
+from .generators import own_random_state, random_states, restore_random_states, seed_all
+from .guard import Guard
 from .optimizing import apply_options, make_optimizer, value_at
 from .recipe import Hyperparameters, Recipe
 
@@ -33,7 +33,9 @@ class LegOrder:
     """One leg to train. Steps and `evaluate_every` are in the budget's `unit`; None evaluates at the end only.
 
     `split` is where it is scored: "dev" or "held_out". A batch is never cut, so a leg ends with the batch that
-    reaches `to_step`.
+    reaches `to_step`. First `skip_batches` batches are left out. A guarded leg ends before an update on a loss or
+    gradient that is not finite or spikes, reports where, and hands back the state of a while before; it reports its
+    mean training loss too, and a first evaluation where it starts from the initialisation.
     """
 
     hyperparameters: Hyperparameters
@@ -44,11 +46,14 @@ class LegOrder:
     from_step: float
     to_step: float
     evaluate_every: float | None = None
+    skip_batches: int = 0
+    is_guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LegOutcome:
-    """How the leg ended, "completed" or "diverged", why, and the state to go on from (None when diverged)."""
+    """How the leg ended, "completed" or "diverged", why, and the state to go on from: after a divergence the newest
+    healthy one of a guarded leg, else None."""
 
     end: str
     detail: str
@@ -68,7 +73,7 @@ def run_leg(
     Raises InputError when the recipe, the hyperparameters or the checkpoint cannot be used.
     """
     _check_order(order, checkpoint)
-    with _own_random_state():
+    with own_random_state():
         run = _Run(recipe, order, clock)
         if checkpoint is not None:
             run.restore(checkpoint)
@@ -78,7 +83,7 @@ def run_leg(
 def warm_up() -> None:
     """Take one step with a throw-away model. torch loads about a second of modules at an optimiser's first step; a
     budget in seconds, and the cost that is recorded, should not see that."""
-    with _own_random_state():
+    with own_random_state():
         model = nn.Linear(1, 1)
         optimizer = make_optimizer("sgd", model, {"lr": 0.1})
         nn.functional.mse_loss(model(torch.ones(1, 1)), torch.zeros(1, 1)).backward()  # type: ignore[no-untyped-call]
@@ -98,26 +103,16 @@ def _check_order(order: LegOrder, checkpoint: Checkpoint | None) -> None:
         )
 
 
-@contextmanager
-def _own_random_state() -> Iterator[None]:
-    """Leaves the global generators as they were found, so that one leg cannot tell another happened."""
-    python_state = random.getstate()
-    devices = range(torch.cuda.device_count()) if _uses_cuda() else ()  # touching CUDA would take memory on it
-    with torch.random.fork_rng(devices):
-        yield
-    random.setstate(python_state)
-
-
 class _Run:
     """A model in training and its position: updates made, the epoch, rows used in it, seconds trained."""
 
     def __init__(self, recipe: Recipe, order: LegOrder, clock: Callable[[], float]) -> None:
         self.recipe, self.order, self.clock = recipe, order, clock
         self.updates, self.epoch, self.cursor, self.seconds = 0, 0, 0, 0.0
-        _seed_all(order.split_seed)
+        seed_all(order.split_seed)
         self.data = _checked_data(recipe.data("train", order.split_seed), "train")
         self.evaluation_data = _checked_data(recipe.data(order.split, order.split_seed), order.split)
-        _seed_all(order.seed)
+        seed_all(order.seed)
         self.model = recipe.model(order.hyperparameters)
         self.model.train()
         self.optimizer_name = str(self._setting("optimizer"))
@@ -126,22 +121,43 @@ class _Run:
         self.row_order = self._draw_row_order()  # (rows,)
         self.is_scheduled = any(isinstance(value, (list, tuple)) for value in order.hyperparameters.values())
         self.metric_names: set[str] = set()
+        self.guard: Guard | None = None
+        self.recent: list[list[float]] = []
 
     def carry_out(self, report: Callable[[float, Mapping[str, float]], None]) -> LegOutcome:
         """Batches until the leg's end, with an evaluation at each multiple of `evaluate_every` and at the end."""
         apply_options(self.optimizer, self.optimizer_name, self.order.hyperparameters, self.progress())
+        for _ in range(self.order.skip_batches):
+            self._move_on(self._batch_size(self.progress()), is_update=False)
+        if self.order.is_guarded:
+            self.guard = Guard(self.progress(), self.order.to_step, self.recent)
+            if self.updates == 0:
+                report(self.progress(), self._evaluate())
         every = self.order.evaluate_every
         next_evaluation = math.inf if every is None else _next_multiple(self.progress(), every)
         while self.progress() < self.order.to_step - _ROUNDING:
-            loss = self._train_on_batch()
-            if not math.isfinite(loss):
-                report(self.progress(), dict.fromkeys({"loss", *self.metric_names}, math.nan))
-                return LegOutcome("diverged", f"loss is {loss} at step {self.updates + 1}", None)
+            if self.guard is not None and self.guard.wants_copy(self.progress()):
+                self.guard.keep(self.progress(), self._checkpoint())
+            trouble = self._train_on_batch()
+            if trouble:
+                return self._end_early(trouble, report)
             if next_evaluation - _ROUNDING <= self.progress() < self.order.to_step - _ROUNDING:
                 report(self.progress(), self._evaluate())
                 next_evaluation = _next_multiple(self.progress(), every or math.inf)
         report(self.progress(), self._evaluate())
         return LegOutcome("completed", "", self._checkpoint())
+
+    def _end_early(self, trouble: str, report: Callable[[float, Mapping[str, float]], None]) -> LegOutcome:
+        """The end of a leg that diverged; a guarded one says where and from which step it may go on."""
+        detail = f"{trouble} at step {self.updates + 1}"
+        if self.guard is None:
+            report(self.progress(), dict.fromkeys({"loss", *self.metric_names}, math.nan))
+            return LegOutcome("diverged", detail, None)
+        at, state = self.guard.newest_healthy(self.progress()) or (self.order.from_step, None)
+        found = {"guard_step": self.progress(), "guard_sigma": self.guard.sigma, "guard_healthy_step": at,
+                 "guard_batches": float(self.updates - (0 if state is None else state["updates"]))}  # fmt: skip
+        report(self.progress(), found)
+        return LegOutcome("diverged", detail, state)
 
     def progress(self) -> float:
         """Where the run is, in the budget's unit."""
@@ -164,10 +180,8 @@ class _Run:
         self.updates, self.epoch = checkpoint["updates"], checkpoint["epoch"]
         self.cursor, self.seconds = checkpoint["cursor"], checkpoint["seconds"]
         self.row_order = self._draw_row_order()
-        torch.set_rng_state(checkpoint["torch_random"])
-        if checkpoint["cuda_random"]:
-            torch.cuda.set_rng_state_all(checkpoint["cuda_random"])
-        random.setstate(checkpoint["python_random"])
+        restore_random_states(checkpoint)
+        self.recent = checkpoint.get("recent", [])
 
     def _checkpoint(self) -> Checkpoint:
         return {
@@ -179,13 +193,12 @@ class _Run:
             "epoch": self.epoch,
             "cursor": self.cursor,
             "seconds": self.seconds,
-            "torch_random": torch.get_rng_state(),
-            "cuda_random": torch.cuda.get_rng_state_all() if _uses_cuda() else [],
-            "python_random": random.getstate(),
+            **random_states(),
+            **({} if self.guard is None else {"recent": [list(one) for one in self.guard.recent]}),
         }
 
-    def _train_on_batch(self) -> float:
-        """One update; the batch's loss. A non-finite loss leaves model and position as they were."""
+    def _train_on_batch(self) -> str:
+        """One update; what is wrong with the batch, empty when nothing is: model and position are then as before."""
         started = self.clock()
         at = self.progress()
         if self.is_scheduled:
@@ -194,16 +207,27 @@ class _Run:
         chosen = self.row_order[self.cursor : self.cursor + size]  # (B,)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.recipe.loss(self.model, tuple(tensor[chosen] for tensor in self.data))
-        value = _scalar(loss)
-        if math.isfinite(value):
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
+        trouble = self._descend(loss, _scalar(loss))
+        if not trouble:
             self._move_on(size)
         self.seconds += self.clock() - started
-        return value
+        return trouble
 
-    def _move_on(self, size: int) -> None:
-        self.updates += 1
+    def _descend(self, loss: Tensor, value: float) -> str:
+        """The update for a batch's loss, made unless something is wrong, which comes back in words."""
+        guard = self.guard
+        if guard is not None and not guard.is_loss_sound(value):
+            return guard.found
+        if not math.isfinite(value):
+            return f"loss is {value}"
+        loss.backward()  # type: ignore[no-untyped-call]
+        if guard is not None and not guard.is_gradient_sound(value, self.model.parameters()):
+            return guard.found
+        self.optimizer.step()
+        return ""
+
+    def _move_on(self, size: int, is_update: bool = True) -> None:
+        self.updates += is_update
         self.cursor += size
         left = self.rows - self.cursor
         if left <= 0 or (self.recipe.drop_last and left < size):
@@ -220,7 +244,7 @@ class _Run:
     def _evaluate(self) -> dict[str, float]:
         """Metrics by name; draws on no random state of the training, so the cadence cannot change the result."""
         self.model.eval()
-        with _own_random_state(), torch.no_grad():
+        with own_random_state(), torch.no_grad():
             metrics = self.recipe.metrics(self.model, self.evaluation_data)
         self.model.train()
         if not isinstance(metrics, Mapping):
@@ -228,7 +252,9 @@ class _Run:
                 f"metrics returned a {type(metrics).__name__}", "a dict of numbers by name", "correct the recipe"
             )
         self.metric_names.update(metrics)
-        return {str(name): float(value) for name, value in metrics.items()}
+        training_loss = None if self.guard is None else self.guard.mean_loss()
+        told = {} if training_loss is None else {"guard_loss": training_loss}
+        return {**{str(name): float(value) for name, value in metrics.items()}, **told}
 
     def _setting(self, name: str) -> Any:  # noqa: ANN401 (a hyperparameter is any value)
         """The hyperparameter of that name, else the recipe's attribute."""
@@ -239,16 +265,6 @@ class _Run:
         if not size >= 1:
             raise InputError(f"batch_size {size}", "a whole number from 1", "correct [hyperparameters.batch_size]")
         return min(int(size), self.rows)
-
-
-def _uses_cuda() -> bool:
-    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
-
-
-def _seed_all(seed: int) -> None:
-    """Seed the global generators that a recipe may draw on."""
-    torch.manual_seed(seed)
-    random.seed(seed)
 
 
 def _checked_data(data: object, split: str) -> tuple[Tensor, ...]:

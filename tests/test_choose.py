@@ -28,14 +28,57 @@ def test_a_budget_too_small_for_a_verdict_is_said():
     choice = choose(capacity)
     assert not choice.fits
     assert choice.full_runs == 0.0
-    assert "13 min does not hold the smallest search and 6 confirm pairs" in choice.sentence
-    assert "panda" in choice.sentence
+    assert "13 min does not hold a babysat run and 6 confirm pairs" in choice.sentence
     assert "too small" in estimate(capacity).sentence
 
 
-def test_a_search_of_many_days_names_panda():
-    assert "panda" in choose(replace(TIMED, seconds_per_full_run=86400.0, slots=1)).sentence
-    assert "panda" not in choose(TIMED).sentence
+HOUR, DAY = 3600.0, 86400.0
+LARGE = replace(
+    TIMED, seconds_per_full_run=5.2 * HOUR, slots=1, memory_share=0.61, compute_s=95 * HOUR, probe_share=0.2
+)
+SITUATIONS = [
+    # a minute a run, no budget: the machine holds all the configurations one may want
+    (TIMED, "caviar", 0, True, "caviar: 18 challengers, 2 trainings at once"),
+    # never timed: nothing speaks against caviar
+    (replace(TIMED, seconds_per_full_run=None), "caviar", 0, True, "caviar: 18 challengers"),
+    # a budget with room for eight runs after probe and pairs
+    (replace(TIMED, compute_s=60.0 * (5 + 12 + 8)), "caviar", 0, True, "caviar: 9 challengers"),
+    # one run less, and few configurations could be compared
+    (replace(TIMED, compute_s=60.0 * (5 + 12 + 7)), "panda", 3, True, "leaves 7 runs after 6 confirm pairs"),
+    # room for one life beside the incumbent's run
+    (replace(TIMED, compute_s=60.0 * (5 + 12 + 2)), "panda", 1, True, "leaves 2 runs after 6 confirm pairs"),
+    # not even that: a candidate, and the pairs later
+    (replace(TIMED, compute_s=60.0 * (5 + 12 + 1)), "panda", 1, False, "go on later with retuned confirm"),
+    # a large model: most of the memory, hours a run
+    (LARGE, "panda", 3, True, "one run takes 61% of the memory and 5.2 h, 1 run at once, the budget of 3.96 days"),
+    # the same without a budget: a search of days is what panda is for
+    (replace(LARGE, compute_s=None), "panda", 1, True, "one run takes 61% of the memory and 5.2 h, 1 run at once"),
+    # many slots, but the memory holds one training: it takes as long as with one
+    (replace(LARGE, slots=16, compute_s=None), "panda", 1, True, "1 run at once"),
+    # the memory holds sixteen at once: the search ends within two days
+    (replace(LARGE, slots=16, memory_share=0.05, compute_s=None), "caviar", 0, True, "16 trainings at once"),
+    # a command without checkpoints cannot be babysat, whatever the budget
+    (replace(LARGE, compute_s=65 * HOUR, resumable=False, no_panda="no state"), "caviar", 0, False, "but no state"),
+    # the owner's word goes first, and hears what would fit better
+    (replace(LARGE, asked=Strategy.CAVIAR), "caviar", 0, True, "panda would fit better here; one run takes 61%"),
+    (replace(TIMED, asked=Strategy.PANDA, lives=2), "panda", 2, True, "panda: 2 babysat runs; one run takes 1 min"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("capacity", "strategy", "lives", "fits", "told"), SITUATIONS)
+def test_the_strategy_follows_from_runs_that_fit_time_and_memory(capacity, strategy, lives, fits, told):
+    choice = choose(capacity)
+    assert (choice.strategy, choice.lives, choice.fits) == (strategy, lives, fits)
+    assert told in choice.sentence
+
+
+def test_a_panda_is_estimated_by_its_lives_and_the_incumbent_beside_them():
+    cost = estimate(replace(TIMED, asked=Strategy.PANDA, lives=2, slots=1))
+    assert (cost.runs_search, cost.full_runs_search) == (3, 3.0)
+    assert cost.sentence.startswith(
+        "5 probe runs, 2 babysat runs and one of the stored settings, then about 16 confirm"
+    )
+    assert cost.seconds_expected == pytest.approx(60.0 * (5 + 3 + 16))
 
 
 def test_the_estimate_counts_rounds_of_slots():

@@ -29,10 +29,25 @@ STRATEGIES = (
     ),
     ("space", "evidence", "cause_words", "run_scores", "power", "calendar", "interval", "triggers", "queueing"),
     ("landscape",),
-    ("proposals", "smoothing", "search_scores", "planting", "choose", "verdict", "causes", "cost_drift"),
-    ("drift", "notice", "evidence_path"),
+    (
+        "proposals",
+        "smoothing",
+        "search_scores",
+        "planting",
+        "choose",
+        "verdict",
+        "causes",
+        "cost_drift",
+        "search_task",
+        "nudges",
+        "bracket",
+    ),
+    ("drift", "notice", "evidence_path", "path"),
+    ("ways",),
+    ("probing", "evening"),
+    ("upbringing",),
     ("caviar", "panda"),
-    ("recipe",),
+    ("recipe", "generators", "guard"),
     ("optimizing",),
     ("training", "fused"),
 )
@@ -66,14 +81,26 @@ DAEMON = (
         "retention",
         "alert",
         "continuation",
+        "wishes",
         "search",
         "report",
         "dossier",
     ),
     ("views",),
-    ("prepare", "probe", "replay", "terminal", "export", "page_verdict", "page_causes", "page_background"),
+    ("terminal_panda",),
+    (
+        "prepare",
+        "probe",
+        "replay",
+        "terminal",
+        "export",
+        "page_verdict",
+        "page_causes",
+        "page_panda",
+        "page_background",
+    ),
     ("job",),
-    ("confirm", "causes", "page"),
+    ("confirm", "causes", "page", "nursery"),
     ("conclude",),
     ("campaign",),
     ("leading",),
@@ -90,7 +117,7 @@ DAEMON = (
     ("service",),
     ("serving",),
     ("cli_session",),
-    ("cli_reading", "cli_acting", "cli_campaigns", "cli_keeping", "cli_service"),
+    ("cli_reading", "cli_acting", "cli_campaigns", "cli_keeping", "cli_panda", "cli_service"),
     ("cli",),
 )
 OUTSIDE = frozenset({"daemon.shim", "daemon.trainer"})  # started by path, in another process
@@ -124,7 +151,7 @@ MAY_IMPORT_SCIPY = frozenset(
     | {"strategies.smoothing", "strategies.landscape"}
 )
 RUNS_IN_THE_USERS_INTERPRETER = frozenset({"torch"})  # beside the standard library
-SEEDS_THE_USERS_CODE = frozenset({"strategies.training"})  # a recipe may draw from the global generator: it is restored
+SEEDS_THE_USERS_CODE = frozenset({"strategies.generators"})  # a recipe may draw from them; they are restored
 
 # A decision touches nothing but its arguments.
 ACTING = frozenset(

@@ -138,8 +138,9 @@ BAD = [
     ("[data]", "[alerts.x]\n[data]", "[alerts] has no key 'x'", "its keys are webhook"),
     # the other tables
     ("[data]", '[schedule]\nevery = "sometimes"\n[data]', "schedule.every is 'sometimes'", "3 months"),
-    ("[data]", '[search]\nstrategy = "panda"\n[data]', "search.strategy is 'panda', which", "not available"),
-    ("[data]", '[search]\nstrategy = "grid"\n[data]', "search.strategy is 'grid'", "'auto' or 'caviar'"),
+    ("[data]", '[search]\nstrategy = "grid"\n[data]', "search.strategy is 'grid'", "'auto', 'caviar' or 'panda'"),
+    ("[data]", '[search]\nday = "soon"\n[data]', "search.day is 'soon'", "'24h'"),
+    ("[data]", "[search]\nday = 0\n[data]", "search.day is 0", "'24h'"),
     ("[data]", "[search]\nmax_pairs = 7\n[data]", "search.max_pairs is 7", "multiple of 2"),
     ("[data]", "[search]\nseed = -1\n[data]", "search.seed is -1", "greater than or equal to 0"),
     ("[data]", '[settings]\nfile = "settings.yaml"\n[data]', "settings.file is", ".json or .toml"),
@@ -277,6 +278,15 @@ def test_the_floor_becomes_a_score_of_which_higher_is_better(tmp_path):
     assert loaded(tmp_path, ('metric = "loss"', 'metric = "loss"\nfloor = 2')).objective().floor == -2.0
     assert loaded(tmp_path, ('"minimize"', '"maximize"\nfloor = 2')).objective().floor == 2.0
     assert loaded(tmp_path).objective().floor is None
+
+
+def test_a_model_that_cannot_be_babysat_is_told_so_when_it_is_registered(tmp_path):
+    panda = ("[data]", '[search]\nstrategy = "panda"\n[data]')
+    assert loaded(tmp_path, panda).search.strategy == "panda"
+    with pytest.raises(InputError, match=r"search\.strategy is 'panda', but the command does not honour checkpoints"):
+        loaded(tmp_path, panda, ("resumable = true", ""))
+    with pytest.raises(InputError, match="no learning rate to move"):
+        loaded(tmp_path, panda, ("[hyperparameters.lr]", "[hyperparameters.step]"), ("{lr}", "{step}"))
 
 
 def test_a_schedule_needs_a_command_that_honours_checkpoints(tmp_path):

@@ -31,7 +31,8 @@ READING = [
 ]  # fmt: skip
 FAILING = [
     ("show", ("none",)), ("schedule", (0,)), ("standing", (99,)), ("report", ("none",)),
-    ("retune", ("toy", "panda")), ("retune", ("toy", None, -1.0)), ("retune", ("toy", None, None, -5)),
+    ("retune", ("toy", "bamboo")), ("retune", ("toy", None, -1.0)), ("retune", ("toy", None, None, -5)),
+    ("nudge", (3, {"lr": 0.1})), ("back", (99, 1)), ("hold", (99,)),
     ("rollback", ("toy", 77)), ("adopt", ("toy", 2)), ("confirm", ("toy",)), ("token_create", ("a b", "viewer")),
     ("token_revoke", ("none",)), ("cancel", ("none",)), ("register", ("name = 1", Path("/x/model.toml"))),
 ]  # fmt: skip

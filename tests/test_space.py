@@ -167,6 +167,29 @@ def test_a_schedule_moves_as_a_whole():
     assert [step for step, _ in moved] == [0.0, 100.0]
 
 
+def test_a_float_that_moves_in_time_may_have_a_schedule_that_decays_to_zero():
+    space = Space.of([Hyperparameter("lr", Kind.FLOAT, 1e-4, 1.0, log=True), Hyperparameter("width", Kind.FLOAT, 0, 9)])
+    kept = space.validate({"lr": [[0, 0.1], [50, 0.05], [80, 0]], "width": 3})
+    assert kept == {"lr": ((0.0, 0.1), (50.0, 0.05), (80.0, 0.0)), "width": 3.0}
+    assert space.validate({"lr": [[0, 0.1]], "width": 3})["lr"] == 0.1
+    assert space.to_unit(kept)[0] == pytest.approx(0.75)
+    moved = space.neighbour(kept, random.Random(2), 0.1)
+    assert space.validate(moved) == moved
+    assert [step for step, _ in moved["lr"]] == [0.0, 50.0, 80.0]
+    assert moved["lr"][2][1] == 0.0
+    assert moved["lr"][0][1] / moved["lr"][1][1] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("value", [[[0, 2.0], [5, 0.1]], [[0, 1e-6], [5, 0]], [[0, 0.1], [5, -0.1]]])
+def test_the_highest_value_of_a_schedule_lies_in_the_range_and_none_below_zero(value):
+    assert not RATE.contains(value)
+
+
+def test_a_float_that_stays_as_it_is_has_no_schedule():
+    with pytest.raises(InputError, match="'width'"):
+        Space.of([Hyperparameter("width", Kind.FLOAT, 0, 9)]).validate({"width": [[0, 1.0], [5, 2.0]]})
+
+
 def test_a_number_among_choices_steps_to_a_neighbouring_choice():
     generator = random.Random(0)
     assert {BATCH.moved(16, generator, 0.1) for _ in range(50)} == {64}

@@ -1,0 +1,48 @@
+"""The global random generators that a recipe may draw on: seeded, kept apart, stored and put back.
+
+Standard library and torch only, Python 3.10 and up.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+@contextmanager
+def own_random_state() -> Iterator[None]:
+    """Leaves the global generators as they were found, so that one leg cannot tell another happened."""
+    python_state = random.getstate()
+    devices = range(torch.cuda.device_count()) if _uses_cuda() else ()  # touching CUDA would take memory on it
+    with torch.random.fork_rng(devices):
+        yield
+    random.setstate(python_state)
+
+
+def seed_all(seed: int) -> None:
+    """Seed them."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+
+
+def random_states() -> dict[str, Any]:
+    """Their states, as a checkpoint holds them."""
+    return {
+        "torch_random": torch.get_rng_state(),
+        "cuda_random": torch.cuda.get_rng_state_all() if _uses_cuda() else [],
+        "python_random": random.getstate(),
+    }
+
+
+def restore_random_states(states: Mapping[str, Any]) -> None:
+    """Put back what `random_states` gave."""
+    torch.set_rng_state(states["torch_random"])
+    if states["cuda_random"]:
+        torch.cuda.set_rng_state_all(states["cuda_random"])
+    random.setstate(states["python_random"])
+
+
+def _uses_cuda() -> bool:
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
