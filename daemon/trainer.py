@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..strategies.recipe import Recipe
-    from ..strategies.training import LegOrder, LegOutcome
+    from ..strategies.trial_run import LegOrder, LegOutcome
 
 HERE = Path(__file__).resolve().parent
 STRATEGIES = HERE.parent / "strategies"
@@ -178,7 +178,7 @@ def _import_file(module_name: str, path: Path) -> types.ModuleType:
 
 
 def _leg_order(folder: Path, leg: Mapping[str, Any], order: Mapping[str, Any]) -> "LegOrder":
-    from retuned.strategies.training import LegOrder
+    from retuned.strategies.trial_run import LegOrder
 
     return LegOrder(
         hyperparameters=_read_json(folder / "hyperparameters.json"),

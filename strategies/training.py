@@ -5,54 +5,14 @@ disk and no clock here: checkpoints come and go as values, reports go to a callb
 Standard library and torch only, Python 3.10 and up.
 """
 
-import math
-import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from .errors import InputError
-from .optimizing import apply_options, make_optimizer, value_at
-from .recipe import Hyperparameters, Recipe
-
-Checkpoint = dict[str, Any]
-"""Model, optimiser, position and random states: tensors, numbers, strings and containers only."""
-
-CHECKPOINT_FORMAT = 1
-UNITS = ("steps", "epochs", "seconds")
-_ROUNDING = 1e-9  # a third of six epochs must not run one batch past the second
-
-
-@dataclass(frozen=True, slots=True)
-class LegOrder:
-    """One leg to train. Steps and `evaluate_every` are in the budget's `unit`; None evaluates at the end only.
-
-    `split` is where it is scored: "dev" or "held_out". A batch is never cut, so a leg ends with the batch that
-    reaches `to_step`.
-    """
-
-    hyperparameters: Hyperparameters
-    seed: int
-    split_seed: int
-    split: str
-    unit: str
-    from_step: float
-    to_step: float
-    evaluate_every: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LegOutcome:
-    """How the leg ended, "completed" or "diverged", why, and the state to go on from (None when diverged)."""
-
-    end: str
-    detail: str
-    checkpoint: Checkpoint | None
+from .optimizing import make_optimizer
+from .recipe import Recipe
+from .trial_run import Checkpoint, LegOrder, LegOutcome, TrialRun, check_order, own_random_state
 
 
 def run_leg(
@@ -67,9 +27,9 @@ def run_leg(
     `clock` gives seconds from any origin; only training counts against a budget in seconds, not evaluation.
     Raises InputError when the recipe, the hyperparameters or the checkpoint cannot be used.
     """
-    _check_order(order, checkpoint)
-    with _own_random_state():
-        run = _Run(recipe, order, clock)
+    check_order(order, checkpoint)
+    with own_random_state():
+        run = TrialRun(recipe, order, clock)
         if checkpoint is not None:
             run.restore(checkpoint)
         return run.carry_out(report)
@@ -78,201 +38,8 @@ def run_leg(
 def warm_up() -> None:
     """Take one step with a throw-away model. torch loads about a second of modules at an optimiser's first step; a
     budget in seconds, and the cost that is recorded, should not see that."""
-    with _own_random_state():
+    with own_random_state():
         model = nn.Linear(1, 1)
         optimizer = make_optimizer("sgd", model, {"lr": 0.1})
         nn.functional.mse_loss(model(torch.ones(1, 1)), torch.zeros(1, 1)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-
-
-def _check_order(order: LegOrder, checkpoint: Checkpoint | None) -> None:
-    if order.unit not in UNITS:
-        raise InputError(f"budget unit {order.unit!r}", f"allowed: {', '.join(UNITS)}", "correct [training] budget")
-    if order.evaluate_every is not None and not order.evaluate_every > 0:
-        raise InputError(f"evaluate_every = {order.evaluate_every}", "a number above 0", "correct [training]")
-    if order.from_step > 0 and checkpoint is None:
-        raise InputError(
-            f"a leg from step {order.from_step:g} without a checkpoint",
-            "a leg that starts later than 0 needs the checkpoint of the leg before",
-            "start the trial again from 0",
-        )
-
-
-@contextmanager
-def _own_random_state() -> Iterator[None]:
-    """Leaves the global generators as they were found, so that one leg cannot tell another happened."""
-    python_state = random.getstate()
-    devices = range(torch.cuda.device_count()) if _uses_cuda() else ()  # touching CUDA would take memory on it
-    with torch.random.fork_rng(devices):
-        yield
-    random.setstate(python_state)
-
-
-class _Run:
-    """A model in training and its position: updates made, the epoch, rows used in it, seconds trained."""
-
-    def __init__(self, recipe: Recipe, order: LegOrder, clock: Callable[[], float]) -> None:
-        self.recipe, self.order, self.clock = recipe, order, clock
-        self.updates, self.epoch, self.cursor, self.seconds = 0, 0, 0, 0.0
-        _seed_all(order.split_seed)
-        self.data = _checked_data(recipe.data("train", order.split_seed), "train")
-        self.evaluation_data = _checked_data(recipe.data(order.split, order.split_seed), order.split)
-        _seed_all(order.seed)
-        self.model = recipe.model(order.hyperparameters)
-        self.model.train()
-        self.optimizer_name = str(self._setting("optimizer"))
-        self.optimizer = make_optimizer(self.optimizer_name, self.model, order.hyperparameters)
-        self.rows = len(self.data[0])
-        self.row_order = self._draw_row_order()  # (rows,)
-        self.is_scheduled = any(isinstance(value, (list, tuple)) for value in order.hyperparameters.values())
-        self.metric_names: set[str] = set()
-
-    def carry_out(self, report: Callable[[float, Mapping[str, float]], None]) -> LegOutcome:
-        """Batches until the leg's end, with an evaluation at each multiple of `evaluate_every` and at the end."""
-        apply_options(self.optimizer, self.optimizer_name, self.order.hyperparameters, self.progress())
-        every = self.order.evaluate_every
-        next_evaluation = math.inf if every is None else _next_multiple(self.progress(), every)
-        while self.progress() < self.order.to_step - _ROUNDING:
-            loss = self._train_on_batch()
-            if not math.isfinite(loss):
-                report(self.progress(), dict.fromkeys({"loss", *self.metric_names}, math.nan))
-                return LegOutcome("diverged", f"loss is {loss} at step {self.updates + 1}", None)
-            if next_evaluation - _ROUNDING <= self.progress() < self.order.to_step - _ROUNDING:
-                report(self.progress(), self._evaluate())
-                next_evaluation = _next_multiple(self.progress(), every or math.inf)
-        report(self.progress(), self._evaluate())
-        return LegOutcome("completed", "", self._checkpoint())
-
-    def progress(self) -> float:
-        """Where the run is, in the budget's unit."""
-        if self.order.unit == "steps":
-            return self.updates
-        if self.order.unit == "epochs":
-            return self.epoch + self.cursor / self.rows
-        return self.seconds
-
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go to the checkpoint's state; the hyperparameters stay the leg's own, whatever the optimiser stored."""
-        if checkpoint.get("format") != CHECKPOINT_FORMAT or checkpoint.get("optimizer_name") != self.optimizer_name:
-            raise InputError(
-                f"a checkpoint of format {checkpoint.get('format')} and optimiser {checkpoint.get('optimizer_name')}",
-                f"format {CHECKPOINT_FORMAT} and optimiser {self.optimizer_name}",
-                "start the trial again from 0",
-            )
-        self.model.load_state_dict(checkpoint["model"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
-        self.updates, self.epoch = checkpoint["updates"], checkpoint["epoch"]
-        self.cursor, self.seconds = checkpoint["cursor"], checkpoint["seconds"]
-        self.row_order = self._draw_row_order()
-        torch.set_rng_state(checkpoint["torch_random"])
-        if checkpoint["cuda_random"]:
-            torch.cuda.set_rng_state_all(checkpoint["cuda_random"])
-        random.setstate(checkpoint["python_random"])
-
-    def _checkpoint(self) -> Checkpoint:
-        return {
-            "format": CHECKPOINT_FORMAT,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "optimizer_name": self.optimizer_name,
-            "updates": self.updates,
-            "epoch": self.epoch,
-            "cursor": self.cursor,
-            "seconds": self.seconds,
-            "torch_random": torch.get_rng_state(),
-            "cuda_random": torch.cuda.get_rng_state_all() if _uses_cuda() else [],
-            "python_random": random.getstate(),
-        }
-
-    def _train_on_batch(self) -> float:
-        """One update; the batch's loss. A non-finite loss leaves model and position as they were."""
-        started = self.clock()
-        at = self.progress()
-        if self.is_scheduled:
-            apply_options(self.optimizer, self.optimizer_name, self.order.hyperparameters, at)
-        size = self._batch_size(at)
-        chosen = self.row_order[self.cursor : self.cursor + size]  # (B,)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self.recipe.loss(self.model, tuple(tensor[chosen] for tensor in self.data))
-        value = _scalar(loss)
-        if math.isfinite(value):
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            self._move_on(size)
-        self.seconds += self.clock() - started
-        return value
-
-    def _move_on(self, size: int) -> None:
-        self.updates += 1
-        self.cursor += size
-        left = self.rows - self.cursor
-        if left <= 0 or (self.recipe.drop_last and left < size):
-            self.epoch, self.cursor = self.epoch + 1, 0
-            self.row_order = self._draw_row_order()
-
-    def _draw_row_order(self) -> Tensor:
-        """The order of the rows in this epoch, (rows,), from seed and epoch alone: nothing else that draws random
-        numbers can shift it, and a resumed leg needs no memory of it."""
-        name = blake2b(f"{self.order.seed}/epoch/{self.epoch}".encode(), digest_size=7).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(name, "big"))
-        return torch.randperm(self.rows, generator=generator)
-
-    def _evaluate(self) -> dict[str, float]:
-        """Metrics by name; draws on no random state of the training, so the cadence cannot change the result."""
-        self.model.eval()
-        with _own_random_state(), torch.no_grad():
-            metrics = self.recipe.metrics(self.model, self.evaluation_data)
-        self.model.train()
-        if not isinstance(metrics, Mapping):
-            raise InputError(
-                f"metrics returned a {type(metrics).__name__}", "a dict of numbers by name", "correct the recipe"
-            )
-        self.metric_names.update(metrics)
-        return {str(name): float(value) for name, value in metrics.items()}
-
-    def _setting(self, name: str) -> Any:  # noqa: ANN401 (a hyperparameter is any value)
-        """The hyperparameter of that name, else the recipe's attribute."""
-        return self.order.hyperparameters.get(name, getattr(self.recipe, name))
-
-    def _batch_size(self, at: float) -> int:
-        size = value_at(self._setting("batch_size"), at)
-        if not size >= 1:
-            raise InputError(f"batch_size {size}", "a whole number from 1", "correct [hyperparameters.batch_size]")
-        return min(int(size), self.rows)
-
-
-def _uses_cuda() -> bool:
-    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
-
-
-def _seed_all(seed: int) -> None:
-    """Seed the global generators that a recipe may draw on."""
-    torch.manual_seed(seed)
-    random.seed(seed)
-
-
-def _checked_data(data: object, split: str) -> tuple[Tensor, ...]:
-    """The recipe's tensors, or an InputError that says what is wrong with them."""
-    tensors = (data,) if isinstance(data, Tensor) else data
-    if not isinstance(tensors, (tuple, list)) or not all(isinstance(tensor, Tensor) for tensor in tensors):
-        raise InputError(
-            f"data({split!r}) returned a {type(data).__name__}", "a tuple of tensors", "correct the recipe"
-        )
-    lengths = [len(tensor) for tensor in tensors]
-    if not lengths or min(lengths) < 1 or len(set(lengths)) > 1:
-        raise InputError(
-            f"data({split!r}) returned tensors with {lengths} rows", "the same number, at least 1", "correct the recipe"
-        )
-    return tuple(tensors)
-
-
-def _scalar(loss: object) -> float:
-    if not isinstance(loss, Tensor) or loss.numel() != 1:
-        found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
-        raise InputError(f"loss returned {found}", "a scalar tensor", "take its mean in the recipe")
-    return float(loss.detach())
-
-
-def _next_multiple(progress: float, every: float) -> float:
-    """The first multiple of `every` that lies after `progress`."""
-    return math.inf if math.isinf(every) else (math.floor(progress / every + _ROUNDING) + 1) * every

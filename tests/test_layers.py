@@ -32,8 +32,13 @@ STRATEGIES = (
     ("drift", "notice", "evidence_path"),
     ("caviar", "panda"),
     ("recipe",),
-    ("optimizing",),
-    ("training", "fused"),
+    ("optimizing", "rows"),
+    ("trial_run", "stacking", "recording"),
+    ("training", "masks", "batch_optimizing"),
+    ("batched_step",),
+    ("batched_run",),
+    ("twin_check", "capacity"),
+    ("fused",),
 )
 DAEMON = (
     (
@@ -122,7 +127,9 @@ MAY_IMPORT_SCIPY = frozenset(
     | {"strategies.smoothing"}
 )
 RUNS_IN_THE_USERS_INTERPRETER = frozenset({"torch"})  # beside the standard library
-SEEDS_THE_USERS_CODE = frozenset({"strategies.training"})  # a recipe may draw from the global generator: it is restored
+SEEDS_THE_USERS_CODE = frozenset(  # a recipe may draw from the global generator: it is restored
+    {"strategies.trial_run", "strategies.batched_run", "strategies.twin_check", "strategies.fused"}
+)
 
 # A decision touches nothing but its arguments.
 ACTING = frozenset(
