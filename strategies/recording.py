@@ -62,10 +62,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self,
-        func: Any,
+        func: Any,  # noqa: ANN401 (torch's own signature)
         types: object,
         args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,  # noqa: ANN401
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 (torch's own signature)
         """Carry the operation out and note it."""
         if func.__name__.partition(".")[0] in READS_A_VALUE:

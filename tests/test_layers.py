@@ -25,6 +25,7 @@ STRATEGIES = (
         "contract",
         "judgement",
         "grants",
+        "grouping",
         "ranges",
     ),
     ("space", "evidence", "cause_words", "run_scores", "power", "calendar", "interval", "triggers", "queueing"),
