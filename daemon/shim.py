@@ -208,6 +208,7 @@ class Trainer:
             for handle in (requests, answers, output):
                 os.close(handle)
         self._text = b""
+        self.idle_memory = 0  # what it holds when it is ready
 
     def ask(self, leg: "Leg | Group") -> None:
         with contextlib.suppress(BrokenPipeError):  # it died; the watch will see that
@@ -222,6 +223,7 @@ class Trainer:
         found = [parse_answer(line) for line in lines]
         if any("ready" in answer for answer in found):
             leg.begin()
+            self.idle_memory = memory_now(self.pid)
         return [answer for answer in found if leg.is_answer(answer) and "ready" not in answer]
 
     def close(self) -> None:
@@ -467,7 +469,7 @@ class Worker:
         if self.trainer is None:
             self.trainer = Trainer(self)
         trainer = self.trainer
-        cpu_before, before = cpu_seconds(trainer.pid), memory_now(trainer.pid)
+        cpu_before = cpu_seconds(trainer.pid)
         forget_peak_memory(trainer.pid)
         answers: list[dict[str, Any]] = []
 
@@ -475,7 +477,7 @@ class Worker:
             found = trainer.hear(data, leg)
             answers.extend(found)
             if isinstance(leg, Group):
-                self.write_ends(leg, found, trainer.pid, before)
+                self.write_ends(leg, found, trainer)
 
         def is_over() -> bool:
             return len(answers) >= leg.count or trainer.pid in self.children.ended
@@ -499,7 +501,7 @@ class Worker:
             return {**cost, "process": "recipe_error", "detail": "the trainer ended without an answer"}
         return {**cost, **end_of_process(leg, stopped, code)}
 
-    def write_ends(self, group: Group, answers: list[dict[str, Any]], pid: int, before: int) -> None:
+    def write_ends(self, group: Group, answers: list[dict[str, Any]], trainer: Trainer) -> None:
         """The exit.json of legs of a group that the trainer answered for.
 
         Their seconds are the trainer's own account, a share of a batch's; so is their memory: what the trainer has
@@ -510,7 +512,7 @@ class Worker:
             if leg is None:
                 raise ValueError(f"the trainer sent an answer that cannot be read: {answer.get('detail', '')[:200]}")
             leg.close()
-            peak = before + max(0, peak_memory(pid) - before) // group.count
+            peak = trainer.idle_memory + max(0, peak_memory(trainer.pid) - trainer.idle_memory) // group.count
             cost = {name: round(float(answer[name]), 6) for name in ("seconds", "cpu_s")}
             end = {**cost, "peak_memory_bytes": peak, **end_of_answer(answer)}
             write_json(leg.folder / "exit.json", end_of_leg(leg, end))

@@ -138,7 +138,7 @@ class Trainer:
                 lambda number: _forget_reports(members[number], names[number] in own),
                 time.monotonic,
             ),
-            capacity.Machine(_free_memory(), max(1 << 20, os.sysconf("SC_LEVEL2_CACHE_SIZE"))),
+            capacity.Machine(_free_memory(), _cache_of_a_core()),
             lambda key, choose: _recalled(campaign / "fusing", key, choose),
         )
         for number, why in found.alone.items():
@@ -301,6 +301,13 @@ def _free_memory() -> int:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return 1 << 30
+
+
+def _cache_of_a_core() -> int:
+    """Bytes of a core's second cache; 1 MiB where the kernel does not tell."""
+    with contextlib.suppress(OSError, ValueError):
+        return 1024 * int(Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip().removesuffix("K"))
+    return 1 << 20
 
 
 def _stopwatch() -> "Callable[[], dict[str, float]]":
