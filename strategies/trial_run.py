@@ -4,6 +4,7 @@ The loops are elsewhere: training.py trains one trial, fused.py many. No disk an
 torch only, Python 3.10 and up.
 """
 
+import copy
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -163,7 +164,8 @@ class TrialRun:
                 "start the trial again from 0",
             )
         self.model.load_state_dict(checkpoint["model"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        # A copy, because torch goes on in the very tensors it is given, and the checkpoint may be needed again.
+        self.optimizer.load_state_dict(copy.deepcopy(checkpoint["optimizer"]))
         self.position.updates, self.position.epoch = checkpoint["updates"], checkpoint["epoch"]
         self.position.cursor, self.position.seconds = checkpoint["cursor"], checkpoint["seconds"]
         self.row_order = draw_row_order(self.order.seed, self.position.epoch, self.position.rows)
