@@ -158,7 +158,7 @@ class LocalRunner:
     def _put(self, tickets: Sequence[Ticket]) -> None:
         """Queue tickets, those of one group as one."""
         together: dict[object, list[Ticket]] = {}
-        for ticket in tickets:
+        for ticket in sorted(tickets, key=lambda one: one.sequence):
             together.setdefault(self._open[ticket.leg].group or ticket.leg, []).append(ticket)
         for group in together.values():
             self._spool.put(*group)
