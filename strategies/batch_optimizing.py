@@ -54,7 +54,8 @@ class BatchSGD:
         gradient.addcmul_(parameters, vectors["decay"])
         if self.has_momentum:
             buffer = states["momentum_buffer"]
-            buffer.mul_(vectors["keep"]).addcmul_(gradient, vectors["active"])
+            buffer.mul_(vectors["keep"])
+            buffer.addcmul_(gradient, vectors["active"]) if self.has_direct else buffer.add_(gradient)
             parameters.addcmul_(buffer, vectors["by_buffer"])
         if self.has_direct:
             parameters.addcmul_(gradient, vectors["by_gradient"])

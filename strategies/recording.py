@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from .errors import CannotFuse
 
+SHORT = 32  # along so few values torch's softmax on a processor is several times slower than it must be
 READS_A_VALUE = ("_local_scalar_dense", "is_nonzero", "equal", "nonzero", "masked_select", "_unique2")
 
 
@@ -70,6 +71,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Carry the operation out and note it."""
         if func.__name__.partition(".")[0] in READS_A_VALUE:
             raise CannotFuse("its loss decides by the values of a tensor")
+        if func in FASTER and _is_short(args[0], args[-2]):
+            with self:
+                return FASTER[func](*args)
         arguments, named = tree_map(self._slot, (args, dict(kwargs or {})))
         result = func(*args, **(kwargs or {}))
         made = [one for one in tree_flatten(result)[0] if isinstance(one, Tensor)]
@@ -101,6 +105,41 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._alive.append(tensor)
         self.fresh_bytes += tensor.numel() * tensor.element_size()
         return number
+
+
+def _is_short(values: Tensor, dim: int) -> bool:
+    """Whether a softmax along a dimension is one of few values that lie side by side, on a processor."""
+    return values.dim() > 1 and values.size(dim) < SHORT and values.stride(dim) == 1 and values.device.type == "cpu"
+
+
+def _log_softmax(values: Tensor, dim: int, is_half: bool) -> Tensor:
+    """The same with the values along another dimension, where torch computes many softmaxes side by side."""
+    other = 0 if dim % values.dim() else 1
+    turned = values.transpose(dim, other).contiguous()
+    return torch._log_softmax(turned, other, is_half).transpose(dim, other)
+
+
+def _log_softmax_backward(gradient: Tensor, output: Tensor, dim: int, kind: torch.dtype) -> Tensor:
+    return (gradient - output.exp() * gradient.sum(dim, keepdim=True)).to(kind)
+
+
+def _softmax(values: Tensor, dim: int, is_half: bool) -> Tensor:
+    other = 0 if dim % values.dim() else 1
+    turned = values.transpose(dim, other).contiguous()
+    return torch._softmax(turned, other, is_half).transpose(dim, other)
+
+
+def _softmax_backward(gradient: Tensor, output: Tensor, dim: int, kind: torch.dtype) -> Tensor:
+    return (output * (gradient - (gradient * output).sum(dim, keepdim=True))).to(kind)
+
+
+FASTER: Mapping[Any, Callable[..., Tensor]] = {
+    torch.ops.aten._log_softmax.default: _log_softmax,
+    torch.ops.aten._log_softmax_backward_data.default: _log_softmax_backward,
+    torch.ops.aten._softmax.default: _softmax,
+    torch.ops.aten._softmax_backward_data.default: _softmax_backward,
+}
+"""Operations that are recorded as others with the same result but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
