@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .batch_optimizing import BatchOptimizer, clipped
 from .errors import CannotFuse, RetunedError
@@ -112,7 +113,8 @@ class BatchedStep:
         parameters = dict(zip(self._stack.names, self._stack.views(inputs[0]), strict=True))
         batch = self._gather(inputs[1], inputs[2 : 2 + self._data])
         axes = (0, 0, 0, *((None if self._is_shared else 0,) * len(batch)))
-        gradients, losses = vmap(grad_and_value(self._loss_of), in_dims=axes)(parameters, buffers, masks, *batch)
+        with sdpa_kernel(SDPBackend.MATH):  # the only attention that is batched; the others run trial by trial
+            gradients, losses = vmap(grad_and_value(self._loss_of), in_dims=axes)(parameters, buffers, masks, *batch)
         return losses, self._stack.joined([gradients[name] for name in self._stack.names])
 
     def _loss_of(

@@ -13,11 +13,12 @@ from torch import nn
 from .batched_run import BatchedRun, Ready
 from .trial_run import TrialRun
 
+WORTH_FROM = 400  # updates of all trials: fewer take about as long as it takes to get a batch ready
 PROBED_FROM_S = 10.0  # trainings expected to take less in all are not worth a probe
-PROBE_STEPS, WARM_STEPS = 8, 4
+PROBE_STEPS, WARM_STEPS = 10, 5  # the third update in a batch is compiled, the next two are still slow
 MEMORY_SHARE = 0.5
 GROWTH = 1.05  # a larger batch must be so much faster
-SLOW_IN_BATCHES = (nn.modules.conv._ConvNd, nn.RNNBase)
+SLOW_IN_BATCHES = (nn.modules.conv._ConvNd, nn.RNNBase, nn.MultiheadAttention)  # or hardly faster
 LARGE_PRODUCTS = 2e7  # parameters times rows: from there on the arithmetic is what takes the time
 
 
@@ -43,10 +44,12 @@ def choose(make: Callable[[int], Sequence[Ready]], count: int, machine: Machine,
 
     The probes' runs are thrown away. Raises whatever the recipe raises, and CannotFuse.
     """
-    alone_s = _seconds_alone(make(1)[0][0], clock)
     run = make(1)[0][0]
-    room = _room(make, machine, run)
     updates = run.updates_left()
+    if updates * count < WORTH_FROM:
+        return Choice(False, 1, f"{count} times {updates} updates are too few to get a batch ready for")
+    alone_s = _seconds_alone(make(1)[0][0], clock)
+    room = _room(make, machine, run)
     if next(run.model.parameters()).is_cuda:
         return Choice(True, min(room, count), f"a GPU; {room} fit into its memory")
     if updates * count * alone_s < PROBED_FROM_S:
@@ -67,7 +70,7 @@ def _by_rule(run: TrialRun, most: int) -> Choice:
     products = size * sum(one.numel() for one in run.model.parameters())
     slow = [type(one).__name__ for one in run.model.modules() if isinstance(one, SLOW_IN_BATCHES)]
     if slow:
-        return Choice(False, 1, f"{slow[0]} is faster one trial after another on a processor")
+        return Choice(False, 1, f"{slow[0]} gains little in a batch on a processor: by rule, for short trainings")
     if products > LARGE_PRODUCTS:
         return Choice(False, 1, f"{products / 1e6:.0f} million products a batch are as fast one trial after another")
     return Choice(True, most, "small layers, short trainings: by rule")
@@ -77,22 +80,27 @@ def _by_probe(
     make: Callable[[int], Sequence[Ready]], count: int, room: int, alone_s: float, clock: Callable[[], float]
 ) -> Choice:
     """Batches of 4, 8, 16 ... until they get no faster, against one trial after another."""
-    best, best_s, size = 1, alone_s, 4
-    while size <= min(2 * count - 1, room):
-        seconds = _seconds_fused(make(min(size, count)), clock)
-        if seconds * GROWTH > best_s and best > 1:
+    found: list[tuple[float, int]] = []  # seconds of a trial's update, and how many at once
+    for size in _sizes(min(count, room)):
+        seconds = _seconds_fused(make(size), clock)
+        if found and seconds * GROWTH > found[-1][0]:
             break
-        if seconds < best_s:
-            best, best_s = size, seconds
-        size *= 2
-    if best == 1:
-        return Choice(False, 1, f"a batch takes {seconds / alone_s:.1f} times as long as one trial after another")
+        found.append((seconds, size))
+    best_s, best = found[-1]
+    if best_s > alone_s:
+        return Choice(False, 1, f"{best} at once take {best_s / alone_s:.1f} times as long as one after another")
     return Choice(True, best, f"{best} at once are {alone_s / best_s:.1f} times as fast as one after another")
+
+
+def _sizes(most: int) -> list[int]:
+    """4, 8, 16 ... and at last the most that there can be."""
+    doubled = [size for size in (4 << power for power in range(16)) if size < most]
+    return [*doubled, most]
 
 
 def _seconds_alone(run: TrialRun, clock: Callable[[], float]) -> float:
     """Seconds of one update of one trial, the middle one of a few."""
-    return _middle([_timed(run.train_on_batch, clock) for _ in range(WARM_STEPS)])
+    return _middle([_timed(run.train_on_batch, clock) for _ in range(PROBE_STEPS)])
 
 
 def _seconds_fused(ready: Sequence[Ready], clock: Callable[[], float]) -> float:

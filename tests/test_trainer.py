@@ -132,12 +132,12 @@ class Campaign:
         reports = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
         return answer["end"], answer["detail"], reports
 
-    def group(self, prefix, recipe="Plain", rates=(0.1, 0.2, 0.3), training=None, **leg):
+    def group(self, prefix, recipe="Plain", rates=(0.1, 0.2, 0.3), training=None, to_step=200, **leg):
         """Legs that are trained together, one a rate; their folders. {name} in what they are given is their own."""
         names = [f"{prefix}{number}" for number in range(len(rates))]
         return [
             self.prepare(
-                f"{name}.a1", recipe, training, {"lr": rate, "momentum": 0.9}, group=names,
+                f"{name}.a1", recipe, training, {"lr": rate, "momentum": 0.9}, group=names, to_step=to_step,
                 **{key: value.format(name=name) if isinstance(value, str) else value for key, value in leg.items()},
             )
             for name, rate in zip(names, rates, strict=True)
@@ -205,13 +205,13 @@ def reports_of(folder):
 
 
 def test_a_group_is_trained_as_one_batch_and_each_leg_is_answered_for(campaign):
-    folders = campaign.group("g", training={"evaluate_every": 4})
+    folders = campaign.group("g", training={"evaluate_every": 80})
     answers = campaign.train_group(folders)
-    alone = campaign.train("g-alone", "Plain", {"evaluate_every": 4}, {"lr": 0.2, "momentum": 0.9})[2]
+    alone = campaign.train("g-alone", "Plain", {"evaluate_every": 80}, {"lr": 0.2, "momentum": 0.9}, to_step=200)[2]
     assert list(answers) == [str(folder) for folder in folders]
     assert {(answer["end"], answer["detail"]) for answer in answers.values()} == {("completed", "")}
     assert len({answer["seconds"] for answer in answers.values()}) == 1  # shares of the same time
-    assert [report["step"] for report in reports_of(folders[1])] == [4, 8, 10]
+    assert [report["step"] for report in reports_of(folders[1])] == [80, 160, 200]
     assert reports_of(folders[1])[-1]["metrics"]["loss"] == pytest.approx(alone[-1]["metrics"]["loss"], abs=1e-5)
     (choice,) = (json.loads(path.read_text()) for path in (campaign.folder / "fusing").iterdir())
     assert choice["is_fused"]
@@ -221,7 +221,7 @@ def test_a_part_of_a_group_is_trained_in_the_whole_company_to_the_same_bits(camp
     folders = campaign.group("h", checkpoint_out=str(campaign.folder / "whole"))
     campaign.train_group(folders)
     again = campaign.prepare(
-        "h1.a2", "Plain", hyperparameters={"lr": 0.2, "momentum": 0.9}, group=["h0", "h1", "h2"]
+        "h1.a2", "Plain", None, {"lr": 0.2, "momentum": 0.9}, group=["h0", "h1", "h2"], to_step=200
     )  # fmt: skip
     campaign.train_group([again])
     assert reports_of(again) == reports_of(folders[1])
@@ -229,12 +229,12 @@ def test_a_part_of_a_group_is_trained_in_the_whole_company_to_the_same_bits(camp
 
 
 def test_a_group_goes_on_from_the_checkpoints_of_its_legs(campaign):
-    whole = campaign.group("i", to_step=17)
-    first = campaign.group("j", to_step=9, checkpoint_out=f"{campaign.folder}/{{name}}.checkpoint")
+    whole = campaign.group("i", to_step=300)
+    first = campaign.group("j", to_step=150, checkpoint_out=f"{campaign.folder}/{{name}}.checkpoint")
     later = [
         campaign.prepare(
             f"k{number}.a1", "Plain", None, {"lr": rate, "momentum": 0.9}, group=["k0", "k1", "k2"],
-            from_step=9, to_step=17, checkpoint_in=f"{campaign.folder}/j{number}.checkpoint",
+            from_step=150, to_step=300, checkpoint_in=f"{campaign.folder}/j{number}.checkpoint",
         )
         for number, rate in enumerate((0.1, 0.2, 0.3))
     ]  # fmt: skip

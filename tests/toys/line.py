@@ -17,12 +17,12 @@ class Line(Recipe):
         with open(data) as file:
             slope = json.load(file).get("slope", 1.0)
         generator = torch.Generator().manual_seed(0)
-        self.inputs = torch.randn(2000, 4, generator=generator)
-        noise = torch.randn(2000, 1, generator=generator)
+        self.inputs = torch.randn(5000, 4, generator=generator)
+        noise = torch.randn(5000, 1, generator=generator)
         self.target = slope * self.inputs.sum(1, keepdim=True) + 0.3 * noise
 
     def data(self, split, seed):
-        rows = draw_rows(2000, split, seed, train=200, dev=200, slices=32)
+        rows = draw_rows(5000, split, seed, train=1600, dev=200, slices=32)
         return self.inputs[rows], self.target[rows]
 
     def model(self, hyperparameters):
