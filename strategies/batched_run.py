@@ -11,7 +11,8 @@ from functools import partial
 from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.utils._pytree import tree_flatten
 
 from .batch_optimizing import batch_optimizer, hand_back, keep_rows, points_of
 from .batched_step import BatchedStep, Loss
@@ -51,9 +52,8 @@ class BatchedRun:
         self.stack = Stack([run.model for run in trained])
         self.optimizer = batch_optimizer(trained, self.stack)
         self.masks = Masks(trained, [ready[number][1][0] for number in self.alive])
-        self.is_shared = all(
-            run.data is trained[0].data and run.order.seed == trained[0].order.seed for run in trained
-        )  # fmt: skip
+        first = trained[0]
+        self.is_shared = all(run.data is first.data and run.order.seed == first.order.seed for run in trained)
         self._data, self._offsets = _joined_data(trained)
         self._loss = Loss(trained[0].recipe, skeleton_of(trained[0].model))
         self._has_clip = any("clip_norm" in run.order.hyperparameters for run in trained)
@@ -204,14 +204,18 @@ def _are_equal(one: Ready, other: Ready) -> bool:
         and first.data is second.data
         and torch.equal(one[1][0], other[1][0])
         and one[1][1] == other[1][1]
-        and _is_same_state(first.model, second.model)
-        and repr(first.optimizer.state_dict()) == repr(second.optimizer.state_dict())
+        and _is_same(first.model.state_dict(), second.model.state_dict())
+        and _is_same(first.optimizer.state_dict(), second.optimizer.state_dict())
     )
 
 
-def _is_same_state(one: nn.Module, other: nn.Module) -> bool:
-    mine, theirs = one.state_dict(), other.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+def _is_same(one: object, other: object) -> bool:
+    """Whether two nests of tensors and plain values are equal."""
+    mine, theirs = tree_flatten(one), tree_flatten(other)
+    return mine[1] == theirs[1] and all(
+        torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a == b
+        for a, b in zip(mine[0], theirs[0], strict=True)
+    )
 
 
 def _joined_data(runs: Sequence[TrialRun]) -> tuple[tuple[Tensor, ...], dict[int, int]]:

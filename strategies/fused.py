@@ -38,7 +38,7 @@ class Legs:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """The outcomes of the legs that were fused, by number; `alone`: the others, each with the reason; `choices`."""
+    """The outcomes of the legs that were fused, by number; `alone`: the others, each with the reason."""
 
     outcomes: Mapping[int, LegOutcome]
     alone: Mapping[int, str]
@@ -81,10 +81,8 @@ class _Fusing:
         """The legs that may share a batch, in their order, with a name that the same kind has in every process."""
         parts: dict[object, list[int]] = {}
         kept: dict[int, object] = {}
-        for number in (
-            0,
-            *range(len(self.legs.orders)),
-        ):  # the first twice: a recipe may load its data when it needs it
+        # The first is made twice, because a recipe may load its data when it first needs them.
+        for number in (0, *range(len(self.legs.orders))):
             try:
                 self._ready[number] = self._made(number)
             except Exception as error:  # the user's code; run alone, it will say so again, to whom it concerns
@@ -97,9 +95,7 @@ class _Fusing:
         for number in kept:
             run = self._ready[number][0]
             parts.setdefault((shape_of(run.model), _kind(run)), []).append(number)
-        return [
-            (f"{_kind(self._ready[one[0]][0])} x {len(one).bit_length()}", one) for one in parts.values()
-        ]  # fmt: skip
+        return [(f"{len(one).bit_length()} x {_kind(self._ready[one[0]][0])}", one) for one in parts.values()]
 
     def _choice(self, key: str, members: Sequence[int], recall: Recall) -> Choice:
         def make(count: int) -> Sequence[Ready]:

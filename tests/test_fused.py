@@ -430,6 +430,31 @@ def test_fusing_leaves_the_global_generators_as_it_found_them():
     assert (torch.rand(1), random.random()) == expected
 
 
+class Hungry(Small):
+    """More than two trials do not fit into its memory."""
+
+    def loss(self, model, batch):
+        if trials_in(model[0].weight) > 2:
+            raise MemoryError
+        return super().loss(model, batch)
+
+
+def trials_in(weight):
+    """How many trials share the batch that a weight (8, 6) belongs to."""
+    functorch = torch._C._functorch
+    alone = not functorch.is_functorch_wrapped_tensor(weight)
+    return 1 if alone else functorch.get_unwrapped(functorch.get_unwrapped(weight)).shape[0]
+
+
+def test_a_batch_that_does_not_fit_into_the_memory_is_begun_again_as_smaller_ones():
+    orders = orders_of([*SGD, *SGD[:2]], evaluate_every=10)
+    fused, reports = fuse(Hungry(), orders)
+    assert fused.alone == {}
+    assert [[step for step, _ in leg] for leg in reports] == [[10, 20, 30]] * 6
+    twins = [alone(Hungry(), order)[0] for order in orders]
+    assert distance([fused.outcomes[number] for number in range(6)], twins) < 1e-6
+
+
 def test_a_choice_on_record_is_taken_again():
     asked = []
     recorded = Choice(False, 1, "said before")
