@@ -382,7 +382,7 @@ class Worker:
         begun: list[Path] = []
         try:
             begun += [folder for folder in folders if begin_once(folder, self._identity)]
-            if len(begun) > 1:
+            if begun and is_of_group(begun[0]):
                 self.run_group(begun)
             elif begun:
                 write_json(begun[0] / "exit.json", self.run_leg(begun[0]))
@@ -652,6 +652,13 @@ def begin_once(folder: Path, who: dict[str, Any]) -> bool:
     finally:
         passing.unlink()
     return True
+
+
+def is_of_group(folder: Path) -> bool:
+    """Whether a leg is trained in the company of others, of which it may be the only one left to be trained."""
+    with contextlib.suppress(OSError, ValueError):
+        return bool(read_json(folder / "leg.json").get("group"))
+    return False
 
 
 def clear(folder: Path) -> None:

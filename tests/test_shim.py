@@ -341,6 +341,13 @@ def test_a_trainer_that_fails_amid_a_group_takes_only_the_unfinished_legs_along(
     assert bench.processes() == []
 
 
+def test_the_last_leg_of_a_group_is_handed_over_as_one_of_a_group(tmp_path):
+    bench = recipes(tmp_path)
+    bench.enqueue_group(a={"how": "completed"})
+    bench.work()
+    assert bench.end("a")["seconds"] == 0.5  # what the trainer said of a leg in a group
+
+
 def test_a_group_has_the_time_of_all_its_legs(tmp_path):
     bench = recipes(tmp_path, timeout_s=0.5)
     bench.enqueue_group(a={"how": "completed"}, b={"how": "hang"}, c={"how": "completed"})
