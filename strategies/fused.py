@@ -95,7 +95,7 @@ class _Fusing:
         for number in kept:
             run = self._ready[number][0]
             parts.setdefault((shape_of(run.model), _kind(run)), []).append(number)
-        return [(f"{len(one).bit_length()} x {_kind(self._ready[one[0]][0])}", one) for one in parts.values()]
+        return [(f"{len(one)} x {_kind(self._ready[one[0]][0])}", one) for one in parts.values()]
 
     def _choice(self, key: str, members: Sequence[int], recall: Recall) -> Choice:
         def make(count: int) -> Sequence[Ready]:
