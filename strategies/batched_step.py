@@ -151,8 +151,11 @@ class BatchedStep:
 def _captured(recording: Recording, inputs: Sequence[Tensor]) -> Callable[..., Sequence[Tensor]]:
     """The recording as a CUDA graph on these inputs: one launch a step. Capturing runs nothing."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        results = recording.replay(*inputs)
+    try:
+        with torch.cuda.graph(graph):
+            results = recording.replay(*inputs)
+    except RuntimeError:  # an operation that waits for the processor, or takes a number from it
+        return recording.replay
 
     def launch(*_: Tensor) -> Sequence[Tensor]:
         graph.replay()

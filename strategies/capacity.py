@@ -116,7 +116,9 @@ def _room(make: Callable[[int], Sequence[Ready]], machine: Machine, run: TrialRu
     batch = BatchedRun(make(2))
     batch.train_on_batch(_unheard)
     data = sum(one.numel() * one.element_size() for one in run.data)
-    return max(2, int(MEMORY_SHARE * machine.memory_bytes / (batch.bytes_of_a_trial() + data)))
+    is_on_gpu = batch.stack.parameters.is_cuda
+    free = torch.cuda.mem_get_info()[0] if is_on_gpu else machine.memory_bytes
+    return max(2, int(MEMORY_SHARE * free / (batch.bytes_of_a_trial() + data)))
 
 
 def _cached(run: TrialRun, machine: Machine) -> int:
