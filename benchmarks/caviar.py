@@ -5,11 +5,13 @@
     python benchmarks/caviar.py --only gpu                                on a machine with a GPU
 
 The job: scikit-learn's digits, a perceptron 64-128-10, SGD with momentum, batches of 64, 20 epochs, 32 random
-configurations. What counts are the ratios: all sides run one after another, again and again, medians are taken.
+configurations. What counts are the ratios: all sides run one after another, again and again, medians are taken. With
+--only a part replaces its own rows in the file; each says how busy the machine was (load).
 Needs the extra `bench`; a tool that is not installed is left out with a line that says so.
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -23,7 +25,7 @@ from typing import Any
 import torch
 from caviar_fused import FORCED, Campaign, Pair, chosen, fuse, gemm_peak, plain_rate, products_of
 from caviar_jobs import EPOCHS, configurations, steps_of
-from caviar_peers import PEERS, is_there
+from caviar_peers import PEERS, is_there, plain_loop
 from machine import header, print_table, write_record
 
 Row = dict[str, Any]
@@ -36,17 +38,18 @@ def main() -> None:
     options = _options()
     torch.set_num_threads(1)
     parts: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
-        "tools": tools, "sizes": sizes, "layers": layers, "overhead": overhead, "campaign": campaign, "gpu": gpu,
+        "core": core, "tools": tools, "sizes": sizes, "layers": layers,
+        "overhead": overhead, "campaign": campaign, "gpu": gpu,
     }  # fmt: skip
-    started = time.perf_counter()
-    record: Row = {"load_at_start": os.getloadavg()[0]}
+    record: Row = json.loads(options.out.read_text()) if options.only and options.out.exists() else {}
     for name, part in parts.items():
         if options.only in (name, None):
-            record[name] = part(options)
-            print_table(name, record[name])
-    record |= {"load_at_end": os.getloadavg()[0], "seconds": round(time.perf_counter() - started, 1)}
+            load, started = os.getloadavg()[0], time.perf_counter()
+            rows = part(options)
+            print_table(name, rows)
+            record[name] = {"load": load, "seconds": round(time.perf_counter() - started, 1), "rows": rows}
     command = " ".join(["python benchmarks/caviar.py", *(["--quick"] if options.quick else [])])
-    write_record(options.out, header(command) | record)
+    write_record(options.out, record | header(command))
 
 
 def tools(options: argparse.Namespace) -> list[Row]:
@@ -79,6 +82,23 @@ def tools(options: argparse.Namespace) -> list[Row]:
         {"side": name, "trial_steps_per_s": round(rate), "fused_is_times": round(best / rate, 2)}
         for name, rate in medians.items()
     ]
+
+
+def core(options: argparse.Namespace) -> list[Row]:
+    """The job by the processor's own time, one core on each side: what a machine that is busy still tells."""
+    epochs, rows = (4 if options.quick else EPOCHS), []
+    for count in (8, 16, 32):
+        given = configurations(count)
+        fuse("Digits", given, 1)
+        fused = [_cpu_s(lambda given=given: fuse("Digits", given, epochs)) for _ in range(3)]  # type: ignore[misc]
+        alone = [_cpu_s(lambda given=given: plain_loop(given[:4], epochs)) * count / 4 for _ in range(3)]  # type: ignore[misc]
+        steps = count * steps_of(epochs)
+        rows.append({
+            "trials": count, "fused_trial_steps_per_cpu_s": round(steps / statistics.median(fused)),
+            "plain_trial_steps_per_cpu_s": round(steps / statistics.median(alone)),
+            "times": round(statistics.median(alone) / statistics.median(fused), 2),
+        })  # fmt: skip
+    return rows
 
 
 def sizes(options: argparse.Namespace) -> list[Row]:
@@ -167,6 +187,12 @@ def gpu(options: argparse.Namespace) -> list[Row]:
     }]  # fmt: skip
 
 
+def _cpu_s(act: Callable[[], object]) -> float:
+    started = time.process_time()
+    act()
+    return time.process_time() - started
+
+
 def _copy_rate() -> float:
     """Bytes a second that the GPU reads and writes in a large copy."""
     one = torch.empty(2**28, device="cuda")
@@ -182,7 +208,9 @@ def _copy_rate() -> float:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="smaller, to see that it works")
-    parser.add_argument("--only", choices=("tools", "sizes", "layers", "overhead", "campaign", "gpu"), default=None)
+    parser.add_argument(
+        "--only", choices=("core", "tools", "sizes", "layers", "overhead", "campaign", "gpu"), default=None
+    )
     parser.add_argument("--repeats", type=int, default=None, help="of the comparison of tools; default 3")
     parser.add_argument("--out", type=Path, default=RESULTS / "caviar.json")
     options = parser.parse_args()
