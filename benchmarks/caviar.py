@@ -59,6 +59,7 @@ def tools(options: argparse.Namespace) -> list[Row]:
     campaign = Campaign("auto")
     with Pair() as pair:
         campaign.run(given, 1.0)  # the workers start, import and warm up
+        fuse("Digits", given[:4], 3)
         pair.fuse("Digits", given, epochs)
         for _ in range(options.repeats):
             mine = {
