@@ -105,8 +105,8 @@ class Trainer:
         waiting, spent = list(folders), _stopwatch()
         if not self.unusable:
             try:
-                ended = self._fuse(folders)
-                cost = {name: value / max(1, len(ended)) for name, value in spent().items()}
+                ended, trained = self._fuse(folders)
+                cost = {name: value / max(1, trained) for name, value in spent().items()}
                 for folder, outcome in ended.items():
                     account(folder, outcome.end, outcome.detail, cost)
             except (Exception, SystemExit):
@@ -116,10 +116,11 @@ class Trainer:
             spent = _stopwatch()
             account(folder, *self.train(folder), spent())
 
-    def _fuse(self, folders: Sequence[Path]) -> "dict[Path, LegOutcome]":
-        """The outcomes of those that could be trained as batches, their checkpoints written.
+    def _fuse(self, folders: Sequence[Path]) -> "tuple[dict[Path, LegOutcome], int]":
+        """The outcomes of those that could be trained as batches, their checkpoints written, and how many were trained.
 
-        The whole group is trained, also where only a part of it is asked for, because rounding depends on the company.
+        That may be more: the whole group is, where only a part of it is asked for, because rounding depends on the
+        company.
         """
         from retuned.strategies import capacity, fused
 
@@ -147,7 +148,7 @@ class Trainer:
         ended = {members[number]: outcome for number, outcome in found.outcomes.items() if names[number] in own}
         for folder, outcome in ended.items():
             _keep(outcome, _read_json(folder / "leg.json"))
-        return ended
+        return ended, len(found.outcomes)
 
     def _train(self, folder: Path) -> "LegOutcome":
         from retuned.strategies import training
