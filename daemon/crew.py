@@ -35,9 +35,11 @@ class Crew:
                 continue
             self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
             claims = self._spool.claims()
-            for ticket in (ticket for ticket, holder in claims if holder == worker):
+            held = [ticket for ticket, holder in claims if holder == worker]
+            for ticket in held:
                 if sum(ticket == claimed for claimed, _ in claims) == 1:
                     self.mark_lost(ticket, "its worker died")
+            for ticket in held:
                 self._spool.drop_claim(ticket, worker)
             self._workers.bury(worker)
             self._silent_since.pop(worker, None)

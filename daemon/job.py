@@ -116,7 +116,8 @@ def _runner(
     environ: Mapping[str, str],
 ) -> Runner:
     slots, gpus = room_of(file, campaign, config)
-    order, each = training_order(file, data, slots), file.training.resources.gpus
+    ways = slots_of(file, config, EnvironmentFingerprint.from_json(campaign.facts["environment"]))
+    order, each = training_order(file, data, slots, ways), file.training.resources.gpus
     environment = file.training.environment(environ)
     runner = LocalRunner(folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=each)
     return runner if order.kind == "recipe" else ReplayRunner(runner)

@@ -163,6 +163,7 @@ class TrainingTable(Table):
     threads: Annotated[Integer, Field(ge=1, le=4096)] | None = None
     resumable: Flag | None = None
     evaluate_every: Positive | None = None
+    fuse: Literal["auto", "off"] = "auto"
     pass_env: tuple[Annotated[Text, AfterValidator(_variable)], ...] = ()
     resources: ResourcesTable = ResourcesTable()
 
@@ -174,6 +175,11 @@ class TrainingTable(Table):
         if self.recipe is not None and self.resumable is False:
             raise refusal("is false", "a recipe can always be resumed", "remove the key", key="resumable")
         return self
+
+    @property
+    def may_fuse(self) -> bool:
+        """Whether trials may train as one batch: recipes only, and not where each has seconds of its own to spend."""
+        return self.recipe is not None and self.fuse == "auto" and self.budget.unit is not BudgetUnit.SECONDS
 
     @property
     def is_resumable(self) -> bool:

@@ -71,8 +71,9 @@ def changes_since(before: Facts, now: Facts) -> tuple[str, ...]:
     return (*changes, described) if described else tuple(changes)
 
 
-def training_order(file: ModelFile, data: str, slots: int) -> TrainingOrder:
-    """How this campaign's workers train the model; parallel trainings share the cores."""
+def training_order(file: ModelFile, data: str, slots: int, ways: int) -> TrainingOrder:
+    """How this campaign's workers train the model; parallel trainings share the cores. `ways`: as many groups of
+    trials are made, whatever runs at once at the moment."""
     training, cores = file.training, len(os.sched_getaffinity(0))
     return TrainingOrder(
         kind="command" if training.command is not None else "recipe",
@@ -85,6 +86,7 @@ def training_order(file: ModelFile, data: str, slots: int) -> TrainingOrder:
         evaluate_every=training.evaluate_every,
         timeout_s=training.timeout_s,
         threads=training.threads if training.threads is not None else max(1, cores // slots),
+        groups=ways if training.may_fuse else 0,
     )
 
 

@@ -16,8 +16,8 @@ class ReplayRunner:
         self._pieces: dict[str, tuple[LegRequest, ...]] = {}
         self._ended: dict[str, LegResult] = {}
 
-    def submit(self, requests: Sequence[LegRequest]) -> None:
-        """Queue the first piece of each leg."""
+    def submit(self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = ()) -> None:
+        """Queue the first piece of each leg; commands are never trained in groups."""
         for request in requests:
             self._whole[request.name] = request
             self._pieces[request.name] = stretches(request)

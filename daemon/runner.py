@@ -11,6 +11,7 @@ from math import isfinite
 from pathlib import Path
 
 from ..strategies.errors import InputError
+from ..strategies.grouping import MOST, plan_groups
 from ..strategies.records import LegEnd, LegRequest, LegResult, Report
 from ..strategies.reports import (
     Objective,
@@ -29,10 +30,12 @@ from .workers import Workers
 
 @dataclass(slots=True)
 class _Open:
-    """A leg that has not ended: its ticket in force, and whether that was nowhere to be seen at the last look."""
+    """A leg that has not ended: its ticket in force, the legs that it is trained with (none: alone), and whether the
+    ticket was nowhere to be seen at the last look."""
 
     request: LegRequest
     ticket: Ticket
+    group: tuple[str, ...] = ()
     is_missing: bool = False
 
 
@@ -62,7 +65,8 @@ class LocalRunner:
         self._objective = objective
         self._slots = slots
         self._clock = clock
-        self._workers = Workers(self._spool, environment, shim_python, training.timeout_s, gpus, gpus_each)
+        longest_s = training.timeout_s * (MOST if training.groups else 1)
+        self._workers = Workers(self._spool, environment, shim_python, longest_s, gpus, gpus_each)
         self._crew = Crew(self._spool, self._workers, clock)
         self._newest = self._spool.attempts()
         self._open: dict[str, _Open] = {}
@@ -75,19 +79,26 @@ class LocalRunner:
             self._workers.terminate(worker)
         self._sequence = max((leg.ticket.sequence for leg in self._open.values()), default=0)
 
-    def submit(self, requests: Sequence[LegRequest]) -> None:
+    def submit(self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = ()) -> None:
         """Queue legs, in this order; one whose name is already known is left as it is.
 
-        Raises InputError for a name that cannot be used, a command that cannot be filled in, or an unknown parent.
+        `among`: all that they were asked for together with, those that ended before included, so that the groups are
+        the same at each time of asking. Raises InputError for a name that cannot be used, a command that cannot be
+        filled in, or an unknown parent.
         """
+        groups = plan_groups(among or requests, self._training.groups) if self._training.groups else ()
+        group_of = {name: group for group in groups for name in group}
+        waiting: list[Ticket] = []
         for request in requests:
             check_leg_name(request.name)
             known = self._newest.get(request.name)
             if known is None:
                 self._sequence += 1
-                self._enqueue(request, Ticket(self._sequence, request.name, 1))
+                ticket = Ticket(self._sequence, request.name, 1)
+                waiting += self._prepare(request, ticket, group_of.get(request.name, ()))
             elif self._spool.read_leg(request.name, known) is None:
-                self._replace_unreadable(request, known)
+                waiting += self._replace_unreadable(request, known)
+        self._put(waiting)
 
     def poll(self) -> dict[str, LegResult]:
         """The legs that ended since the last call (on the first: all that ever ended), by name.
@@ -98,14 +109,18 @@ class LocalRunner:
         self._crew.bury_dead()
         queued = self._spool.queued()  # before the claims: tickets move in that direction
         claimed = {ticket for ticket, _ in self._spool.claims()}
+        waiting: list[Ticket] = []
         for name, leg in tuple(self._open.items()):
             if leg.ticket in queued or leg.ticket in claimed:
                 leg.is_missing = False
                 continue
-            result = self._settle(leg)
-            if result is not None:
+            settled = self._settle(leg)
+            if isinstance(settled, LegResult):
                 del self._open[name]
-                self._settled[name] = result
+                self._settled[name] = settled
+            else:
+                waiting += settled
+        self._put(waiting)
         if not self._is_stopped:
             self._start_workers()
         results, self._settled = self._settled, {}  # where this call fails on its way, the next one tells them
@@ -140,44 +155,57 @@ class LocalRunner:
             if self._workers.has_room():
                 self._workers.start()
 
-    def _enqueue(self, request: LegRequest, ticket: Ticket) -> None:
+    def _put(self, tickets: Sequence[Ticket]) -> None:
+        """Queue tickets, those of one group as one."""
+        together: dict[object, list[Ticket]] = {}
+        for ticket in sorted(tickets, key=lambda one: one.sequence):
+            together.setdefault(self._open[ticket.leg].group or ticket.leg, []).append(ticket)
+        for group in together.values():
+            self._spool.put(*group)
+
+    def _prepare(self, request: LegRequest, ticket: Ticket, group: tuple[str, ...]) -> list[Ticket]:
+        """Make an attempt ready; its ticket, unless it has ended with that."""
         parent = None
         if request.parent is not None:
             if request.parent not in self._newest:
                 raise InputError(f"the leg {request.name} starts from {request.parent}, which was never run")
             parent = self._spool.leg_folder(request.parent, self._newest[request.parent])
-        self._spool.enqueue(request, ticket, self._training, parent)
+        is_ready = self._spool.prepare(request, ticket, self._training, parent, group)
         self._newest[request.name] = ticket.attempt
-        self._open[request.name] = _Open(request, ticket)
+        self._open[request.name] = _Open(request, ticket, group)
+        return [ticket] if is_ready else []
 
     def _reopen(self, leg: str, attempt: int) -> None:
         """Take up a leg that an earlier runner enqueued; one whose leg.json cannot be read waits for `submit`."""
         found = self._spool.read_leg(leg, attempt)
         if found is not None:
             request, sequence = found
-            self._open[leg] = _Open(request, Ticket(sequence, leg, attempt))
+            self._open[leg] = _Open(request, Ticket(sequence, leg, attempt), self._spool.read_group(leg, attempt))
 
-    def _replace_unreadable(self, request: LegRequest, attempt: int) -> None:
+    def _replace_unreadable(self, request: LegRequest, attempt: int) -> list[Ticket]:
         self._sequence += 1
         ticket = Ticket(self._sequence, request.name, attempt)
         self._crew.mark_lost(ticket, "its leg.json could not be read")
-        self._enqueue(request, Ticket(self._sequence, request.name, attempt + 1))
+        return self._prepare(request, Ticket(self._sequence, request.name, attempt + 1), ())
 
-    def _settle(self, leg: _Open) -> LegResult | None:
-        """The result of a leg whose ticket is gone; None when it goes on with another attempt."""
+    def _settle(self, leg: _Open) -> LegResult | list[Ticket]:
+        """The result of a leg whose ticket is gone; when it goes on, the ticket to be queued, if there is one.
+
+        A lost leg is trained in the same company once more. One that failed in company is tried alone: another may
+        have pulled it down, by the memory that they took together for instance.
+        """
         ticket = leg.ticket
         process = self._spool.read_end(ticket.leg, ticket.attempt)
         if process is None:
-            self._find_missing(leg)
-            return None
+            return self._find_missing(leg)
         result = self._result(leg.request, ticket.attempt, process)
         ends = (*self._earlier_ends(leg), result.end)
         if not is_retried(ends):
             return result
-        self._enqueue(leg.request, Ticket(ticket.sequence, ticket.leg, ticket.attempt + 1))
-        return None
+        group = leg.group if result.end is LegEnd.LOST else ()
+        return self._prepare(leg.request, Ticket(ticket.sequence, ticket.leg, ticket.attempt + 1), group)
 
-    def _find_missing(self, leg: _Open) -> None:
+    def _find_missing(self, leg: _Open) -> list[Ticket]:
         """Deal with a leg that is neither queued nor claimed nor ended, once it was so at two looks in a row.
 
         At a single look it may be a ticket that a worker put back just then. Otherwise an earlier runner died
@@ -188,7 +216,8 @@ class LocalRunner:
         elif self._spool.was_started(leg.ticket.leg, leg.ticket.attempt):
             self._crew.mark_lost(leg.ticket, "its claim is gone")
         else:
-            self._spool.put(leg.ticket)
+            return [leg.ticket]
+        return []
 
     def _earlier_ends(self, leg: _Open) -> tuple[LegEnd, ...]:
         return tuple(

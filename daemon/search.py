@@ -19,8 +19,8 @@ LEASE_CHECK_S = 1.0
 class Runner(Protocol):
     """What carries legs out: local workers here, another machine elsewhere."""
 
-    def submit(self, requests: Sequence[LegRequest]) -> None:
-        """Queue legs; those known by name are left alone."""
+    def submit(self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = ()) -> None:
+        """Queue legs; those known by name are left alone. `among`: all legs that they were asked for with."""
 
     def poll(self) -> Mapping[str, LegResult]:
         """Legs that ended since the last call; on the first call all that ever ended."""
@@ -66,7 +66,8 @@ class LegDesk:
         self._when_there_is_room(lambda: self._lease.plan(requests, self._clock.now()))
         wait_for_space(self._lease.folder, self._clock, self._lease.check)
         wanted = {request.name for request in requests}
-        self._patiently(lambda: self._runner.submit([one for one in requests if one.name not in self._results]))
+        waiting = [one for one in requests if one.name not in self._results]
+        self._patiently(lambda: self._runner.submit(waiting, requests))
         wait_s, checked_at = POLL_S, self._clock.monotonic()
         while wanted - self._results.keys():
             wait_for_space(self._state, self._clock, self._lease.check)  # a retry that cannot begin is a retry less

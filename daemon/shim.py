@@ -1,4 +1,5 @@
-"""One worker: takes legs from a campaign's spool and trains them one after another, until nothing is left to do.
+"""One worker: takes legs from a campaign's spool and trains them one after another, or a group of them at once,
+until nothing is left to do.
 
 Started as `python -I shim.py CAMPAIGN_DIR WORKER_ID` in a session of its own, so that it outlives the campaign
 process that started it. It is the subreaper of everything it starts: after each leg all of that is killed and
@@ -31,6 +32,7 @@ HEARTBEAT_S = 5.0
 LOOK_S = 0.1  # how often the report's size and the deadline are looked at while a leg runs
 IDLE_LOOKS_S = (0.01, 0.2)  # how often the queue is looked at: at once after a leg, and when idle for long
 KILL_PATIENCE_S = 10.0
+GROUP_MOST = 512  # legs of one ticket
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 OOM_SCORE = "300"  # of 1000: what a training adds to its share of the memory in the kernel's choice
@@ -206,13 +208,14 @@ class Trainer:
             for handle in (requests, answers, output):
                 os.close(handle)
         self._text = b""
+        self.idle_memory = 0  # what it holds when it is ready
 
-    def ask(self, folder: Path) -> None:
+    def ask(self, leg: "Leg | Group") -> None:
         with contextlib.suppress(BrokenPipeError):  # it died; the watch will see that
-            os.write(self.requests, json.dumps({"leg": str(folder)}).encode() + b"\n")
+            send_all(self.requests, json.dumps(leg.question()).encode() + b"\n")
 
-    def hear(self, data: bytes, leg: "Leg") -> list[dict[str, Any]]:
-        """The answer about this leg, once it has come. What is not JSON is taken as one: the recipe failed.
+    def hear(self, data: bytes, leg: "Leg | Group") -> list[dict[str, Any]]:
+        """The answers about this leg or group that have come. What is not JSON is taken as one: the recipe failed.
 
         A trainer that says it is ready has loaded its libraries, and the leg's own time begins.
         """
@@ -220,8 +223,8 @@ class Trainer:
         found = [parse_answer(line) for line in lines]
         if any("ready" in answer for answer in found):
             leg.begin()
-        folder = str(leg.folder)
-        return [answer for answer in found if answer.get("leg", folder) == folder and "ready" not in answer]
+            self.idle_memory = memory_now(self.pid)
+        return [answer for answer in found if leg.is_answer(answer) and "ready" not in answer]
 
     def close(self) -> None:
         for handle in (self.requests, self.answers, self.output):
@@ -237,8 +240,20 @@ class Leg:
         self.report = folder / "report.jsonl"
         self.log = OutputLog(folder / "output.log")
         self.last_output = b""
+        self.count = 1
         self.begin()
         (folder / "tmp").mkdir(exist_ok=True)
+
+    def question(self) -> dict[str, Any]:
+        """What a trainer is asked."""
+        return {"leg": str(self.folder)}
+
+    def is_answer(self, answer: dict[str, Any]) -> bool:
+        """Whether an answer is about this leg; one that names none is."""
+        return "leg" not in answer or answer["leg"] == str(self.folder)
+
+    def flush(self) -> None:
+        self.log.flush()
 
     def begin(self) -> None:
         """Start the leg's clock."""
@@ -267,6 +282,41 @@ class Leg:
         remove(self.folder / "tmp")
 
 
+class Group:
+    """Legs that the trainer is handed at once. Each has an end of its own; output and deadline are of all."""
+
+    def __init__(self, legs: list[Leg]) -> None:
+        self.legs = legs
+        self.count = len(legs)
+        self.open = {str(leg.folder): leg for leg in legs}  # those that have not ended
+        self.started = time.monotonic()
+
+    def begin(self) -> None:
+        self.started = time.monotonic()
+        for leg in self.legs:
+            leg.begin()
+
+    def question(self) -> dict[str, Any]:
+        return {"legs": [str(leg.folder) for leg in self.legs]}
+
+    def is_answer(self, answer: dict[str, Any]) -> bool:
+        return answer.get("leg") in self.open or "leg" not in answer
+
+    def print(self, data: bytes) -> None:
+        for leg in self.open.values():
+            leg.print(data)
+
+    def flush(self) -> None:
+        for leg in self.open.values():
+            leg.flush()
+
+    def has_too_many_reports(self) -> bool:
+        return any(leg.has_too_many_reports() for leg in self.open.values())
+
+    def last_line(self) -> str:
+        return next(iter(self.open.values())).last_line() if self.open else ""
+
+
 class Worker:
     """The loop: claim, train, write exit.json, give the claim up."""
 
@@ -288,7 +338,8 @@ class Worker:
         write_json(self.folder / "worker.json", {**known, **self._identity}, durable=False)
         self.tmp.mkdir(exist_ok=True)
         # no leg is begun that might not be over by then
-        until = time.monotonic() + known["deadline_s"] - self.training["timeout_s"] - self.training["grace_s"]
+        longest = self.training["timeout_s"] * (GROUP_MOST if self.training.get("groups") else 1)
+        until = time.monotonic() + known["deadline_s"] - longest - self.training["grace_s"]
         idle_since = time.monotonic()
         pause = IDLE_LOOKS_S[0]
         while not stopping and time.monotonic() < until and not (self.campaign / "stop").exists():
@@ -322,17 +373,26 @@ class Worker:
     def claim_path(self, ticket: str) -> Path:
         return self.campaign / "claimed" / f"{ticket}~{self.id}"
 
+    def tickets_of(self, ticket: str) -> list[str]:
+        """A claimed ticket, and those that its file names: its group."""
+        return [ticket, *self.claim_path(ticket).read_text().split()]
+
     def train(self, ticket: str) -> None:
-        folder = self.leg_folder(ticket)
+        folders = [self.leg_folder(one) for one in self.tickets_of(ticket)]
+        begun: list[Path] = []
         try:
-            if begin_once(folder, self._identity):
-                end = self.run_leg(folder)
-                write_json(folder / "exit.json", end)
+            begun += [folder for folder in folders if begin_once(folder, self._identity)]
+            if begun and is_of_group(begun[0]):
+                self.run_group(begun)
+            elif begun:
+                write_json(begun[0] / "exit.json", self.run_leg(begun[0]))
             os.unlink(self.claim_path(ticket))
         except Stopped:
             self.drop_trainer()
             self.children.kill_all()
-            clear(folder)
+            for folder in begun:
+                if not (folder / "exit.json").exists():
+                    clear(folder)
             os.rename(self.claim_path(ticket), self.campaign / "queue" / ticket)
 
     def run_leg(self, folder: Path) -> dict[str, Any]:
@@ -346,21 +406,32 @@ class Worker:
         except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError) as error:
             self.drop_trainer()
             detail = f"it could not be started: {type(error).__name__}: {error}"
-            end = {"process": "exited", "exit_code": 127, "detail": detail}
+            end = {**NOT_STARTED, "detail": detail}
         finally:
             self.children.kill_all(None if self.trainer is None else self.trainer.pid)
             if leg is not None:
                 leg.close()
-        started = time.monotonic() if leg is None else leg.started
-        return {
-            "exit_code": None,
-            "signal": None,
-            "seconds": round(time.monotonic() - started, 6),
-            "started_at": utc_now() if leg is None else leg.started_at,
-            "ended_at": utc_now(),
-            "detail": "",
-            **end,
-        }
+        return end_of_leg(leg, end)
+
+    def run_group(self, folders: list[Path]) -> None:
+        """Train legs together and write the exit.json of each as soon as it has ended."""
+        group, end = Group([]), NOT_STARTED
+        try:
+            group = Group([Leg(folder) for folder in folders])
+            end = self.ask_trainer(group)
+        except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError) as error:
+            self.drop_trainer()
+            end = {**NOT_STARTED, "detail": f"it could not be started: {type(error).__name__}: {error}"}
+        finally:
+            self.children.kill_all(None if self.trainer is None else self.trainer.pid)
+            for leg in group.open.values():
+                leg.close()
+        count = max(1, group.count)
+        seconds, cpu_s = (time.monotonic() - group.started) / count, end.get("cpu_s", 0.0) / count
+        for folder in folders:
+            if not (folder / "exit.json").exists():
+                cost = {"seconds": round(seconds, 6), "cpu_s": round(cpu_s, 6)}
+                write_json(folder / "exit.json", end_of_leg(group.open.get(str(folder)), {**end, **cost}))
 
     def run_command(self, leg: Leg, environment: dict[str, str]) -> dict[str, Any]:
         out_read, out_write = os.pipe()
@@ -391,6 +462,10 @@ class Worker:
         return {"cpu_s": cpu_s, "peak_memory_bytes": peak, **end_of_process(leg, stopped, code)}
 
     def run_recipe(self, leg: Leg, environment: dict[str, str]) -> dict[str, Any]:
+        return self.ask_trainer(leg)
+
+    def ask_trainer(self, leg: Leg | Group) -> dict[str, Any]:
+        """How a leg ended; of a group, how those ended that the trainer did not answer for, if any."""
         if self.trainer is None:
             self.trainer = Trainer(self)
         trainer = self.trainer
@@ -399,19 +474,26 @@ class Worker:
         answers: list[dict[str, Any]] = []
 
         def hear_answer(data: bytes) -> None:
-            answers.extend(trainer.hear(data, leg))
+            found = trainer.hear(data, leg)
+            answers.extend(found)
+            if isinstance(leg, Group):
+                self.write_ends(leg, found, trainer)
 
-        self.say_who(leg, trainer.pid)
-        trainer.ask(leg.folder)
+        def is_over() -> bool:
+            return len(answers) >= leg.count or trainer.pid in self.children.ended
+
+        for one in leg.legs if isinstance(leg, Group) else [leg]:
+            self.say_who(one, trainer.pid)
+        trainer.ask(leg)
         streams: dict[int, Callable[[bytes], None]] = {trainer.output: leg.print, trainer.answers: hear_answer}
-        stopped = self.watch(leg, trainer.pid, streams, lambda: bool(answers) or trainer.pid in self.children.ended)
+        stopped = self.watch(leg, trainer.pid, streams, is_over)
         drain(streams)
         cpu_s, peak = cpu_seconds(trainer.pid) - cpu_before, peak_memory(trainer.pid)
-        if answers and not stopped:
-            end = end_of_answer(answers[0])
-            if end["process"] == "recipe_error":
+        if len(answers) >= leg.count and not stopped:
+            ends = [end_of_answer(answer) for answer in answers]
+            if any(end["process"] == "recipe_error" for end in ends):
                 self.drop_trainer()
-            return {"cpu_s": cpu_s, "peak_memory_bytes": peak, **end}
+            return {"cpu_s": cpu_s, "peak_memory_bytes": peak, **ends[0]}
         self.drop_trainer()
         code, cpu_in_all, peak_in_all = self.children.take_end(trainer.pid)
         cost = {"cpu_s": max(0.0, cpu_in_all - cpu_before), "peak_memory_bytes": max(peak, peak_in_all)}
@@ -419,8 +501,24 @@ class Worker:
             return {**cost, "process": "recipe_error", "detail": "the trainer ended without an answer"}
         return {**cost, **end_of_process(leg, stopped, code)}
 
+    def write_ends(self, group: Group, answers: list[dict[str, Any]], trainer: Trainer) -> None:
+        """The exit.json of legs of a group that the trainer answered for.
+
+        Their seconds are the trainer's own account, a share of a batch's; so is their memory: what the trainer has
+        anyway, and an equal part of what the group takes beyond.
+        """
+        for answer in answers:
+            leg = group.open.pop(answer.get("leg", ""), None)
+            if leg is None:
+                raise ValueError(f"the trainer sent an answer that cannot be read: {answer.get('detail', '')[:200]}")
+            leg.close()
+            peak = trainer.idle_memory + max(0, peak_memory(trainer.pid) - trainer.idle_memory) // group.count
+            cost = {name: round(float(answer[name]), 6) for name in ("seconds", "cpu_s")}
+            end = {**cost, "peak_memory_bytes": peak, **end_of_answer(answer)}
+            write_json(leg.folder / "exit.json", end_of_leg(leg, end))
+
     def watch(
-        self, leg: Leg, pid: int, streams: dict[int, Callable[[bytes], None]], is_over: Callable[[], bool]
+        self, leg: Leg | Group, pid: int, streams: dict[int, Callable[[bytes], None]], is_over: Callable[[], bool]
     ) -> str | None:
         """Pass output on until the leg is over. Why it was stopped, or None if it ended by itself.
 
@@ -444,7 +542,8 @@ class Worker:
                     return "report_limit"
                 if time.monotonic() > killed_at and not is_over():
                     return stopped
-                if time.monotonic() > leg.started + self.training["timeout_s"] and not stopped and not is_over():
+                until = leg.started + leg.count * self.training["timeout_s"]
+                if time.monotonic() > until and not stopped and not is_over():
                     stopped, killed_at = "timed_out", time.monotonic() + self.training["grace_s"]
                     os.killpg(pid, signal.SIGTERM)
         finally:
@@ -462,7 +561,7 @@ class Worker:
             self.children.kill_all()
             trainer.close()
 
-    def heartbeat(self, leg: Leg | None = None) -> None:
+    def heartbeat(self, leg: Leg | Group | None = None) -> None:
         now = time.monotonic()
         if now - self._beat < HEARTBEAT_S:
             return
@@ -470,10 +569,27 @@ class Worker:
         with contextlib.suppress(FileNotFoundError):
             os.utime(self.folder / "worker.json")
         if leg is not None:
-            leg.log.flush()
+            leg.flush()
 
 
-def end_of_process(leg: Leg, stopped: str | None, code: int) -> dict[str, Any]:
+NOT_STARTED: dict[str, Any] = {"process": "exited", "exit_code": 127}
+
+
+def end_of_leg(leg: Leg | None, end: dict[str, Any]) -> dict[str, Any]:
+    """The content of exit.json. Without a word on its cost, a leg took the time since it began."""
+    started = time.monotonic() if leg is None else leg.started
+    return {
+        "exit_code": None,
+        "signal": None,
+        "seconds": round(time.monotonic() - started, 6),
+        "started_at": utc_now() if leg is None else leg.started_at,
+        "ended_at": utc_now(),
+        "detail": "",
+        **end,
+    }
+
+
+def end_of_process(leg: Leg | Group, stopped: str | None, code: int) -> dict[str, Any]:
     """What to record about a process that was stopped, or that ended with this code (negative: by a signal)."""
     if stopped == "report_limit":
         return {"process": stopped, "detail": f"more than {REPORT_BYTES >> 20} MiB of reports"}
@@ -504,6 +620,12 @@ def parse_answer(line: bytes) -> dict[str, Any]:
     return {"end": "crashed", "detail": f"the trainer sent an answer that cannot be read: {line[:200]!r}"}
 
 
+def send_all(handle: int, data: bytes) -> None:
+    """Write all of it, however long."""
+    while data:
+        data = data[os.write(handle, data) :]
+
+
 def pass_on(handle: int, streams: dict[int, Callable[[bytes], None]]) -> bool:
     """Hand one chunk to its reader; False at the end of the stream."""
     data = os.read(handle, CHUNK_BYTES)
@@ -530,6 +652,13 @@ def begin_once(folder: Path, who: dict[str, Any]) -> bool:
     finally:
         passing.unlink()
     return True
+
+
+def is_of_group(folder: Path) -> bool:
+    """Whether a leg is trained in the company of others, of which it may be the only one left to be trained."""
+    with contextlib.suppress(OSError, ValueError):
+        return bool(read_json(folder / "leg.json").get("group"))
+    return False
 
 
 def clear(folder: Path) -> None:
@@ -599,9 +728,18 @@ def cpu_seconds(pid: int) -> float:
 
 def peak_memory(pid: int) -> int:
     """The most memory it held since `forget_peak_memory`; 0 when it is gone."""
+    return memory_in_status(pid, "VmHWM:")
+
+
+def memory_now(pid: int) -> int:
+    """The memory that it holds; 0 when it is gone."""
+    return memory_in_status(pid, "VmRSS:")
+
+
+def memory_in_status(pid: int, name: str) -> int:
     with contextlib.suppress(OSError, ValueError):
         for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
     return 0
 

@@ -1,10 +1,12 @@
 """The folder through which a campaign hands legs to its workers, and reads back what became of them.
 
-queue/TICKET             a leg that waits; TICKET is <sequence>-<leg>.a<attempt>, an empty file
-claimed/TICKET~WORKER    a leg that a worker took, by renaming the ticket
+queue/TICKET             a leg that waits; TICKET is <sequence>-<leg>.a<attempt>, an empty file, or the first of a group
+                         of legs to be trained together: the file names the tickets of the others, one a line
+claimed/TICKET~WORKER    a leg, or a group, that a worker took, by renaming the ticket
 legs/<leg>.a<attempt>/   leg.json, hyperparameters.json, trial.json (who trains it), report.jsonl,
                          output.log, checkpoint, exit.json
 workers/<id>/            worker.json (pid, start time, boot id, nonce), worker.log
+fusing/<kind>.json       whether trials of a kind are trained as a batch, how many at once, and why
 stop                     while it is there, workers end after their leg
 
 A leg's folder is complete once it has leg.json, and ended once it has exit.json. After enqueueing, only its worker
@@ -36,7 +38,8 @@ class TrainingOrder:
     """How a campaign trains: a command's argv, or a recipe (`/abs/file.py:Class`) run by `python` with the trainer.
 
     `unit` and `evaluate_every` are the budget's; a leg is stopped after `timeout_s`, with `grace_s` between
-    SIGTERM and SIGKILL; a worker without work ends after `idle_s`.
+    SIGTERM and SIGKILL; a worker without work ends after `idle_s`. Legs that are submitted together are handed to
+    workers in groups, `groups` of a kind; 0: one by one.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class TrainingOrder:
     threads: int
     grace_s: float = 5.0
     idle_s: float = 30.0
+    groups: int = 0
     trainer: str = str(TRAINER)
 
 
@@ -94,14 +98,26 @@ class Spool:
         return self.legs / f"{leg}.a{attempt}"
 
     def enqueue(self, request: LegRequest, ticket: Ticket, training: TrainingOrder, parent: Path | None) -> None:
-        """Write one attempt's folder, leg.json last, then its ticket; harmless to repeat until it is claimed.
+        """Prepare an attempt, and put its ticket unless it has ended; harmless to repeat until it is claimed."""
+        if self.prepare(request, ticket, training, parent):
+            self.put(ticket)
+
+    def prepare(
+        self,
+        request: LegRequest,
+        ticket: Ticket,
+        training: TrainingOrder,
+        parent: Path | None,
+        group: tuple[str, ...] = (),
+    ) -> bool:
+        """Write one attempt's folder, leg.json last, for a ticket to follow; False when it has ended with that.
 
         `parent` is the folder of the leg whose checkpoint it starts from. If that one left no checkpoint, the
-        attempt ends at once with this reason instead of being queued. Raises InputError for a command that
-        cannot be filled in, before anything is written.
+        attempt ends at once with this reason. `group` names the legs that it is trained with. Raises InputError for
+        a command that cannot be filled in, before anything is written.
         """
         folder = self.leg_folder(ticket.leg, ticket.attempt)
-        order = _leg_order(request, ticket, training, folder, parent)
+        order = {**_leg_order(request, ticket, training, folder, parent), "group": group}
         folder.mkdir(exist_ok=True)
         write_json(folder / "hyperparameters.json", dict(request.configuration))
         write_json(folder / "leg.json", order)
@@ -111,24 +127,28 @@ class Spool:
                 f"its parent leg {request.parent} left no checkpoint; a resumable command writes RETUNED_CHECKPOINT_OUT"
             )
             write_end(folder, ProcessEnd(ProcessKind.RECIPE_ERROR, detail=detail))
-        else:
-            self.put(ticket)
+            return False
+        return True
 
-    def put(self, ticket: Ticket) -> None:
-        """Queue a ticket whose leg folder is complete."""
-        (self.queue / str(ticket)).touch()
+    def put(self, ticket: Ticket, *others: Ticket) -> None:
+        """Queue a ticket whose leg folder is complete; with others, as a group."""
+        if others:
+            passing = self.folder / f"{ticket}.new"
+            passing.write_text("".join(f"{one}\n" for one in others))
+            sync_file(passing)
+            passing.rename(self.queue / str(ticket))
+        else:
+            (self.queue / str(ticket)).touch()
         sync_folder(self.queue)
 
     def queued(self) -> frozenset[Ticket]:
-        """The tickets that wait."""
-        found = (Ticket.parse(name) for name in os.listdir(self.queue))
-        return frozenset(ticket for ticket in found if ticket is not None)
+        """The tickets that wait, those of groups one by one."""
+        return frozenset(ticket for entry in os.scandir(self.queue) for ticket in _tickets_in(entry, entry.name))
 
     def claims(self) -> tuple[tuple[Ticket, str], ...]:
         """The claimed tickets with their workers. Read it after `queued`: tickets move in that direction."""
-        names = (name.partition("~") for name in os.listdir(self.claimed))
-        found = ((Ticket.parse(text), worker) for text, _, worker in names)
-        return tuple((ticket, worker) for ticket, worker in found if ticket is not None)
+        named = ((entry, *entry.name.partition("~")) for entry in os.scandir(self.claimed))
+        return tuple((ticket, worker) for entry, text, _, worker in named for ticket in _tickets_in(entry, text))
 
     def drop_claim(self, ticket: Ticket, worker: str) -> None:
         """Forget that a dead worker held this ticket."""
@@ -142,6 +162,10 @@ class Spool:
             if mark and attempt.isdecimal() and (self.legs / name / "leg.json").exists():
                 newest[leg] = max(int(attempt), newest.get(leg, 0))
         return newest
+
+    def read_group(self, leg: str, attempt: int) -> tuple[str, ...]:
+        """The legs that this attempt is trained with, itself among them; empty when it is trained alone."""
+        return tuple((read_json(self.leg_folder(leg, attempt) / "leg.json") or {}).get("group", ()))
 
     def read_leg(self, leg: str, attempt: int) -> tuple[LegRequest, int] | None:
         """What was asked and its sequence; None when leg.json cannot be read."""
@@ -234,11 +258,28 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power failure."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Make what a file or a folder holds survive a power failure."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _tickets_in(entry: os.DirEntry[str], name: str) -> list[Ticket]:
+    """The tickets of a file in the queue or among the claims: its own, and those of its group."""
+    first = Ticket.parse(name)
+    if first is None:
+        return []
+    others: list[str] = []
+    with contextlib.suppress(OSError):  # it has just moved on; where to, the next look will tell
+        if entry.stat().st_size:
+            others = Path(entry.path).read_text().split()
+    return [first, *(ticket for ticket in map(Ticket.parse, others) if ticket is not None)]
 
 
 _UNREAD = ProcessEnd(ProcessKind.LOST, detail="its exit.json cannot be read")

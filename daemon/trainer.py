@@ -1,10 +1,11 @@
-"""Trains recipes: a process that a worker keeps and hands one leg folder after another.
+"""Trains recipes: a process that a worker keeps and hands one leg folder after another, or a group of them.
 
 Started by its path with the user's own interpreter, where retuned need not be installed: standard library and torch
 only, Python 3.10 and up. Speaks JSON lines over two pipes (see `main`); torch and the recipe are loaded once.
 """
 
 import argparse
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -14,13 +15,14 @@ import tempfile
 import time
 import traceback
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..strategies.capacity import Choice
     from ..strategies.recipe import Recipe
-    from ..strategies.training import LegOrder, LegOutcome
+    from ..strategies.trial_run import Checkpoint, LegOrder, LegOutcome
 
 HERE = Path(__file__).resolve().parent
 STRATEGIES = HERE.parent / "strategies"
@@ -29,7 +31,10 @@ SPLIT_OF_PURPOSE = {"probe": "dev", "search": "dev", "replicate": "held_out", "c
 
 
 def main() -> None:
-    """Say {"ready": true}, then answer each {"leg": folder} with {"leg", "end", "detail"} until the pipe closes."""
+    """Say {"ready": true}, then answer each {"leg": folder} with {"leg", "end", "detail"} until the pipe closes.
+
+    {"legs": folders} asks for a group; each of them is answered as soon as it has ended, with its seconds and cpu_s.
+    """
     parser = argparse.ArgumentParser(description="Trains recipes for a retuned worker.")
     parser.add_argument("--in-fd", type=int, required=True)
     parser.add_argument("--out-fd", type=int, required=True)
@@ -42,11 +47,12 @@ def main() -> None:
     with os.fdopen(arguments.in_fd) as requests, os.fdopen(arguments.out_fd, "w") as answers:
         _send(answers, {"ready": True})
         for line in requests:
-            folder = json.loads(line)["leg"]
-            end, detail = trainer.train(Path(folder))
-            sys.stdout.flush()
-            sys.stderr.flush()
-            _send(answers, {"leg": folder, "end": end, "detail": detail})
+            asked = json.loads(line)
+            if "legs" in asked:
+                trainer.train_group([Path(folder) for folder in asked["legs"]], lambda answer: _send(answers, answer))
+            else:
+                end, detail = trainer.train(Path(asked["leg"]))
+                _send(answers, {"leg": asked["leg"], "end": end, "detail": detail})
 
 
 def _forget_own_folder() -> None:
@@ -55,6 +61,8 @@ def _forget_own_folder() -> None:
 
 
 def _send(answers: IO[str], message: Mapping[str, object]) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
     answers.write(json.dumps(message) + "\n")
     answers.flush()
 
@@ -87,29 +95,79 @@ class Trainer:
             return "crashed", _one_line(error)
         return outcome.end, outcome.detail
 
+    def train_group(self, folders: Sequence[Path], answer: Callable[[Mapping[str, object]], None]) -> None:
+        """Train legs of one group, as batches where that works and else one after another, and answer for each."""
+
+        def account(folder: Path, end: str, detail: str, cost: Mapping[str, float]) -> None:
+            answer({"leg": str(folder), "end": end, "detail": detail, **cost})
+            waiting.remove(folder)
+
+        waiting, spent = list(folders), _stopwatch()
+        if not self.unusable:
+            try:
+                ended, trained = self._fuse(folders)
+                cost = {name: value / max(1, trained) for name, value in spent().items()}
+                for folder, outcome in ended.items():
+                    account(folder, outcome.end, outcome.detail, cost)
+            except (Exception, SystemExit):
+                traceback.print_exc()  # whatever it was, each of them is now tried alone
+        for folder in tuple(waiting):
+            (folder / "report.jsonl").unlink(missing_ok=True)
+            spent = _stopwatch()
+            account(folder, *self.train(folder), spent())
+
+    def _fuse(self, folders: Sequence[Path]) -> "tuple[dict[Path, LegOutcome], int]":
+        """The outcomes of those that could be trained as batches, their checkpoints written, and how many were trained.
+
+        That may be more: the whole group is, where only a part of it is asked for, because rounding depends on the
+        company.
+        """
+        from retuned.strategies import capacity, fused
+
+        campaign = folders[0].parent.parent
+        own = {_leg_name(folder): folder for folder in folders}
+        names = _read_json(folders[0] / "leg.json")["group"]
+        members = [own.get(name, folders[0].parent / f"{name}.a1") for name in names]
+        order, recipe = self._prepared(folders[0])
+        legs = [_read_json(folder / "leg.json") for folder in members]
+        found = fused.run_legs(
+            fused.Legs(
+                recipe,
+                [_leg_order(folder, leg, order) for folder, leg in zip(members, legs, strict=True)],
+                [_checkpoint_of(leg) for leg in legs],
+                lambda number, step, metrics: _report(members[number], step, metrics, names[number] in own),
+                lambda number: _forget_reports(members[number], names[number] in own),
+                # A probe on one core counts the core's time: whoever else is at work shall not decide what is faster.
+                time.process_time if (order.get("threads") or 1) == 1 else time.monotonic,
+            ),
+            capacity.Machine(_free_memory(), _cache_of_a_core()),
+            lambda key, choose: _recalled(campaign / "fusing", key, choose),
+        )
+        for number, why in found.alone.items():
+            print(f"{names[number]} is trained alone: {why}")  # noqa: T201 (goes to the legs' output)
+        ended = {members[number]: outcome for number, outcome in found.outcomes.items() if names[number] in own}
+        for folder, outcome in ended.items():
+            _keep(outcome, _read_json(folder / "leg.json"))
+        return ended, len(found.outcomes)
+
     def _train(self, folder: Path) -> "LegOutcome":
-        import torch
         from retuned.strategies import training
 
         leg = _read_json(folder / "leg.json")
+        order, recipe = self._prepared(folder)
+        leg_order, start = _leg_order(folder, leg, order), _checkpoint_of(leg)
+        outcome = training.run_leg(recipe, leg_order, lambda *one: _report(folder, *one), time.monotonic, start)
+        _keep(outcome, leg)
+        return outcome
+
+    def _prepared(self, folder: Path) -> "tuple[dict[str, Any], Recipe]":
+        """The campaign's order and recipe, with the process set for a leg in this folder."""
+        import torch
+
         order = _read_json(folder.parent.parent / "training.json")
         torch.set_num_threads(max(1, int(order.get("threads") or 1)))
         _enter(folder)
-        recipe = self._recipe(order["recipe"], order.get("data") or "")
-        start = leg.get("checkpoint_in")
-        # weights_only: a checkpoint is data, never code to run.
-        checkpoint = torch.load(start, map_location="cpu", weights_only=True) if start else None
-        with (folder / "report.jsonl").open("a", encoding="utf-8") as reports:
-
-            def report(step: float, metrics: Mapping[str, float]) -> None:
-                reports.write(json.dumps({"step": step, "metrics": dict(metrics)}) + "\n")
-                reports.flush()
-
-            leg_order = _leg_order(folder, leg, order)
-            outcome = training.run_leg(recipe, leg_order, report, time.monotonic, checkpoint)
-        if leg.get("checkpoint_out") and outcome.checkpoint is not None:
-            _save(outcome.checkpoint, Path(leg["checkpoint_out"]))
-        return outcome
+        return order, self._recipe(order["recipe"], order.get("data") or "")
 
     def _recipe(self, place: str, data: str) -> "Recipe":
         """The recipe of "file.py:Class" on these data, loaded on first use."""
@@ -178,7 +236,7 @@ def _import_file(module_name: str, path: Path) -> types.ModuleType:
 
 
 def _leg_order(folder: Path, leg: Mapping[str, Any], order: Mapping[str, Any]) -> "LegOrder":
-    from retuned.strategies.training import LegOrder
+    from retuned.strategies.trial_run import LegOrder
 
     return LegOrder(
         hyperparameters=_read_json(folder / "hyperparameters.json"),
@@ -192,6 +250,74 @@ def _leg_order(folder: Path, leg: Mapping[str, Any], order: Mapping[str, Any]) -
         skip_batches=leg.get("skip_batches", 0),
         is_guarded=leg.get("is_guarded", False),
     )
+
+
+def _leg_name(folder: Path) -> str:
+    """The leg that a folder is an attempt at."""
+    return folder.name.rpartition(".a")[0]
+
+
+def _report(folder: Path, step: float, metrics: Mapping[str, float], is_wanted: bool = True) -> None:
+    if is_wanted:
+        with (folder / "report.jsonl").open("a", encoding="utf-8") as reports:
+            reports.write(json.dumps({"step": step, "metrics": dict(metrics)}) + "\n")
+
+
+def _forget_reports(folder: Path, is_wanted: bool) -> None:
+    if is_wanted:
+        (folder / "report.jsonl").unlink(missing_ok=True)
+
+
+def _checkpoint_of(leg: Mapping[str, Any]) -> "Checkpoint | None":
+    """The state that a leg starts from; weights_only, because a checkpoint is data, never code to run."""
+    import torch
+
+    start = leg.get("checkpoint_in")
+    return torch.load(start, map_location="cpu", weights_only=True) if start else None
+
+
+def _keep(outcome: "LegOutcome", leg: Mapping[str, Any]) -> None:
+    """Write the checkpoint where one is wanted and there is one."""
+    if leg.get("checkpoint_out") and outcome.checkpoint is not None:
+        _save(outcome.checkpoint, Path(leg["checkpoint_out"]))
+
+
+def _recalled(folder: Path, kind: str, choose: "Callable[[], Choice]") -> "Choice":
+    """The choice on record for a kind of trials; else the one made now, unless another worker was quicker."""
+    from retuned.strategies.capacity import Choice
+
+    path = folder / (hashlib.blake2b(kind.encode(), digest_size=12).hexdigest() + ".json")
+    if not path.exists():
+        made = choose()
+        folder.mkdir(exist_ok=True)
+        passing = path.with_name(f"{path.name}.{os.getpid()}")
+        passing.write_text(json.dumps({"kind": kind, "is_fused": made.is_fused, "most": made.most, "why": made.why}))
+        with contextlib.suppress(FileExistsError):
+            os.link(passing, path)
+        passing.unlink()
+    found = _read_json(path)
+    return Choice(found["is_fused"], found["most"], found["why"])
+
+
+def _free_memory() -> int:
+    """Bytes that the machine can still give."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 1 << 30
+
+
+def _cache_of_a_core() -> int:
+    """Bytes of a core's second cache; 1 MiB where the kernel does not tell."""
+    with contextlib.suppress(OSError, ValueError):
+        return 1024 * int(Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip().removesuffix("K"))
+    return 1 << 20
+
+
+def _stopwatch() -> "Callable[[], dict[str, float]]":
+    """Tells the seconds and the processor's seconds since it was made."""
+    started, cpu_started = time.monotonic(), time.process_time()
+    return lambda: {"seconds": time.monotonic() - started, "cpu_s": time.process_time() - cpu_started}
 
 
 def _enter(folder: Path) -> None:

@@ -6,7 +6,8 @@ RetunedError
 ├── ConflictError     the state does not allow the action now (exit code 2)
 ├── StateError        the state folder or the database cannot be used (exit code 1)
 │   └── DiskFull      nothing more can be written for now; what was written stays
-└── CampaignFailed    a re-evaluation that cannot reach a verdict (exit code 1)
+├── CampaignFailed    a re-evaluation that cannot reach a verdict (exit code 1)
+└── CannotFuse        trials that cannot be trained as one batch; they are trained one by one, and it is said why
 
 Every message has three parts on one line: what was found, what is allowed, what to do next.
 Runs on Python 3.10 with the standard library alone: the trainer imports this file too.
@@ -51,3 +52,7 @@ class DiskFull(StateError):
 
 class CampaignFailed(RetunedError):
     """A campaign that ends without a verdict, with the reason."""
+
+
+class CannotFuse(RetunedError):
+    """Trials that cannot be trained as one batch. Caught where they are then trained one by one."""

@@ -62,6 +62,21 @@ def apply_options(optimizer: torch.optim.Optimizer, name: str, hyperparameters: 
             raise RuntimeError(f"the optimiser does not hold {options}")
 
 
+def clip_at(hyperparameters: Hyperparameters, at: float) -> float:
+    """The largest norm of a gradient at a step, all parameters together; infinite without a `clip_norm`."""
+    if "clip_norm" not in hyperparameters:
+        return math.inf
+    norm = _number("clip_norm", value_at(hyperparameters["clip_norm"], at))
+    return norm if norm > 0 else math.inf
+
+
+def clip_gradients(model: nn.Module, hyperparameters: Hyperparameters, at: float) -> None:
+    """Shorten the gradient to the `clip_norm` in force, if it is longer."""
+    norm = clip_at(hyperparameters, at)
+    if math.isfinite(norm):
+        nn.utils.clip_grad_norm_(model.parameters(), norm)
+
+
 def value_at(value: Any, at: float) -> Any:  # noqa: ANN401 (a hyperparameter is any value)
     """A hyperparameter's value at a step in the budget's unit: a schedule is constant between its points."""
     if not isinstance(value, (list, tuple)):

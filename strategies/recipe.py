@@ -25,7 +25,8 @@ class Recipe:
     """One model's training, for one data set. Subclass it and give `data`, `model`, `loss` and `metrics`.
 
     The attributes are defaults: a hyperparameter of the same name wins. `optimizer` is "sgd" (reads lr, momentum,
-    nesterov, weight_decay) or "adamw" (reads lr, beta1, beta2, weight_decay); each value may be a schedule.
+    nesterov, weight_decay) or "adamw" (reads lr, beta1, beta2, weight_decay); each value may be a schedule. With a
+    hyperparameter clip_norm longer gradients are shortened to that norm (0: never).
     `drop_last` leaves out the last, smaller batch of an epoch (batch normalisation cannot take a batch of one row).
     """
 

@@ -25,6 +25,7 @@ STRATEGIES = (
         "contract",
         "judgement",
         "grants",
+        "grouping",
         "ranges",
     ),
     ("space", "evidence", "cause_words", "run_scores", "power", "calendar", "interval", "triggers", "queueing"),
@@ -48,8 +49,13 @@ STRATEGIES = (
     ("upbringing",),
     ("caviar", "panda"),
     ("recipe", "generators", "guard"),
-    ("optimizing",),
-    ("training", "fused"),
+    ("optimizing", "rows"),
+    ("trial_run", "stacking", "recording"),
+    ("training", "masks", "batch_optimizing"),
+    ("batched_step",),
+    ("batched_run",),
+    ("twin_check", "capacity"),
+    ("fused",),
 )
 DAEMON = (
     (
@@ -151,7 +157,9 @@ MAY_IMPORT_SCIPY = frozenset(
     | {"strategies.smoothing", "strategies.landscape"}
 )
 RUNS_IN_THE_USERS_INTERPRETER = frozenset({"torch"})  # beside the standard library
-SEEDS_THE_USERS_CODE = frozenset({"strategies.generators"})  # a recipe may draw from them; they are restored
+SEEDS_THE_USERS_CODE = frozenset(  # a recipe may draw from the global generators: they are restored
+    {"strategies.generators", "strategies.batched_run", "strategies.twin_check", "strategies.fused"}
+)
 
 # A decision touches nothing but its arguments.
 ACTING = frozenset(

@@ -20,10 +20,15 @@ SCRATCH = {"PATH": os.environ["PATH"]}
 
 TRAINER = """
 import json, os, subprocess, sys, time
+def asked(requests):
+    for line in requests:
+        found = json.loads(line)
+        yield from ((folder, {"seconds": 0.5, "cpu_s": 0.25}) for folder in found.get("legs", ()))
+        yield from ((found[name], {}) for name in found if name == "leg")
+
 requests, answers = open(int(sys.argv[2])), open(int(sys.argv[4]), "w")
 print(json.dumps({"ready": True}), file=answers, flush=True)
-for line in requests:
-    folder = json.loads(line)["leg"]
+for folder, cost in asked(requests):
     how = json.load(open(folder + "/hyperparameters.json"))["how"]
     print("pid", os.getpid(), how, flush=True)
     open(folder + "/report.jsonl", "a").write('{"step": 1, "metrics": {"loss": 0.5}}\\n')
@@ -38,7 +43,7 @@ for line in requests:
     if how == "fork":
         subprocess.Popen(["setsid", "sleep", "60"])
         how = "completed"
-    print(json.dumps({"leg": folder, "end": how, "detail": "said so"}), file=answers, flush=True)
+    print(json.dumps({"leg": folder, "end": how, "detail": "said so", **cost}), file=answers, flush=True)
 """
 
 
@@ -71,6 +76,13 @@ class Bench:
         for number, (name, configuration) in enumerate(configurations.items()):
             request = LegRequest(name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10)
             self.spool.enqueue(request, Ticket(number, name, 1), self.training, None)
+
+    def enqueue_group(self, **configurations):
+        tickets = [Ticket(number, name, 1) for number, name in enumerate(configurations)]
+        for ticket, (name, configuration) in zip(tickets, configurations.items(), strict=True):
+            request = LegRequest(name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10)
+            self.spool.prepare(request, ticket, self.training, None, tuple(configurations))
+        self.spool.put(*tickets)
 
     def start(self):
         folder = self.spool.workers / self.worker_id
@@ -298,6 +310,62 @@ def test_a_trainer_that_failed_a_leg_is_replaced_for_the_next(tmp_path, how, pro
     assert [bench.end(leg)["process"] for leg in "ab"] == [process, "exited"]
     assert pid_in_log(bench, "a") != pid_in_log(bench, "b")
     assert bench.processes() == []
+
+
+def test_a_group_is_handed_over_at_once_and_each_leg_has_its_own_end_and_cost(tmp_path):
+    bench = recipes(tmp_path)
+    bench.enqueue_group(a={"how": "completed"}, b={"how": "diverged"}, c={"how": "crashed"})
+    bench.work()
+    assert [bench.end(leg)["process"] for leg in "abc"] == ["exited", "diverged", "recipe_error"]
+    assert [(bench.end(leg)["seconds"], bench.end(leg)["cpu_s"]) for leg in "abc"] == [(0.5, 0.25)] * 3
+    assert bench.end("a")["peak_memory_bytes"] > 0
+    assert len({pid_in_log(bench, leg) for leg in "abc"}) == 1
+    assert (os.listdir(bench.spool.claimed), os.listdir(bench.spool.queue)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("how", "process", "exit_code"),
+    [
+        ("exit", "recipe_error", None),  # left without an answer
+        ("die", "signalled", None),  # for instance out of memory
+        ("garble", "exited", 127),  # an answer that is not JSON
+    ],
+)
+def test_a_trainer_that_fails_amid_a_group_takes_only_the_unfinished_legs_along(tmp_path, how, process, exit_code):
+    bench = recipes(tmp_path)
+    bench.enqueue_group(a={"how": "completed"}, b={"how": how}, c={"how": "completed"})
+    bench.enqueue(d={"how": "completed"})
+    bench.work()
+    assert [bench.end(leg)["process"] for leg in "abcd"] == ["exited", process, process, "exited"]
+    assert bench.end("c")["exit_code"] == exit_code
+    assert bench.processes() == []
+
+
+def test_the_last_leg_of_a_group_is_handed_over_as_one_of_a_group(tmp_path):
+    bench = recipes(tmp_path)
+    bench.enqueue_group(a={"how": "completed"})
+    bench.work()
+    assert bench.end("a")["seconds"] == 0.5  # what the trainer said of a leg in a group
+
+
+def test_a_group_has_the_time_of_all_its_legs(tmp_path):
+    bench = recipes(tmp_path, timeout_s=0.5)
+    bench.enqueue_group(a={"how": "completed"}, b={"how": "hang"}, c={"how": "completed"})
+    bench.work()
+    assert [bench.end(leg)["process"] for leg in "abc"] == ["exited", "timed_out", "timed_out"]
+    assert 1.5 < sum(bench.end(leg)["seconds"] for leg in "abbb") < 4
+
+
+def test_sigterm_puts_an_unfinished_group_back_with_what_is_left_of_it(tmp_path):
+    bench = recipes(tmp_path)
+    bench.enqueue_group(a={"how": "completed"}, b={"how": "hang"}, c={"how": "completed"})
+    worker = bench.start()
+    wait_for(lambda: bench.file("a", "exit.json").exists() and bench.file("c", "trial.json").exists())
+    worker.terminate()
+    assert worker.wait(timeout=10) == 0
+    assert (bench.spool.queue / "00000000-a.a1").read_text().split() == ["00000001-b.a1", "00000002-c.a1"]
+    assert sorted(os.listdir(bench.spool.leg_folder("b", 1))) == ["hyperparameters.json", "leg.json"]
+    assert bench.end("a")["process"] == "exited"
 
 
 def test_what_a_recipe_forked_is_killed_after_its_leg_and_the_trainer_stays(tmp_path):

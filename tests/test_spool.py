@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,68 @@ def test_a_leg_that_was_begun_and_lost_its_claim_goes_to_another_attempt(spool):
     for _ in range(3):
         runner.poll()
     assert {(ticket.leg, ticket.attempt) for ticket in spool.queued()} == {("a", 2)}
+
+
+def grouping_runner(folder):
+    """A runner that never starts a worker, and hands legs out in groups."""
+    training = replace(TRAINING, kind="recipe", argv=None, recipe="/r.py:R", groups=1)
+    return LocalRunner(folder, training, Objective("loss", True), 0, {}, SystemClock())
+
+
+def tickets(spool, attempt=1):
+    return {(ticket.leg, ticket.attempt) for ticket in spool.queued()} == {(name, attempt) for name in "abc"}
+
+
+def test_legs_of_a_group_wait_as_one_ticket_that_names_them_all(spool):
+    grouping_runner(spool.folder).submit([request(name) for name in "abc"])
+    assert os.listdir(spool.queue) == ["00000001-a.a1"]
+    assert tickets(spool)
+    assert {spool.read_group(name, 1) for name in "abc"} == {("a", "b", "c")}
+
+
+def test_a_group_is_the_same_when_a_part_of_it_is_asked_for_again(spool):
+    asked = [request(name) for name in "abc"]
+    grouping_runner(spool.folder).submit(asked[1:], asked)
+    assert {spool.read_group(name, 1) for name in "bc"} == {("a", "b", "c")}
+
+
+def test_a_group_whose_worker_died_is_trained_in_the_same_company_once_more(spool):
+    runner = grouping_runner(spool.folder)
+    runner.submit([request(name) for name in "abc"])
+    (name,) = os.listdir(spool.queue)
+    hold(spool, "w1", name, is_alive=False)
+    (spool.queue / name).rename(spool.claimed / f"{name}~w1")
+    runner.poll()
+    runner.poll()
+    assert len(os.listdir(spool.queue)) == 1
+    assert tickets(spool, attempt=2)
+    assert {spool.read_group(leg, 2) for leg in "abc"} == {("a", "b", "c")}
+
+
+def test_a_leg_that_was_killed_in_company_is_tried_alone(spool):
+    runner = grouping_runner(spool.folder)
+    runner.submit([request(name) for name in "abc"])
+    (name,) = os.listdir(spool.queue)
+    (spool.queue / name).unlink()
+    ends = [spool.leg_folder(leg, 1) / "exit.json" for leg in "abc"]
+    write_json(ends[0], {"process": "signalled", "signal": 9})
+    write_json(ends[1], {"process": "signalled", "signal": 9})
+    write_json(ends[2], {"process": "diverged"})
+    assert runner.poll().keys() == {"c"}
+    assert sorted(os.listdir(spool.queue)) == ["00000001-a.a2", "00000002-b.a2"]
+    assert {spool.read_group(leg, 2) for leg in "ab"} == {()}
+
+
+def test_a_group_whose_ticket_was_never_written_is_queued_as_one(spool):
+    runner = grouping_runner(spool.folder)
+    runner.submit([request(name) for name in "abc"])
+    (name,) = os.listdir(spool.queue)
+    (spool.queue / name).unlink()
+    runner = grouping_runner(spool.folder)
+    runner.poll()
+    runner.poll()
+    assert os.listdir(spool.queue) == [name]
+    assert tickets(spool)
 
 
 class FakeWorker:

@@ -45,6 +45,22 @@ class Line(Recipe):
         assert os.environ["TMPDIR"] == temporary
         return {"loss": self.loss(model, data).item(), "rows": len(data[0]), "loads": Line.loads}
 
+class Plain(Line):
+    def model(self, hyperparameters):
+        return nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+
+class BreaksForOne(Plain):
+    def model(self, hyperparameters):
+        if hyperparameters["lr"] > 0.25:
+            raise ValueError("no such model")
+        return super().model(hyperparameters)
+
+class BreaksInCompany(Plain):
+    def loss(self, model, batch):
+        if torch._C._functorch.is_functorch_wrapped_tensor(model[0].weight):
+            raise MemoryError
+        return super().loss(model, batch)
+
 class Breaks(Line):
     def metrics(self, model, data):
         raise ValueError("two\\nlines")
@@ -116,6 +132,23 @@ class Campaign:
         reports = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
         return answer["end"], answer["detail"], reports
 
+    def group(self, prefix, recipe="Plain", rates=(0.1, 0.2, 0.3), training=None, to_step=200, **leg):
+        """Legs that are trained together, one a rate; their folders. {name} in what they are given is their own."""
+        names = [f"{prefix}{number}" for number in range(len(rates))]
+        return [
+            self.prepare(
+                f"{name}.a1", recipe, training, {"lr": rate, "momentum": 0.9}, group=names, to_step=to_step,
+                **{key: value.format(name=name) if isinstance(value, str) else value for key, value in leg.items()},
+            )
+            for name, rate in zip(names, rates, strict=True)
+        ]  # fmt: skip
+
+    def train_group(self, folders):
+        """The answers by folder."""
+        os.write(self.requests, json.dumps({"legs": [str(folder) for folder in folders]}).encode() + b"\n")
+        answers = [self.hear() for _ in folders]
+        return {answer.pop("leg"): answer for answer in answers}
+
     def printed(self):
         self.output.seek(0)
         return self.output.read()
@@ -165,6 +198,73 @@ def test_a_loss_that_is_not_finite_is_answered_as_diverged(campaign):
     end, detail, reports = campaign.train("e0", "Diverges")
     assert (end, detail) == ("diverged", "loss is nan at step 1")
     assert math.isnan(reports[-1]["metrics"]["loss"])
+
+
+def reports_of(folder):
+    return [json.loads(line) for line in (folder / "report.jsonl").read_text().splitlines()]
+
+
+def test_a_group_is_trained_as_one_batch_and_each_leg_is_answered_for(campaign):
+    folders = campaign.group("g", training={"evaluate_every": 80})
+    answers = campaign.train_group(folders)
+    alone = campaign.train("g-alone", "Plain", {"evaluate_every": 80}, {"lr": 0.2, "momentum": 0.9}, to_step=200)[2]
+    assert list(answers) == [str(folder) for folder in folders]
+    assert {(answer["end"], answer["detail"]) for answer in answers.values()} == {("completed", "")}
+    assert len({answer["seconds"] for answer in answers.values()}) == 1  # shares of the same time
+    assert [report["step"] for report in reports_of(folders[1])] == [80, 160, 200]
+    assert reports_of(folders[1])[-1]["metrics"]["loss"] == pytest.approx(alone[-1]["metrics"]["loss"], abs=1e-5)
+    (choice,) = (json.loads(path.read_text()) for path in (campaign.folder / "fusing").iterdir())
+    assert choice["is_fused"]
+
+
+def test_a_part_of_a_group_is_trained_in_the_whole_company_to_the_same_bits(campaign):
+    folders = campaign.group("h", checkpoint_out=str(campaign.folder / "whole"))
+    campaign.train_group(folders)
+    again = campaign.prepare(
+        "h1.a2", "Plain", None, {"lr": 0.2, "momentum": 0.9}, group=["h0", "h1", "h2"], to_step=200
+    )  # fmt: skip
+    campaign.train_group([again])
+    assert reports_of(again) == reports_of(folders[1])
+    assert len(reports_of(folders[0])) == 1  # a member that is not asked for writes nothing
+
+
+def test_a_group_goes_on_from_the_checkpoints_of_its_legs(campaign):
+    whole = campaign.group("i", to_step=300)
+    first = campaign.group("j", to_step=150, checkpoint_out=f"{campaign.folder}/{{name}}.checkpoint")
+    later = [
+        campaign.prepare(
+            f"k{number}.a1", "Plain", None, {"lr": rate, "momentum": 0.9}, group=["k0", "k1", "k2"],
+            from_step=150, to_step=300, checkpoint_in=f"{campaign.folder}/j{number}.checkpoint",
+        )
+        for number, rate in enumerate((0.1, 0.2, 0.3))
+    ]  # fmt: skip
+    answers = [campaign.train_group(folders) for folders in (whole, first, later)]
+    assert {answer["end"] for group in answers for answer in group.values()} == {"completed"}
+    assert [reports_of(folder)[-1] for folder in later] == [reports_of(folder)[-1] for folder in whole]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "ends", "told"),
+    [
+        (
+            "BreaksForOne",
+            ["completed", "completed", "crashed"],
+            "BreaksForOne-2 is trained alone: ValueError: no such model",
+        ),
+        (
+            "BreaksInCompany",
+            ["completed"] * 3,
+            "BreaksInCompany-0 is trained alone: MemoryError",
+        ),  # what does not fit is not lost
+        ("Breaks", ["crashed"] * 3, "Breaks-0 is trained alone: ValueError: two"),
+        ("Missing", ["crashed"] * 3, "no class Missing in "),
+    ],
+)
+def test_what_fails_in_a_group_is_tried_alone(campaign, recipe, ends, told):
+    folders = campaign.group(f"{recipe}-", recipe)
+    answers = campaign.train_group(folders)
+    assert [answers[str(folder)]["end"] for folder in folders] == ends
+    assert told in campaign.printed()
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,12 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(unit, middle, end, o
     assert reports[-1] == resumed_reports[-1]
 
 
+def test_a_checkpoint_is_left_as_it_was_by_who_goes_on_from_it():
+    first, _ = run(order(0, 10))
+    once, again = (run(order(10, 25), checkpoint=first.checkpoint)[0] for _ in range(2))
+    assert torch.equal(weights(once), weights(again))
+
+
 def test_a_checkpoint_survives_a_file_without_code_in_it(tmp_path):
     first, _ = run(order(0, 10))
     torch.save(first.checkpoint, tmp_path / "checkpoint")
