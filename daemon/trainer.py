@@ -137,8 +137,7 @@ class Trainer:
                 [_checkpoint_of(leg) for leg in legs],
                 lambda number, step, metrics: _report(members[number], step, metrics, names[number] in own),
                 lambda number: _forget_reports(members[number], names[number] in own),
-                # A probe on one core counts the core's time: whoever else is at work shall not decide what is faster.
-                time.process_time if (order.get("threads") or 1) == 1 else time.monotonic,
+                time.monotonic,
             ),
             capacity.Machine(_free_memory(), _cache_of_a_core()),
             lambda key, choose: _recalled(campaign / "fusing", key, choose),

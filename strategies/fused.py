@@ -103,7 +103,7 @@ class _Fusing:
             return [self._made(number) for number in members[:count]]
 
         try:
-            return recall(key, lambda: choose(make, len(members), self.machine, self.legs.clock))
+            return recall(key, lambda: choose(make, len(members), self.machine))
         except Exception as error:  # the user's code, in a batch
             return Choice(False, 1, reason_of(error))
 
