@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterable
 
 from ..strategies.errors import InputError
-from ..strategies.landscape import Seen
 from ..strategies.records import Configuration, LegResult, Purpose
+from ..strategies.seen import Seen
 from ..strategies.space import Space
 from .ledger import Campaign, campaigns_of, results_of
 from .model_file import ModelFile

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .hyperparameter import Kind
 from .records import Configuration
+from .seen import Seen
 from .space import Space
 
 Floats = NDArray[np.float64]
@@ -27,15 +28,6 @@ RUNG_LIKENESS = 0.9  # of a lower rung's landscape with that at the full budget
 DEEPEST = 10.0  # how far below the best a score counts, in units of the median's distance from it
 _OTHER_CHOICE = math.sqrt(0.5)  # places two choices without an order a whole range apart
 _LEAST_WEIGHT = 1e-3  # of a member of the grid, as a share of the likeliest one's
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Scores of one group by configuration. `likeness`: the correlation of its landscape with the one that is asked
-    about; 1 for that one itself, None for an earlier campaign's, which is estimated."""
-
-    scores: tuple[tuple[Configuration, float], ...]
-    likeness: float | None = 1.0
 
 
 @dataclass(frozen=True, slots=True)

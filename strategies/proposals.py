@@ -8,8 +8,9 @@ import numpy as np
 from scipy.stats import qmc
 
 from .errors import InputError
-from .landscape import Floats, Landscape, Seen, coordinates
+from .landscape import Floats, Landscape, coordinates
 from .records import Configuration
+from .seen import Seen
 from .space import Space, configuration_key, derive_seed
 
 MOST_WARM = 4  # top configurations of earlier campaigns that are tried again

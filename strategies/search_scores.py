@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable, Mapping
 
-from .landscape import RUNG_LIKENESS, Seen
+from .landscape import RUNG_LIKENESS
 from .records import Configuration, LegEnd, LegResult, Purpose
+from .seen import Seen
 
 Results = Mapping[str, LegResult]
 """The legs of a search that have ended, by name."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .landscape import Seen
 from .records import BudgetUnit, Configuration, LegRequest
+from .seen import Seen
 from .space import Space
 
 INCUMBENT = "search.000"

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .landscape import Landscape, Seen, coordinates
+from .landscape import Landscape, coordinates
 from .records import Configuration
+from .seen import Seen
 from .space import Space
 
 LEAST = 6  # scores; fewer say nothing about a landscape

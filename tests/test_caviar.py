@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from retuned.strategies.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
 from retuned.strategies.halving import plan_search, rung_budgets
-from retuned.strategies.landscape import Seen
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult, Purpose
+from retuned.strategies.seen import Seen
 from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key, derive_seed
 
 LR = Hyperparameter("lr", Kind.FLOAT, low=1e-4, high=1.0, log=True)

@@ -27,6 +27,7 @@ STRATEGIES = (
         "grants",
         "grouping",
         "ranges",
+        "seen",
     ),
     ("space", "evidence", "cause_words", "run_scores", "power", "calendar", "interval", "triggers", "queueing"),
     ("landscape",),

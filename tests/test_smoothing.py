@@ -4,7 +4,8 @@ import math
 import random
 
 import pytest
-from retuned.strategies.landscape import Seen, coordinates
+from retuned.strategies.landscape import coordinates
+from retuned.strategies.seen import Seen
 from retuned.strategies.smoothing import hope, smoothed
 from retuned.strategies.space import Hyperparameter, Kind, Space
 
