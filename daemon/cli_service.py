@@ -10,7 +10,6 @@ from .cli_session import CLOCK, Json, Session, app, print_json
 from .export import token_json
 from .heavy import answer
 from .logs import configure
-from .looks import look_due
 from .serving import serve
 
 tokens = typer.Typer(no_args_is_help=True, add_completion=False, help="Tokens for the service's HTTP API.")
@@ -34,14 +33,6 @@ def _campaign(context: typer.Context, campaign_id: int) -> None:
 
     session: Session = context.obj
     lead(session.store, campaign_id, CLOCK, session.config, os.environ)
-
-
-@app.command("look", hidden=True)
-def _look(context: typer.Context) -> None:
-    """Look whether data, code and environments of models changed; the service starts this."""
-    session: Session = context.obj
-    configure(session.config.service.log)
-    look_due(session.store, session.config, CLOCK, os.environ)
 
 
 @app.command("answer", hidden=True)

@@ -18,24 +18,31 @@ _OPTIONS_WITH_A_VALUE = frozenset({"--config", "--state"})
 
 def main() -> None:
     """Run the command line, lean for the commands that wait."""
+    command = command_in(sys.argv[1:])
     # By name, for the module is to be imported here and now, and not with this one.
-    if is_lean(sys.argv[1:]):
+    place = "retuned.daemon.looking" if command == "look" else "retuned.daemon.cli"
+    if command in LEAN_COMMANDS:
         with hidden():
-            cli = importlib.import_module("retuned.daemon.cli")
+            entry = importlib.import_module(place)
     else:
-        cli = importlib.import_module("retuned.daemon.cli")
-    cli.main()
+        entry = importlib.import_module(place)
+    entry.main()
 
 
-def is_lean(words: Sequence[str]) -> bool:
-    """Whether the command on this command line is one that waits."""
+def command_in(words: Sequence[str]) -> str | None:
+    """The command on a command line; None where there is none."""
     rest = iter(words)
     for word in rest:
         if word in _OPTIONS_WITH_A_VALUE:
             next(rest, None)
         elif not word.startswith("-"):
-            return word in LEAN_COMMANDS
-    return False
+            return word
+    return None
+
+
+def is_lean(words: Sequence[str]) -> bool:
+    """Whether the command on this command line is one that waits."""
+    return command_in(words) in LEAN_COMMANDS
 
 
 @contextmanager

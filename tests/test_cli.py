@@ -38,7 +38,7 @@ def test_every_command_explains_itself(call, command):
     assert f"Usage: retuned {command}" in out
 
 
-HIDDEN = ("campaign", "look", "answer")  # the service's own
+HIDDEN = ("campaign", "answer")  # the service's own
 
 
 def test_without_a_command_the_help_is_shown(call):

@@ -112,7 +112,7 @@ DAEMON = (
     ("campaign",),
     ("leading",),
     ("plan", "looks", "giving_up"),
-    ("health", "doctor_state", "doctor_models"),
+    ("health", "doctor_state", "doctor_models", "looking"),
     ("doctor", "terminal_health"),
     ("foreground",),
     ("selftest",),

@@ -25,6 +25,33 @@ def test_the_commands_that_wait_are_lean(words, lean):
     assert is_lean(words) is lean
 
 
+def test_a_look_loads_no_command_line(tmp_path):
+    code = """if True:
+        import json, sys
+        from retuned.daemon import lean
+        sys.argv = ["retuned", "--state", sys.argv[1], "look"]
+        try:
+            lean.main()
+        except SystemExit as end:
+            print(json.dumps([end.code, sorted(sys.modules)]))
+    """
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    exit_code, loaded = json.loads(done.stdout)
+    assert exit_code == 0
+    assert "retuned.daemon.looks" in loaded
+    assert set(loaded).isdisjoint({"typer", "requests", "fastapi", "retuned.daemon.cli", *HEAVY})
+
+
+def test_a_look_says_a_mistake_in_one_line(tmp_path):
+    words = [sys.executable, "-m", "retuned.daemon.lean", "--config", "/no/such", "--state", str(tmp_path), "look"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "retuned: /no/such: cannot be read: No such file or directory; check the path and its permissions"
+    ]
+
+
 def test_what_is_hidden_can_be_imported_again_afterwards():
     code = """if True:
         import sys
