@@ -9,9 +9,11 @@ test rows counts, which no decision has seen. Exit code 1 when a promise is brok
 
 import argparse
 import math
+import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import fmean, stdev
@@ -38,15 +40,21 @@ def main() -> int:
     options = _options()
     started = time.perf_counter()
     seeds, right_seeds = range(1, options.seeds + 1), range(1, options.right_seeds + 1)
-    chosen = [job for job in jobs() if options.only in job.name]
-    rescue = [row for job in chosen for row in _rescue(job, seeds)]
-    summary = _by_method(rescue)
+    chosen = [job.name for job in jobs() if options.only in job.name]
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(options.jobs, torch.set_num_threads, (1,)) as pool:
+        studies = pool.starmap(_study, [(name, seeds, right_seeds) for name in chosen], chunksize=1)
+        spikes = pool.starmap(_spike, [(kind, seeds) for kind in ("sgd", "adamw")], chunksize=1)
+    rescue, right, modes, floor = [], [], [], {}
+    for study in studies:
+        rescue += study.rescue
+        right.append(study.right)
+        modes.append(study.modes)
+        floor |= study.floor
+    summary, by_job = _by_method(rescue), [_near_by_method(name, rescue) for name in chosen]
     print_table("within 3 % of the best of 7 constant rates, by start", summary)
-    right = [_right(job, right_seeds) for job in chosen]
     print_table("started right: panda against no babysitter, test loss", right)
-    spikes = [_spike(kind, seeds) for kind in ("sgd", "adamw")]
     print_table("20 corrupt batches in mid-run: change of the test loss at the end", spikes)
-    modes = [_mode(job, range(1, min(3, options.seeds) + 1)) for job in chosen]
     print_table("daily nudges against none, test loss against the grid's best", modes)
     panda = next(row for row in summary if row["method"] == "panda")
     kept = panda["all"] >= 0.9 and all(row["mean_change"] <= 0.01 for row in right) and all(
@@ -54,7 +62,7 @@ def main() -> int:
     )  # fmt: skip
     record = {
         "seconds": round(time.perf_counter() - started, 1), "seeds": options.seeds, "right_seeds": options.right_seeds,
-        "kept": kept, "within_3_percent": summary, "floor": _floor(chosen, right_seeds), "started_right": right,
+        "kept": kept, "within_3_percent": summary, "by_job": by_job, "floor": floor, "started_right": right,
         "spikes": spikes, "daily": modes, "cells": rescue,
     }  # fmt: skip
     command = f"python benchmarks/panda.py --seeds {options.seeds} --right-seeds {options.right_seeds}"
@@ -73,6 +81,21 @@ METHODS: dict[str, Method] = {
 """The last two bring their own optimiser: they stand beside the jobs that are trained with AdamW."""
 
 
+@dataclass(frozen=True)
+class Study:
+    """What one training shows: a row for each cell, started right, the modes, the floor."""
+
+    rescue: list[Row]
+    right: Row
+    modes: Row
+    floor: dict[str, float]
+
+
+def _study(name: str, seeds: Sequence[int], right_seeds: Sequence[int]) -> Study:
+    job = _job(name)
+    return Study(_rescue(job, seeds), _right(job, right_seeds), _mode(job, seeds[:3]), {name: _floor(job, right_seeds)})
+
+
 def _rescue(job: Job, seeds: Sequence[int]) -> list[Row]:
     """A row a method, start and seed: the loss against the best of the grid under the same seed."""
     rows: list[Row] = []
@@ -82,9 +105,15 @@ def _rescue(job: Job, seeds: Sequence[int]) -> list[Row]:
     for name, method in methods.items():
         for off in OFF:
             rows += [_cell(job, name, method, off, seed) for seed in seeds]
-    told = {name: fmean(row["is_near"] for row in rows if row["method"] == name) for name in methods}
-    print(job.name, {name: round(share, 2) for name, share in told.items()}, flush=True)
+    print(_near_by_method(job.name, rows), flush=True)
     return rows
+
+
+def _near_by_method(name: str, rows: Sequence[Row]) -> Row:
+    """A training's cells by method."""
+    mine = [row for row in rows if row["job"] == name]
+    names = dict.fromkeys(row["method"] for row in mine)
+    return {"job": name} | {each: _share([row for row in mine if row["method"] == each]) for each in names}
 
 
 def _cell(job: Job, name: str, method: Method, off: float, seed: int) -> Row:
@@ -138,21 +167,16 @@ def _right(job: Job, seeds: Sequence[int]) -> Row:
             "low": round(mean - arm, 5), "high": round(mean + arm, 5)}  # fmt: skip
 
 
-def _floor(chosen: Sequence[Job], seeds: Sequence[int]) -> Row:
-    """How often the rate that is best under one seed is within 3 % of the best under another, by job."""
-    return {
-        job.name: round(
-            fmean(
-                score(_grid(job.name, seed)[_best_rate(job.name, other)])
-                <= (1 + NEAR) * score(_grid(job.name, seed)[_best_rate(job.name, seed)])
-                for seed in seeds
-                for other in seeds
-                if seed != other
-            ),
-            4,
-        )
-        for job in chosen
-    }
+def _floor(job: Job, seeds: Sequence[int]) -> float:
+    """How often the rate that is best under one seed is within 3 % of the best under another."""
+    near = [
+        score(_grid(job.name, seed)[_best_rate(job.name, other)])
+        <= (1 + NEAR) * score(_grid(job.name, seed)[_best_rate(job.name, seed)])
+        for seed in seeds
+        for other in seeds
+        if seed != other
+    ]
+    return round(fmean(near), 4) if near else math.nan
 
 
 def _spike(kind: str, seeds: Sequence[int]) -> Row:
@@ -270,6 +294,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--right-seeds", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--only", default="", help="jobs whose name has this in it")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "panda.json")
     return parser.parse_args()

@@ -5,6 +5,7 @@ thirty times too high for a whole run that comes to memorise its rows. There the
 best evening is what carries over: it gives the second, lower panda its rate.
 """
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ from .ways import TAIL_SHARE, Morning, Ways, within_bounds
 LOST = 0.05  # of what was learnt since the initialisation: a loss that two evenings must show
 LOWER_FROM = 0.6  # of the rate: above it a second panda would only repeat the first
 LEAST_FOR_SECOND = 0.25  # of the budget
+AS_FAR = 0.7  # of the sum of the rate up to the best evening: at a lower rate less of it goes as far
 SMALL_MOVE = 10.0**0.25  # the factor of a daily nudge
 MOMENTUM_MOVE = 0.5  # of the distance between a momentum and one
 
@@ -49,13 +51,14 @@ def sign_of(mornings: Sequence[Morning], learnt: float) -> Sign:
     return Sign.MEMORISES if is_falling else Sign.TOO_HOT
 
 
-def lower_rate(ways: Ways, best: Morning, left: float) -> float | None:
-    """The rate of a second panda that comes as far with what is left as the first one had at its best; None where that
-    is no new rate or too little is left."""
+def lower_rate(ways: Ways, best: Morning, left: float, most: float = math.inf) -> float | None:
+    """The rate, `most` at most, of a second panda that learns as much with what is left as the first one had at its
+    best; None where that is no new rate or too little is left."""
     name = ways.rate.name
     if left < LEAST_FOR_SECOND * ways.search.budget:
         return None
-    lower = within_bounds(ways.rate, best.path.summed(name, best.step) / ((1.0 - TAIL_SHARE / 2.0) * left))
+    rate = AS_FAR * best.path.summed(name, best.step) / ((1.0 - TAIL_SHARE / 2.0) * left)
+    lower = within_bounds(ways.rate, min(rate, most))
     return lower if lower < LOWER_FROM * best.path.at(name, best.step) else None
 
 

@@ -12,7 +12,7 @@ from .ways import Morning, Stretch, Ways, cost_of, leg_of, morning_after, within
 PROBE_SHARE = 0.02  # of the budget; with half of it the best of noisy probes is often a rate that dies later
 MOST_PROBES = 10  # a fifth of the budget
 NEARLY = (
-    0.1  # of what the best probe learnt: a lower rate that lacks no more is taken, for short probes favour high ones
+    0.2  # of what the best probe learnt: a lower rate that lacks no more is taken, for short probes favour high ones
 )
 
 

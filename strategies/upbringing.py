@@ -1,5 +1,6 @@
 """One panda's life, replayed from the legs that ended: what it is asked to do next, or what became of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from .ways import RING, TAIL_SHARE, Grown, Morning, Stretch, Ways, cost_of, leg_
 MOST_TROUBLES = 8  # spikes and divergences that one life is brought back from
 NEAR_DAYS = 2.0  # a trouble so soon after another is laid to the rate, not to the batches
 AT_ONCE_DAYS = 0.125
+EARLY = 0.5  # of the steps left: a best evening no later than that is given up for a second panda
 
 
 def grow(
@@ -169,7 +171,7 @@ class _Life:
         elif sign is Sign.NONE_AS_GOOD:
             self._take_cooler_probe(day, best)
         elif sign is Sign.TOO_HOT:
-            self._lower(day, best, sign.value)
+            self._leave_too_hot(day, best)
 
     def _judge_move(self, day: int, morning: Morning) -> None:
         self.move = None
@@ -181,18 +183,32 @@ class _Life:
         self._go_back(morning, morning.path)
 
     def _leave_memorising(self, day: int, best: Morning) -> None:
-        """A second, lower panda from the initialisation, once; else the best evening again, and down from there."""
-        rate, found = best.path.at(self.rate, best.step), f"memorises since {step_text(best.step)}"
-        lower = None if self.here.trial == self.second_trial else lower_rate(self.ways, best, self.left)
-        if lower is None:
-            self._log(day, best.step, f"{found}: back there, {self.rate} {rate:.4g} decays to zero")
+        """A second panda; else the best evening again, and down from there."""
+        why = f"memorises since {step_text(best.step)}"
+        if not self._begin_again(day, best, why):
+            rate = best.path.at(self.rate, best.step)
+            self._log(day, best.step, f"{why}: back there, {self.rate} {rate:.4g} decays to zero")
             self._go_back(best, best.path)
             self._decay()
-            return
-        self._log(day, best.step, f"{found}: a second panda from the beginning, {shift(self.rate, rate, lower)}")
+
+    def _leave_too_hot(self, day: int, best: Morning) -> None:
+        """A second panda where the best evening came early; else that evening again, and lower."""
+        why, most = Sign.TOO_HOT.value, best.path.at(self.rate, best.step) / STEP
+        if best.step > EARLY * self.left or not self._begin_again(day, best, why, most):
+            self._lower(day, best, why)
+
+    def _begin_again(self, day: int, best: Morning, why: str, most: float = math.inf) -> bool:
+        """Raise a second panda from the initialisation, lower and with `most` as its rate at most; False where there
+        was one already, or where that is no new rate."""
+        lower = None if self.here.trial == self.second_trial else lower_rate(self.ways, best, self.left, most)
+        if lower is None:
+            return False
+        rate = best.path.at(self.rate, best.step)
+        self._log(day, best.step, f"{why}: a second panda from the beginning, {shift(self.rate, rate, lower)}")
         self.mornings, self.troubles = [], []
         path = Path.of({**best.path.values_at(0.0), self.rate: lower})
         self.here = Morning(None, self.second_trial, day, 0.0, path)
+        return True
 
     def _take_cooler_probe(self, day: int, best: Morning) -> None:
         rate = best.path.at(self.rate, 0.0)

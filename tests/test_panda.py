@@ -137,6 +137,42 @@ def test_when_it_memorises_a_second_panda_begins_at_the_initialisation_with_a_lo
     assert second.configuration["lr"] < 0.1
 
 
+class Hot(Life):
+    """Learns at any rate up to a step; from there on both losses rise at rates above 0.05."""
+
+    turns = 0.0
+
+    def result(self, leg, path, came):
+        learnt = super().result(leg, path, came)
+        rate = path.at("lr", leg.from_step)
+        if learnt.score is None or rate < 0.05 or leg.to_step <= self.turns:
+            return learnt
+        lost = (leg.to_step - self.turns) / 200.0
+        score = self.world.score(rate * self.turns) - lost
+        return replace(learnt, score=score, metrics={"guard_loss": 1.0 + lost}, curve=((leg.to_step, score),))
+
+
+@pytest.mark.parametrize(
+    ("turns", "told", "starts_again"),
+    [
+        (100.0, "both losses rise: a second panda from the beginning, lr 0.3162 -> ", True),
+        (600.0, "both losses rise: back to 570, lr 0.3162 -> 0.09999", False),
+    ],
+)
+def test_where_both_losses_rise_early_a_second_panda_begins_and_late_the_rate_falls(turns, told, starts_again):
+    hot = type("Turning", (Hot,), {"turns": turns})
+    _, diary, life = raise_panda(task_of(0.1), World(best_at=400.0, memorises=False), hot)
+    nudge = next(one for one in diary.nudges if "both losses rise" in one.text)
+    assert nudge.text.startswith(told)
+    after = next(leg for leg in days_of(life) if leg.name.endswith(f"d{nudge.day + 1:04d}"))
+    assert (after.from_step == 0.0) is starts_again
+    assert Path((("lr", _points(after.configuration["lr"])),)).at("lr", after.from_step) <= 0.1001
+
+
+def _points(value):
+    return value if isinstance(value, tuple) else ((0.0, value),)
+
+
 def test_a_training_that_only_learns_keeps_its_rate_until_the_last_third_decays_to_zero():
     found, diary, _ = raise_panda(task_of(0.01), World(best_at=400.0, memorises=False))
     assert [nudge.text.split(" over")[0] for nudge in diary.nudges[1:]] == ["lr decays to zero"]
