@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("retuned", "numpy", "scipy", "torch", "scikit-learn", "schedulefree", "prodigyopt")
+PACKAGES = ("retuned", "numpy", "scipy", "torch", "scikit-learn", "schedulefree", "prodigyopt", "optuna")
 
 
 def header(command: str, date: str = "") -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Digits(Scored):
     def __init__(self, net: str, optimizer: str, flipped: float = FLIPPED) -> None:
         super().__init__("")
         self.net, self.optimizer = net, optimizer
-        self.images, self.labels = _digits(flipped)  # (1797, 64), (1797,)
+        self.images, self.labels = noisy_digits(flipped)  # (1797, 64), (1797,)
 
     def data(self, split: str, seed: int) -> tuple[Tensor, ...]:
         generator = torch.Generator().manual_seed(seed)
@@ -125,14 +125,14 @@ def jobs() -> tuple[Job, ...]:
 
 
 @cache
-def _digits(flipped: float) -> tuple[Tensor, Tensor]:
+def noisy_digits(flipped: float, noise: float = NOISE, seed: int = 15) -> tuple[Tensor, Tensor]:
     """Noisy images (1797, 64) and labels (1797,), some of them flipped, the same for every run."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
-    generator = torch.Generator().manual_seed(15)
+    generator = torch.Generator().manual_seed(seed)
     images = torch.tensor(found.data, dtype=torch.float32) / 16
-    images = images + NOISE * torch.randn(images.shape, generator=generator)
+    images = images + noise * torch.randn(images.shape, generator=generator)
     labels = torch.tensor(found.target)
     is_flipped = torch.rand(len(labels), generator=generator) < flipped
     other = (labels + torch.randint(1, 10, labels.shape, generator=generator)) % 10
@@ -141,15 +141,15 @@ def _digits(flipped: float) -> tuple[Tensor, Tensor]:
 
 @cache
 def _flights() -> Any:  # noqa: ANN401
-    return _example("flights", "Flights", ("--months", "1-6"))
+    return example_recipe("flights", "Flights", ("--months", "1-6"))
 
 
 @cache
 def _bike_share() -> Any:  # noqa: ANN401
-    return _example("bike_share", "BikeShare", ("2011H1",))
+    return example_recipe("bike_share", "BikeShare", ("2011H1",))
 
 
-def _example(folder: str, name: str, words: tuple[str, ...]) -> Any:  # noqa: ANN401
+def example_recipe(folder: str, name: str, words: tuple[str, ...]) -> Any:  # noqa: ANN401
     """The example's recipe on a window that its own script prepares."""
     home = EXAMPLES / folder
     with tempfile.TemporaryDirectory() as scratch:

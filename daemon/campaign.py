@@ -212,6 +212,7 @@ def capacity_of(
         asked=None if file.search.strategy == "auto" else choose.Strategy(file.search.strategy),
         no_panda=file.why_no_panda(),
         lives=file.search.pandas,
+        sampler=file.search.sampler,
     )
 
 
@@ -229,6 +230,7 @@ def _search_task(job: Job) -> SearchTask:
         full_runs=job.campaign.facts["full_runs"],
         lower_is_better=job.file.objective().lower_is_better,
         earlier=earlier_scores(job.store, job.campaign, job.file),
+        sampler=job.file.search.sampler,
     )
 
 

@@ -3,16 +3,20 @@
 import ast
 import difflib
 import glob
+import importlib.metadata
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..strategies.errors import InputError
+from ..strategies.samplers import LEAST_OPTUNA, Sampler
 from .model_file import ModelFile
 
 
 def check_paths(model: ModelFile) -> None:
-    """Raise InputError for the first of workdir, python, recipe, command, data and settings that is not there."""
+    """Raise InputError for the first of workdir, python, recipe, command, data, settings and the search's sampler that
+    is not there."""
     training = model.training
     if not training.workdir.is_dir():
         raise InputError(
@@ -34,6 +38,7 @@ def check_paths(model: ModelFile) -> None:
         raise InputError(
             f"settings.file: there is no folder {settings.parent}", remedy="correct the path or make the folder"
         )
+    _check_sampler(model.search.sampler)
 
 
 def _check_recipe(path: Path, name: str) -> None:
@@ -82,6 +87,15 @@ def _check_data(model: ModelFile) -> None:
         raise InputError(f"data.path: there is nothing at {data.path}", remedy="correct the path")
     elif data.glob is not None and not any(map(os.path.isfile, glob.iglob(data.glob, recursive=True))):
         raise InputError(f"data.glob: no file matches {data.glob}", remedy="correct the pattern; ** crosses folders")
+
+
+def _check_sampler(sampler: Sampler) -> None:
+    """Looked for, not imported: it is the campaign's process that needs it."""
+    if not sampler.is_optuna:
+        return
+    version = None if find_spec("optuna") is None else importlib.metadata.version("optuna")
+    if version is None or int(version.partition(".")[0]) < LEAST_OPTUNA:
+        raise InputError(*sampler.refusal(version))
 
 
 def _can_run(path: Path) -> bool:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 from ..strategies.due import parse_duration_s
 from ..strategies.errors import InputError
 from ..strategies.records import BudgetUnit
+from ..strategies.samplers import Sampler
 from ..strategies.space import Hyperparameter, Kind
 from .toml_input import (
     DurationS,
@@ -264,6 +265,7 @@ class SearchTable(Table):
     """How a challenger is looked for; None: decided by what the campaign measures, or without a limit."""
 
     strategy: Literal["auto", "caviar", "panda"] = "auto"
+    sampler: Sampler = Sampler.AUTO
     day: Annotated[float | str, BeforeValidator(_day)] | None = None
     nudge: Literal["start", "daily"] = "start"
     pandas: Annotated[Integer, Field(ge=1, le=100)] | None = None

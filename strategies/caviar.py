@@ -27,7 +27,7 @@ def decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished
     """The next legs, or the end of the search; legs of other purposes in the history are ignored."""
     incumbent = task.space.validate(task.incumbent, strict=False)
     plan = plan_search(task.challengers, task.full_runs, task.budget, task.unit, task.resumable)
-    wave = first_wave(task.space, incumbent, task.warm, task.seed, plan.first)
+    wave = first_wave(task.space, incumbent, task.warm, task.seed, plan.first, task.sampler)
     trials = {trial_name(index): configuration for index, configuration in enumerate((incumbent, *wave))}
     if not wave:
         return _without_challengers(incumbent)
@@ -47,6 +47,7 @@ def decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished
             task.seed,
             count,
             is_last=number == len(plan.waves),
+            sampler=task.sampler,
         )
         more = {trial_name(len(trials) + index): configuration for index, configuration in enumerate(found)}
         legs = tuple(_leg(task, plan, trial, one, last, is_first=True) for trial, one in more.items())

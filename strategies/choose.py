@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from .halving import LEAST_CHALLENGERS, SearchPlan, plan_search
 from .records import BudgetUnit
+from .samplers import Sampler
 
 LEAST_PAIRS = 6  # confirm pairs that a compute budget is first reserved for
 FIRST_LOOK_PAIRS = 4  # pairs before the first look of the paired test; then two more at each look
@@ -32,6 +33,7 @@ class Capacity:
     slots, None for no limit. `budget` is that of one full training, in `unit`. `memory_share`: what one training was
     measured to take of the machine's memory. `asked`: the strategy that the owner wants, None to decide here;
     `no_panda`: why this model cannot be babysat, empty where it can. `lives`: pandas to raise, None to decide here.
+    `sampler`: who proposes to caviar.
     """
 
     seconds_per_full_run: float | None
@@ -47,6 +49,7 @@ class Capacity:
     asked: Strategy | None = None
     no_panda: str = ""
     lives: int | None = None
+    sampler: Sampler = Sampler.AUTO
 
     @property
     def at_once(self) -> int:
@@ -104,7 +107,8 @@ def choose(capacity: Capacity) -> Choice:
     strategy = capacity.asked or wanted
     if strategy is Strategy.PANDA:
         return _panda(capacity, left)
-    reason = f"caviar: {plan.challengers} challengers, {_counted(capacity.at_once, 'training')} at once"
+    proposed = f" ({capacity.sampler.words})" if capacity.sampler.words else ""
+    reason = f"caviar: {plan.challengers} challengers{proposed}, {_counted(capacity.at_once, 'training')} at once"
     fits = left is None or left >= _smallest_caviar(capacity)
     reason += "" if fits else _too_small(capacity, "the smallest search")
     if capacity.compute_s is not None and full_s is None:

@@ -3,13 +3,15 @@
 import math
 import random
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 from scipy.stats import qmc
 
-from .errors import InputError
+from .errors import CampaignFailed, InputError
 from .landscape import Floats, Landscape, coordinates
 from .records import Configuration
+from .samplers import Sampler
 from .seen import Seen
 from .space import Space, configuration_key, derive_seed
 
@@ -26,18 +28,26 @@ ATTEMPTS = 40  # draws for one new configuration before a small space counts as 
 
 
 def first_wave(
-    space: Space, incumbent: Configuration, warm: Sequence[Configuration], seed: int, count: int
+    space: Space,
+    incumbent: Configuration,
+    warm: Sequence[Configuration],
+    seed: int,
+    count: int,
+    sampler: Sampler = Sampler.AUTO,
 ) -> tuple[Configuration, ...]:
     """Up to `count` configurations beside the incumbent, all different; fewer only where the space has no more.
 
-    A space with no more than that is enumerated. Otherwise: earlier top configurations that are still
-    allowed, then a third moves around the incumbent, then scrambled Sobol points.
+    A space with no more than that is enumerated. Otherwise: earlier top configurations that are still allowed, then
+    what the sampler draws without scores where it is Sobol or random; else a third moves around the incumbent, then
+    scrambled Sobol points.
     """
     everything = space.enumerate(incumbent, count + 1)
     new = _Distinct([incumbent])
     if everything is not None:
         return new.take(everything, count)
     found = list(new.take(_allowed(space, warm), min(MOST_WARM, max(1, count // 4))))
+    if sampler in (Sampler.SOBOL, Sampler.RANDOM):
+        return (*found, *_drawn(space, (), (incumbent, *found), seed, count - len(found), sampler))
     generator = random.Random(derive_seed(seed, "search", "local"))
     moves = (space.neighbour(incumbent, generator, scale) for scale in _cycle(FIRST_SCALES, ATTEMPTS * count))
     found += new.take(moves, math.ceil(count * LOCAL_SHARE))
@@ -53,9 +63,10 @@ def next_wave(
     count: int,
     *,
     is_last: bool = False,
+    sampler: Sampler = Sampler.AUTO,
 ) -> tuple[Configuration, ...]:
     """Up to `count` configurations that were not tried: those whose scores promise to tell most about where the best
-    is; in the last wave those expected to score highest.
+    is; in the last wave those expected to score highest. Another sampler than our own model is asked in its own way.
 
     `seen`: scores in groups, those of this search at the full budget first. Where they say nothing (all equal, or
     none), further points over the whole space. Measured with 18 challengers against upper confidence bounds of 1.5
@@ -63,6 +74,8 @@ def next_wave(
     Source: Frazier, Powell & Dayanik, The Knowledge-Gradient Policy for Correlated Normal Beliefs, 2009, equation 10,
     its expectation by Gauss-Hermite quadrature; a wave's later choices take the earlier ones' expectations for seen.
     """
+    if sampler is not Sampler.AUTO:
+        return _drawn(space, seen, tried, seed, count, sampler)
     generator = random.Random(derive_seed(seed, "search", "wave", len(tried)))
     model = Landscape.fit(space, seen) if any(group.scores for group in seen) else None
     wide = tuple(_sobol(space, tried[0], derive_seed(seed, "search", "candidates", len(tried)), CANDIDATES))
@@ -107,6 +120,28 @@ def _most_telling(model: Landscape, places: Floats, candidates: int, count: int)
             column = covariance[:, place].copy()  # (p,)
             covariance[...] -= np.outer(column, column) / max(float(column[place]) + noise, _LEAST_VARIANCE)
     return chosen
+
+
+def _drawn(
+    space: Space, seen: Sequence[Seen], tried: Sequence[Configuration], seed: int, count: int, sampler: Sampler
+) -> tuple[Configuration, ...]:
+    """Up to `count` new configurations by Optuna or, where it has none and for Sobol itself, the next points of the one
+    Sobol sequence of this search."""
+    found = _of_optuna(space, seen, tried, seed, count, sampler) if sampler.is_optuna else ()
+    points = _sobol(space, tried[0], derive_seed(seed, "search", "wide"), 4 * (len(tried) + count))
+    generator = random.Random(derive_seed(seed, "search", "anywhere", len(tried)))
+    rest = space.enumerate(tried[0], CANDIDATES) or _anywhere(space, tried[0], generator, count)
+    return _Distinct(tried).take(chain(found, points, rest), count)
+
+
+def _of_optuna(
+    space: Space, seen: Sequence[Seen], tried: Sequence[Configuration], seed: int, count: int, sampler: Sampler
+) -> tuple[Configuration, ...]:
+    try:
+        from .optuna_proposals import asked
+    except ImportError:
+        raise CampaignFailed(*sampler.refusal(None)) from None
+    return asked(space, seen, tried, seed, count, sampler)
 
 
 class _Distinct:

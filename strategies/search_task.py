@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .records import BudgetUnit, Configuration, LegRequest
+from .samplers import Sampler
 from .seen import Seen
 from .space import Space
 
@@ -17,6 +18,7 @@ class SearchTask:
     `warm`: top configurations of earlier campaigns, best first. `earlier`: what those campaigns scored at the full
     budget, a group a campaign, worth as much as the present scores show it to be. `full_runs`: the most it may cost in
     full trainings, None for no cap. `lower_is_better`: of the metric, for sentences; scores are turned round for it.
+    `sampler`: who proposes; how a wave is halved and the winner is chosen is the same for all.
     """
 
     space: Space
@@ -30,6 +32,7 @@ class SearchTask:
     full_runs: float | None = None
     lower_is_better: bool = False
     earlier: tuple[Seen, ...] = ()
+    sampler: Sampler = Sampler.AUTO
 
 
 @dataclass(frozen=True, slots=True)

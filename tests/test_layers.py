@@ -28,9 +28,10 @@ STRATEGIES = (
         "grouping",
         "ranges",
         "seen",
+        "samplers",
     ),
     ("space", "evidence", "cause_words", "run_scores", "power", "calendar", "interval", "triggers", "queueing"),
-    ("landscape",),
+    ("landscape", "optuna_proposals"),
     (
         "proposals",
         "smoothing",

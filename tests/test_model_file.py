@@ -138,6 +138,12 @@ BAD = [
     ("[data]", "[alerts.x]\n[data]", "[alerts] has no key 'x'", "its keys are webhook"),
     # the other tables
     ("[data]", '[schedule]\nevery = "sometimes"\n[data]', "schedule.every is 'sometimes'", "3 months"),
+    (
+        "[data]",
+        '[search]\nsampler = "optuna:cmaes"\n[data]',
+        "search.sampler is 'optuna:cmaes'",
+        "'auto', 'sobol', 'optuna:tpe', 'optuna:gp' or 'optuna:random'",
+    ),
     ("[data]", '[search]\nstrategy = "grid"\n[data]', "search.strategy is 'grid'", "'auto', 'caviar' or 'panda'"),
     ("[data]", '[search]\nday = "soon"\n[data]', "search.day is 'soon'", "'24h'"),
     ("[data]", "[search]\nday = 0\n[data]", "search.day is 0", "'24h'"),
