@@ -229,6 +229,7 @@ def _search_task(job: Job) -> SearchTask:
         full_runs=job.campaign.facts["full_runs"],
         lower_is_better=job.file.objective().lower_is_better,
         earlier=earlier_scores(job.store, job.campaign, job.file),
+        stops_hopeless=job.file.search.stop_hopeless,
     )
 
 
