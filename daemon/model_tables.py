@@ -164,6 +164,7 @@ class TrainingTable(Table):
     resumable: Flag | None = None
     evaluate_every: Positive | None = None
     fuse: Literal["auto", "off"] = "auto"
+    precision: Literal["float32", "bf16"] = "float32"
     pass_env: tuple[Annotated[Text, AfterValidator(_variable)], ...] = ()
     resources: ResourcesTable = ResourcesTable()
 
@@ -174,6 +175,9 @@ class TrainingTable(Table):
             raise refusal(found, "allowed: exactly one of them", 'for instance recipe = "recipe.py:Recipe"')
         if self.recipe is not None and self.resumable is False:
             raise refusal("is false", "a recipe can always be resumed", "remove the key", key="resumable")
+        if self.command is not None and self.precision != "float32":
+            found = f"is {shown(self.precision)}"
+            raise refusal(found, "a command sees to its own precision", "remove the key", key="precision")
         return self
 
     @property

@@ -39,7 +39,7 @@ class TrainingOrder:
 
     `unit` and `evaluate_every` are the budget's; a leg is stopped after `timeout_s`, with `grace_s` between
     SIGTERM and SIGKILL; a worker without work ends after `idle_s`. Legs that are submitted together are handed to
-    workers in groups, `groups` of a kind; 0: one by one.
+    workers in groups, `groups` of a kind; 0: one by one. `precision`: of a recipe's loss and metrics.
     """
 
     kind: str
@@ -56,6 +56,7 @@ class TrainingOrder:
     idle_s: float = 30.0
     groups: int = 0
     trainer: str = str(TRAINER)
+    precision: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ STRATEGIES = (
     ("probing", "evening"),
     ("upbringing",),
     ("caviar", "panda"),
-    ("recipe", "generators", "guard"),
+    ("recipe", "generators", "guard", "precision"),
     ("optimizing", "rows"),
     ("trial_run", "stacking", "recording"),
     ("training", "masks", "batch_optimizing"),
