@@ -231,6 +231,7 @@ def _search_task(job: Job) -> SearchTask:
         lower_is_better=job.file.objective().lower_is_better,
         earlier=earlier_scores(job.store, job.campaign, job.file),
         sampler=job.file.search.sampler,
+        stops_hopeless=job.file.search.stop_hopeless,
     )
 
 

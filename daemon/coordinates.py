@@ -101,7 +101,8 @@ def _line(
     y = [unit[one.name] + offsets.get(one.name, 0.0) if one.name in configuration else None for one in axes]
     place = None if scores is None else scores.place(trial.score)
     role = "@muted" if place is None else f"@score{min(SHADES - 1, int(place * SHADES))}"
-    symbol = "x" if place is None else "circle" if trial.is_full else "circle-open"
+    is_early = trial.was_stopped or not trial.is_full
+    symbol = "x" if place is None and not trial.was_stopped else "circle-open" if is_early else "circle"
     values = ", ".join(f"{name} {render(value)}" for name, value in configuration.items())
     return {
         "type": "scatter", "mode": "lines+markers", "showlegend": False, "name": trial.name,
@@ -116,7 +117,7 @@ def _line(
 
 def _fate(trial: Trial) -> str:
     if trial.score is None:
-        return trial.last.end.value
+        return trial.last.detail if trial.was_stopped else trial.last.end.value
     reached = "" if trial.is_full else f", stopped at {trial.last.request.to_step:g}"
     return f"score {trial.score:.4g} (higher is better){reached}"
 
@@ -137,8 +138,12 @@ def _legend(trials: Sequence[Trial]) -> list[Trace]:
     """Entries for what the ends of the lines mean, where there are such lines."""
     entries = (
         ("trained in full", "circle", any(trial.is_full and trial.score is not None for trial in trials)),
-        ("stopped early", "circle-open", any(not trial.is_full and trial.score is not None for trial in trials)),
-        ("diverged or crashed", "x", any(trial.score is None for trial in trials)),
+        (
+            "stopped early",
+            "circle-open",
+            any(trial.was_stopped or (not trial.is_full and trial.score is not None) for trial in trials),
+        ),
+        ("diverged or crashed", "x", any(trial.score is None and not trial.was_stopped for trial in trials)),
     )
     return [
         {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": name, "hoverinfo": "skip",

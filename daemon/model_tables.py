@@ -165,6 +165,7 @@ class TrainingTable(Table):
     resumable: Flag | None = None
     evaluate_every: Positive | None = None
     fuse: Literal["auto", "off"] = "auto"
+    precision: Literal["float32", "bf16"] = "float32"
     pass_env: tuple[Annotated[Text, AfterValidator(_variable)], ...] = ()
     resources: ResourcesTable = ResourcesTable()
 
@@ -175,6 +176,9 @@ class TrainingTable(Table):
             raise refusal(found, "allowed: exactly one of them", 'for instance recipe = "recipe.py:Recipe"')
         if self.recipe is not None and self.resumable is False:
             raise refusal("is false", "a recipe can always be resumed", "remove the key", key="resumable")
+        if self.command is not None and self.precision != "float32":
+            found = f"is {shown(self.precision)}"
+            raise refusal(found, "a command sees to its own precision", "remove the key", key="precision")
         return self
 
     @property
@@ -270,6 +274,7 @@ class SearchTable(Table):
     nudge: Literal["start", "daily"] = "start"
     pandas: Annotated[Integer, Field(ge=1, le=100)] | None = None
     challengers: Annotated[Integer, Field(ge=2, le=1000)] | None = None
+    stop_hopeless: Flag = True
     max_pairs: Annotated[Integer, Field(ge=4, le=256, multiple_of=2)] = 32
     budget_s: DurationS | None = Field(default=None, alias="budget")
     seed: Annotated[Integer, Field(ge=0, lt=2**31)] | None = None

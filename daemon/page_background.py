@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from ..strategies.notice import render_duration
-from ..strategies.records import LegResult
+from ..strategies.records import LegEnd, LegResult
 from ..strategies.reports import expand
 from .dossier import Dossier
 from .fingerprint import CodeFingerprint, DataFingerprint, EnvironmentFingerprint
@@ -46,8 +46,8 @@ def share_of_full_search(dossier: Dossier) -> float | None:
 
 
 def full_trainings(results: Sequence[LegResult], whole: float) -> float:
-    """The stretches that the legs were asked to train, in full budgets; a leg that failed early counts whole."""
-    return sum(result.request.to_step - result.request.from_step for result in results) / whole
+    """The stretches that the legs trained, in full budgets; a leg that failed early counts whole."""
+    return sum(result.trained for result in results) / whole
 
 
 def _stage(result: LegResult) -> str:
@@ -63,7 +63,7 @@ def _cost_row(dossier: Dossier, name: str, results: Sequence[LegResult]) -> tupl
         f"{full_trainings(results, dossier.whole):.3g}",
         render_duration(sum(result.seconds for result in results)),
         f"{peak / 2**20:.0f} MiB" if peak else "–",
-        str(sum(result.score is None for result in results)),
+        str(sum(result.score is None and result.end is not LegEnd.STOPPED for result in results)),
     )
 
 

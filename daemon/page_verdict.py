@@ -204,8 +204,8 @@ def search_section(dossier: Dossier, verdict: Verdict) -> Section:
     )
     legend = (
         "One line a configuration, axes scaled as the search scales them, darker (on dark screens: lighter) is better. "
-        "Thick and dashed: the stored settings; thick: the challenger; dotted down to a cross: diverged or crashed. "
-        "Lines through an axis with few choices are spread a little."
+        "Thick and dashed: the stored settings; thick: the challenger; dotted down to a cross: diverged or crashed, "
+        "to an open circle: stopped as hopeless. Lines through an axis with few choices are spread a little."
     )
     figure_ = coordinates_figure(dossier.space, dossier.metric, dossier.sign, trials, "search.000", winner)
     plot = Plot("search-plot", figure_, f"{len(trials)} configurations in parallel coordinates.", legend)
@@ -223,12 +223,17 @@ def _trials_table(dossier: Dossier, caption: str, trials: list[Trial], winner: s
     rows = [
         (trial.name + who.get(trial.name, ""),
          *(_value(trial.last.request.configuration, name) for name in names),
-         _ended(dossier, trial.last), f"{trial.last.request.to_step:g} of {dossier.whole:g}")
+         _ended(dossier, trial.last), f"{_reached(trial):g} of {dossier.whole:g}")
         for trial in trials
     ]  # fmt: skip
     marked = frozenset(index for index, trial in enumerate(trials) if trial.name in who)
     columns = ("trial", *names, f"{dossier.metric} (development)", dossier.file.training.budget.unit.value)
     return Table(caption, columns, tuple(rows), is_folded, marked)
+
+
+def _reached(trial: Trial) -> float:
+    """The step that it was trained to."""
+    return trial.last.request.from_step + trial.last.trained
 
 
 def _sentence(text: str) -> str:

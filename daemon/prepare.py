@@ -87,6 +87,7 @@ def training_order(file: ModelFile, data: str, slots: int, ways: int) -> Trainin
         timeout_s=training.timeout_s,
         threads=training.threads if training.threads is not None else max(1, cores // slots),
         groups=ways if training.may_fuse else 0,
+        precision=training.precision,
     )
 
 

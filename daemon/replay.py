@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from ..strategies.hopeless import StopRule
 from ..strategies.records import LegEnd, LegRequest, LegResult
 from ..strategies.stretches import joined, stretches
 from .search import Runner
@@ -16,12 +17,16 @@ class ReplayRunner:
         self._pieces: dict[str, tuple[LegRequest, ...]] = {}
         self._ended: dict[str, LegResult] = {}
 
-    def submit(self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = ()) -> None:
-        """Queue the first piece of each leg; commands are never trained in groups."""
+    def submit(
+        self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = (), rule: StopRule | None = None
+    ) -> None:
+        """Queue the first piece of each leg; commands are never trained in groups. Legs in pieces can be resumed, and
+        no rule is for those."""
         for request in requests:
             self._whole[request.name] = request
             self._pieces[request.name] = stretches(request)
-        self._runner.submit([self._pieces[request.name][0] for request in requests])
+        is_whole = all(len(self._pieces[request.name]) == 1 for request in requests)
+        self._runner.submit([self._pieces[request.name][0] for request in requests], (), rule if is_whole else None)
 
     def poll(self) -> Mapping[str, LegResult]:
         """Whole legs that ended; the next piece of the others is queued."""

@@ -36,6 +36,7 @@ class Progress:
     compute_s: float
     started_at: datetime | None
     seconds_expected: float | None
+    stopped: int = 0  # ended early, as hopeless
 
 
 def progress_of(store: Store, campaign: Campaign) -> Progress:
@@ -58,7 +59,7 @@ def progress_of(store: Store, campaign: Campaign) -> Progress:
         phase=campaign.phase,
         planned=len(rows),
         ended=len(done),
-        failed=sum(row["ended"] not in (None, LegEnd.COMPLETED.value) for row in rows),
+        failed=sum(row["ended"] not in (None, LegEnd.COMPLETED.value, LegEnd.STOPPED.value) for row in rows),
         trials=len({row["name"].rpartition(".")[0] for row in (*search, *days)}),
         alive=sum(at == rung and row["ended"] in (None, "completed") for row, at in zip(search, rungs, strict=True)),
         rung=rung if diary is None else None,
@@ -68,6 +69,7 @@ def progress_of(store: Store, campaign: Campaign) -> Progress:
         compute_s=sum(row["seconds"] or 0.0 for row in rows),
         started_at=campaign.started_at,
         seconds_expected=campaign.facts.get("seconds_expected"),
+        stopped=sum(row["ended"] == LegEnd.STOPPED.value for row in rows),
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..strategies.errors import InputError
 from ..strategies.grouping import MOST, plan_groups
+from ..strategies.hopeless import StopRule
 from ..strategies.records import LegEnd, LegRequest, LegResult, Report
 from ..strategies.reports import (
     Objective,
@@ -19,11 +20,12 @@ from ..strategies.reports import (
     ProcessKind,
     end_of_leg,
     is_retried,
-    parse_report,
     read_reports,
 )
 from .clock import Clock
 from .crew import Crew
+from .early_stop import EarlyStop
+from .live_report import LiveReport, readable
 from .spool import Spool, Ticket, TrainingOrder, check_leg_name
 from .workers import Workers
 
@@ -68,6 +70,7 @@ class LocalRunner:
         longest_s = training.timeout_s * (MOST if training.groups else 1)
         self._workers = Workers(self._spool, environment, shim_python, longest_s, gpus, gpus_each)
         self._crew = Crew(self._spool, self._workers, clock)
+        self._early_stop = EarlyStop(self._spool, objective)
         self._newest = self._spool.attempts()
         self._open: dict[str, _Open] = {}
         self._curves: dict[tuple[str, int], tuple[LiveReport, list[Report]]] = {}
@@ -79,13 +82,17 @@ class LocalRunner:
             self._workers.terminate(worker)
         self._sequence = max((leg.ticket.sequence for leg in self._open.values()), default=0)
 
-    def submit(self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = ()) -> None:
+    def submit(
+        self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = (), rule: StopRule | None = None
+    ) -> None:
         """Queue legs, in this order; one whose name is already known is left as it is.
 
         `among`: all that they were asked for together with, those that ended before included, so that the groups are
-        the same at each time of asking. Raises InputError for a name that cannot be used, a command that cannot be
-        filled in, or an unknown parent.
+        the same at each time of asking. `rule`: says which are stopped early; a new runner must be told it again
+        before it polls. Raises InputError for a name that cannot be used, a command that cannot be filled in, or an
+        unknown parent.
         """
+        self._early_stop.watch(requests, rule)
         groups = plan_groups(among or requests, self._training.groups) if self._training.groups else ()
         group_of = {name: group for group in groups for name in group}
         waiting: list[Ticket] = []
@@ -113,6 +120,8 @@ class LocalRunner:
         for name, leg in tuple(self._open.items()):
             if leg.ticket in queued or leg.ticket in claimed:
                 leg.is_missing = False
+                if leg.ticket in claimed:
+                    self._early_stop.look(leg.ticket)
                 continue
             settled = self._settle(leg)
             if isinstance(settled, LegResult):
@@ -138,7 +147,7 @@ class LocalRunner:
         path = self._spool.leg_folder(name, attempt) / "report.jsonl"
         live, reports = self._curves.setdefault((name, attempt), (LiveReport(path), []))
         for line in live.new_lines():
-            report = _readable(line)
+            report = readable(line)
             if report is not None:
                 reports.append(report)
         return tuple(reports)
@@ -227,9 +236,15 @@ class LocalRunner:
         )
 
     def _result(self, request: LegRequest, attempt: int, process: ProcessEnd) -> LegResult:
-        is_flood = process.process is ProcessKind.REPORT_LIMIT
-        reports, bad = read_reports(() if is_flood else self._spool.report_lines(request.name, attempt))
-        end, score, detail = end_of_leg(process, reports, bad, self._objective)
+        decided = self._early_stop.decided(request.name, attempt)
+        if decided is not None:
+            hopeless, reports = decided
+            detail = hopeless.sentence(lower_is_better=self._objective.lower_is_better)
+            end, score = LegEnd.STOPPED, None
+        else:
+            is_flood = process.process is ProcessKind.REPORT_LIMIT
+            reports, bad = read_reports(() if is_flood else self._spool.report_lines(request.name, attempt))
+            end, score, detail = end_of_leg(process, reports, bad, self._objective)
         metric = self._objective.metric
         scores = (
             (report.step, self._objective.score(report.metrics[metric]))
@@ -248,31 +263,3 @@ class LocalRunner:
             peak_memory_bytes=process.peak_memory_bytes,
             attempts=attempt,
         )
-
-
-class LiveReport:
-    """The complete lines of a growing report file, each read once."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._offset = 0
-
-    def new_lines(self) -> list[str]:
-        """The lines that were finished since the last call."""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._offset)
-                found = file.read()
-        except FileNotFoundError:
-            return []
-        whole = found[: found.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        return whole.decode(errors="replace").splitlines()
-
-
-def _readable(line: str) -> Report | None:
-    """The report on a line; None also for a malformed one, which the end of its leg will tell."""
-    try:
-        return parse_report(line)
-    except InputError:
-        return None

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ..strategies import caviar
 from ..strategies.drift import compute_seconds
+from ..strategies.hopeless import StopRule
 from ..strategies.records import LegRequest, LegResult
 from ..strategies.search_task import Finished, Propose, SearchTask
 from .clock import Clock
@@ -19,8 +20,11 @@ LEASE_CHECK_S = 1.0
 class Runner(Protocol):
     """What carries legs out: local workers here, another machine elsewhere."""
 
-    def submit(self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = ()) -> None:
-        """Queue legs; those known by name are left alone. `among`: all legs that they were asked for with."""
+    def submit(
+        self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = (), rule: StopRule | None = None
+    ) -> None:
+        """Queue legs; those known by name are left alone. `among`: all legs that they were asked for with. `rule`:
+        says which of them are stopped early."""
 
     def poll(self) -> Mapping[str, LegResult]:
         """Legs that ended since the last call; on the first call all that ever ended."""
@@ -58,8 +62,9 @@ class LegDesk:
         """Seconds of training so far, parallel legs added up."""
         return compute_seconds(self.results)
 
-    def run(self, requests: Sequence[LegRequest]) -> tuple[LegResult, ...]:
-        """Results of these legs in their order, when all have ended. Legs that ended before do not run again.
+    def run(self, requests: Sequence[LegRequest], rule: StopRule | None = None) -> tuple[LegResult, ...]:
+        """Results of these legs in their order, when all have ended. Legs that ended before do not run again; those
+        that the rule finds hopeless are stopped.
 
         While the disk is full it begins nothing, and waits.
         """
@@ -67,7 +72,7 @@ class LegDesk:
         wait_for_space(self._lease.folder, self._clock, self._lease.check)
         wanted = {request.name for request in requests}
         waiting = [one for one in requests if one.name not in self._results]
-        self._patiently(lambda: self._runner.submit(waiting, requests))
+        self._patiently(lambda: self._runner.submit(waiting, requests, rule))
         wait_s, checked_at = POLL_S, self._clock.monotonic()
         while wanted - self._results.keys():
             wait_for_space(self._state, self._clock, self._lease.check)  # a retry that cannot begin is a retry less
@@ -114,4 +119,4 @@ def run_search(desk: LegDesk, task: SearchTask) -> Finished:
         if isinstance(decision, Finished):
             return decision
         assert isinstance(decision, Propose)
-        desk.run(decision.legs)
+        desk.run(decision.legs, decision.rule)

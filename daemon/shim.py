@@ -270,6 +270,10 @@ class Leg:
         except FileNotFoundError:
             return False
 
+    def is_to_stop(self) -> bool:
+        """Whether the campaign has asked for an early end."""
+        return (self.folder / "stop").exists()
+
     def last_line(self) -> str:
         lines = self.last_output.decode(errors="replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]
@@ -312,6 +316,9 @@ class Group:
 
     def has_too_many_reports(self) -> bool:
         return any(leg.has_too_many_reports() for leg in self.open.values())
+
+    def is_to_stop(self) -> bool:
+        return False  # legs that are stopped early train alone
 
     def last_line(self) -> str:
         return next(iter(self.open.values())).last_line() if self.open else ""
@@ -522,7 +529,8 @@ class Worker:
     ) -> str | None:
         """Pass output on until the leg is over. Why it was stopped, or None if it ended by itself.
 
-        A leg past its deadline gets SIGTERM and a grace; the caller kills what is then left.
+        A leg past its deadline, or one that the campaign wants to end, gets SIGTERM and a grace; the caller kills what
+        is then left.
         """
         stopped, killed_at = None, math.inf
         poll = select.poll()
@@ -542,13 +550,18 @@ class Worker:
                     return "report_limit"
                 if time.monotonic() > killed_at and not is_over():
                     return stopped
-                until = leg.started + leg.count * self.training["timeout_s"]
-                if time.monotonic() > until and not stopped and not is_over():
-                    stopped, killed_at = "timed_out", time.monotonic() + self.training["grace_s"]
+                reason = None if stopped or is_over() else self.why_to_end(leg)
+                if reason is not None:
+                    stopped, killed_at = reason, time.monotonic() + self.training["grace_s"]
                     os.killpg(pid, signal.SIGTERM)
         finally:
             os.close(alive)
         return stopped or ("report_limit" if leg.has_too_many_reports() else None)
+
+    def why_to_end(self, leg: Leg | Group) -> str | None:
+        if time.monotonic() > leg.started + leg.count * self.training["timeout_s"]:
+            return "timed_out"
+        return "stopped" if leg.is_to_stop() else None
 
     def say_who(self, leg: Leg, pid: int) -> None:
         """Write trial.json, by which a later runner can find the process."""

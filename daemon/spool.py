@@ -4,13 +4,13 @@ queue/TICKET             a leg that waits; TICKET is <sequence>-<leg>.a<attempt>
                          of legs to be trained together: the file names the tickets of the others, one a line
 claimed/TICKET~WORKER    a leg, or a group, that a worker took, by renaming the ticket
 legs/<leg>.a<attempt>/   leg.json, hyperparameters.json, trial.json (who trains it), report.jsonl,
-                         output.log, checkpoint, exit.json
+                         output.log, checkpoint, exit.json; stop: asks the worker to end it early
 workers/<id>/            worker.json (pid, start time, boot id, nonce), worker.log
 fusing/<kind>.json       whether trials of a kind are trained as a batch, how many at once, and why
 stop                     while it is there, workers end after their leg
 
 A leg's folder is complete once it has leg.json, and ended once it has exit.json. After enqueueing, only its worker
-writes there; only when that worker is dead, the runner writes the exit.json of a lost leg in its place.
+writes there, but for stop; only when that worker is dead, the runner writes the exit.json of a lost leg in its place.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ class TrainingOrder:
 
     `unit` and `evaluate_every` are the budget's; a leg is stopped after `timeout_s`, with `grace_s` between
     SIGTERM and SIGKILL; a worker without work ends after `idle_s`. Legs that are submitted together are handed to
-    workers in groups, `groups` of a kind; 0: one by one.
+    workers in groups, `groups` of a kind; 0: one by one. `precision`: of a recipe's loss and metrics.
     """
 
     kind: str
@@ -56,6 +56,7 @@ class TrainingOrder:
     idle_s: float = 30.0
     groups: int = 0
     trainer: str = str(TRAINER)
+    precision: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,11 @@ class Spool:
     def drop_claim(self, ticket: Ticket, worker: str) -> None:
         """Forget that a dead worker held this ticket."""
         (self.claimed / f"{ticket}~{worker}").unlink(missing_ok=True)
+
+    def ask_to_stop(self, ticket: Ticket, step: float) -> None:
+        """Have a claimed leg ended by its worker, as hopeless since that step; harmless to repeat."""
+        with contextlib.suppress(FileNotFoundError):
+            write_json(self.leg_folder(ticket.leg, ticket.attempt) / "stop", {"step": step})
 
     def attempts(self) -> dict[str, int]:
         """The newest complete attempt at each leg."""

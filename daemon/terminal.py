@@ -87,7 +87,8 @@ def _line_display(out: Console, read: Callable[[], tuple[Campaign, Progress]]) -
             out.print(f"campaign {campaign.id}: {nudge['sentence']}")
         told = len(nudges)
         waits = f", {campaign.waits}" if campaign.waits else ""
-        line = f"campaign {campaign.id} ({campaign.kind}): {progress.phase}{waits}"
+        stopped = f", {progress.stopped} stopped early as hopeless" if progress.stopped else ""
+        line = f"campaign {campaign.id} ({campaign.kind}): {progress.phase}{stopped}{waits}"
         if line != said:
             out.print(line)
             said = line
@@ -332,8 +333,12 @@ def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Pan
     if "choice" in campaign.facts:
         grid.add_row("plan", Text(campaign.facts["choice"]))
     rung = "" if progress.rung is None else f", rung {progress.rung}, {progress.alive} trials alive"
-    failed = f", {progress.failed} failed" if progress.failed else ""
-    grid.add_row("legs", f"{progress.ended} of {progress.planned} planned so far{rung}{failed}")
+    ends = "".join(
+        f", {count} {how}"
+        for count, how in ((progress.failed, "failed"), (progress.stopped, "stopped early as hopeless"))
+        if count
+    )
+    grid.add_row("legs", f"{progress.ended} of {progress.planned} planned so far{rung}{ends}")
     if progress.incumbent is not None or progress.best is not None:
         best, incumbent = (None if value is None else sign * value for value in (progress.best, progress.incumbent))
         grid.add_row(

@@ -248,6 +248,7 @@ def _leg_order(folder: Path, leg: Mapping[str, Any], order: Mapping[str, Any]) -
         evaluate_every=order.get("evaluate_every"),
         skip_batches=leg.get("skip_batches", 0),
         is_guarded=leg.get("is_guarded", False),
+        precision=order.get("precision", "float32"),
     )
 
 

@@ -38,8 +38,13 @@ class Trial:
 
     @property
     def has_failed(self) -> bool:
-        """It did not complete."""
-        return self.last.end is not LegEnd.COMPLETED
+        """It did not complete, by its own doing."""
+        return self.last.end not in (LegEnd.COMPLETED, LegEnd.STOPPED)
+
+    @property
+    def was_stopped(self) -> bool:
+        """It was ended early, as hopeless."""
+        return self.last.end is LegEnd.STOPPED
 
 
 def trials_of(results: Iterable[LegResult], stem: str, whole: float) -> tuple[Trial, ...]:

@@ -55,7 +55,7 @@ class BatchedRun:
         first = trained[0]
         self.is_shared = all(run.data is first.data and run.order.seed == first.order.seed for run in trained)
         self._data, self._offsets = _joined_data(trained)
-        self._loss = Loss(trained[0].recipe, skeleton_of(trained[0].model))
+        self._loss = Loss(first.recipe, skeleton_of(first.model), first.order.precision)
         self._has_clip = any("clip_norm" in run.order.hyperparameters for run in trained)
         self._points = sorted({point for run in trained for point in points_of(run)})
         self._ignored = torch.zeros(len(trained), dtype=torch.bool, device=self.stack.parameters.device)

@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .batch_optimizing import BatchOptimizer, clipped
 from .errors import CannotFuse, RetunedError
+from .precision import computed_in
 from .recipe import Recipe
 from .recording import Recording, record
 from .stacking import Stack
@@ -21,6 +22,7 @@ REASONS = {  # what torch.func says at length
     "data-dependent control flow": "its loss decides by the values of a tensor",
     "called random operation": "it draws random numbers otherwise than by nn.Dropout",
     "autograd.Function": "it has a gradient of its own (autograd.Function) without a rule for batches",
+    "expected scalar type BFloat16": "a layer of it mixes bf16 and float32, for which torch has no gradient in a batch",
 }
 COMPILED_FROM = 40  # uses that are still to come: compiling costs about as much as it saves in these
 
@@ -28,14 +30,16 @@ COMPILED_FROM = 40  # uses that are still to come: compiling costs about as much
 class Loss(nn.Module):
     """The recipe's loss of a skeleton, as a module whose tensors can be exchanged."""
 
-    def __init__(self, recipe: Recipe, skeleton: nn.Module) -> None:
+    def __init__(self, recipe: Recipe, skeleton: nn.Module, precision: str) -> None:
         super().__init__()
         self.model = skeleton
         self.recipe = recipe
+        self.precision, self.device = precision, next(skeleton.parameters()).device.type
 
     def forward(self, *batch: Tensor) -> Tensor:
         """A scalar."""
-        loss = self.recipe.loss(self.model, batch)
+        with computed_in(self.precision, self.device):
+            loss = self.recipe.loss(self.model, batch)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise CannotFuse("its loss is no scalar")
         return loss.reshape(())

@@ -12,7 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from .halving import SearchPlan, plan_search, survivors
 from .proposals import first_wave, next_wave
 from .records import Configuration, LegEnd, LegRequest, LegResult, Purpose
-from .search_scores import by_leg, completed_scores, leg_name, legs_of, score_of, seen_below, seen_in, trial_name
+from .search_scores import (
+    by_leg,
+    completed_scores,
+    leg_name,
+    legs_of,
+    score_of,
+    seen_below,
+    seen_in,
+    stop_rule,
+    trial_name,
+)
 from .search_task import INCUMBENT, Finished, Propose, Ranked, SearchTask
 from .smoothing import hope, smoothed
 from .space import derive_seed
@@ -52,7 +62,8 @@ def decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished
         more = {trial_name(len(trials) + index): configuration for index, configuration in enumerate(found)}
         legs = tuple(_leg(task, plan, trial, one, last, is_first=True) for trial, one in more.items())
         if any(leg.name not in results for leg in legs):
-            return Propose(legs)
+            may_stop = task.stops_hopeless and not task.resumable
+            return Propose(legs, stop_rule(trials, last, results, task.budget) if may_stop else None)
         trials |= more
     return _finish(task, plan, trials, results)
 
@@ -76,11 +87,12 @@ def _finish(
     winner = challengers[0] if challengers else INCUMBENT
     is_above = bool(challengers) and _is_above(task, trials, last, results, worth, winner)
     tried = [trial for trial in trials if trial != INCUMBENT]
-    sound = sum(all(score_of(leg) is not None for leg in legs_of(trial, last, results)) for trial in tried)
-    is_sound = 2 * sound >= len(tried)
+    finished = sum(all(score_of(leg) is not None for leg in legs_of(trial, last, results)) for trial in tried)
+    stopped = [leg for trial in tried for leg in legs_of(trial, last, results) if leg.end is LegEnd.STOPPED]
+    is_sound = 2 * (finished + len(stopped)) >= len(tried)  # those that were stopped are known to be worse
     failed = not challengers or (not is_sound and not is_above)
     scores = {trial: score_of(results.get(leg_name(trial, last))) for trial in (INCUMBENT, winner)}
-    completed = f"{sound} of {len(tried)} challengers completed"
+    completed = f"{finished} of {len(tried)} challengers completed" + _stopped_early(stopped)
     return Finished(
         winner=trials[winner],
         winner_trial=winner,
@@ -92,6 +104,15 @@ def _finish(
         + _incumbent_end(last, results),
         ranking=_ranking(trials, last, results, worth),
     )
+
+
+def _stopped_early(legs: Sequence[LegResult]) -> str:
+    """How many runs were stopped as hopeless and the steps of theirs that it saved, as a clause; empty for none."""
+    if not legs:
+        return ""
+    whole = sum(leg.request.to_step - leg.request.from_step for leg in legs)
+    saved = 1.0 - sum(leg.trained for leg in legs) / whole
+    return f", {len(legs)} stopped early, hopeless by the median rule, which saved {100 * saved:.0f} % of their steps"
 
 
 def _is_above(
@@ -166,14 +187,15 @@ def _ranking(
         score = next((score_of(leg) for leg in reversed(legs) if score_of(leg) is not None), None)
         ended = legs[-1] if legs else None
         if score is not None and score_of(ended) is not None:
-            place = (
-                0 if ended is not None and ended.request.name == leg_name(trial, last) else 1,
-                -worth.get(trial, score),
-            )
+            is_full = ended is not None and ended.request.name == leg_name(trial, last)
+            place = (0 if is_full else 1, -worth.get(trial, score))
         else:
-            place = (2 if ended is not None and ended.end in (LegEnd.DIVERGED, LegEnd.COMPLETED) else 3, 0.0)
+            place = (_PLACES_WITHOUT_SCORE.get(ended.end, 4) if ended is not None else 4, 0.0)
         places.append((place, (trial, configuration, score)))
     return tuple(ranked for _, ranked in sorted(places, key=lambda entry: entry[0]))
+
+
+_PLACES_WITHOUT_SCORE = {LegEnd.STOPPED: 2, LegEnd.DIVERGED: 3, LegEnd.COMPLETED: 3}  # the score was not finite
 
 
 def _completed(trials: Iterable[str], rung: int, results: Mapping[str, LegResult]) -> list[str]:

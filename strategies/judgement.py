@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from .records import LegEnd, LegResult, Outcome
 
-_VOID_ENDS = frozenset({LegEnd.LOST, LegEnd.CANCELLED})
+_VOID_ENDS = frozenset({LegEnd.LOST, LegEnd.CANCELLED, LegEnd.STOPPED})
 
 
 class Reason(StrEnum):
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def is_void(self) -> bool:
-        """Ended for reasons of its machine, which say nothing about the settings."""
+        """Ended by its machine or by retuned, which says nothing about how often the settings fail."""
         return self.end in _VOID_ENDS
 
     @property

@@ -105,6 +105,6 @@ def _inputs_of_dropouts(run: TrialRun, size: int) -> dict[str, Tensor]:
 
     for name, module in dropouts_of(model):
         module.register_forward_pre_hook(note(name))
-    with own_random_state(), torch.no_grad():
+    with own_random_state(), torch.no_grad(), run.in_precision():
         run.recipe.loss(model, tuple(one[:size] for one in run.data))
     return found

@@ -42,6 +42,7 @@ class LegEnd(StrEnum):
     TIMED_OUT = "timed_out"  # still running at its deadline, killed
     NO_METRIC = "no_metric"  # ended well, but never reported the objective's metric
     BAD_REPORT = "bad_report"  # reports that cannot be read, or more of them than allowed
+    STOPPED = "stopped"  # ended early by retuned: hopeless by its reports (hopeless.py); known to be worse, no failure
     LOST = "lost"  # its worker died and the retries are spent
     CANCELLED = "cancelled"
 
@@ -91,6 +92,15 @@ class LegResult:
     cpu_s: float = 0.0
     peak_memory_bytes: int = 0
     attempts: int = 1
+
+    @property
+    def trained(self) -> float:
+        """The stretch that it was asked to train, in the budget's unit; up to the report that stopped it, if one did.
+
+        A leg that failed early counts whole: what it cost is not known in steps.
+        """
+        end = self.curve[-1][0] if self.end is LegEnd.STOPPED and self.curve else self.request.to_step
+        return end - self.request.from_step
 
 
 class Outcome(StrEnum):

@@ -38,6 +38,7 @@ class ProcessKind(StrEnum):
     REPORT_LIMIT = "report_limit"
     RECIPE_ERROR = "recipe_error"
     DIVERGED = "diverged"
+    STOPPED = "stopped"  # asked to end early, as its reports were hopeless
     LOST = "lost"  # its worker died; written by the runner, not by the worker
 
 
@@ -179,6 +180,8 @@ def _stopped(process: ProcessEnd) -> tuple[LegEnd, str] | None:
             return LegEnd.CRASHED, process.detail or "the recipe failed"
         case ProcessKind.DIVERGED:
             return LegEnd.DIVERGED, process.detail or "the training diverged"
+        case ProcessKind.STOPPED:  # whoever knows the rule looks at the reports first
+            return LegEnd.LOST, "it was stopped early, and its reports do not say why"
         case ProcessKind.LOST:
             return LegEnd.LOST, process.detail or "its worker died"
         case ProcessKind.EXITED:

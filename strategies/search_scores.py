@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 
+from .hopeless import StopRule
 from .landscape import RUNG_LIKENESS
 from .records import Configuration, LegEnd, LegResult, Purpose
 from .seen import Seen
@@ -49,11 +50,18 @@ def completed_scores(trials: Iterable[str], rung: int, results: Results) -> dict
     return {trial: score for trial, score in scores.items() if score is not None}
 
 
+def stop_rule(trials: Iterable[str], rung: int, results: Results, budget: float) -> StopRule:
+    """What a later run at this rung is compared with: those of these trials, all of them ended, that completed it."""
+    legs = [results[leg_name(trial, rung)] for trial in trials if leg_name(trial, rung) in results]
+    curves = tuple(leg.curve for leg in legs if score_of(leg) is not None)
+    return StopRule(curves, sum(leg.end is LegEnd.STOPPED for leg in legs), budget)
+
+
 def seen_in(trials: Mapping[str, Configuration], last: int, results: Results) -> tuple[Seen, ...]:
     """Scores by rung, the last one first, to propose from.
 
-    A trial that did not complete counts as the worst that did, so that what lies near it is not tried again; one that
-    was stopped at a lower rung is seen there alone.
+    A trial that did not complete, one stopped as hopeless among them, counts as the worst that did, so that what lies
+    near it is not tried again; one that was left at a lower rung is seen there alone.
     """
     groups: list[Seen] = []
     for rung in range(last, -1, -1):

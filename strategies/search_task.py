@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .hopeless import StopRule
 from .records import BudgetUnit, Configuration, LegRequest
 from .samplers import Sampler
 from .seen import Seen
@@ -19,6 +20,7 @@ class SearchTask:
     budget, a group a campaign, worth as much as the present scores show it to be. `full_runs`: the most it may cost in
     full trainings, None for no cap. `lower_is_better`: of the metric, for sentences; scores are turned round for it.
     `sampler`: who proposes; how a wave is halved and the winner is chosen is the same for all.
+    `stops_hopeless`: runs that cannot be resumed may be stopped early, see hopeless.py.
     """
 
     space: Space
@@ -33,13 +35,18 @@ class SearchTask:
     lower_is_better: bool = False
     earlier: tuple[Seen, ...] = ()
     sampler: Sampler = Sampler.AUTO
+    stops_hopeless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """All legs of the present rung, those that have ended among them: all must end before the next decision."""
+    """All legs of the present rung, those that have ended among them: all must end before the next decision.
+
+    `rule` tells which of them are stopped early; None: they all go their way.
+    """
 
     legs: tuple[LegRequest, ...]
+    rule: StopRule | None = None
 
 
 Ranked = tuple[str, Configuration, float | None]
@@ -55,8 +62,8 @@ class Finished:
 
     `nothing_better` claims that a sound search found no configuration above the incumbent; `failed` that
     the search says nothing about the settings. In both cases there is no challenger worth confirming; where
-    no challenger completed, the winner is the incumbent. `ranking`: full budget first, then those stopped at
-    a lower rung, then diverged ones, then those that ended otherwise.
+    no challenger completed, the winner is the incumbent. `ranking`: full budget first, then those left at
+    a lower rung, then those stopped as hopeless, then diverged ones, then those that ended otherwise.
     """
 
     winner: Configuration

@@ -7,6 +7,7 @@ torch only, Python 3.10 and up.
 import copy
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from .errors import InputError
 from .generators import own_random_state, random_states, restore_random_states, seed_all
 from .guard import Guard
 from .optimizing import apply_options, clip_gradients, make_optimizer, value_at
+from .precision import FLOAT32, PRECISIONS, computed_in
 from .recipe import Hyperparameters, Recipe
 from .rows import checked_data, draw_row_order
 
@@ -35,7 +37,8 @@ class LegOrder:
     `split` is where it is scored: "dev" or "held_out". A batch is never cut, so a leg ends with the batch that
     reaches `to_step`. First `skip_batches` batches are left out. A guarded leg ends before an update on a loss or
     gradient that is not finite or spikes, reports where, and hands back the state of a while before; it reports its
-    mean training loss too, and a first evaluation where it starts from the initialisation.
+    mean training loss too, and a first evaluation where it starts from the initialisation. `precision`: of loss and
+    metrics, see precision.py.
     """
 
     hyperparameters: Hyperparameters
@@ -48,6 +51,7 @@ class LegOrder:
     evaluate_every: float | None = None
     skip_batches: int = 0
     is_guarded: bool = False
+    precision: str = FLOAT32
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ def check_order(order: LegOrder, checkpoint: Checkpoint | None) -> None:
         raise InputError(f"budget unit {order.unit!r}", f"allowed: {', '.join(UNITS)}", "correct [training] budget")
     if order.evaluate_every is not None and not order.evaluate_every > 0:
         raise InputError(f"evaluate_every = {order.evaluate_every}", "a number above 0", "correct [training]")
+    if order.precision not in PRECISIONS:
+        raise InputError(f"precision {order.precision!r}", f"allowed: {', '.join(PRECISIONS)}", "correct [training]")
     if order.from_step > 0 and checkpoint is None:
         raise InputError(
             f"a leg from step {order.from_step:g} without a checkpoint",
@@ -209,7 +215,9 @@ class TrialRun:
         size = self.batch_size(at)
         chosen = self.row_order[self.position.cursor : self.position.cursor + size]  # (B,)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.recipe.loss(self.model, tuple(tensor[chosen] for tensor in self.data))
+        batch = tuple(tensor[chosen] for tensor in self.data)
+        with self.in_precision():
+            loss = self.recipe.loss(self.model, batch)
         trouble = self._descend(loss, _scalar(loss), at)
         if not trouble:
             self._move_on(size)
@@ -237,7 +245,7 @@ class TrialRun:
     def evaluate(self) -> dict[str, float]:
         """Metrics by name; draws on no random state of the training, so the cadence cannot change the result."""
         self.model.eval()
-        with own_random_state(), torch.no_grad():
+        with own_random_state(), torch.no_grad(), self.in_precision():
             metrics = self.recipe.metrics(self.model, self.evaluation_data)
         self.model.train()
         if not isinstance(metrics, Mapping):
@@ -248,6 +256,10 @@ class TrialRun:
         training_loss = None if self.guard is None else self.guard.mean_loss()
         told = {} if training_loss is None else {"guard_loss": training_loss}
         return {**{str(name): float(value) for name, value in metrics.items()}, **told}
+
+    def in_precision(self) -> AbstractContextManager[object]:
+        """A block in which the recipe computes."""
+        return computed_in(self.order.precision, next(self.model.parameters()).device.type)
 
     def updates_left(self) -> int:
         """About how many updates are still to come, for a budget in steps or epochs."""

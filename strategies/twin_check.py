@@ -13,11 +13,13 @@ from torch import Tensor
 from .batched_run import BatchedRun
 from .errors import CannotFuse
 from .generators import own_random_state
+from .precision import BF16
 from .stacking import copied_model, shape_of
 from .trial_run import TrialRun
 
 TOLERANCE = {torch.float64: 1e-8}
 COARSE = 2e-3  # of a gradient's norm, for types shorter than double: sums are taken in another order
+OF_BF16 = 2.0**-6  # four times its spacing: what is rounded to bf16 on the way may fall to either side
 
 
 def check_twins(batch: BatchedRun) -> None:
@@ -38,7 +40,8 @@ def check_twins(batch: BatchedRun) -> None:
                 raise CannotFuse("it draws from Python's random numbers while it trains")
         if draws_elsewhere or not math.isfinite(loss):
             continue
-        tolerance = TOLERANCE.get(gradient.dtype, COARSE)
+        coarse = OF_BF16 if run.order.precision == BF16 else COARSE
+        tolerance = TOLERANCE.get(gradient.dtype, coarse)
         _compare("loss", losses[row], torch.tensor(loss, dtype=torch.float64), tolerance)
         _compare("gradient", gradient[row], alone, tolerance)
         for name, tensor in kept.items():
@@ -50,7 +53,9 @@ def _alone(run: TrialRun, size: int, batch: BatchedRun) -> tuple[float, Tensor, 
     model = copied_model(run.model)
     before = shape_of(model)
     chosen = run.row_order[run.position.cursor : run.position.cursor + size]
-    loss = run.recipe.loss(model, tuple(one[chosen] for one in run.data))
+    rows = tuple(one[chosen] for one in run.data)
+    with run.in_precision():
+        loss = run.recipe.loss(model, rows)
     loss.backward()  # type: ignore[no-untyped-call]
     if shape_of(model) != before:
         raise CannotFuse("its model changes its own attributes while it trains")

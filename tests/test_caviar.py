@@ -3,13 +3,16 @@
 import math
 import random
 import warnings
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from retuned.strategies.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
 from retuned.strategies.halving import plan_search, rung_budgets
+from retuned.strategies.hopeless import StopRule, first_hopeless
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult, Purpose
+from retuned.strategies.search_scores import seen_in
 from retuned.strategies.seen import Seen
 from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key, derive_seed
 
@@ -366,3 +369,77 @@ def test_the_reason_speaks_in_the_metrics_own_direction():
     assert "no challenger did better than the incumbent's 0.74 in the search" in end.reason
     end, _ = searched(task_of(**scores), lambda leg: trained(leg, lambda one: -0.24 if one == STORED else -0.1))
     assert "scored 0.6 in the search, the incumbent 0.74; chosen by its own score" in end.reason
+
+
+def reporting(leg):
+    """Ten reports that settle soon at what the configuration is worth."""
+    worth = max(skill(leg.configuration) or -3.0, -3.0)
+    curve = tuple((30.0 * step, worth * (1.0 - math.exp(-1.5 * step))) for step in range(1, 11))
+    return LegResult(leg, LegEnd.COMPLETED, curve[-1][1], curve=curve)
+
+
+def searched_with_stops(task):
+    """The search, its runs stopped wherever the rule that was proposed with them says so; and the rules by trial."""
+    found, rules = {}, {}
+    while isinstance(step := decide(task, list(found.values())), Propose):
+        for leg in step.legs:
+            rules[leg.trial], whole = step.rule, reporting(leg)
+            hopeless = None if step.rule is None else first_hopeless(step.rule, whole.curve)
+            upto = [point for point in whole.curve if hopeless is None or point[0] <= hopeless.step]
+            early = replace(whole, end=LegEnd.STOPPED, score=None, curve=tuple(upto))
+            found[leg.name] = whole if hopeless is None else early
+    return step, list(found.values()), rules
+
+
+@pytest.mark.parametrize("wave", [range(7, 10), range(10, 13), range(13, 16), range(16, 18), range(18, 19)])
+def test_the_first_wave_is_never_stopped_and_later_ones_are_compared_with_complete_waves_alone(wave):
+    _, history, rules = searched_with_stops(task_of(seed=0, resumable=False, stops_hopeless=True))
+    before = [leg for leg in history if leg.request.trial < f"search.{wave.start:03d}"]
+    curves = tuple(leg.curve for leg in before if leg.end is LegEnd.COMPLETED)
+    assert {rules[f"search.{number:03d}"] for number in range(7)} == {None}
+    assert {rules[f"search.{number:03d}"] for number in wave} == {StopRule(curves, len(before) - len(curves), 300.0)}
+
+
+@pytest.mark.parametrize(("resumable", "stops_hopeless"), [(True, True), (False, False)])
+def test_no_rule_is_given_where_runs_can_be_resumed_or_the_owner_wants_none(resumable, stops_hopeless):
+    _, _, rules = searched_with_stops(task_of(resumable=resumable, stops_hopeless=stops_hopeless))
+    assert set(rules.values()) == {None}
+
+
+@pytest.mark.parametrize("seed", [0, 3, 4])
+def test_stopped_runs_are_told_rank_below_all_scores_and_do_not_make_a_search_fail(seed):
+    end, history, _ = searched_with_stops(task_of(seed=seed, resumable=False, stops_hopeless=True))
+    stopped = {leg.request.trial for leg in history if leg.end is LegEnd.STOPPED}
+    count = len(stopped)
+    assert count > 0
+    assert not end.failed
+    assert {trial for trial, _, _ in end.ranking[-count:]} == stopped
+    assert f"{18 - count} of 18 challengers completed, {count} stopped early, hopeless by the median" in end.reason
+
+
+def test_a_search_in_which_nothing_was_hopeless_says_nothing_of_stopping():
+    end, _ = searched(task_of(resumable=False, stops_hopeless=True), lambda leg: trained(leg, lambda _: 0.5))
+    assert end.reason.endswith("18 of 18 challengers completed")
+
+
+def test_a_search_most_of_which_was_stopped_is_sound():
+    def train(leg):
+        if leg.trial > "search.006":
+            return LegResult(leg, LegEnd.STOPPED, None, curve=((150.0, 0.0),))
+        return LegResult(leg, LegEnd.COMPLETED, 1.0 if leg.trial == INCUMBENT else 0.5)
+
+    end, _ = searched(task_of(resumable=False, stops_hopeless=True), train)
+    assert (end.failed, end.nothing_better) == (False, True)
+    assert "6 of 18 challengers completed, 12 stopped early" in end.reason
+    assert "which saved 50 % of their steps" in end.reason
+
+
+def test_what_was_stopped_counts_as_the_worst_that_was_seen():
+    legs = decide(task_of(resumable=False), []).legs[:3]
+    results = {
+        legs[0].name: LegResult(legs[0], LegEnd.COMPLETED, 3.0),
+        legs[1].name: LegResult(legs[1], LegEnd.COMPLETED, 1.0),
+        legs[2].name: LegResult(legs[2], LegEnd.STOPPED, None, curve=((150.0, 2.0),)),
+    }
+    (seen,) = seen_in({leg.trial: leg.configuration for leg in legs}, 0, results)
+    assert [score for _, score in seen.scores] == [3.0, 1.0, 1.0]

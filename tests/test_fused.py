@@ -218,6 +218,40 @@ def test_in_single_precision_fifty_steps_agree(kind, configurations):
     assert ours == pytest.approx([m["loss"] for order in orders for _, m in alone(single, order)[1]], abs=1e-4)
 
 
+NORMALISING = [Smooth, Normalised, Attending]
+
+
+@pytest.mark.parametrize("configurations", [SGD, ADAMW], ids=["sgd", "adamw"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NORMALISING])
+def test_in_bf16_thirty_steps_agree_as_far_as_its_digits_go(kind, configurations):
+    # Sums in another order round to another neighbour now and then, 0.4 % away; measured were 0.2 % of the loss and of
+    # the weights' norm at the most, about half of what the same steps in float32 are away.
+    single = type("Single", (kind,), {"dtype": torch.float32})()
+    orders = orders_of(configurations, evaluate_every=5, precision="bf16")
+    fused, reports = fuse(single, orders)
+    assert fused.alone == {}
+    twins = [alone(single, order) for order in orders]
+    ours = [metrics["loss"] for leg in reports for _, metrics in leg]
+    assert ours == pytest.approx([metrics["loss"] for _, leg in twins for _, metrics in leg], rel=0.01)
+    pairs = [(weights_of(fused.outcomes[number]), weights_of(twin)) for number, (twin, _) in enumerate(twins)]
+    assert max(float((one - other).norm() / other.norm()) for one, other in pairs) < 0.01
+    assert {one.dtype for one, _ in pairs} == {torch.float32}
+
+
+def weights_of(outcome):
+    return torch.cat([tensor.flatten() for tensor in outcome.checkpoint["model"].values()])
+
+
+@pytest.mark.parametrize("kind", NORMALISING)
+def test_what_cannot_be_batched_in_bf16_is_trained_alone_and_says_why(kind):
+    # On a processor; on a GPU torch normalises in float32.
+    single = type("Single", (kind,), {"dtype": torch.float32})()
+    fused, _ = fuse(single, orders_of(SGD, precision="bf16"))
+    assert set(fused.alone.values()) == {
+        "a layer of it mixes bf16 and float32, for which torch has no gradient in a batch"
+    }
+
+
 def test_epochs_end_with_their_smaller_batch():
     assert compare(Normalised(), orders_of(SGD, unit="epochs", to_step=6.0, evaluate_every=1.5)) < 1e-6
 

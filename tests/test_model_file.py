@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from retuned.daemon.model_file import ModelFile, load_model_file
 from retuned.daemon.model_paths import check_paths
+from retuned.daemon.prepare import training_order
 from retuned.strategies.errors import InputError, StateError
 from retuned.strategies.records import BudgetUnit
 
@@ -313,6 +314,17 @@ def test_a_recipe_can_always_be_resumed(tmp_path):
     )
     with pytest.raises(InputError, match=r"training\.resumable is false"):
         loaded(tmp_path, recipe, ("resumable = true", "resumable = false"))
+
+
+def test_a_recipes_precision_reaches_its_workers_and_a_command_has_none_to_give(tmp_path):
+    recipe = ('command = ["python3", "train.py", "--lr={lr}"]', 'recipe = "recipe.py:Rides"')
+    coarse = ("resumable = true", 'precision = "bf16"')
+    assert training_order(loaded(tmp_path, recipe, coarse), "", 1, 0).precision == "bf16"
+    assert training_order(loaded(tmp_path, recipe, ("resumable = true", "")), "", 1, 0).precision == "float32"
+    with pytest.raises(InputError, match=r"training\.precision is 'bf16'.*a command sees to its own precision"):
+        loaded(tmp_path, coarse)
+    with pytest.raises(InputError, match=r"training\.precision is 'fp8'"):
+        loaded(tmp_path, recipe, ("resumable = true", 'precision = "fp8"'))
 
 
 def test_trainings_see_only_what_is_let_through(tmp_path):

@@ -12,11 +12,11 @@ from retuned.daemon.coordinates import coordinates_figure
 from retuned.daemon.dossier import dossier_of
 from retuned.daemon.ledger import find_campaign, results_of
 from retuned.daemon.page import page_of, render_page, write_page
-from retuned.daemon.page_background import share_of_full_search
+from retuned.daemon.page_background import cost_section, share_of_full_search
 from retuned.daemon.page_causes import causes_section
 from retuned.strategies.errors import ConflictError, InputError, UnknownName
 from retuned.strategies.judgement import Reason, figure, odds
-from retuned.strategies.records import Outcome
+from retuned.strategies.records import LegEnd, Outcome
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "col"}
 SECTIONS = ("settings", "causes", "evidence", "search", "curves", "cost", "provenance", "reproduce")
@@ -228,6 +228,27 @@ def test_broken_settings_are_shown_with_their_failures(desk):
     assert f"{verdict.incumbent_failed} of {verdict.incumbent_runs}" in written.text
     crossed = trace(written.figures["search-plot"], "stored settings")
     assert crossed["marker"]["symbol"][-1] == "x"
+
+
+def test_a_run_that_was_stopped_as_hopeless_is_no_failure_and_costs_what_it_trained(judged):
+    dossier = dossier_of(judged.store, "3")
+    last = max(dossier.trials("search."), key=lambda trial: trial.name).last
+    detail = "stopped as hopeless at 6 of 10: ..."
+    stopped = replace(last, end=LegEnd.STOPPED, score=None, detail=detail, curve=((6.0, -9.0),))
+    results = tuple(stopped if result is last else result for result in dossier.results)
+    before, after = (replace(dossier, results=one) for one in (dossier.results, results))
+    text = Html(render_page(page_of(after))).text
+    assert "6 of 10" in text
+    cells = [next(row[2:] for row in cost_section(one).tables[0].rows if row[0] == "search") for one in (before, after)]
+    assert float(cells[0][0]) - float(cells[1][0]) == pytest.approx(0.4, abs=0.051)
+    assert (cells[0][-1], cells[1][-1]) == ("0", "0")
+    trial = next(one for one in after.trials("search.") if one.name == stopped.request.trial)
+    assert (trial.has_failed, trial.was_stopped) == (False, True)
+    drawn = coordinates_figure(after.space, "score", 1.0, after.trials("search."), "search.000", None)
+    line = trace(drawn, trial.name)
+    assert line["marker"]["symbol"][-1] == "circle-open"
+    assert detail in line["hovertemplate"]
+    assert "diverged or crashed" not in [one["name"] for one in drawn["data"] if "name" in one]
 
 
 def test_causes_and_suspicions_are_told_where_they_are_known(judged):

@@ -146,6 +146,18 @@ def test_a_command_is_trained_and_its_cost_recorded(tmp_path):
     assert sorted(bench.file("a", "output.log").read_text().split("\n")) == sorted(["hello", REPORT, "oops", ""])
 
 
+@pytest.mark.parametrize("script", ["sleep $NAP", "trap '' TERM; setsid sleep $NAP & sleep $NAP"])
+def test_a_leg_that_the_campaign_wants_stopped_is_ended_with_all_that_it_started(tmp_path, script):
+    bench = Bench(tmp_path, argv=("sh", "-c", script))
+    bench.enqueue(a={"lr": 0.5})
+    worker = bench.start()
+    wait_for(lambda: bench.sleepers() > 0)
+    bench.spool.ask_to_stop(Ticket(0, "a", 1), 5.0)
+    assert worker.wait(timeout=30) == 0
+    assert bench.end()["process"] == "stopped"
+    assert bench.sleepers() == 0
+
+
 def test_a_leg_sees_its_order_in_the_environment_and_little_else(tmp_path):
     bench = shell(tmp_path, "env; test -d $TMPDIR; cat $RETUNED_HYPERPARAMETERS")
     seen = bench.file("a", "output.log").read_text()

@@ -267,6 +267,22 @@ def test_what_fails_in_a_group_is_tried_alone(campaign, recipe, ends, told):
     assert told in campaign.printed()
 
 
+@pytest.mark.parametrize("train", ["alone", "as a group"])
+def test_the_precision_of_the_order_is_that_of_the_training(campaign, train):
+    fine, coarse = (losses(campaign, precision, train) for precision in ("float32", "bf16"))
+    assert coarse != fine
+    assert coarse == pytest.approx(fine, abs=0.01)
+
+
+def losses(campaign, precision, train):
+    """The last loss of a leg alone, or of each of a group."""
+    if train == "alone":
+        return [campaign.train(f"{precision}-alone", "Plain", {"precision": precision})[2][-1]["metrics"]["loss"]]
+    folders = campaign.group(f"{precision}-", training={"precision": precision})
+    assert {answer["end"] for answer in campaign.train_group(folders).values()} == {"completed"}
+    return [reports_of(folder)[-1]["metrics"]["loss"] for folder in folders]
+
+
 @pytest.mark.parametrize(
     ("recipe", "detail"),
     [

@@ -260,3 +260,39 @@ def test_the_score_comes_from_the_split_that_was_ordered():
     dev = run(order(split="dev"), recipe=SeesRows(""))[1][-1][1]
     held_out = run(order(split="held_out"), recipe=SeesRows(""))[1][-1][1]
     assert (dev["rows"], held_out["rows"]) == (40, 15)
+
+
+def test_in_bf16_the_loss_is_rounded_and_the_weights_stay_in_float32():
+    coarse, fine = run(order(precision="bf16")), run(order())
+    assert weights(coarse[0]).dtype == torch.float32
+    assert not torch.equal(weights(coarse[0]), weights(fine[0]))
+    assert torch.allclose(weights(coarse[0]), weights(fine[0]), atol=0.02)
+    assert coarse[1][-1][1]["loss"] == pytest.approx(fine[1][-1][1]["loss"], rel=0.05)
+
+
+class SeesTypes(Wave):
+    def loss(self, model, batch):
+        self.seen = [model(batch[0]).dtype]
+        return super().loss(model, batch)
+
+    def metrics(self, model, data):
+        self.seen.append(model(data[0]).dtype)
+        return super().metrics(model, data)
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("float32", torch.float32), ("bf16", torch.bfloat16)])
+def test_loss_and_metrics_are_computed_in_the_precision_that_was_asked_for(precision, kind):
+    recipe = SeesTypes("")
+    run(order(precision=precision), recipe)
+    assert recipe.seen == [kind, kind]
+
+
+def test_a_leg_in_bf16_is_resumed_bit_for_bit():
+    whole, _ = run(order(precision="bf16"))
+    half, _ = run(order(to_step=9.0, precision="bf16"))
+    assert torch.equal(weights(run(order(from_step=9.0, precision="bf16"), None, half.checkpoint)[0]), weights(whole))
+
+
+def test_a_precision_that_is_not_known_is_refused():
+    with pytest.raises(InputError, match="precision 'fp8'"):
+        run(order(precision="fp8"))
