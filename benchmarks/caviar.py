@@ -140,27 +140,36 @@ def layers(options: argparse.Namespace) -> list[Row]:
 
 
 def overhead(options: argparse.Namespace) -> list[Row]:
-    """What a trial costs beside its training: trials of one batch through a campaign's spool, workers warm."""
-    given = configurations(8 if options.quick else TRIALS)
-    tiny = 1 / steps_of(1)
+    """What a trial costs beside its training, workers warm: fused, the time through a campaign's spool beyond that of
+    the same trials in two processes; else trials of one batch, a command's beyond the start of its process."""
+    epochs, given = (4, configurations(8)) if options.quick else (EPOCHS, configurations(TRIALS))
+    desk, found = Campaign("auto"), []
+    with Pair() as pair:
+        desk.run(given, 1.0)
+        pair.fuse("Digits", given, epochs)
+        for _ in range(5):
+            bare = pair.fuse("Digits", given, epochs)
+            found.append(desk.run(given, epochs) - bare)
+    desk.close()
+    rows = [{"trial": "fused", "trials": len(given), "ms_per_trial": _ms(statistics.median(found), len(given))}]
     command = ("sh", "-c", """echo '{{"step": 1, "metrics": {{"accuracy": 1}}}}'""")
-    rows = []
-    for name, fuse_key, program, count in (
-        ("fused", "auto", None, len(given)), ("warm, alone", "off", None, 8), ("command", "off", command, 8),
-    ):  # fmt: skip
-        desk = Campaign(fuse_key, program)
-        desk.run(given[:count], tiny)
-        desk.run(given[:count], tiny)
-        seconds = statistics.median(desk.run(given[:count], tiny) for _ in range(5))
+    for name, program in (("warm, alone", None), ("command", command)):
+        desk = Campaign("off", program)
+        desk.run(given[:8], 1 / steps_of(1))
+        seconds = statistics.median(desk.run(given[:8], 1 / steps_of(1)) for _ in range(5))
         desk.close()
-        rows.append({"trial": name, "trials": count, "ms_per_trial": round(1000 * seconds / count, 2)})
+        rows.append({"trial": name, "trials": 8, "ms_per_trial": _ms(seconds, 8)})
     started = time.perf_counter()
     for _ in range(20):
         subprocess.run(["sh", "-c", "echo"], stdout=subprocess.DEVNULL)
     rows.append(
-        {"trial": "process start of that command alone", "ms_per_trial": round(50 * (time.perf_counter() - started), 2)}
+        {"trial": "start of that command's process alone", "ms_per_trial": _ms(time.perf_counter() - started, 20)}
     )
     return rows
+
+
+def _ms(seconds: float, count: int) -> float:
+    return round(1000 * seconds / count, 2)
 
 
 def campaign(options: argparse.Namespace) -> list[Row]:

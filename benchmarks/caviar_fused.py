@@ -12,6 +12,7 @@ import torch
 from caviar_jobs import EPOCHS, Configuration
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.runner import LocalRunner
+from retuned.daemon.search import POLL_S
 from retuned.daemon.spool import TrainingOrder
 from retuned.strategies.capacity import Choice, Machine
 from retuned.strategies.fused import Fused, Legs, run_legs
@@ -126,7 +127,7 @@ class Campaign:
         ended: dict[str, Any] = {}
         while len(ended) < len(requests):
             ended |= self.runner.poll()
-            time.sleep(0.002)
+            time.sleep(POLL_S)
         seconds = time.perf_counter() - started
         assert {one.end.value for one in ended.values()} <= {"completed", "diverged"}, ended
         return seconds

@@ -120,9 +120,8 @@ class Spool:
         folder = self.leg_folder(ticket.leg, ticket.attempt)
         order = {**_leg_order(request, ticket, training, folder, parent), "group": group}
         folder.mkdir(exist_ok=True)
-        write_json(folder / "hyperparameters.json", dict(request.configuration))
-        write_json(folder / "leg.json", order)
-        sync_folder(self.legs)
+        write_json(folder / "hyperparameters.json", dict(request.configuration), syncs_name=False)
+        write_json(folder / "leg.json", order)  # syncs both names
         if parent is not None and not (parent / "checkpoint").exists():
             detail = (
                 f"its parent leg {request.parent} left no checkpoint; a resumable command writes RETUNED_CHECKPOINT_OUT"
@@ -133,6 +132,7 @@ class Spool:
 
     def put(self, ticket: Ticket, *others: Ticket) -> None:
         """Queue a ticket whose leg folder is complete; with others, as a group."""
+        sync_folder(self.legs)
         if others:
             passing = self.folder / f"{ticket}.new"
             passing.write_text("".join(f"{one}\n" for one in others))
@@ -242,15 +242,16 @@ def write_end(folder: Path, end: ProcessEnd) -> None:
     write_json(folder / "exit.json", asdict(end))
 
 
-def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Replace a file as a whole; it is on the disk when this returns."""
+def write_json(path: Path, content: Mapping[str, object], syncs_name: bool = True) -> None:
+    """Replace a file as a whole; it is on the disk when this returns, its name too unless another sync follows."""
     passing = path.with_name(f".{path.name}.{os.getpid()}")
     with passing.open("w") as file:
         json.dump(content, file)
         file.flush()
         os.fsync(file.fileno())
     passing.rename(path)
-    sync_folder(path.parent)
+    if syncs_name:
+        sync_folder(path.parent)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

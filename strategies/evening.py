@@ -51,14 +51,17 @@ def sign_of(mornings: Sequence[Morning], learnt: float) -> Sign:
     return Sign.MEMORISES if is_falling else Sign.TOO_HOT
 
 
-def lower_rate(ways: Ways, best: Morning, left: float, most: float = math.inf) -> float | None:
+def lower_rate(
+    ways: Ways, best: Morning, left: float, most: float = math.inf, further: float | None = None
+) -> float | None:
     """The rate, `most` at most, of a second panda that learns as much with what is left as the first one had at its
-    best; None where that is no new rate or too little is left."""
+    best; None where that is no new rate or too little is left. `further`: how far, as a sum of the rate over steps, a
+    run came that did better."""
     name = ways.rate.name
     if left < LEAST_FOR_SECOND * ways.search.budget:
         return None
-    rate = AS_FAR * best.path.summed(name, best.step) / ((1.0 - TAIL_SHARE / 2.0) * left)
-    lower = within_bounds(ways.rate, min(rate, most))
+    came = AS_FAR * best.path.summed(name, best.step) if further is None else further
+    lower = within_bounds(ways.rate, min(came / ((1.0 - TAIL_SHARE / 2.0) * left), most))
     return lower if lower < LOWER_FROM * best.path.at(name, best.step) else None
 
 

@@ -14,7 +14,7 @@ from .records import Configuration, LegEnd, LegRequest, LegResult, Purpose
 from .search_task import INCUMBENT, Finished, Propose, Ranked, SearchTask
 from .space import Space, derive_seed
 from .upbringing import grow
-from .ways import Grown, Morning, Ways, start_values, values_at_start
+from .ways import INCUMBENT_LEG, Grown, Morning, Ways, start_values, values_at_start
 
 DAYS = 20  # in a run, where the owner says nothing else
 RATES = ("lr", "learning_rate")
@@ -94,7 +94,7 @@ def replayed(task: PandaTask, best: Morning) -> Configuration:
 def _incumbent_leg(task: PandaTask) -> LegRequest:
     """The incumbent's full run on the first life's seed, to know whether the panda did better."""
     return LegRequest(
-        name=f"{INCUMBENT}.r0",
+        name=INCUMBENT_LEG,
         trial=INCUMBENT,
         purpose=Purpose.SEARCH,
         configuration=task.search.space.validate(task.search.incumbent, strict=False),
@@ -106,7 +106,7 @@ def _incumbent_leg(task: PandaTask) -> LegRequest:
 
 
 def _finish(task: PandaTask, lives: Sequence[Grown], results: Mapping[str, LegResult]) -> Finished:
-    best, incumbent = _best(lives), results[f"{INCUMBENT}.r0"]
+    best, incumbent = _best(lives), results[INCUMBENT_LEG]
     theirs = incumbent.score if incumbent.end is LegEnd.COMPLETED else None
     ranking: list[Ranked] = [(INCUMBENT, incumbent.request.configuration, theirs)]
     if best is None:

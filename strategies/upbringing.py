@@ -11,7 +11,19 @@ from .path import Path, whole
 from .probing import Probed, probe
 from .records import LegEnd, LegRequest, LegResult
 from .search_task import Propose
-from .ways import RING, TAIL_SHARE, Grown, Morning, Stretch, Ways, cost_of, leg_of, morning_after, within_bounds
+from .ways import (
+    INCUMBENT_LEG,
+    RING,
+    TAIL_SHARE,
+    Grown,
+    Morning,
+    Stretch,
+    Ways,
+    cost_of,
+    leg_of,
+    morning_after,
+    within_bounds,
+)
 
 MOST_TROUBLES = 8  # spikes and divergences that one life is brought back from
 NEAR_DAYS = 2.0  # a trouble so soon after another is laid to the rate, not to the batches
@@ -200,15 +212,25 @@ class _Life:
     def _begin_again(self, day: int, best: Morning, why: str, most: float = math.inf) -> bool:
         """Raise a second panda from the initialisation, lower and with `most` as its rate at most; False where there
         was one already, or where that is no new rate."""
-        lower = None if self.here.trial == self.second_trial else lower_rate(self.ways, best, self.left, most)
+        further = self._came_further(best)
+        lower = None if self.here.trial == self.second_trial else lower_rate(self.ways, best, self.left, most, further)
         if lower is None:
             return False
-        rate = best.path.at(self.rate, best.step)
-        self._log(day, best.step, f"{why}: a second panda from the beginning, {shift(self.rate, rate, lower)}")
+        rate, like = best.path.at(self.rate, best.step), "" if further is None else ", to come as far as the incumbent"
+        self._log(day, best.step, f"{why}: a second panda from the beginning, {shift(self.rate, rate, lower)}{like}")
         self.mornings, self.troubles = [], []
         path = Path.of({**best.path.values_at(0.0), self.rate: lower})
         self.here = Morning(None, self.second_trial, day, 0.0, path)
         return True
+
+    def _came_further(self, best: Morning) -> float | None:
+        """The sum of the rate over the incumbent's run, made beside, where that did better than this life so far."""
+        incumbent = self.results.get(INCUMBENT_LEG)
+        if incumbent is None or incumbent.score is None or incumbent.score <= (best.score or 0.0):
+            return None
+        value = incumbent.request.configuration[self.rate]
+        points = value if isinstance(value, tuple) else ((0.0, float(value)),)
+        return Path(((self.rate, points),)).summed(self.rate, self.budget)
 
     def _take_cooler_probe(self, day: int, best: Morning) -> None:
         rate = best.path.at(self.rate, 0.0)

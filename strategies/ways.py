@@ -7,10 +7,11 @@ from .hyperparameter import Hyperparameter
 from .nudges import Evening, Nudge, Nudging, Wish
 from .path import Path, whole
 from .records import Configuration, LegRequest, LegResult, Purpose
-from .search_task import SearchTask
+from .search_task import INCUMBENT, SearchTask
 from .space import derive_seed
 
 RING = 24  # evenings, beside the probes and the best one, that a life may go back to
+INCUMBENT_LEG = f"{INCUMBENT}.r0"  # the incumbent's own full run, beside the first life
 TAIL_SHARE = 0.3  # of the budget that decays to zero at the end
 
 

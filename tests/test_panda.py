@@ -137,6 +137,19 @@ def test_when_it_memorises_a_second_panda_begins_at_the_initialisation_with_a_lo
     assert second.configuration["lr"] < 0.1
 
 
+def test_a_second_panda_comes_as_far_as_the_incumbent_where_that_did_better():
+    _, diary, life = raise_panda(task_of(0.008), World(best_at=8.0))
+    nudge = next(one for one in diary.nudges if "a second panda" in one.text)
+    assert nudge.text.endswith(", to come as far as the incumbent")
+    second = next(leg for leg in days_of(life) if leg.from_step == 0.0)
+    left = BUDGET - sum(
+        one.metrics.get("guard_step", one.request.to_step) - one.request.from_step
+        for one in life.history
+        if one.request.trial not in ("search.000", second.trial)
+    )
+    assert second.configuration["lr"] * 0.85 * left == pytest.approx(8.0, rel=1e-3)
+
+
 class Hot(Life):
     """Learns at any rate up to a step; from there on both losses rise at rates above 0.05."""
 
