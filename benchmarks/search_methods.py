@@ -17,7 +17,7 @@ from retuned.strategies.hyperparameter import Kind
 from retuned.strategies.recipe import Recipe
 from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult
 from retuned.strategies.search_task import Finished, SearchTask
-from retuned.strategies.seen import Seen
+from retuned.strategies.seen import Seen, Source
 from retuned.strategies.space import derive_seed
 from retuned.strategies.training import Checkpoint
 from search_jobs import Job
@@ -52,7 +52,7 @@ def caviar_warm(job: Job, seed: int) -> Searched:
         for one in results.values()
         if one.request.to_step == job.steps and one.score is not None
     )
-    earlier = (Seen(full, likeness=None),) if full else ()
+    earlier = (Seen(full, Source.EARLIER),) if full else ()
     return _searched(job, replace(_task(job, seed), warm=top, earlier=earlier), job.recipe())[0]
 
 

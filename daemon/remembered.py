@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from ..strategies.errors import InputError
 from ..strategies.records import Configuration, LegResult, Purpose
-from ..strategies.seen import Seen
+from ..strategies.seen import Seen, Source
 from ..strategies.space import Space
 from .ledger import Campaign, campaigns_of, results_of
 from .model_file import ModelFile
@@ -38,7 +38,7 @@ def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[S
             if _is_full(result, file) and result.score is not None
             for allowed in _allowed(space, [result.request.configuration])
         )
-        groups += [Seen(scores, likeness=None)] if scores else []
+        groups += [Seen(scores, Source.EARLIER)] if scores else []
     return tuple(groups)
 
 

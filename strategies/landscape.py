@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .hyperparameter import Kind
 from .records import Configuration
-from .seen import Seen
+from .seen import Seen, Source
 from .space import Space
 
 Floats = NDArray[np.float64]
@@ -23,8 +23,11 @@ Floats = NDArray[np.float64]
 KERNELS = ("squared exponential", "matern 5/2")
 LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4)  # over which scores are alike, as shares of a range
 NOISE = (0.0001, 0.001, 0.01, 0.05, 0.15, 0.4, 0.8)  # shares of the variance of scores that are chance
-LIKENESS = (0.2, 0.6, 0.9)  # correlation of an earlier campaign's landscape with the present one
-RUNG_LIKENESS = 0.9  # of a lower rung's landscape with that at the full budget
+LIKENESS = (
+    0.2,
+    0.6,
+    0.9,
+)  # correlation of the landscape of a lower rung, or of an earlier campaign, with that in question
 DEEPEST = 10.0  # how far below the best a score counts, in units of the median's distance from it
 _OTHER_CHOICE = math.sqrt(0.5)  # places two choices without an order a whole range apart
 _LEAST_WEIGHT = 1e-3  # of a member of the grid, as a share of the likeliest one's
@@ -84,7 +87,7 @@ class Landscape:
             return None
         places = np.array([coordinates(space, one) for group in groups for one, _ in group.scores])  # (n, d)
         of_group = np.repeat(np.arange(len(groups)), [len(group.scores) for group in groups])  # (n,)
-        members = _members(places, (values - middle) / spread, of_group, [group.likeness for group in groups])
+        members = _members(places, (values - middle) / spread, of_group, [group.source for group in groups])
         return cls(places, middle, spread, members)
 
     def means(self, places: Floats) -> Floats:
@@ -143,19 +146,23 @@ def _raised(scores: Sequence[float]) -> Floats:
 
 
 def _members(
-    places: Floats, values: Floats, of_group: NDArray[np.int64], likeness: Sequence[float | None]
+    places: Floats, values: Floats, of_group: NDArray[np.int64], sources: Sequence[Source]
 ) -> tuple[_Member, ...]:
     """The grid, fitted; members that are far less likely than the likeliest are left out. All at once: m members."""
     count, distances = len(values), _distances(places, places)
-    levels = (of_group[:, None] == np.arange(len(likeness))).astype(np.float64)  # (n, group)
-    grid = list(product(LIKENESS if None in likeness else (1.0,), KERNELS, LENGTHS, NOISE))
-    likes = [np.array([like if one is None else one for one in likeness])[of_group] for like, *_ in grid]  # m of (n,)
+    levels = (of_group[:, None] == np.arange(len(sources))).astype(np.float64)  # (n, group)
+    rungs, campaigns = (LIKENESS if one in sources else (1.0,) for one in (Source.RUNG, Source.EARLIER))
+    grid = list(product(rungs, campaigns, KERNELS, LENGTHS, NOISE))
+    likes = []  # m of (n,)
+    for rung, earlier, *_ in grid:
+        of_source = {Source.FULL: 1.0, Source.RUNG: rung, Source.EARLIER: earlier}
+        likes.append(np.array([of_source[one] for one in sources])[of_group])
     noise = np.array([share for *_, share in grid])[:, None, None]  # (m, 1, 1)
     correlations = np.array(
         [
             np.where(of_group[:, None] == of_group[None], 1.0, like[:, None] * like[None])
             * _kernel(kernel, distances / length)
-            for like, (_, kernel, length, _) in zip(likes, grid, strict=True)
+            for like, (*_, kernel, length, _) in zip(likes, grid, strict=True)
         ]
     )  # (m, n, n)
     covariances = (1 - noise) * correlations + noise * np.eye(count)
@@ -170,9 +177,9 @@ def _members(
     return tuple(
         _Member(
             weight=float(likelihoods[index] / likelihoods[kept].sum()),
-            kernel=grid[index][1],
-            length=grid[index][2],
-            noise=grid[index][3],
+            kernel=grid[index][2],
+            length=grid[index][3],
+            noise=grid[index][4],
             likeness=likes[index],
             level=float(level[index, 0, 0]),
             weights=weights[index],

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from .hyperparameter import Hyperparameter, Kind
 from .records import Configuration
 from .samplers import Sampler
-from .seen import Seen
+from .seen import Seen, Source
 from .space import Space, configuration_key, derive_seed
 
 STARTUP = 1  # scores before a sampler models them: the first wave stands for its own random start
@@ -71,8 +71,8 @@ def _trials(space: Space, seen: Sequence[Seen], sampler: Sampler) -> list[Frozen
     trial came and the better it scored there the higher. The Gaussian process passes pruned trials over; it is told
     that such a one scored like the worst that completed, below which halving put it.
     """
-    groups = [group for group in seen if group.likeness is not None and group.scores]
-    lowest = min((score for group in groups if group.likeness == 1.0 for _, score in group.scores), default=None)
+    groups = [group for group in seen if group.source is not Source.EARLIER and group.scores]
+    lowest = min((score for group in groups if group.source is Source.FULL for _, score in group.scores), default=None)
     known: set[str] = set()
     trials: list[FrozenTrial] = []
     for rung, group in zip(range(len(groups), 0, -1), groups, strict=True):
@@ -82,8 +82,8 @@ def _trials(space: Space, seen: Sequence[Seen], sampler: Sampler) -> list[Frozen
                 continue
             known.add(key)
             parameters, kinds = _parameters(space, configuration)
-            if group.likeness == 1.0 or (sampler is Sampler.GP and lowest is not None):
-                value = score if group.likeness == 1.0 else lowest
+            if group.source is Source.FULL or (sampler is Sampler.GP and lowest is not None):
+                value = score if group.source is Source.FULL else lowest
                 trials.append(create_trial(params=parameters, distributions=kinds, value=value))
             else:
                 trials.append(

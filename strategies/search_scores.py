@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 
 from .hopeless import StopRule
-from .landscape import RUNG_LIKENESS
 from .records import Configuration, LegEnd, LegResult, Purpose
-from .seen import Seen
+from .seen import Seen, Source
 
 Results = Mapping[str, LegResult]
 """The legs of a search that have ended, by name."""
@@ -70,7 +69,7 @@ def seen_in(trials: Mapping[str, Configuration], last: int, results: Results) ->
         if worst is not None:
             ended = [trial for trial in trials if leg_name(trial, rung) in results]
             pairs = tuple((trials[trial], scores.get(trial, worst)) for trial in ended)
-            groups.append(Seen(pairs, 1.0 if rung == last else RUNG_LIKENESS))
+            groups.append(Seen(pairs, Source.FULL if rung == last else Source.RUNG))
     return tuple(groups)
 
 
@@ -78,7 +77,7 @@ def seen_below(trials: Mapping[str, Configuration], rung: int, results: Results)
     """The scores at lower rungs of the trials that completed them."""
     found = (completed_scores(trials, lower, results) for lower in range(rung))
     return tuple(
-        Seen(tuple((trials[trial], score) for trial, score in scores.items()), RUNG_LIKENESS)
+        Seen(tuple((trials[trial], score) for trial, score in scores.items()), Source.RUNG)
         for scores in found
         if scores
     )

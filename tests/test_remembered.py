@@ -3,6 +3,7 @@
 from retuned.daemon.ledger import campaigns_of, find_campaign, results_of
 from retuned.daemon.model_file import load_model_file
 from retuned.daemon.remembered import earlier_scores, warm_start
+from retuned.strategies.seen import Source
 
 CHANGED_GOAL = 'metric = "loss"\ndirection = "minimize"'
 
@@ -15,7 +16,7 @@ def test_the_last_campaign_gives_its_scores_at_the_full_budget(judged_copy):
     (seen,) = earlier_scores(judged_copy.store, find_campaign(judged_copy.store, 3), file_of(judged_copy))
     searched = [one for one in results_of(judged_copy.store, 2) if one.request.purpose == "search"]
     assert sorted(score for _, score in seen.scores) == sorted(one.score for one in searched)
-    assert seen.likeness is None
+    assert seen.source is Source.EARLIER
 
 
 def test_the_first_re_evaluation_knows_of_nothing(judged_copy):

@@ -23,7 +23,7 @@ from retuned.strategies.errors import CampaignFailed, InputError
 from retuned.strategies.optuna_proposals import asked
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult
 from retuned.strategies.samplers import Sampler
-from retuned.strategies.seen import Seen
+from retuned.strategies.seen import Seen, Source
 from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key
 
 SPACE = Space.of(
@@ -174,8 +174,8 @@ scores = st.floats(-1e6, 1e6)
 )
 def test_whatever_was_scored_what_is_asked_is_new_and_allowed(full, stopped, sampler, seed):
     groups = [
-        Seen(tuple((SPACE.from_unit(place, STORED), score) for place, score in rows), likeness)
-        for rows, likeness in ((full, 1.0), (stopped, 0.9), (full, None))
+        Seen(tuple((SPACE.from_unit(place, STORED), score) for place, score in rows), source)
+        for rows, source in ((full, Source.FULL), (stopped, Source.RUNG), (full, Source.EARLIER))
     ]
     tried = [STORED, *(one for group in groups for one, _ in group.scores)]
     found = asked(SPACE, groups, tried, seed, 3, sampler)

@@ -5,7 +5,7 @@ import random
 
 import pytest
 from retuned.strategies.landscape import coordinates
-from retuned.strategies.seen import Seen
+from retuned.strategies.seen import Seen, Source
 from retuned.strategies.smoothing import hope, smoothed
 from retuned.strategies.space import Hyperparameter, Kind, Space
 
@@ -48,6 +48,16 @@ def test_the_unit_of_the_score_and_the_order_of_trials_do_not_matter():
     worth = smoothed(LINE, trials, scores)
     scaled = smoothed(LINE, trials, {trial: 1e6 * score + 5e7 for trial, score in reversed(scores.items())})
     assert [(scaled[trial] - 5e7) / 1e6 for trial in trials] == pytest.approx([worth[trial] for trial in trials])
+
+
+@pytest.mark.parametrize("best_at_the_rung", [0.4, 0.9])
+def test_a_lower_rung_counts_as_much_as_it_is_like_the_full_budget(best_at_the_rung):
+    trials = on_a_line([index / 8 for index in range(9)])
+    scores = {trial: -((one["x"] - 0.4) ** 2) for trial, one in trials.items()}
+    places = [index / 30 for index in range(31)]
+    rung = Seen(tuple(({"x": place}, -((place - best_at_the_rung) ** 2)) for place in places), Source.RUNG)
+    worth = smoothed(LINE, trials, scores, (rung,))
+    assert [worth[trial] for trial in trials] == pytest.approx([scores[trial] for trial in trials], abs=0.02)
 
 
 def test_an_absurdly_bad_trial_does_not_blur_the_good_ones():
@@ -110,7 +120,7 @@ def test_a_lower_rung_helps_to_tell_luck_from_worth():
     truth = {trial: -4 * (one["x"] - 0.5) ** 2 for trial, one in trials.items()}
     scores = {trial: value + generator.gauss(0.0, 0.5) for trial, value in truth.items()}
     places = [index / 40 for index in range(40)]
-    below = Seen(tuple(({"x": x}, -4 * (x - 0.5) ** 2 - 3 + generator.gauss(0.0, 0.5)) for x in places), 0.9)
+    below = Seen(tuple(({"x": x}, -4 * (x - 0.5) ** 2 - 3 + generator.gauss(0.0, 0.5)) for x in places), Source.RUNG)
     alone, helped = smoothed(LINE, trials, scores), smoothed(LINE, trials, scores, (below,))
     assert error(helped, truth) < error(alone, truth)
 
