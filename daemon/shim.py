@@ -30,7 +30,7 @@ LINE_BYTES = 256 << 10  # a longer line of output is no report
 CHUNK_BYTES = 64 << 10
 HEARTBEAT_S = 5.0
 LOOK_S = 0.1  # how often the report's size and the deadline are looked at while a leg runs
-IDLE_LOOKS_S = (0.01, 0.2)  # how often the queue is looked at: at once after a leg, and when idle for long
+IDLE_LOOKS_S = (0.01, 0.05)  # how often the queue is looked at: at once after a leg, and when idle for long
 KILL_PATIENCE_S = 10.0
 GROUP_MOST = 512  # legs of one ticket
 
