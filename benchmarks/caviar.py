@@ -58,7 +58,6 @@ def tools(options: argparse.Namespace) -> list[Row]:
     rates: dict[str, list[float]] = {}
     campaign = Campaign("auto")
     with Pair() as pair:
-        campaign.run(given, 1.0)  # the workers start, import and warm up
         fuse("Digits", given[:4], 3)
         pair.fuse("Digits", given, epochs)
         for _ in range(options.repeats):
@@ -66,7 +65,7 @@ def tools(options: argparse.Namespace) -> list[Row]:
                 "fused, one process": lambda: fuse("Digits", given, epochs)[0],
                 "fused, two processes": lambda: pair.fuse("Digits", given, epochs),
                 "fused, two processes, seeds of their own": lambda: pair.fuse("Digits", given, epochs, "own"),
-                "fused, through the spool of a campaign": lambda: campaign.run(given, epochs),
+                "fused, through the spool of a campaign": lambda: campaign.run_warm(given, epochs),
             }
             theirs = {name: peer for name, (peer, package) in PEERS.items() if is_there(package)}
             turns = mine | {name: lambda peer=peer: peer(given, epochs) for name, peer in theirs.items()}  # type: ignore[misc]

@@ -132,6 +132,11 @@ class Campaign:
         assert {one.end.value for one in ended.values()} <= {"completed", "diverged"}, ended
         return seconds
 
+    def run_warm(self, given: Sequence[Configuration], epochs: float) -> float:
+        """The same with workers that are up: they end when they have been idle for half a minute."""
+        self.run(given, 1.0)
+        return self.run(given, epochs)
+
     def close(self) -> None:
         """End the workers."""
         self.runner.stop()

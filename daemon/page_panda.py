@@ -51,6 +51,7 @@ def path_figure(metric: str, sign: float, unit: str, diary: Mapping[str, Any]) -
         "type": "scatter", "mode": "markers", "name": "nudges", "x": [one["day"] for one, _ in marked],
         "y": [height for _, height in marked], "text": [plot_text(one["sentence"]) for one, _ in marked],
         "marker": {"color": "@bad", "symbol": "triangle-down", "size": 11}, "hovertemplate": "%{text}<extra></extra>",
+        "cliponaxis": False,
     })  # fmt: skip
     return {
         "data": data,

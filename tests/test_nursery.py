@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -115,6 +116,23 @@ def test_a_command_that_honours_checkpoints_can_be_babysat_and_its_path_is_repla
     assert len(days) <= 5
     pairs = [one for one in results_of(desk.store, campaign.id) if one.request.name == "confirm.c000"]
     assert len(pairs[0].curve) == len(campaign.facts["challenger"]["lr"])
+
+
+def test_a_spike_in_a_recipe_is_gone_back_on_and_its_batches_are_left_out(new_desk, tmp_path):
+    desk = new_desk(tmp_path)
+    alone = TABLES["training"].replace(":Line", ":Spiky").replace("slots = 2", "slots = 1")
+    desk.register(**{**TABLES, "training": alone})
+    desk.baseline()
+    campaign = desk.retune(seed=5)
+    spiked = [one["text"] for one in campaign.facts["panda"]["nudges"] if "spiked" in one["text"]]
+    assert len(spiked) == 1
+    assert re.match(r"loss spiked [\de+.]+ robust sigma at step \d+, \d+ batches skipped: back to \d+", spiked[0])
+    legs = [one for one in results_of(desk.store, campaign.id) if ".d0" in one.request.name]
+    (hit,) = [one for one in legs if one.end == "diverged"]
+    after = next(one.request for one in legs if one.request.skip_batches)
+    assert after.parent == hit.request.name
+    assert after.from_step == hit.metrics["guard_healthy_step"] <= hit.metrics["guard_step"]
+    assert campaign.verdict.outcome == "stale"
 
 
 def test_a_model_without_checkpoints_is_refused_a_panda(desk):

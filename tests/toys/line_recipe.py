@@ -35,3 +35,17 @@ class Line(Recipe):
 
     def metrics(self, model, data):
         return {"loss": nn.functional.mse_loss(model(data[0]), data[1]).item()}
+
+
+class Spiky(Line):
+    """A bad batch in the middle of a search whose trainings one process carries out, one after another."""
+
+    seen = 0
+
+    def loss(self, model, batch):
+        loss = super().loss(model, batch)
+        if model.training and self.is_search:
+            self.seen += 1
+            if self.seen == 341:
+                return loss * 1e4
+        return loss
