@@ -9,7 +9,7 @@ not hidden afterwards: a rare request that needs them can still load them.
 import importlib
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 LEAN_COMMANDS = frozenset({"serve", "look"})
 HIDDEN = ("numpy", "pandas", "rich")
@@ -18,13 +18,10 @@ _OPTIONS_WITH_A_VALUE = frozenset({"--config", "--state"})
 
 def main() -> None:
     """Run the command line, lean for the commands that wait."""
-    command = command_in(sys.argv[1:])
+    words = sys.argv[1:]
     # By name, for the module is to be imported here and now, and not with this one.
-    place = "retuned.daemon.looking" if command == "look" else "retuned.daemon.cli"
-    if command in LEAN_COMMANDS:
-        with hidden():
-            entry = importlib.import_module(place)
-    else:
+    place = "retuned.daemon.looking" if command_in(words) == "look" else "retuned.daemon.cli"
+    with hidden() if is_lean(words) else nullcontext():
         entry = importlib.import_module(place)
     entry.main()
 
