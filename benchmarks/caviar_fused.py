@@ -10,16 +10,16 @@ from typing import Any
 
 import torch
 from caviar_jobs import EPOCHS, Configuration
+from retuned.daemon.campaign.leg_runs import POLL_S
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.runner import LocalRunner
-from retuned.daemon.search import POLL_S
-from retuned.daemon.spool import TrainingOrder
-from retuned.strategies.capacity import Choice, Machine
-from retuned.strategies.fused import Fused, Legs, run_legs
+from retuned.daemon.training.leg_order import TrainingOrder
+from retuned.daemon.training.local_runner import LocalRunner
+from retuned.strategies.fused.batch_size import Choice, Machine
+from retuned.strategies.fused.fused import Fused, Legs, run_legs
+from retuned.strategies.legs.ends import Objective
 from retuned.strategies.records import LegRequest, Purpose
-from retuned.strategies.reports import Objective
-from retuned.strategies.training import warm_up
-from retuned.strategies.trial_run import LegOrder
+from retuned.strategies.training.training import warm_up
+from retuned.strategies.training.trial_run import LegOrder
 
 HERE = Path(__file__).resolve().parent
 MACHINE = Machine(memory_bytes=2 << 30, cache_bytes=1 << 20)
@@ -197,7 +197,7 @@ def _half(recipe: str, given: Sequence[Configuration], epochs: int, seeds: str) 
 
 def _alone(recipe: str, given: Sequence[Configuration], epochs: int = EPOCHS) -> None:
     import caviar_jobs
-    from retuned.strategies.training import run_leg
+    from retuned.strategies.training.training import run_leg
 
     for one in given:
         order = LegOrder(one, 1, 2, "dev", "epochs", 0.0, epochs)

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from machine import header, print_table, write_record
-from retuned.daemon.config import Config
-from retuned.daemon.retention import empty_trash, prune_step, size_of
-from retuned.daemon.store import FILE_NAME, Store, to_text
+from retuned.daemon.config.config import Config
+from retuned.daemon.state.store import FILE_NAME, Store, to_text
+from retuned.daemon.upkeep.retention import empty_trash, prune_step, size_of
 from scene import Scene, finished, make_toy
 
 MODELS, YEARS, QUARTER = 100, 10, timedelta(days=91)
@@ -118,7 +118,7 @@ class Decade:
         last = [row for row in rows if row["id"] in self._last.values()]
         needed = [Path(json.loads(row["facts"])["snapshot"]) for row in (*baselines, *last)]
         page = self.store.state / "page.html"
-        command = [sys.executable, "-m", "retuned.daemon.cli", "--state", self.store.state]
+        command = [sys.executable, "-m", "retuned.daemon", "--state", self.store.state]
         told = subprocess.run([*command, "report", str(self.models + 1), "--html", page], check=False)
         real = [row for row in self._rows["legs"] if row["score"] is not None]
         share = len(real) / len(self._rows["legs"])

@@ -45,7 +45,7 @@ def run_demo(seed: int, is_flights: bool) -> Row:
         words = [sys.executable, str(DEMO), "--seed", str(seed), *(["--flights"] if is_flights else [])]
         shown = subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True).stdout
         wall_s = round(time.perf_counter() - started, 1)
-        command = [sys.executable, "-m", "retuned.daemon.cli", "--state", f"{folder}/demo-state/state"]
+        command = [sys.executable, "-m", "retuned.daemon", "--state", f"{folder}/demo-state/state"]
         history = json.loads(
             subprocess.run([*command, "history", model, "--json"], check=True, capture_output=True).stdout
         )

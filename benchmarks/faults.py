@@ -24,10 +24,10 @@ from typing import Any
 
 from machine import header, print_table, write_record
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.ledger import Campaign, campaigns_of, open_campaigns, queue_campaign
-from retuned.daemon.model_file import load_model_file
-from retuned.daemon.registry import all_models, register
-from retuned.daemon.store import Store
+from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.state.campaigns import Campaign, campaigns_of, open_campaigns, queue_campaign
+from retuned.daemon.state.registry import all_models, register
+from retuned.daemon.state.store import Store
 from scene import TOY_MODEL, everywhere, kill
 
 # where the best value lies, the stored one being at -2: right, wrong, and a little off, which takes many pairs
@@ -73,7 +73,7 @@ class Fleet:
     def start(self) -> None:
         """Start the service, as systemd would after its death."""
         options = ["--config", self.folder / "config.toml", "--state", self.store.state]
-        command = [str(word) for word in (sys.executable, "-m", "retuned.daemon.cli", *options, "serve")]
+        command = [str(word) for word in (sys.executable, "-m", "retuned.daemon", *options, "serve")]
         with (self.folder / "service.log").open("a") as log:
             self.service = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 

@@ -28,12 +28,12 @@ from pathlib import Path
 from typing import Any
 
 from machine import header, print_table, write_record
-from retuned.daemon.config import Config
-from retuned.daemon.health import health_of
-from retuned.daemon.metrics import metrics_text
-from retuned.daemon.model_file import load_model_file
-from retuned.daemon.registry import register
-from retuned.daemon.store import Store, to_text
+from retuned.daemon.config.config import Config
+from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.state.registry import register
+from retuned.daemon.state.store import Store, to_text
+from retuned.daemon.upkeep.health import health_of
+from retuned.daemon.upkeep.metrics import metrics_text
 from scene import TOY_MODEL
 
 RESULT = Path(__file__).parent / "results" / "idle.json"
@@ -110,7 +110,7 @@ def watch(folder: Path, config: Path, seconds: float) -> dict[str, Any]:
     """Start a service, and watch it from outside for so long."""
     with _listening(folder / "notify") as notified, (folder / "log").open("w") as log:
         environ = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify")}
-        command = [sys.executable, "-m", "retuned.daemon.lean", "--config", str(config), "serve"]
+        command = [sys.executable, "-m", "retuned.daemon", "--config", str(config), "serve"]
         began = time.monotonic()
         service = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
         try:

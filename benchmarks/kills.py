@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import header, print_table, write_record
-from retuned.daemon.workers import SHIM
+from retuned.daemon.training.worker_processes import SHIM
 from scene import WAIT_S, Scene, age_s, finished, kill, make_flights, make_toy
 
 VARYING = ("created_at", "started_at", "ended_at", "compute_s", "cost_drift")  # times and costs

@@ -1,6 +1,6 @@
 """Years of a model that nothing happened to: how often any of four campaigns says STALE or DEGRADED.
 
-Every campaign goes through plan_test and judge of retuned.strategies.verdict, with a challenger exactly as good as
+Every campaign goes through plan_test and judge of strategies/verdict, with a challenger exactly as good as
 the incumbent in each: the worst case, since a real search often ends without one. verdict.py prints the table.
 """
 
@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from retuned.strategies import stats
-from retuned.strategies.contract import Contract
-from retuned.strategies.judgement import Pair, Run, SearchSummary, TestPlan, Verdict
 from retuned.strategies.records import LegEnd, Outcome
-from retuned.strategies.verdict import judge, plan_test
+from retuned.strategies.verdict.contract import Contract
+from retuned.strategies.verdict.power import first_crossings
+from retuned.strategies.verdict.runs import Pair, Run, SearchSummary
+from retuned.strategies.verdict.safe_t_test import Floats
+from retuned.strategies.verdict.test_plan import plan_test
+from retuned.strategies.verdict.verdict import judge
+from retuned.strategies.verdict.verdict_records import TestPlan, Verdict
 
 Figures = dict[str, float | int | str]
 CAMPAIGNS, REPLICATES, N_MAX, MORE, LONGEST = 4, 8, 32, 8, 96
@@ -89,14 +92,14 @@ def _year(shared: float, margin: float | None, generator: np.random.Generator) -
     )
 
 
-def _pair_scores(shared: float, generator: np.random.Generator) -> tuple[stats.Floats, stats.Floats]:
+def _pair_scores(shared: float, generator: np.random.Generator) -> tuple[Floats, Floats]:
     """Scores (pair,) of incumbent and challenger, as many as a campaign may ever have."""
     common = generator.standard_normal(LONGEST) * np.sqrt(shared)
     own = generator.standard_normal((2, LONGEST)) * np.sqrt(1 - shared)
     return common + own[0], common + own[1]
 
 
-def _judged(plan: TestPlan, ours: Sequence[float] | stats.Floats, theirs: Sequence[float] | stats.Floats) -> Verdict:
+def _judged(plan: TestPlan, ours: Sequence[float] | Floats, theirs: Sequence[float] | Floats) -> Verdict:
     pairs = [
         Pair(index, Run(LegEnd.COMPLETED, float(incumbent)), Run(LegEnd.COMPLETED, float(challenger)))
         for index, (incumbent, challenger) in enumerate(zip(ours, theirs, strict=True))
@@ -106,10 +109,10 @@ def _judged(plan: TestPlan, ours: Sequence[float] | stats.Floats, theirs: Sequen
     return verdict
 
 
-def _is_stale_later(verdict: Verdict, differences: stats.Floats, plan: TestPlan) -> bool:
+def _is_stale_later(verdict: Verdict, differences: Floats, plan: TestPlan) -> bool:
     """Whether the campaign is STALE, or becomes so when somebody asks for 8 more pairs again and again, to 96."""
     if verdict.outcome is Outcome.STALE:
         return True
     later = range(verdict.n_pairs + MORE, LONGEST + 1, MORE)
-    stale_at, _ = stats.first_crossings(differences[None], None, plan.alpha, plan.beta, plan.d0, later)
+    stale_at, _ = first_crossings(differences[None], None, plan.alpha, plan.beta, plan.d0, later)
     return bool(stale_at[0] <= LONGEST)

@@ -1,6 +1,6 @@
 """Whole campaigns in simulation, search included: the optimum of a quadratic landscape moves, or it does not.
 
-The search is the one that campaigns run, retuned.strategies.caviar, shown simulated scores; verdict.py prints the
+The search is the one that campaigns run, strategies/caviar, shown simulated scores; verdict.py prints the
 tables. A run's score has a standard deviation of 1 around its true value, and the gap is in that unit.
 """
 
@@ -11,11 +11,12 @@ from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
-from retuned.strategies import stats
-from retuned.strategies.caviar import decide
+from retuned.strategies.caviar.caviar import decide
 from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult
-from retuned.strategies.search_task import INCUMBENT, Finished, SearchTask
+from retuned.strategies.search.task import INCUMBENT, Finished, SearchTask
 from retuned.strategies.space import Hyperparameter, Kind, Space
+from retuned.strategies.verdict.power import first_crossings
+from retuned.strategies.verdict.safe_t_test import Floats, look_sizes
 
 Figures = dict[str, float | int | str]
 ALPHA, BETA, D0, N_MAX, REPLICATES = 0.0125, 0.10, 1.0, 32, 8
@@ -40,13 +41,13 @@ class Landscape:
         choice = Hyperparameter("choice", Kind.CATEGORICAL, choices=("wrong", "right", "wrong too"))
         return Space.of([*cube, choice] if self.wrong_choice else cube)
 
-    def value(self, configuration: Configuration, optimum: stats.Floats) -> float:
+    def value(self, configuration: Configuration, optimum: Floats) -> float:
         """The true score of a configuration."""
         place = np.array([configuration[f"x{i}"] for i in range(len(optimum))], dtype=np.float64)
         loss = float(np.sum(np.asarray(self.curvature) * (place - optimum) ** 2)) ** (self.power / 2)
         return -loss - self.wrong_choice * (configuration.get("choice", "right") != "right")
 
-    def draw(self, gap: float, generator: np.random.Generator) -> tuple[Configuration, stats.Floats]:
+    def draw(self, gap: float, generator: np.random.Generator) -> tuple[Configuration, Floats]:
         """An incumbent and an optimum anywhere in the cube, in any direction, the incumbent `gap` worse."""
         curvature = np.asarray(self.curvature)
         while True:
@@ -121,7 +122,7 @@ def end_to_end(landscape: Landscape, noise: Noise, is_resumable: bool, runs: int
 
 
 def _figures(
-    now: Sequence[Searched], stored: stats.Floats, gap: float, noise: Noise, generator: np.random.Generator
+    now: Sequence[Searched], stored: Floats, gap: float, noise: Noise, generator: np.random.Generator
 ) -> Figures:
     best = np.array([searched.best_score for searched in now])
     gains = np.array([searched.gain for searched in now])
@@ -147,7 +148,7 @@ def _figures(
 
 def search(
     landscape: Landscape,
-    scene: tuple[Configuration, stats.Floats],
+    scene: tuple[Configuration, Floats],
     noise: Noise,
     is_resumable: bool,
     generator: np.random.Generator,
@@ -174,15 +175,13 @@ def search(
     return _searched(landscape, optimum, decision, results)
 
 
-def tested(draws: stats.Floats, delta: stats.Floats) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def tested(draws: Floats, delta: Floats) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Whether each row of paired differences ends STALE, and after how many pairs it is decided."""
-    stale_at, fresh_at = stats.first_crossings(draws, delta, ALPHA, BETA, D0, stats.looks(N_MAX))
+    stale_at, fresh_at = first_crossings(draws, delta, ALPHA, BETA, D0, look_sizes(N_MAX))
     return (stale_at < fresh_at) & (stale_at <= N_MAX), np.minimum(np.minimum(stale_at, fresh_at), N_MAX)
 
 
-def _searched(
-    landscape: Landscape, optimum: stats.Floats, decision: Finished, results: Mapping[str, LegResult]
-) -> Searched:
+def _searched(landscape: Landscape, optimum: Floats, decision: Finished, results: Mapping[str, LegResult]) -> Searched:
     full = [result for result in results.values() if result.request.to_step == BUDGET]
     scores = {result.request.trial: float(result.score or 0.0) for result in full}
     values = {trial: landscape.value(configuration, optimum) for trial, configuration, _ in decision.ranking}

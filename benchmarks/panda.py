@@ -25,7 +25,7 @@ from machine import header, print_table, write_record
 from panda_jobs import Digits, Job, jobs
 from panda_rivals import constant, cosine, plateau, prodigy, schedule_free
 from panda_runs import Point, Raised, raise_panda
-from retuned.strategies.nudges import Nudging
+from retuned.strategies.panda.diary import Nudging
 from scipy import stats
 
 OFF = (0.01, 0.1, 1.0, 10.0, 100.0)

@@ -78,7 +78,7 @@ def measured(folder: Path, *, is_large: bool) -> dict[str, Any]:
 
 def _retuned(folder: Path, *words: str) -> str:
     environment = {**os.environ, "RETUNED_STATE": str(folder / "state")}
-    command = [sys.executable, "-m", "retuned.daemon.cli", *words]
+    command = [sys.executable, "-m", "retuned.daemon", *words]
     return subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from panda_jobs import Job
 from panda_runs import EVALUATIONS, Point, run_constant
-from retuned.strategies.optimizing import make_optimizer
+from retuned.strategies.training.optimizers import make_optimizer
 
 COSINE_PIECES = 200
 PATIENCE = 2  # evaluations without a gain before ReduceLROnPlateau divides the rate by ten, torch's own factor

@@ -7,13 +7,13 @@ from typing import Any
 
 from panda_jobs import Job
 from retuned.strategies.hyperparameter import Hyperparameter, Kind
-from retuned.strategies.nudges import Nudging
-from retuned.strategies.panda import DAYS, Diary, PandaTask, decide, moved_by_panda
+from retuned.strategies.panda.diary import Nudging
+from retuned.strategies.panda.panda import DAYS, Diary, decide, moved_by_panda
+from retuned.strategies.panda.task import PandaRules, PandaTask
 from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult
-from retuned.strategies.search_task import Finished, SearchTask
+from retuned.strategies.search.task import Finished, SearchTask
 from retuned.strategies.space import Space
-from retuned.strategies.training import Checkpoint, LegOrder, run_leg
-from retuned.strategies.ways import Ways
+from retuned.strategies.training.training import Checkpoint, LegOrder, run_leg
 
 EVALUATIONS = 20
 Point = tuple[float, float, float]
@@ -72,7 +72,7 @@ def _task(job: Job, rate: float, seed: int, nudging: Nudging) -> PandaTask:
         space=space, incumbent=incumbent, warm=(), seed=seed, budget=float(job.steps), unit=BudgetUnit.STEPS,
         resumable=True, lower_is_better=True,
     )  # fmt: skip
-    return PandaTask(Ways(search, moved_by_panda(space, incumbent), job.steps / DAYS, nudging=nudging))
+    return PandaTask(PandaRules(search, moved_by_panda(space, incumbent), job.steps / DAYS, nudging=nudging))
 
 
 def _carry_out(

@@ -236,7 +236,7 @@ def retune(folder: Path, name: str, seed: int) -> Row:
 
 def retuned(folder: Path, *words: object) -> str:
     """What a retuned command prints; raises RuntimeError when it ends with something else than a verdict."""
-    command = [sys.executable, "-m", "retuned.daemon.cli", "--state", folder / "state", *words]
+    command = [sys.executable, "-m", "retuned.daemon", "--state", folder / "state", *words]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     if done.returncode not in VERDICT_CODES:
         raise RuntimeError(f"{words} ended with {done.returncode}: {done.stdout}{done.stderr}")

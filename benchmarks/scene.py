@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from retuned.daemon.workers import SHIM
+from retuned.daemon.training.worker_processes import SHIM
 
 ROOT = Path(__file__).parents[1]
 TOY = ROOT / "tests" / "toys" / "quadratic.py"
@@ -54,7 +54,7 @@ class Scene:
 
     def start(self, *words: object) -> "subprocess.Popen[str]":
         """A retuned command in a process group of its own."""
-        command = [sys.executable, "-m", "retuned.daemon.cli", "--state", self.state, *words]
+        command = [sys.executable, "-m", "retuned.daemon", "--state", self.state, *words]
         return subprocess.Popen(
             [str(word) for word in command],
             stdout=subprocess.PIPE,

@@ -15,7 +15,7 @@ from panda_jobs import example_recipe, noisy_digits
 from retuned.strategies.recipe import Recipe, draw_rows
 from retuned.strategies.records import Configuration
 from retuned.strategies.space import Hyperparameter, Kind, Space
-from retuned.strategies.training import Checkpoint, LegOrder, run_leg
+from retuned.strategies.training.training import Checkpoint, LegOrder, run_leg
 from torch import Tensor, nn
 
 MOST_TEST = 3000  # rows

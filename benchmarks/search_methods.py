@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from retuned.strategies.caviar import decide
-from retuned.strategies.halving import plan_search
+from retuned.strategies.caviar.caviar import decide
 from retuned.strategies.hyperparameter import Kind
 from retuned.strategies.recipe import Recipe
 from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult
-from retuned.strategies.search_task import Finished, SearchTask
-from retuned.strategies.seen import Seen, Source
+from retuned.strategies.search.observations import Seen, Source
+from retuned.strategies.search.successive_halving import plan_search
+from retuned.strategies.search.task import Finished, SearchTask
 from retuned.strategies.space import derive_seed
-from retuned.strategies.training import Checkpoint
+from retuned.strategies.training.training import Checkpoint
 from search_jobs import Job
 
 TOP = 5  # configurations that a campaign hands to the next one, as in daemon/campaign.py

@@ -23,11 +23,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from machine import header, print_table, write_record
-from retuned.daemon.model_file import load_model_file
-from retuned.daemon.registry import find_model, register
-from retuned.daemon.schedule import queue_due
-from retuned.daemon.schedule_tables import HouseScheduleTable
-from retuned.daemon.store import Store, from_text, to_text
+from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.config.schedule_tables import HouseScheduleTable
+from retuned.daemon.service.schedule import queue_due
+from retuned.daemon.state.registry import find_model, register
+from retuned.daemon.state.store import Store, from_text, to_text
 
 START, DAYS = datetime(2027, 11, 30, 9, 30, tzinfo=UTC), 731  # over a leap day
 BERLIN = ZoneInfo("Europe/Berlin")

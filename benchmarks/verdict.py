@@ -3,7 +3,7 @@
     python benchmarks/verdict.py --runs 20000 --years 5000 --searches 1000
 
 The test: normal paired differences with standard deviation 1; gain and delta are in that unit. The thresholds are
-those of retuned.strategies.stats, and a sample of the simulated campaigns goes through verdict.judge to see that both
+those of strategies/verdict/safe_t_test.py, and a sample of the simulated campaigns goes through judge to see that both
 agree. Exit code 1 when a promise is broken; those that are missed are printed.
 """
 
@@ -23,11 +23,14 @@ from machine import header, print_table, write_record
 from model_years import years
 from moved_optimum import ALONE, BOWL, OTHERS, SHARED, UNIT, end_to_end
 from numpy.typing import NDArray
-from retuned.strategies import stats
-from retuned.strategies.contract import Contract
-from retuned.strategies.judgement import Pair, Run, SearchSummary, TestPlan, Verdict
 from retuned.strategies.records import LegEnd, Outcome
-from retuned.strategies.verdict import BROKEN_AT, judge
+from retuned.strategies.verdict.contract import Contract
+from retuned.strategies.verdict.divergence_test import divergence_e_value
+from retuned.strategies.verdict.power import first_crossings
+from retuned.strategies.verdict.runs import Pair, Run, SearchSummary
+from retuned.strategies.verdict.safe_t_test import Floats, look_sizes
+from retuned.strategies.verdict.verdict import BROKEN_AT, judge
+from retuned.strategies.verdict.verdict_records import TestPlan, Verdict
 
 Figures = dict[str, float | int | str]
 D0, BETA, LONGEST = 1.0, 0.10, 96
@@ -137,9 +140,9 @@ def sequential_test(alpha: float, n_max: int, runs: int, seed: int) -> list[Figu
     return rows
 
 
-def _outcomes(draws: stats.Floats, delta: float | stats.Floats, alpha: float, n_max: int) -> Figures:
+def _outcomes(draws: Floats, delta: float | Floats, alpha: float, n_max: int) -> Figures:
     """Shares of STALE, FRESH and INCONCLUSIVE under the default rule, and the mean number of pairs."""
-    stale_at, fresh_at = stats.first_crossings(draws, delta, alpha, BETA, D0, stats.looks(n_max))
+    stale_at, fresh_at = first_crossings(draws, delta, alpha, BETA, D0, look_sizes(n_max))
     decided_at = np.minimum(np.minimum(stale_at, fresh_at), n_max)
     is_stale = (stale_at < fresh_at) & (stale_at <= n_max)
     is_fresh = (fresh_at <= stale_at) & (fresh_at <= n_max)
@@ -151,11 +154,11 @@ def _outcomes(draws: stats.Floats, delta: float | stats.Floats, alpha: float, n_
     }
 
 
-def _false_alarms(noise: stats.Floats, default: float, alpha: float) -> Figures:
+def _false_alarms(noise: Floats, default: float, alpha: float) -> Figures:
     """Shares of campaigns ever called STALE without a gain, under rules that hunt for it."""
-    at_looks, _ = stats.first_crossings(noise, None, alpha, BETA, D0, stats.looks(LONGEST))
-    anywhere, _ = stats.first_crossings(noise, None, alpha, BETA, D0, range(2, LONGEST + 1))
-    by_8s, _ = stats.first_crossings(noise, None, alpha, BETA, D0, (*stats.looks(32), *range(40, LONGEST + 1, 8)))
+    at_looks, _ = first_crossings(noise, None, alpha, BETA, D0, look_sizes(LONGEST))
+    anywhere, _ = first_crossings(noise, None, alpha, BETA, D0, range(2, LONGEST + 1))
+    by_8s, _ = first_crossings(noise, None, alpha, BETA, D0, (*look_sizes(32), *range(40, LONGEST + 1, 8)))
     shares = {
         "never_stop_96": float((at_looks <= LONGEST).mean()),
         "continued_by_8s": float((by_8s <= LONGEST).mean()),
@@ -182,7 +185,7 @@ def rules(landscape: str, k: int, runs: int, seed: int) -> list[Figures]:
     stored = np.maximum(scores[0].max(axis=1), incumbent[0])
     gain = -losses[1][np.arange(runs), scores[1].argmax(axis=1)]
     draws = generator.standard_normal((runs, 32)) + gain[:, None]
-    stale_at, fresh_at = stats.first_crossings(draws, 1.0, 0.0125, BETA, D0, stats.looks(32))
+    stale_at, fresh_at = first_crossings(draws, 1.0, 0.0125, BETA, D0, look_sizes(32))
     is_found = best > incumbent[1]
     is_stale = is_found & (stale_at < fresh_at) & (stale_at <= 32)
     row: Figures = {
@@ -201,7 +204,7 @@ def divergence(rate: float, runs: int, seed: int) -> list[Figures]:
     """How often an incumbent that fails at `rate`, and never did at birth, is BROKEN within 11 and 36 runs."""
     failed = np.random.default_rng([seed, round(100 * rate)]).random((runs, 36)) < rate
     counts = failed.cumsum(axis=1)  # (run, runs so far)
-    table = [[stats.divergence_e_value(k, n, 0, 8) for k in range(37)] for n in range(1, 37)]
+    table = [[divergence_e_value(k, n, 0, 8) for k in range(37)] for n in range(1, 37)]
     evidence = np.array(table)[np.arange(36), counts]
     is_broken = np.maximum.accumulate(evidence, axis=1) >= BROKEN_AT
     row: Figures = {
@@ -222,7 +225,7 @@ def cross_check(paths: int, seed: int) -> dict[str, int]:
         for gain in (0.0, 1.0):
             generator = np.random.default_rng([seed, 7, round(1 / alpha), round(gain)])
             draws = generator.standard_normal((paths, n_max)) + gain
-            crossings = stats.first_crossings(draws, 1.0, alpha, BETA, D0, stats.looks(n_max))
+            crossings = first_crossings(draws, 1.0, alpha, BETA, D0, look_sizes(n_max))
             for path, stale_at, fresh_at in zip(draws, *crossings, strict=True):
                 checked += 1
                 different += _expected(int(stale_at), int(fresh_at), n_max) != _judged(plan, contract, path)

@@ -12,14 +12,14 @@ from typing import Any
 
 import hypothesis
 import pytest
-from retuned.daemon.campaign import run_campaign
+from retuned.daemon.campaign.campaign import run_campaign
+from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.config import Config
-from retuned.daemon.foreground import open_or_queue
-from retuned.daemon.ledger import Campaign, open_campaigns
-from retuned.daemon.model_file import load_model_file
-from retuned.daemon.registry import Model, find_model, register
-from retuned.daemon.store import Store
+from retuned.daemon.config.config import Config
+from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.state.campaigns import Campaign, open_campaigns
+from retuned.daemon.state.registry import Model, find_model, register
+from retuned.daemon.state.store import Store
 
 hypothesis.settings.register_profile("retuned", deadline=None)  # how fast a machine is, is not what is tested
 hypothesis.settings.load_profile("retuned")
@@ -185,7 +185,7 @@ def retuned(tmp_path: Path) -> Callable[..., Any]:
     import subprocess
 
     def call(*words: object, **options: Any) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "retuned.daemon.cli", "--state", tmp_path / "state", *words]
+        command = [sys.executable, "-m", "retuned.daemon", "--state", tmp_path / "state", *words]
         return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=150, **options)
 
     return call

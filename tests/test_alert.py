@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from retuned.daemon.alert import list_alerts, raise_alert
-from retuned.daemon.config import AlertsTable, Config
-from retuned.daemon.ledger import campaigns_of, find_campaign
-from retuned.daemon.registry import find_model
-from retuned.strategies.notice import Notice
+from retuned.daemon.config.config import AlertsTable, Config
+from retuned.daemon.state.alert import list_alerts, raise_alert
+from retuned.daemon.state.campaigns import campaigns_of, find_campaign
+from retuned.daemon.state.registry import find_model
+from retuned.strategies.verdict.notice import Notice
 
 ALERT = Notice("toy: something", ("One.", "Two."), "alert", ("retuned drift toy",))
 

@@ -5,21 +5,21 @@ import subprocess
 import sys
 
 import pytest
-from retuned.daemon.backup import Backups, drop_old_backups, make_backup, restore
-from retuned.daemon.config import BackupTable, Config
-from retuned.daemon.faults import get_fact, recent_faults
-from retuned.daemon.instance import single_instance
-from retuned.daemon.ledger import campaigns_of, open_campaigns
-from retuned.daemon.migrations import schema
-from retuned.daemon.registry import find_model
-from retuned.daemon.store import FILE_NAME, Store
+from retuned.daemon.config.config import BackupTable, Config
+from retuned.daemon.state.campaigns import campaigns_of, open_campaigns
+from retuned.daemon.state.faults import get_fact, recent_faults
+from retuned.daemon.state.migrations import schema
+from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.running_service import single_instance
+from retuned.daemon.state.store import FILE_NAME, Store
+from retuned.daemon.upkeep.backup import Backups, drop_old_backups, make_backup, restore
 from retuned.strategies.errors import ConflictError, InputError
 from sqlite_utils import Database
 
 BUSY_WRITER = """
 import sys
 from pathlib import Path
-from retuned.daemon.store import Store
+from retuned.daemon.state.store import Store
 store = Store(Path(sys.argv[1]))
 for number in range(10**6):
     with store.transaction():

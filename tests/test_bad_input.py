@@ -5,8 +5,8 @@ import sqlite3
 import sys
 
 import pytest
-from retuned.daemon.cli import main
-from retuned.daemon.ledger import campaigns_of
+from retuned.daemon.cli.cli import main
+from retuned.daemon.state.campaigns import campaigns_of
 
 GOOD = """\
 name = "rides"

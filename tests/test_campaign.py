@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from retuned.daemon.adoption import adopt, rollback
-from retuned.daemon.alert import list_alerts
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.ledger import campaigns_of, open_campaigns, results_of
-from retuned.daemon.registry import find_model
-from retuned.strategies.judgement import Reason
+from retuned.daemon.state.adoption import adopt, rollback
+from retuned.daemon.state.alert import list_alerts
+from retuned.daemon.state.campaigns import campaigns_of, open_campaigns, results_of
+from retuned.daemon.state.registry import find_model
 from retuned.strategies.records import Outcome
+from retuned.strategies.verdict.verdict_records import Reason
 
 TOYS = Path(__file__).parent / "toys"
 

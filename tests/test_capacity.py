@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from retuned.strategies.capacity import Machine, choose
+from retuned.strategies.fused.batch_size import Machine, choose
 from retuned.strategies.recipe import Recipe
-from retuned.strategies.trial_run import LegOrder, TrialRun
+from retuned.strategies.training.trial_run import LegOrder, TrialRun
 from torch import nn
 
 ROOMY = Machine(memory_bytes=2**32, cache_bytes=2**20)

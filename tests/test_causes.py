@@ -10,18 +10,20 @@ import time
 from dataclasses import replace
 
 import pytest
-from retuned.daemon.alert import list_alerts
-from retuned.daemon.ledger import campaigns_of, results_of
-from retuned.daemon.registry import find_model
-from retuned.daemon.report import drift_points
-from retuned.daemon.terminal import console, verdict_panel
-from retuned.strategies.cause_words import Cause, Finding
-from retuned.strategies.causes import Change, Runs, explain, extra_runs, unexplained
-from retuned.strategies.cost_drift import cost_drift
-from retuned.strategies.intervals import paired, welch
-from retuned.strategies.judgement import Reason, Run, Verdict
+from retuned.daemon.cli.tables import console
+from retuned.daemon.cli.verdict_panel import verdict_panel
+from retuned.daemon.reports.drift_record import drift_points
+from retuned.daemon.state.alert import list_alerts
+from retuned.daemon.state.campaigns import campaigns_of, results_of
+from retuned.daemon.state.registry import find_model
+from retuned.strategies.drift.cause_words import Cause, Finding
+from retuned.strategies.drift.causes import Change, Runs, explain, extra_runs, unexplained
+from retuned.strategies.drift.cost_drift import cost_drift
 from retuned.strategies.records import LegEnd, LegRequest, LegResult, Outcome, Purpose
-from retuned.strategies.run_scores import fails_more
+from retuned.strategies.verdict.confidence_intervals import paired, welch
+from retuned.strategies.verdict.run_scores import fails_more
+from retuned.strategies.verdict.runs import Run
+from retuned.strategies.verdict.verdict_records import Reason, Verdict
 from scipy import stats as scipy_stats
 
 STALE = Verdict(
@@ -315,7 +317,17 @@ def test_a_campaign_killed_while_it_looks_for_causes_goes_on_and_repeats_nothing
     desk.register()
     desk.baseline()
     desk.write_data(optimum=-3.0)
-    command = [sys.executable, "-m", "retuned.daemon.cli", "--state", desk.config.state, "retune", "toy", "--seed", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "retuned.daemon",
+        "--state",
+        desk.config.state,
+        "retune",
+        "toy",
+        "--seed",
+        "1",
+    ]
     leader = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     legs = desk.config.state / "campaigns" / "2" / "old" / "legs"
     while leader.poll() is None and not list(legs.glob("*/exit.json")):

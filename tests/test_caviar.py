@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from retuned.strategies.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
-from retuned.strategies.halving import plan_search, rung_budgets
-from retuned.strategies.hopeless import StopRule, first_hopeless
+from retuned.strategies.caviar.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
+from retuned.strategies.caviar.scores import seen_in
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult, Purpose
-from retuned.strategies.search_scores import seen_in
-from retuned.strategies.seen import Seen, Source
+from retuned.strategies.search.median_stopping import StopRule, first_hopeless
+from retuned.strategies.search.observations import Seen, Source
+from retuned.strategies.search.successive_halving import plan_search, rung_budgets
 from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key, derive_seed
 
 LR = Hyperparameter("lr", Kind.FLOAT, low=1e-4, high=1.0, log=True)

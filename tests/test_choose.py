@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from retuned.strategies.choose import Capacity, Strategy, choose, estimate
 from retuned.strategies.records import BudgetUnit
+from retuned.strategies.search.choose import Capacity, Strategy, choose, estimate
 
 TIMED = Capacity(seconds_per_full_run=60.0, slots=2, resumable=True, budget=300, unit=BudgetUnit.STEPS)
 

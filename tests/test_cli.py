@@ -10,8 +10,8 @@ import time
 import psutil
 import pytest
 import typer
-from retuned.daemon.cli import app, main
-from retuned.daemon.ledger import campaigns_of, find_campaign, open_campaigns
+from retuned.daemon.cli.cli import app, main
+from retuned.daemon.state.campaigns import campaigns_of, find_campaign, open_campaigns
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
 
@@ -187,7 +187,7 @@ def test_an_interrupted_retune_leaves_no_process_and_goes_on_when_it_is_given_ag
     desk.register()
     desk.baseline()
     desk.write_data(sleep_s=0.1)
-    command = [sys.executable, "-m", "retuned.daemon.cli", "--state", desk.config.state, "retune", "toy"]
+    command = [sys.executable, "-m", "retuned.daemon", "--state", desk.config.state, "retune", "toy"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     ended = "SELECT name FROM legs WHERE campaign_id = 2 AND ended IS NOT NULL"
     wait_for(lambda: len(desk.store.rows(ended)) > 2)
@@ -211,7 +211,7 @@ def test_an_interrupted_retune_leaves_no_process_and_goes_on_when_it_is_given_ag
 
 def test_an_interrupt_while_the_data_is_prepared_ends_the_prepare_command_too(desk):
     desk.register(data='path = "data.json"\nprepare = ["sleep", "61.4711"]')
-    command = [sys.executable, "-m", "retuned.daemon.cli", "--state", desk.config.state, "baseline", "toy"]
+    command = [sys.executable, "-m", "retuned.daemon", "--state", desk.config.state, "baseline", "toy"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(is_preparing)
     process.send_signal(signal.SIGINT)
@@ -270,13 +270,13 @@ PIPES = [
 
 @pytest.mark.parametrize("line", PIPES)
 def test_a_reader_that_leaves_early_gets_no_traceback(judged, line):
-    command = f"{sys.executable} -m retuned.daemon.cli --state {judged.config.state} {line}"
+    command = f"{sys.executable} -m retuned.daemon --state {judged.config.state} {line}"
     ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_the_state_folder_comes_from_the_environment_too(judged, tmp_path):
     environ = {**os.environ, "RETUNED_STATE": str(judged.config.state), "HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "retuned.daemon.cli", "models", "--json"]
+    command = [sys.executable, "-m", "retuned.daemon", "models", "--json"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environ)
     assert json.loads(ended.stdout)[0]["name"] == "toy"

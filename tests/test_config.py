@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from retuned.daemon.config import AlertsTable, Config, ServiceTable, WorkersTable, load_config, resolve_secret
+from retuned.daemon.config.config import AlertsTable, Config, ServiceTable, WorkersTable, load_config, resolve_secret
 from retuned.strategies.errors import InputError
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
@@ -146,7 +146,7 @@ def test_a_configuration_of_another_user_is_told_in_one_line_unless_a_service_is
     code = f"""if True:
         import os, sys
         from pathlib import Path
-        from retuned.daemon.config import load_config
+        from retuned.daemon.config.config import load_config
         from retuned.strategies.errors import InputError
         if os.geteuid() == 0:
             os.seteuid(65534)

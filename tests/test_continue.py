@@ -8,23 +8,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from retuned.daemon.adoption import put_in_force
-from retuned.daemon.alert import list_alerts, raise_alert
-from retuned.daemon.campaign import run_campaign
-from retuned.daemon.cli import app
+from retuned.daemon.campaign.campaign import run_campaign
+from retuned.daemon.campaign.reopen import reopen
+from retuned.daemon.campaign.request import open_or_queue
+from retuned.daemon.cli.cli import app
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.continuation import reopen
-from retuned.daemon.fingerprint import CodeFingerprint
-from retuned.daemon.foreground import open_or_queue
-from retuned.daemon.ledger import cancel_campaign, find_campaign
-from retuned.daemon.registry import find_model
-from retuned.daemon.report import drift_points
-from retuned.strategies.contract import Contract
+from retuned.daemon.reports.drift_record import drift_points
+from retuned.daemon.state.adoption import put_in_force
+from retuned.daemon.state.alert import list_alerts, raise_alert
+from retuned.daemon.state.campaigns import cancel_campaign, find_campaign
+from retuned.daemon.state.registry import find_model
+from retuned.daemon.training.fingerprints import CodeFingerprint
 from retuned.strategies.errors import ConflictError, InputError
-from retuned.strategies.judgement import Continue, Pair, Reason, Run, SearchSummary, TestPlan
-from retuned.strategies.notice import Notice
 from retuned.strategies.records import LegEnd, Outcome
-from retuned.strategies.verdict import judge
+from retuned.strategies.verdict.contract import Contract
+from retuned.strategies.verdict.notice import Notice
+from retuned.strategies.verdict.runs import Pair, Run, SearchSummary
+from retuned.strategies.verdict.verdict import judge
+from retuned.strategies.verdict.verdict_records import Continue, Reason, TestPlan
 from typer.testing import CliRunner
 
 HOLDS = Contract(seed_matters=True, split_matters=True, purpose_matters=True, is_deterministic=True)

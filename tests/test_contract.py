@@ -3,7 +3,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from retuned.strategies.contract import Breach, Contract, contract_of
+from retuned.strategies.verdict.contract import Breach, Contract, contract_of
 
 a_score = some.none() | some.floats(-10, 10)
 scores = some.lists(a_score, max_size=3)

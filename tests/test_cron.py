@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.strategies.cron import parse_cron
 from retuned.strategies.errors import InputError
+from retuned.strategies.schedule.cron import parse_cron
 
 UTC_ZONE = ZoneInfo("UTC")
 START = datetime(2026, 1, 1, tzinfo=UTC)

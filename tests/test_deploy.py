@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from retuned.daemon.config import load_config
+from retuned.daemon.config.config import load_config
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = ROOT / "deploy" / "retuned.service"

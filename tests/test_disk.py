@@ -10,10 +10,10 @@ from datetime import timedelta
 
 import pytest
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.disk import Disk, Marks, free_bytes
-from retuned.daemon.faults import get_fact, recent_faults
-from retuned.daemon.ledger import find_campaign, results_of
-from retuned.daemon.store import Store
+from retuned.daemon.state.campaigns import find_campaign, results_of
+from retuned.daemon.state.disk import Disk, Marks, free_bytes
+from retuned.daemon.state.faults import get_fact, recent_faults
+from retuned.daemon.state.store import Store
 from retuned.strategies.errors import DiskFull
 
 MIB = 1 << 20
@@ -116,7 +116,7 @@ def test_a_campaign_lives_through_a_full_disk(small_disk, new_desk, tmp_path):
     expected = undisturbed.retune(seed=1).verdict
     disk, clock = Disk(disturbed.store, 8 * MIB), SystemClock()
     disk.step(clock.now())
-    command = [sys.executable, "-m", "retuned.daemon.cli", "--state", str(disturbed.config.state)]
+    command = [sys.executable, "-m", "retuned.daemon", "--state", str(disturbed.config.state)]
     running = subprocess.Popen([*command, "retune", "toy", "--seed", "1", "--json"], stdout=subprocess.PIPE, text=True)
     wait_for(lambda: ended(disturbed) >= 6)
     filler = fill(small_disk)

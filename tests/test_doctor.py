@@ -9,12 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from retuned.daemon.config import AlertsTable, Config
-from retuned.daemon.doctor import examine, examine_case
-from retuned.daemon.examination import Case
-from retuned.daemon.faults import set_fact
-from retuned.daemon.instance import single_instance
-from retuned.daemon.store import to_text
+from retuned.daemon.config.config import AlertsTable, Config
+from retuned.daemon.state.faults import set_fact
+from retuned.daemon.state.running_service import single_instance
+from retuned.daemon.state.store import to_text
+from retuned.daemon.upkeep.doctor import examine, examine_case
+from retuned.daemon.upkeep.doctor_findings import Case
 
 CANARY = "canary-4711"
 

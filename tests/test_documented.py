@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import typer
 from pydantic import BaseModel
-from retuned.daemon.cli import EXIT_CODES, app
-from retuned.daemon.config import Config
-from retuned.daemon.model_file import ModelFile
-from retuned.daemon.model_tables import HyperparameterTable
+from retuned.daemon.cli.cli import EXIT_CODES, app
+from retuned.daemon.config.config import Config
+from retuned.daemon.config.model_file import ModelFile
+from retuned.daemon.config.model_tables import HyperparameterTable
 from retuned.strategies.records import Outcome
 
 ROOT = Path(__file__).parent.parent

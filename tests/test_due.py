@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.strategies.due import (
+from retuned.strategies.errors import InputError
+from retuned.strategies.schedule.due import (
     Every,
     campaigns_a_year,
     next_after_run,
@@ -13,7 +14,6 @@ from retuned.strategies.due import (
     parse_duration_s,
     parse_every,
 )
-from retuned.strategies.errors import InputError
 
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 month_distances = st.integers(1, 36).map(lambda count: Every(months=count))

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.ledger import cancel_campaign, open_campaigns, results_of
-from retuned.daemon.report import progress_of
-from retuned.daemon.runner import LocalRunner
-from retuned.daemon.spool import Spool, TrainingOrder
-from retuned.strategies.hopeless import StopRule
+from retuned.daemon.reports.progress import progress_of
+from retuned.daemon.state.campaigns import cancel_campaign, open_campaigns, results_of
+from retuned.daemon.training.leg_order import TrainingOrder
+from retuned.daemon.training.local_runner import LocalRunner
+from retuned.daemon.training.spool import Spool
+from retuned.strategies.legs.ends import Objective
 from retuned.strategies.records import LegEnd, LegRequest, Purpose
-from retuned.strategies.reports import Objective
+from retuned.strategies.search.median_stopping import StopRule
 
 TOYS = Path(__file__).parent / "toys"
 SEED = 2  # of a search whose later waves have hopeless runs
@@ -115,7 +116,17 @@ def test_a_leader_that_is_killed_around_a_stop_leads_to_the_same_record(dragging
     desk = prepared(other_desk, drag_s=DRAG_S)
     legs = desk.store.state / "campaigns" / "2" / "legs"
     marks = {"decided": "search.00*/stop", "ended": "search.007*/exit.json"}[moment]
-    command = [sys.executable, "-m", "retuned.daemon.cli", "--state", desk.store.state, "retune", "toy", "--seed", SEED]
+    command = [
+        sys.executable,
+        "-m",
+        "retuned.daemon",
+        "--state",
+        desk.store.state,
+        "retune",
+        "toy",
+        "--seed",
+        SEED,
+    ]
     with subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL) as leader:
         wait_for(lambda: list(legs.glob(marks)) or leader.poll() is not None, timeout_s=60)
         assert leader.poll() is None

@@ -4,11 +4,12 @@ import math
 import random
 
 import pytest
-from retuned.strategies.contract import Contract
-from retuned.strategies.evidence_path import evidence_path
-from retuned.strategies.judgement import Pair, Run, SearchSummary, TestPlan, Verdict
 from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose
-from retuned.strategies.verdict import judge
+from retuned.strategies.verdict.contract import Contract
+from retuned.strategies.verdict.evidence import evidence_path
+from retuned.strategies.verdict.runs import Pair, Run, SearchSummary
+from retuned.strategies.verdict.verdict import judge
+from retuned.strategies.verdict.verdict_records import TestPlan, Verdict
 
 PLAN = TestPlan(alpha=0.0125, beta=0.1, d0=1.0, delta=1.0, n_max=8, birth_runs=8)
 SOUND = Contract(seed_matters=True, split_matters=True, purpose_matters=True, is_deterministic=True)

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from retuned.daemon.model_file import load_model_file
-from retuned.strategies.training import LegOrder, run_leg
+from retuned.daemon.config.model_file import load_model_file
+from retuned.strategies.training.training import LegOrder, run_leg
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 AWKS = [name for name in ("mawk", "gawk", "original-awk", "busybox") if shutil.which(name)]

@@ -4,14 +4,14 @@ import subprocess
 import sys
 from datetime import timedelta
 
-from retuned.daemon.faults import KEPT, get_fact, note_fault, recent_faults, set_fact
+from retuned.daemon.state.faults import KEPT, get_fact, note_fault, recent_faults, set_fact
 
 WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from retuned.daemon.faults import note_fault
-from retuned.daemon.store import Store
+from retuned.daemon.state.faults import note_fault
+from retuned.daemon.state.store import Store
 store = Store(Path(sys.argv[1]))
 for number in range(30):
     note_fault(store, sys.argv[2], f"fault {number}", datetime.now(UTC))

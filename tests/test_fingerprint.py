@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.daemon.fingerprint import (
+from retuned.daemon.training.fingerprints import (
     CodeFingerprint,
     DataFingerprint,
     EnvironmentFingerprint,

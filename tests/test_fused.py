@@ -5,11 +5,11 @@ import random
 
 import pytest
 import torch
-from retuned.strategies.capacity import Choice, Machine
-from retuned.strategies.fused import Legs, run_legs
+from retuned.strategies.fused.batch_size import Choice, Machine
+from retuned.strategies.fused.fused import Legs, run_legs
 from retuned.strategies.recipe import Recipe, draw_rows
-from retuned.strategies.training import run_leg
-from retuned.strategies.trial_run import LegOrder
+from retuned.strategies.training.training import run_leg
+from retuned.strategies.training.trial_run import LegOrder
 from torch import nn
 
 MACHINE = Machine(memory_bytes=2**32, cache_bytes=2**20)

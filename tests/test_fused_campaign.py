@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
-from retuned.daemon.campaign import run_campaign
+from retuned.daemon.campaign.campaign import run_campaign
+from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.foreground import open_or_queue
-from retuned.daemon.ledger import results_of
-from retuned.daemon.registry import find_model
-from retuned.daemon.spool import read_json
+from retuned.daemon.durable_files import read_json
+from retuned.daemon.state.campaigns import results_of
+from retuned.daemon.state.registry import find_model
 from retuned.strategies.records import LegEnd
 
 LINE = Path(__file__).parent / "toys" / "line.py"

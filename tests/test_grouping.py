@@ -1,7 +1,7 @@
 """Which legs are handed out together: a function of what was asked for."""
 
 import pytest
-from retuned.strategies.grouping import plan_groups
+from retuned.strategies.legs.groups import plan_groups
 from retuned.strategies.records import LegRequest, Purpose
 
 

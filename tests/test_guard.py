@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from retuned.strategies.guard import FRESH, LEAST, Guard
 from retuned.strategies.recipe import Recipe, draw_rows
-from retuned.strategies.training import LegOrder, run_leg
+from retuned.strategies.training.spike_guard import FRESH, LEAST, Guard
+from retuned.strategies.training.training import LegOrder, run_leg
 from torch import nn
 
 ORDER = LegOrder({"lr": 0.05, "momentum": 0.9, "batch_size": 10}, 1, 2, "dev", "steps", 0, 80, is_guarded=True)

@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from retuned.strategies.hopeless import SAFETY, StopRule, Watched, first_hopeless
+from retuned.strategies.search.median_stopping import SAFETY, StopRule, Watched, first_hopeless
 
 WHOLE = 10
 

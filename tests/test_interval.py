@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.strategies.interval import interval_of
 from retuned.strategies.records import Outcome
+from retuned.strategies.schedule.adaptive_interval import interval_of
 
 F, S, B, D, INC = Outcome.FRESH, Outcome.STALE, Outcome.BROKEN, Outcome.DEGRADED, Outcome.INCONCLUSIVE
 

@@ -1,7 +1,9 @@
 """Imports point one way: the layers of the design, read from the source with ast."""
 
 import ast
+import graphlib
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,134 +11,30 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# From the lowest layer upwards; a file imports only from lines above its own.
+# The rooms, from the ground upwards. A package imports only from lines above its own; packages on one line never
+# import each other. The files at the top of a folder are the ground: words that all use. What stands in daemon/ may
+# use all of strategies/.
 STRATEGIES = (
-    ("errors",),
-    ("records", "intervals"),
-    (
-        "hyperparameter",
-        "due",
-        "cron",
-        "windows",
-        "stats",
-        "reports",
-        "halving",
-        "stretches",
-        "contract",
-        "judgement",
-        "grants",
-        "grouping",
-        "hopeless",
-        "ranges",
-        "seen",
-        "samplers",
-    ),
-    ("space", "evidence", "cause_words", "run_scores", "power", "calendar", "interval", "triggers", "queueing"),
-    ("landscape", "optuna_proposals"),
-    (
-        "proposals",
-        "smoothing",
-        "search_scores",
-        "planting",
-        "choose",
-        "verdict",
-        "causes",
-        "cost_drift",
-        "search_task",
-        "nudges",
-        "bracket",
-    ),
-    ("drift", "notice", "evidence_path", "path"),
-    ("ways",),
-    ("probing", "evening"),
-    ("upbringing",),
-    ("caviar", "panda"),
-    ("recipe", "generators", "guard", "precision"),
-    ("optimizing", "rows"),
-    ("trial_run", "stacking", "recording"),
-    ("training", "masks", "batch_optimizing"),
-    ("batched_step",),
-    ("batched_run",),
-    ("twin_check", "capacity"),
-    ("fused",),
+    {"errors", "records", "hyperparameter", "space", "recipe"},
+    {"legs", "schedule", "search", "verdict", "training"},
+    {"caviar", "panda", "drift", "fused"},
 )
 DAEMON = (
-    (
-        "clock",
-        "waker",
-        "lean",
-        "logs",
-        "instance",
-        "migrations",
-        "processes",
-        "fingerprint",
-        "spool",
-        "live_report",
-        "toml_input",
-        "standalone",
-        "trials",
-        "api_place",
-    ),
-    ("schedule_tables", "store", "workers", "profile", "figures", "notify"),
-    ("config", "model_tables", "tokens", "faults", "crew", "early_stop"),
-    ("model_file", "ledger", "outbox", "snapshot", "runner", "ray_runner", "coordinates", "page_parts"),
-    ("model_paths", "settings_file", "heartbeat", "lease"),
-    ("registry", "resources", "examination", "disk", "backup"),
-    ("schedule",),
-    (
-        "campaign_processes",
-        "candidates",
-        "remembered",
-        "adoption",
-        "retention",
-        "alert",
-        "continuation",
-        "wishes",
-        "search",
-        "report",
-        "dossier",
-    ),
-    ("views",),
-    ("terminal_panda",),
-    (
-        "prepare",
-        "probe",
-        "replay",
-        "terminal",
-        "export",
-        "page_verdict",
-        "page_causes",
-        "page_panda",
-        "page_background",
-    ),
-    ("job",),
-    ("confirm", "causes", "page", "nursery"),
-    ("conclude",),
-    ("campaign",),
-    ("leading",),
-    ("plan", "looks", "giving_up"),
-    ("health", "doctor_state", "doctor_models", "looking"),
-    ("doctor", "terminal_health"),
-    ("foreground",),
-    ("selftest",),
-    ("verbs",),
-    ("wire",),
-    ("routes", "listening", "finding", "web_guard", "heavy"),
-    ("metrics", "remote"),
-    ("web", "follow"),
-    ("service",),
-    ("serving",),
-    ("cli_session",),
-    ("cli_reading", "cli_acting", "cli_campaigns", "cli_keeping", "cli_panda", "cli_service"),
-    ("cli",),
+    {"clock", "logs", "processes", "durable_files", "__main__"},
+    {"config"},
+    {"state", "training"},
+    {"campaign", "reports", "upkeep"},
+    {"api"},
+    {"service"},
+    {"cli"},
 )
-OUTSIDE = frozenset({"daemon.shim", "daemon.trainer"})  # started by path, in another process
+OUTSIDE = ("daemon.training.shim", "daemon.training.trainer")  # started by path, in another process
 
-LAYERS = {
-    f"{folder}.{name}": (floor, height)
-    for floor, (folder, layers) in enumerate((("strategies", STRATEGIES), ("daemon", DAEMON)))
-    for height, names in enumerate(layers)
-    for name in names
+LEVELS = {
+    f"{folder}.{room}": (floor, height)
+    for floor, (folder, lines) in enumerate((("strategies", STRATEGIES), ("daemon", DAEMON)))
+    for height, rooms in enumerate(lines)
+    for room in rooms
 }
 
 # What an idle daemon must not load: inside a function only these, and our own modules that need them, are imported.
@@ -156,13 +54,19 @@ HEAVY = frozenset(
         "uvicorn",
     }
 )
-MAY_IMPORT_SCIPY = frozenset(
-    {"strategies.stats", "strategies.intervals", "strategies.caviar", "strategies.proposals", "strategies.verdict"}
-    | {"strategies.smoothing", "strategies.landscape"}
+MAY_IMPORT_SCIPY = frozenset({"strategies.caviar", "strategies.verdict"})
+MAY_IMPORT_TORCH = frozenset(  # caviar: to seed what Optuna's sampler draws with
+    {"strategies.recipe", "strategies.training", "strategies.fused", "strategies.caviar"}
 )
+MAY_IMPORT_RICH = frozenset({"daemon.cli"})
 RUNS_IN_THE_USERS_INTERPRETER = frozenset({"torch"})  # beside the standard library
 SEEDS_THE_USERS_CODE = frozenset(  # a recipe may draw from the global generators: they are restored
-    {"strategies.generators", "strategies.batched_run", "strategies.twin_check", "strategies.fused"}
+    {
+        "strategies.training.random_states",
+        "strategies.fused.batched_run",
+        "strategies.fused.twin_check",
+        "strategies.fused.fused",
+    }
 )
 
 # A decision touches nothing but its arguments.
@@ -177,7 +81,7 @@ CLOCK_CALLS = frozenset({"now", "utcnow", "today"})
 
 @dataclass(frozen=True)
 class Import:
-    """One imported name: our own module as "folder.name", another one by its top-level name."""
+    """One imported name: our own module as "folder.room.name", another one by its top-level name."""
 
     target: str
     line: int
@@ -186,8 +90,10 @@ class Import:
 
 
 def sources():
-    files = [*(ROOT / "strategies").glob("*.py"), *(ROOT / "daemon").glob("*.py")]
-    return {f"{file.parent.name}.{file.stem}": ast.parse(file.read_text(), str(file)) for file in sorted(files)}
+    files = [*(ROOT / "strategies").rglob("*.py"), *(ROOT / "daemon").rglob("*.py")]
+    return {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts): ast.parse(file.read_text()) for file in sorted(files)
+    }
 
 
 def imports_of(module, tree):
@@ -197,7 +103,7 @@ def imports_of(module, tree):
         for dotted in _imported(module, node):
             parts = dotted.split(".")
             is_own = parts[0] == "retuned"
-            target = ".".join(parts[1:3]) if is_own else parts[0]
+            target = ".".join(parts[1:]) if is_own else parts[0]
             found.append(Import(target, node.lineno, is_own, id(node) in inside))
     return found
 
@@ -212,16 +118,25 @@ def _imported(module, node):
         return [alias.name for alias in node.names]
     if not isinstance(node, ast.ImportFrom):
         return []
-    package = ["retuned", module.split(".")[0]]
+    package = ["retuned", *module.split(".")[:-1]]
     start = package[: len(package) - node.level + 1] if node.level else []
     base = [*start, *(node.module or "").split(".")] if node.module else start
-    is_package = base in (["retuned"], ["retuned", "strategies"], ["retuned", "daemon"])
+    is_package = base[:1] == ["retuned"] and ROOT.joinpath(*base[1:]).is_dir()
     return [".".join([*base, alias.name]) if is_package else ".".join(base) for alias in node.names]
+
+
+def room_of(module):
+    """The package that a module stands in; a file at the top of a folder is a room of its own."""
+    return ".".join(module.split(".")[:2])
 
 
 SOURCES = sources()
 IMPORTS = {module: imports_of(module, tree) for module, tree in SOURCES.items()}
-MODULES = sorted(module for module in SOURCES if not module.endswith(".__init__"))
+PACKAGES = sorted(module for module in SOURCES if module.endswith(".__init__"))
+MODULES = sorted(set(SOURCES) - set(PACKAGES))
+ROOMS = sorted({room_of(module) for module in MODULES})
+OUTSIDE_MODULES = [module for module in MODULES if module.startswith(OUTSIDE)]
+INSIDE = sorted(set(MODULES) - set(OUTSIDE_MODULES))
 DECISIONS = [module for module in MODULES if module.startswith("strategies.")]
 
 
@@ -240,18 +155,44 @@ def reached(module, seen=None):
     return packages
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_has_a_line(room):
+    assert room in LEVELS, f"{room} has no line: add it to the table in tests/test_layers.py"
+
+
+@pytest.mark.parametrize("room", sorted(LEVELS))
+def test_every_room_of_the_table_is_there(room):
+    assert room in ROOMS
+
+
 @pytest.mark.parametrize("module", MODULES)
-def test_every_module_has_a_layer(module):
-    assert module in LAYERS or module in OUTSIDE, f"{module} has no layer: add it to the table in tests/test_layers.py"
-
-
-@pytest.mark.parametrize("module", sorted(set(MODULES) - OUTSIDE))
-def test_a_module_imports_only_from_lower_layers(module):
-    own = [one for one in IMPORTS[module] if one.is_own]
-    upward = [
-        f"line {one.line}: {one.target}" for one in own if LAYERS.get(one.target, (9, 9)) >= LAYERS.get(module, (9, 9))
+def test_a_module_imports_only_from_lower_lines_and_its_own_room(module):
+    here = room_of(module)
+    wrong = [
+        f"line {one.line}: {one.target}"
+        for one in IMPORTS[module]
+        if one.is_own and room_of(one.target) != here and not _is_below(room_of(one.target), here)
     ]
-    assert not upward, f"{module} imports from its own layer or a higher one"
+    assert not wrong, f"{module} imports from a room beside or above its own"
+
+
+def _is_below(room, other):
+    """Whether one room is on a lower line; the files of a ground may use each other, a cycle apart."""
+    (floor, height), (other_floor, other_height) = LEVELS[room], LEVELS[other]
+    return (floor, height) < (other_floor, other_height) or (floor == other_floor and height == other_height == 0)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    wanted = {
+        module: {one.target for one in IMPORTS[module] if one.is_own and not one.in_function} for module in MODULES
+    }
+    order = list(graphlib.TopologicalSorter(wanted).static_order())  # raises CycleError, which names the circle
+    assert set(MODULES) <= set(order)
+
+
+def test_pyproject_lists_every_package():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert sorted(listed) == sorted(f"retuned.{package.removesuffix('.__init__')}" for package in PACKAGES)
 
 
 @pytest.mark.parametrize("module", DECISIONS)
@@ -284,7 +225,7 @@ def test_a_decision_draws_from_no_global_generator(module):
     assert not drawn
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES) - OUTSIDE))
+@pytest.mark.parametrize("module", INSIDE)
 def test_only_what_is_heavy_is_imported_inside_a_function(module):
     light = [
         f"line {one.line}: {one.target}"
@@ -297,18 +238,24 @@ def test_only_what_is_heavy_is_imported_inside_a_function(module):
 @pytest.mark.parametrize("module", DECISIONS)
 def test_scipy_and_numpy_stay_with_the_modules_that_compute(module):
     used = {one.target for one in IMPORTS[module]} & {"scipy", "numpy"}
-    assert not used or module in MAY_IMPORT_SCIPY
+    assert not used or room_of(module) in MAY_IMPORT_SCIPY
 
 
-@pytest.mark.parametrize("module", sorted(OUTSIDE & set(MODULES)))
+@pytest.mark.parametrize(("library", "rooms"), [("torch", MAY_IMPORT_TORCH), ("rich", MAY_IMPORT_RICH)])
+def test_torch_and_rich_stay_in_their_rooms(library, rooms):
+    users = {room_of(module) for module in INSIDE if any(one.target == library for one in IMPORTS[module])}
+    assert users == rooms
+
+
+@pytest.mark.parametrize("module", OUTSIDE_MODULES)
 def test_what_runs_outside_is_never_imported_by_the_rest(module):
-    assert not [other for other in MODULES if any(one.is_own and one.target == module for one in IMPORTS[other])]
+    assert not [other for other in INSIDE if any(one.is_own and one.target == module for one in IMPORTS[other])]
 
 
-@pytest.mark.parametrize("module", sorted(OUTSIDE & set(MODULES)))
+@pytest.mark.parametrize("module", OUTSIDE_MODULES)
 def test_what_runs_outside_needs_the_standard_library_and_torch_alone(module):
     needed = {package for package in _everything(module) if package not in sys.stdlib_module_names}
-    assert needed <= (RUNS_IN_THE_USERS_INTERPRETER if module == "daemon.trainer" else set())
+    assert needed <= (RUNS_IN_THE_USERS_INTERPRETER if module.startswith("daemon.training.trainer") else set())
 
 
 def _everything(module):
@@ -330,25 +277,26 @@ def _attribute(node):
     return node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def test_packages_import_nothing_by_themselves():
-    assert IMPORTS["strategies.__init__"] == []
-    assert IMPORTS["daemon.__init__"] == []
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_nothing_by_themselves(package):
+    assert IMPORTS[package] == []
 
 
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("from .space import Space", [("strategies.space", True, False)]),
-        ("from . import space, due", [("strategies.space", True, False), ("strategies.due", True, False)]),
-        ("from ..daemon import store", [("daemon.store", True, False)]),
-        ("from ..daemon.store import Store", [("daemon.store", True, False)]),
-        ("import retuned.daemon.store", [("daemon.store", True, False)]),
-        ("from retuned.daemon import store", [("daemon.store", True, False)]),
+        ("from ..space import Space", [("strategies.space", True, False)]),
+        ("from .. import space, errors", [("strategies.space", True, False), ("strategies.errors", True, False)]),
+        ("from . import verdict", [("strategies.verdict.verdict", True, False)]),
+        ("from ...daemon.state import store", [("daemon.state.store", True, False)]),
+        ("from ...daemon.state.store import Store", [("daemon.state.store", True, False)]),
+        ("import retuned.daemon.state.store", [("daemon.state.store", True, False)]),
+        ("from retuned.daemon.state import store", [("daemon.state.store", True, False)]),
         ("import os.path", [("os", False, False)]),
         ("def f():\n    import torch", [("torch", False, True)]),
-        ("class C:\n    def f(self):\n        from .caviar import decide", [("strategies.caviar", True, True)]),
+        ("class C:\n    def f(self):\n        from .evidence import D", [("strategies.verdict.evidence", True, True)]),
     ],
 )
 def test_every_way_to_import_is_seen(source, found):
-    seen = imports_of("strategies.example", ast.parse(source))
+    seen = imports_of("strategies.verdict.example", ast.parse(source))
     assert [(one.target, one.is_own, one.in_function) for one in seen] == found

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from retuned.daemon.lean import hidden, is_lean
+from retuned.daemon.__main__ import hidden, is_lean
 
 HEAVY = ["numpy", "rich", "torch", "scipy", "pandas", "matplotlib", "plotly", "optuna", "ray"]
 
@@ -39,12 +39,12 @@ def test_a_look_loads_no_command_line(tmp_path):
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
     exit_code, loaded = json.loads(done.stdout)
     assert exit_code == 0
-    assert "retuned.daemon.looks" in loaded
-    assert set(loaded).isdisjoint({"typer", "requests", "fastapi", "retuned.daemon.cli", *HEAVY})
+    assert "retuned.daemon.service.change_watch" in loaded
+    assert set(loaded).isdisjoint({"typer", "requests", "fastapi", "retuned.daemon.cli.cli", *HEAVY})
 
 
 def test_a_look_says_a_mistake_in_one_line(tmp_path):
-    words = [sys.executable, "-m", "retuned.daemon.lean", "--config", "/no/such", "--state", str(tmp_path), "look"]
+    words = [sys.executable, "-m", "retuned.daemon", "--config", "/no/such", "--state", str(tmp_path), "look"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
@@ -55,7 +55,7 @@ def test_a_look_says_a_mistake_in_one_line(tmp_path):
 def test_what_is_hidden_can_be_imported_again_afterwards():
     code = """if True:
         import sys
-        from retuned.daemon.lean import hidden
+        from retuned.daemon.__main__ import hidden
         with hidden(("colorsys",)):
             try:
                 import colorsys
@@ -77,20 +77,20 @@ def test_a_service_with_its_api_and_figures_loads_nothing_heavy_in_a_round(judge
     code = f"""if True:
         import importlib, os, sys
         from pathlib import Path
-        from retuned.daemon.lean import hidden, is_lean
+        from retuned.daemon.__main__ import hidden, is_lean
         assert is_lean(["--state", sys.argv[1], "serve"])
         with hidden():
-            importlib.import_module("retuned.daemon.cli")
-            importlib.import_module("retuned.daemon.web")
-            from retuned.daemon.metrics import metrics_text
-        from retuned.daemon.campaign_processes import CampaignProcesses
+            importlib.import_module("retuned.daemon.cli.cli")
+            importlib.import_module("retuned.daemon.api.server")
+            from retuned.daemon.upkeep.metrics import metrics_text
+        from retuned.daemon.service.campaign_processes import CampaignProcesses
         from retuned.daemon.clock import SystemClock
-        from retuned.daemon.config import Config
+        from retuned.daemon.config.config import Config
         from retuned.daemon.logs import configure
-        from retuned.daemon.resources import machine_of
-        from retuned.daemon.service import Service
-        from retuned.daemon.store import Store
-        from retuned.daemon.web import Api
+        from retuned.daemon.training.machine import machine_of
+        from retuned.daemon.service.service import Service
+        from retuned.daemon.state.store import Store
+        from retuned.daemon.api.server import Api
         configure("console")
         config, clock = Config(state=Path(sys.argv[1])), SystemClock()
         api = Api(config.state, config, clock, lambda: None)
@@ -107,7 +107,7 @@ def test_a_service_with_its_api_and_figures_loads_nothing_heavy_in_a_round(judge
 
 
 def test_the_entry_runs_the_command_line_and_keeps_its_exit_codes(tmp_path):
-    command = [sys.executable, "-m", "retuned.daemon.lean", "--state", tmp_path / "state", "models", "--json"]
+    command = [sys.executable, "-m", "retuned.daemon", "--state", tmp_path / "state", "models", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert json.loads(done.stdout) == []
     wrong = subprocess.run([*command[:3], "no-such-command"], capture_output=True, text=True, check=False, timeout=60)

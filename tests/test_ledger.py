@@ -9,20 +9,20 @@ import time
 from dataclasses import replace
 
 import pytest
-from retuned.daemon.campaign import run_campaign
+from retuned.daemon.campaign.campaign import run_campaign
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.lease import Holder, Lease, LostLease, as_only_one, holder_of
-from retuned.daemon.ledger import cancel_campaign, find_campaign, give_up_campaign, open_campaigns, results_of
 from retuned.daemon.processes import identify
-from retuned.daemon.store import Store
+from retuned.daemon.state.campaigns import cancel_campaign, find_campaign, give_up_campaign, open_campaigns, results_of
+from retuned.daemon.state.lease import Holder, Lease, LostLease, as_only_one, holder_of
+from retuned.daemon.state.store import Store
 from retuned.strategies.errors import ConflictError, UnknownName
 from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose
 
 HOLDER = """
 import sys
 from pathlib import Path
-from retuned.daemon.lease import Lease
-from retuned.daemon.store import Store
+from retuned.daemon.state.lease import Lease
+from retuned.daemon.state.store import Store
 from retuned.strategies.errors import RetunedError
 try:
     lease = Lease(Store(Path(sys.argv[1])), 1)

@@ -6,15 +6,15 @@ import subprocess
 import sys
 
 import pytest
-from retuned.daemon.migrations import _STEP_0001, _STEP_0002, STEP_NAMES, schema
-from retuned.daemon.store import FILE_NAME, Store
+from retuned.daemon.state.migrations import _STEP_0001, _STEP_0002, STEP_NAMES, schema
+from retuned.daemon.state.store import FILE_NAME, Store
 from sqlite_utils import Database
 
 # The connection counts its statements, and the process is killed at the one told: inside a step, before its commit.
 KILLED = """
 import os, signal, sqlite3, sys
 from pathlib import Path
-from retuned.daemon.store import Store
+from retuned.daemon.state.store import Store
 seen, fatal, connect = [0], int(sys.argv[2]), sqlite3.connect
 def count(statement):
     seen[0] += statement.lstrip().upper().startswith(("CREATE", "ALTER", "INSERT", "COMMIT"))
@@ -95,7 +95,9 @@ def test_a_new_database_needs_no_copy(tmp_path):
 
 def test_processes_that_migrate_at_once_do_it_once(tmp_path):
     folder = old_state(tmp_path / "state")
-    code = "import sys; from pathlib import Path; from retuned.daemon.store import Store; Store(Path(sys.argv[1]))"
+    code = (
+        "import sys; from pathlib import Path; from retuned.daemon.state.store import Store; Store(Path(sys.argv[1]))"
+    )
     openers = [subprocess.Popen([sys.executable, "-c", code, folder]) for _ in range(4)]
     assert [opener.wait(60) for opener in openers] == [0] * 4
     assert steps(folder)[0] == STEP_NAMES

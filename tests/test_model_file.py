@@ -9,9 +9,9 @@ import pytest
 import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.daemon.model_file import ModelFile, load_model_file
-from retuned.daemon.model_paths import check_paths
-from retuned.daemon.prepare import training_order
+from retuned.daemon.campaign.prepare import training_order
+from retuned.daemon.config.model_file import ModelFile, load_model_file
+from retuned.daemon.config.model_paths import check_paths
 from retuned.strategies.errors import InputError, StateError
 from retuned.strategies.records import BudgetUnit
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from retuned.strategies.judgement import Reason, Verdict
-from retuned.strategies.notice import Subject, render, render_changes, render_duration, write_notice
 from retuned.strategies.records import Outcome
+from retuned.strategies.verdict.notice import Subject, render, render_changes, render_duration, write_notice
+from retuned.strategies.verdict.verdict_records import Reason, Verdict
 
 SUBJECT = Subject(
     model="rides", owner="team", campaign_id=7, metric="skill", lower_is_better=False, settings_version=3,

@@ -4,7 +4,7 @@ import os
 import socket
 
 import pytest
-from retuned.daemon.notify import Notifier
+from retuned.daemon.service.sd_notify import Notifier
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -11,15 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
-from retuned.daemon.adoption import adopt
+from retuned.daemon.api.verbs import Verbs
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.config import Config
-from retuned.daemon.lease import folder_of
-from retuned.daemon.ledger import campaigns_of, find_campaign, results_of
-from retuned.daemon.page import write_page
-from retuned.daemon.registry import find_model
-from retuned.daemon.store import Store
-from retuned.daemon.verbs import Verbs
+from retuned.daemon.config.config import Config
+from retuned.daemon.reports.page import write_page
+from retuned.daemon.state.adoption import adopt
+from retuned.daemon.state.campaigns import campaigns_of, find_campaign, results_of
+from retuned.daemon.state.lease import folder_of
+from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.store import Store
 from retuned.strategies.errors import ConflictError, InputError
 
 RECIPE = Path(__file__).parent / "toys" / "line_recipe.py"
@@ -71,7 +71,7 @@ def test_the_path_is_adopted_written_shown_and_taken_up_by_the_next_search(raise
     written = json.loads((desk.folder / "live.json").read_text())
     assert written["lr"] == campaign.facts["recommended"]["lr"]
     assert Verbs(copied.store, Config(state=copied.store.state), SystemClock()).show("toy").model.configuration["lr"]
-    words = [sys.executable, "-m", "retuned.daemon.cli", "--state", str(copied.store.state)]
+    words = [sys.executable, "-m", "retuned.daemon", "--state", str(copied.store.state)]
     shown = subprocess.run([*words, "show", "toy"], capture_output=True, text=True, check=True).stdout
     assert "lr              [0: " in shown
     again = subprocess.run(
@@ -146,7 +146,7 @@ def test_a_panda_killed_with_its_worker_in_the_middle_of_a_day_takes_the_identic
     desk = new_desk(tmp_path)
     desk.write_data(pause_s=0.04)
     desk.register(**TABLES)
-    words = [sys.executable, "-m", "retuned.daemon.cli", "--state", str(desk.config.state)]
+    words = [sys.executable, "-m", "retuned.daemon", "--state", str(desk.config.state)]
     process = subprocess.Popen(
         [*words, "retune", "toy", "--seed", "5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -168,7 +168,7 @@ def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, 
     desk.write_data(pause_s=0.04)
     desk.register(**TABLES)
     verbs = Verbs(desk.store, desk.config, SystemClock())
-    words = [sys.executable, "-m", "retuned.daemon.cli", "--state", str(desk.config.state)]
+    words = [sys.executable, "-m", "retuned.daemon", "--state", str(desk.config.state)]
     process = subprocess.Popen(
         [*words, "retune", "toy", "--seed", "5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

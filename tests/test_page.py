@@ -8,15 +8,16 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from retuned.daemon.coordinates import coordinates_figure
-from retuned.daemon.dossier import dossier_of
-from retuned.daemon.ledger import find_campaign, results_of
-from retuned.daemon.page import page_of, render_page, write_page
-from retuned.daemon.page_background import cost_section, share_of_full_search
-from retuned.daemon.page_causes import causes_section
+from retuned.daemon.reports.campaign_record import dossier_of
+from retuned.daemon.reports.page import page_of, render_page, write_page
+from retuned.daemon.reports.page_background import cost_section, share_of_full_search
+from retuned.daemon.reports.page_causes import causes_section
+from retuned.daemon.reports.parallel_coordinates import coordinates_figure
+from retuned.daemon.state.campaigns import find_campaign, results_of
 from retuned.strategies.errors import ConflictError, InputError, UnknownName
-from retuned.strategies.judgement import Reason, figure, odds
 from retuned.strategies.records import LegEnd, Outcome
+from retuned.strategies.verdict.verdict_records import Reason
+from retuned.strategies.verdict.verdict_words import figure, odds
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "col"}
 SECTIONS = ("settings", "causes", "evidence", "search", "curves", "cost", "provenance", "reproduce")
@@ -317,7 +318,7 @@ def test_a_campaign_without_an_end_has_no_page(desk, tmp_path):
 
 
 def test_the_command_writes_the_page(judged, tmp_path, monkeypatch, capsys):
-    from retuned.daemon.cli import main
+    from retuned.daemon.cli.cli import main
 
     target = tmp_path / "page.html"
     words = ["retuned", "--state", judged.config.state, "report", "2", "--html", target]

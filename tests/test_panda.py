@@ -3,16 +3,16 @@
 from dataclasses import dataclass, replace
 
 import pytest
-from retuned.strategies.bracket import next_exponents
 from retuned.strategies.errors import InputError
 from retuned.strategies.hyperparameter import Hyperparameter, Kind
-from retuned.strategies.nudges import Nudge, Nudging, Wish, WishKind
-from retuned.strategies.panda import PandaTask, decide, moved_by_panda
-from retuned.strategies.path import Path
+from retuned.strategies.panda.diary import Nudge, Nudging, Wish, WishKind
+from retuned.strategies.panda.panda import decide, moved_by_panda
+from retuned.strategies.panda.rate_probes import next_exponents
+from retuned.strategies.panda.task import PandaRules, PandaTask
+from retuned.strategies.panda.value_path import Path
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult
-from retuned.strategies.search_task import Finished, SearchTask
+from retuned.strategies.search.task import Finished, SearchTask
 from retuned.strategies.space import Space
-from retuned.strategies.ways import Ways
 
 RATE = Hyperparameter("lr", Kind.FLOAT, 1e-6, 100.0, log=True)
 MOMENTUM = Hyperparameter("momentum", Kind.FLOAT, 0.0, 0.99)
@@ -78,9 +78,9 @@ class Life:
         )  # fmt: skip
 
 
-def task_of(lr=0.01, lives=1, **ways):
+def task_of(lr=0.01, lives=1, **rules):
     search = SearchTask(SPACE, {"lr": lr, "momentum": 0.9}, (), 7, BUDGET, BudgetUnit.STEPS, True)
-    return PandaTask(Ways(search, (RATE, MOMENTUM), **{"day": 50.0, **ways}), lives)
+    return PandaTask(PandaRules(search, (RATE, MOMENTUM), **{"day": 50.0, **rules}), lives)
 
 
 def raise_panda(task, world=World(), kind=Life, most_days=200):
@@ -291,8 +291,8 @@ def test_a_day_of_the_clock_is_as_long_as_the_measured_speed_says():
 
 
 def test_in_daily_mode_a_move_that_brings_nothing_is_taken_back():
-    ways = {"nudging": Nudging.DAILY}
-    _, diary, life = raise_panda(task_of(0.01, **ways), World(best_at=40.0))
+    rules = {"nudging": Nudging.DAILY}
+    _, diary, life = raise_panda(task_of(0.01, **rules), World(best_at=40.0))
     texts = [nudge.text for nudge in diary.nudges]
     assert any("tries lr" in text for text in texts)
     assert any("better than in the morning: kept" in text for text in texts)

@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from retuned.daemon.campaign.plan import plan_of
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.plan import plan_of
-from retuned.daemon.registry import find_model
-from retuned.strategies import stats
-from retuned.strategies.judgement import TestPlan
-from retuned.strategies.power import WANTED, detectable
+from retuned.daemon.state.registry import find_model
+from retuned.strategies.verdict.power import WANTED, detectable
+from retuned.strategies.verdict.verdict_records import TestPlan
 
 BIRTH = (0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.80)
 PLAN = TestPlan(alpha=0.0125, beta=0.1, d0=1.0, delta=0.012, n_max=32, birth_scores=BIRTH, birth_runs=8)
@@ -21,7 +20,7 @@ def test_the_smallest_loss_is_found_with_the_wanted_probability_and_no_smaller_o
     assert (found.sigma, found.is_known) == (pytest.approx(SIGMA), False)
 
     def power(loss):
-        return stats.power(loss / SIGMA, PLAN.delta / SIGMA, PLAN.alpha, PLAN.beta, PLAN.d0, PLAN.n_max, seed=1).stale
+        return power(loss / SIGMA, PLAN.delta / SIGMA, PLAN.alpha, PLAN.beta, PLAN.d0, PLAN.n_max, seed=1).stale
 
     assert power(found.loss) == pytest.approx(WANTED, abs=0.02)
     assert power(0.8 * found.loss) < WANTED - 0.03

@@ -7,12 +7,12 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from retuned.daemon.alert import list_alerts
-from retuned.daemon.profile import MOST_COLUMNS, check_data, read_profile
-from retuned.daemon.registry import find_model
-from retuned.daemon.terminal import verdict_panel
-from retuned.strategies.judgement import Reason
+from retuned.daemon.cli.verdict_panel import verdict_panel
+from retuned.daemon.state.alert import list_alerts
+from retuned.daemon.state.registry import find_model
+from retuned.daemon.training.column_profile import MOST_COLUMNS, check_data, read_profile
 from retuned.strategies.records import Outcome
+from retuned.strategies.verdict.verdict_records import Reason
 from rich.console import Console
 
 FLIGHTS = Path(__file__).resolve().parents[1] / "examples" / "flights" / "flights.csv"

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.strategies.grants import Grant, Machine, Need, Running, alone_on
-from retuned.strategies.queueing import RETRY_DELAYS_S, Allowance, Candidate, decide, retry_delay_s
+from retuned.strategies.schedule.grants import Grant, Machine, Need, Running, alone_on
+from retuned.strategies.schedule.queueing import RETRY_DELAYS_S, Allowance, Candidate, decide, retry_delay_s
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 GIB = 1 << 30

@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from retuned.strategies.ranges import KEPT_CELLS, Cell, Column, ColumnRange, suspect, usual_range
+from retuned.strategies.drift.outliers import KEPT_CELLS, Cell, Column, ColumnRange, suspect, usual_range
 
 GENERATOR = random.Random(7)
 TEMPERATURES = [round(GENERATOR.gauss(14, 9), 1) for _ in range(2000)]

@@ -1,9 +1,9 @@
 """What a search is told of earlier campaigns."""
 
-from retuned.daemon.ledger import campaigns_of, find_campaign, results_of
-from retuned.daemon.model_file import load_model_file
-from retuned.daemon.remembered import earlier_scores, warm_start
-from retuned.strategies.seen import Source
+from retuned.daemon.campaign.warm_start import earlier_scores, warm_start
+from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.state.campaigns import campaigns_of, find_campaign, results_of
+from retuned.strategies.search.observations import Source
 
 CHANGED_GOAL = 'metric = "loss"\ndirection = "minimize"'
 

@@ -9,17 +9,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from retuned.daemon.api_place import Place, read_place
+from retuned.daemon.api.client import Gone, remote
+from retuned.daemon.api.find_service import find_service
+from retuned.daemon.api.server import Api
+from retuned.daemon.api.verbs import Verbs
+from retuned.daemon.cli.foreground import follow
+from retuned.daemon.cli.live_progress import no_progress
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.config import ApiTable, Config
-from retuned.daemon.finding import find_service
-from retuned.daemon.follow import follow
-from retuned.daemon.instance import single_instance
-from retuned.daemon.registry import find_model
-from retuned.daemon.remote import Gone, remote
-from retuned.daemon.terminal import no_progress
-from retuned.daemon.verbs import Verbs
-from retuned.daemon.web import Api
+from retuned.daemon.config.config import ApiTable, Config
+from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.running_service import Place, read_place, single_instance
 from retuned.strategies.errors import ConflictError, InputError, RetunedError, StateError, UnknownName
 
 READING = [
@@ -80,7 +79,7 @@ def test_an_error_is_the_same_over_http(both, verb, words):
 
 
 def command(state, *words):
-    call = [sys.executable, "-m", "retuned.daemon.cli", "--state", str(state), *words]
+    call = [sys.executable, "-m", "retuned.daemon", "--state", str(state), *words]
     done = subprocess.run(call, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, done.stdout, done.stderr
 

@@ -4,18 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from retuned.strategies.errors import InputError
+from retuned.strategies.legs.command import expand, placeholders
+from retuned.strategies.legs.ends import Objective, ProcessEnd, ProcessKind, end_of_leg, is_retried
+from retuned.strategies.legs.reports import parse_report, read_reports
 from retuned.strategies.records import LegEnd, Report
-from retuned.strategies.reports import (
-    Objective,
-    ProcessEnd,
-    ProcessKind,
-    end_of_leg,
-    expand,
-    is_retried,
-    parse_report,
-    placeholders,
-    read_reports,
-)
 
 LOSS = Objective("loss", lower_is_better=True)
 EXITED = ProcessEnd(ProcessKind.EXITED, exit_code=0)

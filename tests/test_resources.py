@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from retuned.daemon.config import Config, ServiceTable, WorkersTable
-from retuned.daemon.resources import gpus, machine_of, own_group, usable_cores, usable_memory_bytes
+from retuned.daemon.config.config import Config, ServiceTable, WorkersTable
+from retuned.daemon.training.machine import gpus, machine_of, own_group, usable_cores, usable_memory_bytes
 
 GIB = 1 << 30
 

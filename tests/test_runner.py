@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.crew import SILENT_AGAIN_S, SILENT_S, end_workers
+from retuned.daemon.durable_files import read_json
 from retuned.daemon.processes import identify, is_alive
-from retuned.daemon.runner import LocalRunner
-from retuned.daemon.spool import Spool, TrainingOrder, read_json
+from retuned.daemon.training.leg_order import TrainingOrder
+from retuned.daemon.training.local_runner import LocalRunner
+from retuned.daemon.training.spool import Spool
+from retuned.daemon.training.supervisor import SILENT_AGAIN_S, SILENT_S, end_workers
 from retuned.strategies.errors import CampaignFailed, InputError
+from retuned.strategies.legs.ends import Objective, ProcessKind
 from retuned.strategies.records import LegEnd, LegRequest, Purpose, Report
-from retuned.strategies.reports import Objective, ProcessKind
 
 FLEEING = Path(__file__).parent / "toys" / "fleeing.py"
 REPORT = '{{"step": 1, "metrics": {{"loss": {lr}}}}}'
@@ -27,10 +29,10 @@ CAMPAIGN = """
 import os, sys, time
 from pathlib import Path
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.runner import LocalRunner
-from retuned.daemon.spool import TrainingOrder
+from retuned.daemon.training.local_runner import LocalRunner
+from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.strategies.records import LegRequest, Purpose
-from retuned.strategies.reports import Objective
+from retuned.strategies.legs.ends import Objective
 folder, mark = Path(sys.argv[1]), sys.argv[2]
 script = 'echo begin $RETUNED_SEED >> {log}; sleep 0.1; echo {report}; echo end $RETUNED_SEED >> {log}'
 script = script.format(log=folder / "log", report="'" + '{{"step": 1, "metrics": {{"loss": 1}}}}' + "'")

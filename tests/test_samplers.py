@@ -14,16 +14,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from retuned.daemon.campaign import capacity_of
-from retuned.daemon.model_file import load_model_file
-from retuned.daemon.model_paths import check_paths
-from retuned.strategies import choose
-from retuned.strategies.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
+from retuned.daemon.campaign.search import capacity_of
+from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.config.model_paths import check_paths
+from retuned.strategies.caviar.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
+from retuned.strategies.caviar.optuna_proposals import asked
 from retuned.strategies.errors import CampaignFailed, InputError
-from retuned.strategies.optuna_proposals import asked
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult
-from retuned.strategies.samplers import Sampler
-from retuned.strategies.seen import Seen, Source
+from retuned.strategies.search import choose
+from retuned.strategies.search.observations import Seen, Source
+from retuned.strategies.search.samplers import Sampler
 from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key
 
 SPACE = Space.of(
@@ -246,7 +246,7 @@ def test_optuna_is_left_as_it_was_and_says_nothing(capfd):
 def without_optuna(monkeypatch):
     """As on a machine where it is not installed."""
     monkeypatch.setitem(sys.modules, "optuna", None)
-    monkeypatch.delitem(sys.modules, "retuned.strategies.optuna_proposals")
+    monkeypatch.delitem(sys.modules, "retuned.strategies.caviar.optuna_proposals")
 
 
 def test_what_is_on_record_needs_no_optuna(request):

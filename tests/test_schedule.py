@@ -9,21 +9,15 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from retuned.daemon.faults import recent_faults
-from retuned.daemon.ledger import campaigns_of, find_campaign, open_campaigns
-from retuned.daemon.model_file import load_model_file
-from retuned.daemon.registry import find_model, register, set_state
-from retuned.daemon.schedule import (
-    adapt_interval,
-    campaign_seed,
-    campaigns_a_year,
-    preview,
-    queue_due,
-    queue_triggered,
-)
-from retuned.daemon.schedule_tables import HouseScheduleTable
-from retuned.daemon.store import Store, to_text
-from retuned.strategies.due import next_due, parse_every
+from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.config.schedule_tables import HouseScheduleTable
+from retuned.daemon.service.schedule import adapt_interval, queue_due, queue_triggered
+from retuned.daemon.state.campaigns import campaigns_of, find_campaign, open_campaigns
+from retuned.daemon.state.faults import recent_faults
+from retuned.daemon.state.model_calendar import campaign_seed, campaigns_a_year, preview
+from retuned.daemon.state.registry import find_model, register, set_state
+from retuned.daemon.state.store import Store, to_text
+from retuned.strategies.schedule.due import next_due, parse_every
 
 HOUSE = HouseScheduleTable()
 

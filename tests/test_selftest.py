@@ -4,18 +4,18 @@ import json
 import os
 
 import pytest
-from retuned.daemon.adoption import put_in_force
-from retuned.daemon.cli import app
+from retuned.daemon.cli.cli import app
+from retuned.daemon.cli.live_progress import no_progress
+from retuned.daemon.cli.selftest import selftest
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.ledger import campaigns_of
-from retuned.daemon.registry import find_model
-from retuned.daemon.selftest import selftest
-from retuned.daemon.store import Store
-from retuned.daemon.terminal import no_progress
+from retuned.daemon.state.adoption import put_in_force
+from retuned.daemon.state.campaigns import campaigns_of
+from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.store import Store
 from retuned.strategies.errors import CampaignFailed, InputError
 from retuned.strategies.hyperparameter import Hyperparameter, Kind
-from retuned.strategies.planting import plants
 from retuned.strategies.records import Outcome
+from retuned.strategies.search.planting import plants
 from retuned.strategies.space import Space
 from typer.testing import CliRunner
 

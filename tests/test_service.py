@@ -13,24 +13,24 @@ from pathlib import Path
 
 import psutil
 import pytest
-from retuned.daemon.adoption import adopt
-from retuned.daemon.alert import list_alerts
-from retuned.daemon.campaign_processes import CampaignProcesses
+from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.config import Config, ServiceTable
-from retuned.daemon.faults import recent_faults
-from retuned.daemon.foreground import open_or_queue
-from retuned.daemon.instance import is_serving, single_instance
-from retuned.daemon.ledger import campaigns_of, cancel_campaign, find_campaign, open_campaigns, queue_campaign
-from retuned.daemon.model_file import load_model_file
-from retuned.daemon.registry import find_model, register, set_state
-from retuned.daemon.schedule_tables import LimitsTable
-from retuned.daemon.service import ENDED_SEEN, Part, Service
-from retuned.daemon.store import to_text
-from retuned.daemon.waker import Waker
+from retuned.daemon.config.config import Config, ServiceTable
+from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.config.schedule_tables import LimitsTable
+from retuned.daemon.service.campaign_processes import CampaignProcesses
+from retuned.daemon.service.service import ENDED_SEEN, Part, Service
+from retuned.daemon.service.waker import Waker
+from retuned.daemon.state.adoption import adopt
+from retuned.daemon.state.alert import list_alerts
+from retuned.daemon.state.campaigns import campaigns_of, cancel_campaign, find_campaign, open_campaigns, queue_campaign
+from retuned.daemon.state.faults import recent_faults
+from retuned.daemon.state.registry import find_model, register, set_state
+from retuned.daemon.state.running_service import is_serving, single_instance
+from retuned.daemon.state.store import to_text
 from retuned.strategies.errors import ConflictError
-from retuned.strategies.grants import Grant, Machine
 from retuned.strategies.records import Outcome
+from retuned.strategies.schedule.grants import Grant, Machine
 
 TICK_S = 30.0
 TOYS = Path(__file__).parent / "toys"
@@ -38,8 +38,8 @@ MACHINE = Machine(slots=8, memory_bytes=24 << 30, gpus=(), campaigns=4)
 LEAD = """
 import sys, time
 from pathlib import Path
-from retuned.daemon.lease import Lease
-from retuned.daemon.store import Store
+from retuned.daemon.state.lease import Lease
+from retuned.daemon.state.store import Store
 lease = Lease(Store(Path(sys.argv[1])), int(sys.argv[2]), is_of_service=True)
 print("held", flush=True)
 time.sleep(600)
@@ -488,7 +488,7 @@ class Running:
 
     def command(self, *words):
         options = ("--state", self.desk.config.state, "--config", self.desk.folder / "config.toml")
-        return [sys.executable, "-m", "retuned.daemon.cli", *map(str, (*options, *words))]
+        return [sys.executable, "-m", "retuned.daemon", *map(str, (*options, *words))]
 
     def events(self):
         lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]

@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from retuned.daemon import shim
+from retuned.daemon.durable_files import write_json
 from retuned.daemon.processes import boot_id
-from retuned.daemon.spool import Spool, Ticket, TrainingOrder, write_json
+from retuned.daemon.training import shim
+from retuned.daemon.training.leg_order import Ticket, TrainingOrder
+from retuned.daemon.training.spool import Spool
 from retuned.strategies.records import LegRequest, Purpose
 
 REPORT = '{"step": 1, "metrics": {"loss": 0.5}}'

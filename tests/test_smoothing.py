@@ -4,9 +4,9 @@ import math
 import random
 
 import pytest
-from retuned.strategies.landscape import coordinates
-from retuned.strategies.seen import Seen, Source
-from retuned.strategies.smoothing import hope, smoothed
+from retuned.strategies.caviar.expected_scores import hope, smoothed
+from retuned.strategies.caviar.gaussian_process import coordinates
+from retuned.strategies.search.observations import Seen, Source
 from retuned.strategies.space import Hyperparameter, Kind, Space
 
 LINE = Space.of([Hyperparameter("x", Kind.FLOAT, 0.0, 1.0)])

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from retuned.daemon.fingerprint import data_fingerprint
-from retuned.daemon.model_tables import DataTable
-from retuned.daemon.snapshot import run_prepare, sources, take
+from retuned.daemon.config.model_tables import DataTable
+from retuned.daemon.training.fingerprints import data_fingerprint
+from retuned.daemon.training.snapshot import run_prepare, sources, take
 from retuned.strategies.errors import CampaignFailed, StateError
 
 PYTHON = sys.executable

@@ -9,14 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from retuned.daemon import shim
 from retuned.daemon.clock import SystemClock
+from retuned.daemon.durable_files import write_json
 from retuned.daemon.processes import identify
-from retuned.daemon.runner import LocalRunner
-from retuned.daemon.spool import Spool, Ticket, TrainingOrder, check_leg_name, request_of, write_json
+from retuned.daemon.training import shim
+from retuned.daemon.training.leg_order import Ticket, TrainingOrder
+from retuned.daemon.training.local_runner import LocalRunner
+from retuned.daemon.training.spool import Spool, check_leg_name
 from retuned.strategies.errors import InputError
+from retuned.strategies.legs.ends import Objective, ProcessKind
+from retuned.strategies.legs.request import request_of
 from retuned.strategies.records import LegEnd, LegRequest, Purpose
-from retuned.strategies.reports import Objective, ProcessKind
 
 TRAINING = TrainingOrder("command", ("train", "{lr}", "{seed}"), None, "python", "/", "", "steps", None, 20.0, 1)
 REPORT = b'{"step": 1, "metrics": {"loss": 0.5}}\n'

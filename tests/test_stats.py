@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as some
-from retuned.strategies import stats
+from retuned.strategies.verdict.confidence_intervals import pooled_sigma, welch_p_drop
+from retuned.strategies.verdict.divergence_test import divergence_e_value
+from retuned.strategies.verdict.power import first_crossings, simulated_power
+from retuned.strategies.verdict.safe_t_test import e_value, log_e, look_sizes, mean_bounds, t_threshold
 from scipy import stats as reference
 
 a_size = some.integers(2, 200)
@@ -17,17 +20,17 @@ differences = some.lists(some.floats(-1e6, 1e6).map(lambda x: round(x, 3)), min_
 def test_the_e_value_is_the_ratio_of_noncentral_to_central_t_densities(n, d0):
     t = np.array([0.0, 0.5, 1.0, 2.0, 4.0, 8.0])  # scipy's noncentral density loses digits at negative t
     ratio = reference.nct.pdf(t, n - 1, math.sqrt(n) * d0) / reference.t.pdf(t, n - 1)
-    np.testing.assert_allclose(np.exp(stats.log_e(t, n, d0)), ratio, rtol=1e-9)
+    np.testing.assert_allclose(np.exp(log_e(t, n, d0)), ratio, rtol=1e-9)
 
 
 @given(some.floats(-1e6, 1e6), some.floats(1e-3, 10), a_size, an_effect)
 def test_more_t_is_never_less_evidence(t, more, n, d0):
-    assert stats.log_e(t + more, n, d0) >= stats.log_e(t, n, d0) - 1e-11
+    assert log_e(t + more, n, d0) >= log_e(t, n, d0) - 1e-11
 
 
 @given(a_size, an_effect)
 def test_the_evidence_of_an_unbounded_t_is_finite_and_the_limit_of_large_t(n, d0):
-    ends = stats.log_e(np.array([-math.inf, -1e9, 1e9, math.inf]), n, d0)
+    ends = log_e(np.array([-math.inf, -1e9, 1e9, math.inf]), n, d0)
     assert np.isfinite(ends).all()
     assert ends[0] == pytest.approx(ends[1], abs=1e-6)
     assert ends[3] == pytest.approx(ends[2], abs=1e-6)
@@ -36,18 +39,18 @@ def test_the_evidence_of_an_unbounded_t_is_finite_and_the_limit_of_large_t(n, d0
 @given(differences, some.integers(-60, 60), an_effect)
 def test_the_unit_of_the_score_does_not_change_the_evidence(values, exponent, d0):
     scaled = [math.ldexp(value, exponent) for value in values]
-    assert stats.e_value(scaled, d0) == pytest.approx(stats.e_value(values, d0), rel=1e-12)
+    assert e_value(scaled, d0) == pytest.approx(e_value(values, d0), rel=1e-12)
 
 
 @given(differences, some.floats(0.001, 0.2), some.floats(0.05, 0.3), an_effect)
 def test_the_mean_lies_between_its_bounds(values, alpha, beta, d0):
-    bounds = stats.bounds(values, alpha, beta, d0)
+    bounds = mean_bounds(values, alpha, beta, d0)
     assert bounds.lower <= bounds.mean <= bounds.upper
 
 
 @given(differences, some.floats(0.001, 0.2), an_effect)
 def test_the_lower_bound_is_above_zero_exactly_when_the_evidence_reaches_the_bar(values, alpha, d0):
-    bounds = stats.bounds(values, alpha, 0.1, d0)
+    bounds = mean_bounds(values, alpha, 0.1, d0)
     assume(abs(bounds.e_value * alpha - 1) > 1e-9)  # on the bar itself exp and log round apart
     assert (bounds.lower > 0) == (bounds.e_value >= 1 / alpha)
 
@@ -55,15 +58,15 @@ def test_the_lower_bound_is_above_zero_exactly_when_the_evidence_reaches_the_bar
 @settings(max_examples=30)
 @given(a_size, some.floats(0.001, 0.2), an_effect)
 def test_the_threshold_is_where_the_evidence_is_one_over_alpha(n, alpha, d0):
-    threshold = stats.threshold(n, alpha, d0)
-    largest = float(stats.log_e(math.inf, n, d0))
-    at_threshold = float(stats.log_e(threshold, n, d0))
+    threshold = t_threshold(n, alpha, d0)
+    largest = float(log_e(math.inf, n, d0))
+    at_threshold = float(log_e(threshold, n, d0))
     assert at_threshold == pytest.approx(min(-math.log(alpha), largest), abs=1e-9)
 
 
 def test_four_pairs_cannot_reach_eighty_to_one():
-    assert stats.threshold(4, 0.0125, 1.0) == math.inf
-    assert stats.bounds([1.0, 1.1, 0.9, 1.05], 0.0125, 0.1, 1.0).lower == -math.inf
+    assert t_threshold(4, 0.0125, 1.0) == math.inf
+    assert mean_bounds([1.0, 1.1, 0.9, 1.05], 0.0125, 0.1, 1.0).lower == -math.inf
 
 
 @pytest.mark.parametrize(
@@ -77,45 +80,45 @@ def test_four_pairs_cannot_reach_eighty_to_one():
     ],
 )
 def test_differences_without_noise_are_no_evidence_and_have_no_bounds(values):
-    bounds = stats.bounds(values, 0.05, 0.1, 1.0)
-    assert stats.e_value(values, 1.0) == 1.0
+    bounds = mean_bounds(values, 0.05, 0.1, 1.0)
+    assert e_value(values, 1.0) == 1.0
     assert (bounds.lower, bounds.upper, bounds.e_value, bounds.has_noise) == (-math.inf, math.inf, 1.0, False)
 
 
 def test_a_spread_that_the_caller_calls_rounding_is_no_noise():
-    assert not stats.bounds([1e-9, 2e-9, 1e-9, 3e-9], 0.05, 0.1, 1.0, least_sd=1e-8).has_noise
+    assert not mean_bounds([1e-9, 2e-9, 1e-9, 3e-9], 0.05, 0.1, 1.0, least_sd=1e-8).has_noise
 
 
 def test_differences_of_any_size_neither_overflow_nor_vanish():
     small, huge = ([scale * x for x in (1.0, 2.0, 1.5, 0.5)] for scale in (1e-200, 1e200))
-    assert stats.e_value(small, 1.0) == pytest.approx(stats.e_value(huge, 1.0))
+    assert e_value(small, 1.0) == pytest.approx(e_value(huge, 1.0))
 
 
 @pytest.mark.parametrize("values", [[], [1.0, math.nan], [1.0, math.inf]])
 def test_differences_that_are_not_numbers_are_refused(values):
     with pytest.raises(ValueError, match="finite"):
-        stats.bounds(values, 0.05, 0.1, 1.0)
+        mean_bounds(values, 0.05, 0.1, 1.0)
 
 
 def test_the_mean_evidence_of_unchanged_settings_is_one_at_any_fixed_moment():
     draws = np.random.default_rng(1).standard_normal((20_000, 5))
     t = draws.mean(axis=1) / draws.std(axis=1, ddof=1) * math.sqrt(5)
-    assert np.exp(stats.log_e(t, 5, 1.0)).mean() == pytest.approx(1.0, abs=0.08)
+    assert np.exp(log_e(t, 5, 1.0)).mean() == pytest.approx(1.0, abs=0.08)
 
 
 def test_stopping_when_the_evidence_is_best_is_false_at_most_as_often_as_promised():
     draws = np.random.default_rng(2).standard_normal((4000, 48))
-    ever, _ = stats.first_crossings(draws, None, 0.05, 0.1, 1.0, range(2, 49))
+    ever, _ = first_crossings(draws, None, 0.05, 0.1, 1.0, range(2, 49))
     assert (ever < 1000).mean() <= 0.05
 
 
 def test_a_gain_of_one_sigma_is_found_as_often_as_designed():
-    power = stats.power(1.0, 1.0, 0.0125, 0.1, 1.0, 32)
+    power = simulated_power(1.0, 1.0, 0.0125, 0.1, 1.0, 32)
     assert power.stale == pytest.approx(0.92, abs=0.02)
 
 
 def test_unchanged_settings_take_about_eight_pairs():
-    power = stats.power(0.0, 1.0, 0.0125, 0.1, 1.0, 32)
+    power = simulated_power(0.0, 1.0, 0.0125, 0.1, 1.0, 32)
     assert power.stale <= 0.0125
     assert power.mean_pairs == pytest.approx(8.3, abs=0.3)
 
@@ -130,7 +133,7 @@ def test_unchanged_settings_take_about_eight_pairs():
     ],
 )
 def test_looks_come_every_second_pair_and_at_the_end(n_max, expected):
-    assert stats.looks(n_max) == expected
+    assert look_sizes(n_max) == expected
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ def test_looks_come_every_second_pair_and_at_the_end(n_max, expected):
     ],
 )
 def test_failures_count_against_their_rate_at_birth(failed, runs, birth, is_broken):
-    evidence = stats.divergence_e_value(failed, runs, *birth)
+    evidence = divergence_e_value(failed, runs, *birth)
     assert math.isfinite(evidence)
     assert (evidence >= 80) == is_broken
 
@@ -156,23 +159,23 @@ def test_the_divergence_evidence_is_a_fair_bet_at_the_rate_of_birth(runs, birth_
     rate = 0.05 if birth_failed == 0 else (birth_failed + 1) / 10
     counts = np.arange(runs + 1)
     chances = reference.binom.pmf(counts, runs, rate)
-    evidence = [stats.divergence_e_value(int(k), runs, birth_failed, 8) for k in counts]
+    evidence = [divergence_e_value(int(k), runs, birth_failed, 8) for k in counts]
     assert float(chances @ np.array(evidence)) == pytest.approx(1.0)
 
 
 def test_sigma_is_pooled_within_groups_and_not_across_them():
-    sigma, freedom = stats.pooled_sigma([[1.0, 3.0], [101.0, 103.0], [7.0]])
+    sigma, freedom = pooled_sigma([[1.0, 3.0], [101.0, 103.0], [7.0]])
     assert (sigma, freedom) == (pytest.approx(math.sqrt(2)), 2)
 
 
 def test_groups_of_one_give_no_sigma():
-    assert stats.pooled_sigma([[1.0], []]) == (None, 0)
+    assert pooled_sigma([[1.0], []]) == (None, 0)
 
 
 def test_the_p_value_of_a_drop_agrees_with_scipy():
     before, now = [0.80, 0.81, 0.79, 0.82], [0.75, 0.78, 0.70]
     expected = reference.ttest_ind(now, before, equal_var=False, alternative="less").pvalue
-    assert stats.welch_p_drop(before, now) == pytest.approx(expected)
+    assert welch_p_drop(before, now) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -184,4 +187,4 @@ def test_the_p_value_of_a_drop_agrees_with_scipy():
     ],
 )
 def test_a_drop_without_known_noise_is_not_significant(before, now):
-    assert stats.welch_p_drop(before, now) == 1.0
+    assert welch_p_drop(before, now) == 1.0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from retuned.daemon.store import Store, copy_database, from_text, refuse_network, to_json, to_text
+from retuned.daemon.state.store import Store, copy_database, from_text, refuse_network, to_json, to_text
 from retuned.strategies.errors import StateError
 
 MODEL = {
@@ -19,7 +19,7 @@ MODEL = {
 WRITER = """
 import sys
 from pathlib import Path
-from retuned.daemon.store import Store
+from retuned.daemon.state.store import Store
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -80,7 +80,9 @@ def test_processes_that_write_at_once_all_succeed_and_lose_no_update(tmp_path):
 
 
 def test_processes_that_open_a_new_folder_at_once_make_one_schema(tmp_path):
-    code = "import sys; from pathlib import Path; from retuned.daemon.store import Store; Store(Path(sys.argv[1]))"
+    code = (
+        "import sys; from pathlib import Path; from retuned.daemon.state.store import Store; Store(Path(sys.argv[1]))"
+    )
     openers = [subprocess.Popen([sys.executable, "-c", code, tmp_path / "new"]) for _ in range(3)]
     assert [opener.wait(60) for opener in openers] == [0, 0, 0]
     assert Store(tmp_path / "new").rows("SELECT * FROM models") == []
@@ -153,7 +155,7 @@ def test_what_is_committed_survives_a_process_that_is_killed(tmp_path):
     code = """if True:
         import os, signal, sys
         from pathlib import Path
-        from retuned.daemon.store import Store
+        from retuned.daemon.state.store import Store
         store = Store(Path(sys.argv[1]))
         row = dict(zip(("name", "state", "version", "settings_version", "anchor_at", "registered_at"),
                        ("kept", "active", 1, 1, "a", "r")))

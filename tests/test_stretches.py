@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.daemon.ledger import results_of
+from retuned.daemon.state.campaigns import results_of
+from retuned.strategies.legs.schedule_pieces import joined, stretches
 from retuned.strategies.records import LegEnd, LegRequest, LegResult, Outcome, Purpose
-from retuned.strategies.stretches import joined, stretches
 
 LEG = LegRequest(
     "search.001.r0", "search.001", Purpose.SEARCH, {"lr": ((0.0, 0.1), (4.0, 0.01)), "batch": 64}, 1, 2, 0.0, 10.0

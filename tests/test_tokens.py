@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from retuned.daemon.tokens import Role, caller_of, create_token, list_tokens, note_use, revoke_token
+from retuned.daemon.state.tokens import Role, caller_of, create_token, list_tokens, note_use, revoke_token
 from retuned.strategies.errors import ConflictError, InputError, UnknownName
 
 

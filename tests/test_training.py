@@ -6,9 +6,9 @@ import random
 import pytest
 import torch
 from retuned.strategies.errors import InputError
-from retuned.strategies.optimizing import apply_options, make_optimizer, options_at, value_at
 from retuned.strategies.recipe import Recipe, draw_rows
-from retuned.strategies.training import LegOrder, run_leg
+from retuned.strategies.training.optimizers import apply_options, make_optimizer, options_at, value_at
+from retuned.strategies.training.training import LegOrder, run_leg
 from torch import nn
 
 HYPERPARAMETERS = {"lr": 0.05, "momentum": 0.9, "weight_decay": 1e-3, "batch_size": 16}

@@ -1,7 +1,14 @@
 """Which changes make a model due, and how they are told."""
 
 import pytest
-from retuned.strategies.triggers import CodeState, DataState, code_change, data_change, environment_change, watched
+from retuned.strategies.schedule.triggers import (
+    CodeState,
+    DataState,
+    code_change,
+    data_change,
+    environment_change,
+    watched,
+)
 
 OLD = DataState(rows=8760, size_bytes=500_000, content="a")
 

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from retuned.strategies.contract import Contract
 from retuned.strategies.errors import InputError
-from retuned.strategies.judgement import Continue, Pair, Reason, Run, SearchSummary, TestPlan, Verdict, figure
 from retuned.strategies.records import LegEnd, Outcome
-from retuned.strategies.verdict import judge, plan_test
+from retuned.strategies.verdict.contract import Contract
+from retuned.strategies.verdict.runs import Pair, Run, SearchSummary
+from retuned.strategies.verdict.test_plan import plan_test
+from retuned.strategies.verdict.verdict import judge
+from retuned.strategies.verdict.verdict_records import Continue, Reason, TestPlan, Verdict
+from retuned.strategies.verdict.verdict_words import figure
 
 HOLDS = Contract(seed_matters=True, split_matters=True, purpose_matters=True, is_deterministic=True)
 BIRTH = (0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.80)

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from retuned.daemon.cli import app
-from retuned.daemon.ledger import find_campaign
+from retuned.daemon.cli.cli import app
+from retuned.daemon.state.campaigns import find_campaign
 from retuned.strategies.records import Outcome
 from typer.testing import CliRunner
 

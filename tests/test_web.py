@@ -9,12 +9,12 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from retuned.daemon.api.routes import PREFIX, ROUTES
+from retuned.daemon.api.server import Api
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.config import ApiTable, Config
-from retuned.daemon.registry import find_model
-from retuned.daemon.routes import PREFIX, ROUTES
-from retuned.daemon.tokens import Role, create_token, revoke_token
-from retuned.daemon.web import Api
+from retuned.daemon.config.config import ApiTable, Config
+from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.tokens import Role, create_token, revoke_token
 from retuned.strategies.errors import StateError
 
 NAMED = {"name": "toy", "named": "toy", "campaign": "2"}

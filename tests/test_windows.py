@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from retuned.strategies.errors import InputError
-from retuned.strategies.windows import DAYS, Window, is_open, next_open, parse_window
+from retuned.strategies.schedule.windows import DAYS, Window, is_open, next_open, parse_window
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHTS = (parse_window("Mon-Fri 20:00-06:00"), parse_window("Sat Sun"))

@@ -1,0 +1,138 @@
+"""The verbs of a running service: the same records, the same errors, over HTTP."""
+
+import inspect
+import socket
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+
+from ...strategies.errors import StateError, UnknownName
+from ..state.running_service import UNIX, Place
+from .routes import BY_VERB, Route
+from .verbs import Verbs
+from .wire import dump_arguments, load_error, load_result
+
+CONNECT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 200.0
+
+
+class Gone(StateError):
+    """The service does not answer."""
+
+
+def remote(place: Place) -> Verbs:
+    """The verbs as the service at that place does them. Their errors are the verbs' own, or Gone."""
+    return cast("Verbs", _Remote(place))
+
+
+class _Remote:
+    def __init__(self, place: Place) -> None:
+        self._url = place.url
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy stands before this machine, and ~/.netrc would replace the token
+        self._session.headers["authorization"] = f"Bearer {place.token}"
+        if place.url.startswith(UNIX):
+            self._session.mount("http://localhost/", _UnixAdapter(place.url.removeprefix(UNIX)))
+        self._base = "http://localhost" if place.url.startswith(UNIX) else place.url.rstrip("/")
+
+    def __getattr__(self, verb: str) -> Any:  # noqa: ANN401 - each verb gives another type
+        if verb not in BY_VERB:
+            raise AttributeError(verb)
+        route, signature = BY_VERB[verb], inspect.signature(getattr(Verbs, verb))
+
+        def call(*words: object, **named: object) -> Any:  # noqa: ANN401
+            bound = signature.bind(None, *words, **named).arguments
+            del bound["self"]
+            return self._ask(route, dump_arguments(verb, bound))
+
+        return call
+
+    def _ask(self, route: Route, given: dict[str, Any]) -> Any:  # noqa: ANN401
+        path = route.path.format(**{name: quote(_segment(given.pop(name)), safe="") for name in route.in_path})
+        sent: Mapping[str, Any] = {"json": given} if route.is_acting else {"params": given}
+        try:
+            answer = self._session.request(
+                route.method, self._base + path, timeout=(CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S), allow_redirects=False,
+                **sent,
+            )  # fmt: skip
+        except requests.RequestException as error:
+            raise _gone(self._url, route, error) from None
+        if answer.status_code == 200:
+            return self._read(route, answer.content)
+        told = load_error(answer.content)
+        raise told or StateError(
+            f"the service at {self._url} answered {answer.status_code} {answer.reason}",
+            remedy="is it a retuned service? see: retuned doctor",
+        )
+
+    def _read(self, route: Route, content: bytes) -> Any:  # noqa: ANN401
+        try:
+            return load_result(route.verb, content)
+        except (ValueError, KeyError, TypeError):
+            raise StateError(
+                f"the answer of the service at {self._url} to {route.verb} cannot be read",
+                "the command line and the service are of one version",
+                "restart the service after an upgrade",
+            ) from None
+
+
+def _segment(value: object) -> str:
+    """A name as one part of a path; raises UnknownName for what cannot be one, and so names nothing."""
+    text = str(value)
+    if text in ("", ".", "..") or "/" in text:
+        raise UnknownName(f"nothing is registered as '{text[:60]}'", remedy="see: retuned models")
+    return text
+
+
+def _gone(url: str, route: Route, error: requests.RequestException) -> Gone:
+    if isinstance(error, requests.ConnectTimeout) or _is_refused(error):
+        return Gone(f"the service at {url} does not answer", "a running service", "start it, or see its log")
+    unknown = "it is not known whether it still did what was asked" if route.is_acting else ""
+    return Gone(f"the service at {url} ended or was cut off while it answered", unknown, "see: retuned models")
+
+
+def _is_refused(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ConnectionRefusedError | FileNotFoundError):
+            return True
+        inner = getattr(seen, "reason", None) or (seen.args[0] if seen.args else None)
+        seen = inner if isinstance(inner, BaseException) else seen.__cause__ or seen.__context__
+    return False
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+
+    def _new_conn(self) -> socket.socket:
+        made = socket.socket(socket.AF_UNIX)
+        made.settimeout(CONNECT_TIMEOUT_S)
+        made.connect(self._path)
+        return made
+
+
+class _UnixPool(HTTPConnectionPool):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+
+    def _new_conn(self) -> Any:  # noqa: ANN401 - urllib3's own protocol of a connection
+        return _UnixConnection(self._path)
+
+
+class _UnixAdapter(HTTPAdapter):
+    """Requests to http://localhost/ go through a socket in the file system."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._pool = _UnixPool(path)
+
+    def get_connection_with_tls_context(self, *_words: object, **_named: object) -> HTTPConnectionPool:
+        return self._pool

@@ -1,0 +1,50 @@
+"""Verbs that compute, done by a process of their own: the service itself loads no numerical library."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from ...strategies.errors import RetunedError, StateError
+from ..clock import Clock
+from ..config.config import Config
+from ..state.store import Store
+from .verbs import Verbs
+from .wire import dump_error, dump_result, load_arguments, load_error
+
+TIMEOUT_S = 120.0
+FAILED = 3
+
+
+def ask(config: Config, verb: str, arguments: Mapping[str, object]) -> bytes:
+    """What the verb gives, as JSON, from a process that ends with it. Raises the verb's own errors."""
+    question = {
+        "config": config.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "verb": verb,
+        "arguments": {name: value for name, value in arguments.items() if value is not None},
+    }
+    command = [sys.executable, "-m", "retuned.daemon", "--state", str(config.state), "answer"]
+    try:
+        done = subprocess.run(command, input=json.dumps(question).encode(), capture_output=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise StateError(f"{verb} took longer than {TIMEOUT_S:g} s", remedy="see the load of the machine") from None
+    if done.returncode == 0:
+        return done.stdout
+    error = load_error(done.stdout) if done.returncode == FAILED else None
+    raise error or StateError(
+        f"the process that computes {verb} ended with exit code {done.returncode}", remedy="see the service's log"
+    )
+
+
+def answer(question: bytes, clock: Clock) -> tuple[bytes, int]:
+    """The other side: what to write to standard output, and the exit code."""
+    asked = json.loads(question)
+    config = Config.model_validate(asked["config"])
+    store = Store(config.state)
+    try:
+        verbs, verb = Verbs(store, config, clock), asked["verb"]
+        return dump_result(verb, getattr(verbs, verb)(**load_arguments(verb, asked["arguments"]))), 0
+    except RetunedError as error:
+        return dump_error(error), FAILED
+    finally:
+        store.close()

@@ -1,0 +1,114 @@
+"""What stands before every request: whose name it was sent to, how large it is and how long it may take to come."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ...strategies.errors import InputError, RetunedError
+from .wire import dump_error
+
+LARGEST_BODY_BYTES = 1 << 20
+BODY_TIMEOUT_S = 10.0
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'",
+    "x-content-type-options": "nosniff",
+}
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class Guard:
+    """Refuses a request in one line, or lets it through with its whole body read."""
+
+    def __init__(self, app: App) -> None:
+        """`app` gets what passes."""
+        self._app = app
+        self._names = {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One request, by ASGI."""
+        if scope["type"] == "http":
+            await self._pass(scope, receive, send)
+
+    async def _pass(self, scope: Message, receive: Receive, send: Send) -> None:
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(scope["method"], headers)
+        if refusal is not None:
+            await refuse(send, *refusal)
+            return
+        try:
+            body = await asyncio.wait_for(_whole_body(receive), BODY_TIMEOUT_S)
+        except TimeoutError:
+            found = InputError(f"the request did not come within {BODY_TIMEOUT_S:g} s", remedy="send it again")
+            await refuse(send, 408, found)
+            return
+        if body is None:
+            await refuse(send, 413, _too_large())
+            return
+        await self._app(scope, _replay(body, receive), send)
+
+    def _refusal(self, method: str, headers: dict[bytes, str]) -> tuple[int, RetunedError] | None:
+        host = headers.get(b"host", "")
+        if not self._is_own(host):
+            # A page from elsewhere can have its own name resolved to this machine (DNS rebinding): its name tells.
+            allowed = f"allowed: an IP address or {', '.join(sorted(self._names))}"
+            return 421, InputError(f"the Host header is '{host[:100]}'", allowed, "use the address of api.json")
+        if method != "GET" and b"origin" in headers:
+            return 403, InputError("the request comes from a web page", "allowed: programs and the command line")
+        length = headers.get(b"content-length", "0")
+        if length.isdecimal() and int(length) > LARGEST_BODY_BYTES:
+            return 413, _too_large()
+        return None
+
+    def _is_own(self, host: str) -> bool:
+        name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+        name = (name if port.isdecimal() and name else host).lower().strip("[]")
+        if name in self._names:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+
+async def refuse(send: Send, status: int, error: RetunedError) -> None:
+    """Answer with an error."""
+    body = dump_error(error)
+    given = HEADERS | {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    headers = [(name.encode(), value.encode()) for name, value in given.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """The body; None when it is too large, whatever its header says."""
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        part = message.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_BODY_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
+def _too_large() -> InputError:
+    return InputError("the body is too large", f"allowed: {LARGEST_BODY_BYTES} bytes", "send less at once")

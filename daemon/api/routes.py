@@ -1,0 +1,73 @@
+"""One table: each verb's HTTP method and path, and the least role that may ask for it."""
+
+from dataclasses import dataclass
+
+from ..state.tokens import Role
+
+PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a verb is found. `is_heavy`: it computes, so the service has it done by a process of its own."""
+
+    verb: str
+    method: str
+    path: str
+    role: Role
+    is_heavy: bool = False
+
+    @property
+    def is_acting(self) -> bool:
+        """Whether the verb changes anything."""
+        return self.method != "GET"
+
+    @property
+    def in_path(self) -> tuple[str, ...]:
+        """The arguments that stand in the path."""
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+
+
+def _read(verb: str, path: str, role: Role = Role.VIEWER, is_heavy: bool = False) -> Route:
+    return Route(verb, "GET", PREFIX + path, role, is_heavy)
+
+
+def _act(verb: str, path: str, role: Role = Role.OPERATOR, method: str = "POST") -> Route:
+    return Route(verb, method, PREFIX + path, role)
+
+
+# What a registered model's command does, it does as the service's user: so registering is for admins. An operator
+# runs, stops and takes up what an admin has registered.
+ROUTES = (
+    _read("models", "/models"),
+    _read("show", "/models/{name}"),
+    _read("history", "/models/{name}/history"),
+    _read("drift", "/models/{name}/drift"),
+    _read("plan", "/models/{name}/plan", is_heavy=True),
+    _read("alerts", "/alerts"),
+    _read("schedule", "/schedule"),
+    _read("report", "/reports/{named}", is_heavy=True),
+    _read("status", "/status"),
+    _read("open_of", "/open/{named}"),
+    _read("standing", "/campaigns/{campaign}"),
+    _read("ended", "/campaigns/{campaign}/end"),
+    _act("pause", "/models/{name}/pause"),
+    _act("resume", "/models/{name}/resume"),
+    _act("retire", "/models/{name}/retire"),
+    _act("baseline", "/models/{name}/baseline"),
+    _act("retune", "/models/{name}/retune"),
+    _act("confirm", "/models/{name}/confirm"),
+    _act("nudge", "/campaigns/{campaign}/nudge"),
+    _act("back", "/campaigns/{campaign}/back"),
+    _act("hold", "/campaigns/{campaign}/hold"),
+    _act("adopt", "/models/{name}/adopt"),
+    _act("rollback", "/models/{name}/rollback"),
+    _act("cancel", "/open/{named}/cancel"),
+    _act("backup", "/backups", Role.ADMIN),
+    _act("register", "/models", Role.ADMIN),
+    _read("token_list", "/tokens", Role.ADMIN),
+    _act("token_create", "/tokens", Role.ADMIN),
+    _act("token_revoke", "/tokens/{name}", Role.ADMIN, "DELETE"),
+)
+
+BY_VERB = {route.verb: route for route in ROUTES}

@@ -1,0 +1,301 @@
+"""The verbs: what a person or a program can ask of retuned, on plain arguments, giving plain records.
+
+The command line calls them in its own process, or in the service's over HTTP; what they do is the same.
+"""
+
+import errno
+import os
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...strategies.errors import InputError
+from ...strategies.records import Purpose
+from ...strategies.verdict.verdict_records import Verdict
+from ..campaign.panda_wishes import Wished, wish_back, wish_hold, wish_values
+from ..campaign.reopen import reopen
+from ..campaign.request import open_or_queue, refuse_retired, retune_options
+from ..clock import Clock
+from ..config.config import Config
+from ..config.model_file import ModelFile, model_file_in
+from ..config.model_paths import check_paths
+from ..reports.drift_record import drift_points
+from ..reports.progress import progress_of
+from ..state import adoption
+from ..state.adoption import write_pending_settings
+from ..state.alert import Alert, list_alerts
+from ..state.campaigns import (
+    Campaign,
+    campaigns_of,
+    cancel_campaign,
+    find_campaign,
+    open_campaigns,
+    results_of,
+)
+from ..state.faults import set_fact
+from ..state.lease import as_only_one, folder_of
+from ..state.model_calendar import Planned, preview
+from ..state.registry import Model, all_models, find_model, register, set_state, settings_of
+from ..state.store import Store
+from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token
+from ..training.supervisor import end_workers
+from ..upkeep.backup import FACT as LAST_BACKUP
+from ..upkeep.backup import drop_old_backups, folder_of_backups, make_backup
+from ..upkeep.health import health_of
+from ..upkeep.health_records import Health
+from .views import (
+    CopyMade,
+    Drift,
+    Ended,
+    History,
+    Listed,
+    PageView,
+    PlanView,
+    Queued,
+    Registered,
+    Replicates,
+    SentModel,
+    Shown,
+    Standing,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verbs:
+    """One method a verb. `user`: whose process this is, where that is the service's; None: the caller's own."""
+
+    store: Store
+    config: Config
+    clock: Clock
+    user: str | None = None
+
+    def models(self) -> tuple[Listed, ...]:
+        """Every registered model."""
+        return tuple(Listed(model, self._last_verdict(model)) for model in all_models(self.store))
+
+    def show(self, name: str) -> Shown:
+        """One model and where it stands."""
+        model = find_model(self.store, name)
+        return Shown(model, self._last_verdict(model), open_campaigns(self.store, model.id))
+
+    def history(self, name: str) -> History:
+        """A model's settings versions and campaigns."""
+        model = find_model(self.store, name)
+        return History(model, settings_of(self.store, model), campaigns_of(self.store, model.id))
+
+    def alerts(self, name: str | None = None) -> tuple[Alert, ...]:
+        """The alerts, newest first; of one model where it is named."""
+        if name is not None:
+            find_model(self.store, name)
+        return list_alerts(self.store, name)
+
+    def drift(self, name: str) -> Drift:
+        """A model's drift record."""
+        model = find_model(self.store, name)
+        return Drift(model, drift_points(self.store, model))
+
+    def plan(self, name: str) -> PlanView:
+        """What a re-evaluation would do, take and be able to detect."""
+        from ..campaign.plan import plan_of
+
+        plan = plan_of(self.store, find_model(self.store, name), self.config, self.clock.now())
+        return PlanView(plan.sentences, plan.to_json())
+
+    def report(self, named: str) -> PageView:
+        """The page about a campaign, by its number or its model's name."""
+        from ..reports.campaign_record import dossier_of
+        from ..reports.page import page_of, render_page
+
+        dossier = dossier_of(self.store, named)
+        return PageView(dossier.campaign.id, render_page(page_of(dossier)))
+
+    def schedule(self, months: int = 12, name: str | None = None) -> tuple[Planned, ...]:
+        """The due dates of the next months, soonest first."""
+        if not 1 <= months <= 120:
+            raise InputError(f"--months {months} is out of range", "allowed: 1 to 120", "for instance --months 12")
+        if name is not None:
+            find_model(self.store, name)
+        return preview(self.store, self.config.schedule, self.clock.now(), months, name)
+
+    def standing(self, campaign: int) -> Standing:
+        """Where a campaign stands."""
+        found = find_campaign(self.store, campaign)
+        return Standing(find_model(self.store, found.model), found, progress_of(self.store, found))
+
+    def open_of(self, named: str) -> tuple[Campaign, ...]:
+        """The campaign of that number, or the open ones of the model of that name, baseline first."""
+        if named.isascii() and named.isdecimal():
+            return (find_campaign(self.store, int(named)),)
+        return open_campaigns(self.store, find_model(self.store, named).id)
+
+    def ended(self, campaign: int) -> Ended:
+        """How a campaign ended."""
+        found = find_campaign(self.store, campaign)
+        model = find_model(self.store, found.model)
+        values = {version.version: version.configuration for version in settings_of(self.store, model)}
+        return Ended(model, found, values[found.settings_version], self._replicates(found))
+
+    def register(self, content: str, file: Path) -> Registered:
+        """Take up a model file's content; `file` is its absolute path, from whose folder relative paths count."""
+        if not file.is_absolute():
+            raise InputError(f"{file} is a relative path", "allowed: the model file's absolute path")
+        model_file = model_file_in(content.encode(errors="surrogateescape"), file)
+        self._check_paths(model_file)
+        done = register(self.store, model_file, file, self.clock.now(), self.config.schedule)
+        waits = any(campaign.kind == "baseline" for campaign in open_campaigns(self.store, done.model.id))
+        return Registered(done.model.name, done.sentence, waits)
+
+    def pause(self, name: str) -> SentModel:
+        """No scheduled re-evaluations until the model is resumed."""
+        return set_state(self.store, name, "paused")
+
+    def resume(self, name: str) -> SentModel:
+        """Scheduled re-evaluations go on."""
+        return set_state(self.store, name, "active")
+
+    def retire(self, name: str) -> SentModel:
+        """Out of service; open campaigns are cancelled."""
+        model = set_state(self.store, name, "retired")
+        for campaign in open_campaigns(self.store, model.id):
+            self._cancel(campaign)
+        return model
+
+    def baseline(self, name: str) -> Queued:
+        """Queue the training of the settings in force on fresh seeds, or take up the open one."""
+        return Queued(self._asked_for(self.trainable(name), "baseline", None, {}), None)
+
+    def retune(
+        self, name: str, strategy: str | None = None, budget_s: float | None = None, seed: int | None = None
+    ) -> Queued:
+        """Queue a re-evaluation by hand, or take up the open one; an open baseline runs first."""
+        model = self.trainable(name)
+        options = retune_options(strategy, budget_s, seed, model)
+        write_pending_settings(self.store, model)
+        campaign = self._asked_for(model, "retune", seed, options)
+        baselines = [one for one in open_campaigns(self.store, model.id) if one.kind == "baseline"]
+        return Queued(campaign, baselines[0] if baselines else None)
+
+    def confirm(self, name: str, more: int = 8, campaign: int | None = None) -> Campaign:
+        """Open an INCONCLUSIVE re-evaluation again for more pairs."""
+        return reopen(self.store, self.trainable(name), more, campaign)
+
+    def cancel(self, named: str) -> tuple[Campaign, ...]:
+        """Cancel the campaign of that number, or the open ones of that model."""
+        found = tuple(one for one in self.open_of(named) if one.is_open)
+        for campaign in found:
+            self._cancel(campaign)
+        return found
+
+    def nudge(self, campaign: int, values: dict[str, float]) -> Wished:
+        """Give a living panda other values."""
+        return wish_values(self.store, campaign, values)
+
+    def back(self, campaign: int, to_day: int) -> Wished:
+        """Let a living panda go on from the end of an earlier day."""
+        return wish_back(self.store, campaign, to_day)
+
+    def hold(self, campaign: int, release: bool = False) -> Wished:
+        """Keep a living panda from moving anything by itself, or let it again."""
+        return wish_hold(self.store, campaign, release=release)
+
+    def adopt(self, name: str, campaign: int | None = None, from_file: bool = False) -> SentModel:
+        """Put recommended values in force, or those edited in the settings file."""
+        if from_file:
+            return adoption.adopt_file(self.store, name, self.clock.now())
+        return adoption.adopt(self.store, name, campaign, self.clock.now())
+
+    def rollback(self, name: str, to: int | None = None) -> SentModel:
+        """Put an older settings version in force."""
+        return adoption.rollback(self.store, name, to, self.clock.now())
+
+    def status(self) -> Health:
+        """How the service is, what it does, what waits and what went wrong."""
+        return health_of(self.store, self.config, self.clock.now())
+
+    def backup(self) -> CopyMade:
+        """Make a checked copy of the database now."""
+        made = make_backup(self.config.state, folder_of_backups(self.config), self.clock.now())
+        size = made.stat().st_size
+        set_fact(self.store, LAST_BACKUP, {"path": str(made), "bytes": size}, self.clock.now())
+        drop_old_backups(made.parent, self.config.backup.keep)
+        return CopyMade(made, size)
+
+    def token_create(self, name: str, role: str) -> NewToken:
+        """Make a token; its secret is given this once."""
+        return create_token(self.store, name, role, self.clock.now())
+
+    def token_list(self) -> tuple[Token, ...]:
+        """Every token, revoked ones included."""
+        return list_tokens(self.store)
+
+    def token_revoke(self, name: str) -> Token:
+        """End a token."""
+        return revoke_token(self.store, name, self.clock.now())
+
+    def trainable(self, name: str) -> SentModel:
+        """The model, unless it is retired; raises ConflictError."""
+        model = find_model(self.store, name)
+        refuse_retired(model)
+        return model
+
+    def _asked_for(self, model: Model, kind: str, seed: int | None, options: dict[str, Any]) -> Campaign:
+        """The queued or open campaign, by hand from now on: such a one is not put off by windows and limits."""
+        campaign = open_or_queue(self.store, model, kind, seed, options, self.clock)
+        if campaign.phase == "queued" and campaign.trigger != "manual":
+            with self.store.transaction():
+                sql = "UPDATE campaigns SET trigger = 'manual' WHERE id = ? AND phase = 'queued'"
+                self.store.change(sql, (campaign.id,))
+        return find_campaign(self.store, campaign.id)
+
+    def _cancel(self, campaign: Campaign) -> None:
+        """Cancel a campaign; the workers that it left are ended by the service, or here where there is none."""
+        cancel_campaign(self.store, campaign, self.clock.now())
+        if self.user is None:
+            with as_only_one(self.store.state, campaign.id) as is_mine:
+                if is_mine:
+                    end_workers(folder_of(self.store.state, campaign.id), self.clock)
+
+    def _replicates(self, campaign: Campaign) -> Replicates:
+        runs = [one for one in results_of(self.store, campaign.id) if one.request.purpose is Purpose.REPLICATE]
+        failed = [one for one in runs if one.score is None]
+        why = f"{failed[0].end.value.replace('_', ' ')}: {failed[0].detail}" if failed else ""
+        return Replicates(tuple(one.score for one in runs if one.score is not None), len(runs), why)
+
+    def _last_verdict(self, model: Model) -> Verdict | None:
+        verdicts = [one.verdict for one in campaigns_of(self.store, model.id, "retune") if one.verdict]
+        return verdicts[-1] if verdicts else None
+
+    def _check_paths(self, file: ModelFile) -> None:
+        """Raise InputError for what is not there, or what the service's user cannot read."""
+        try:
+            check_paths(file)
+            if self.user is not None:
+                _check_readable(file)
+        except PermissionError as error:
+            raise self._in_its_eyes(InputError(f"{error.filename} cannot be reached: {error.strerror}")) from None
+        except InputError as error:
+            raise self._in_its_eyes(error) from None
+
+    def _in_its_eyes(self, error: InputError) -> InputError:
+        if self.user is None:
+            return error
+        seen = f"the service runs as user '{self.user}', who must be able to read data, code and interpreter"
+        return InputError(error.found, error.allowed, "; ".join(part for part in (error.remedy, seen) if part))
+
+
+def _check_readable(file: ModelFile) -> None:
+    """Raise PermissionError for the first of code, data and interpreter that this process may not read."""
+    data = () if file.data is None or file.data.path is None else (file.data.path,)
+    for path in (file.training.workdir, *file.code_files(), *data):
+        wanted = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
+        if path.exists() and not os.access(path, wanted):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def own_user() -> str:
+    """The name of this process's user."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

@@ -1,0 +1,125 @@
+"""Records as JSON and back: what a service and its callers send each other.
+
+JSON has no NaN and no infinity; they travel as {"$number": "nan"}, so that every JSON reader can read the rest.
+"""
+
+import inspect
+import json
+import math
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+
+from ...strategies import errors
+from ...strategies.errors import InputError, RetunedError
+from ..config.toml_input import shown
+from .verbs import Verbs
+
+_MARK = "$number"
+_KINDS = {
+    name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, RetunedError)
+}
+
+
+def dump_result(verb: str, value: object, *, is_masked: bool = False) -> bytes:
+    """What the verb gave, as JSON; masked: the addresses of webhooks without what is secret in them."""
+    context = {"is_masked": True} if is_masked else None
+    return _dump(_result_of(verb).dump_python(value, mode="json", by_alias=True, context=context))
+
+
+def load_result(verb: str, content: bytes) -> Any:  # noqa: ANN401 - each verb gives another type
+    """What `dump_result` wrote. Raises ValueError for anything else."""
+    return _result_of(verb).validate_python(_load(content))
+
+
+def dump_arguments(verb: str, arguments: Mapping[str, object]) -> dict[str, Any]:
+    """The arguments of a verb as JSON values; those that are None are left out, for None is every verb's default."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    return arguments_of(verb).model_validate(given).model_dump(mode="json", exclude_unset=True)
+
+
+def load_arguments(verb: str, given: Mapping[str, object]) -> dict[str, Any]:
+    """The checked arguments of a verb; raises InputError naming the first that is wrong."""
+    try:
+        checked = arguments_of(verb).model_validate(given)
+    except ValidationError as error:
+        raise _in_one_line(verb, error) from None
+    return {name: getattr(checked, name) for name in checked.model_fields_set}
+
+
+def load_object(content: bytes) -> dict[str, Any]:
+    """A JSON object, {} for no content; raises InputError for anything else."""
+    try:
+        found = json.loads(content) if content.strip() else {}
+    except (ValueError, RecursionError):
+        raise InputError("the body is not JSON", "allowed: one JSON object with the verb's arguments") from None
+    if not isinstance(found, dict):
+        raise InputError(f"the body is {shown(found)}", "allowed: one JSON object with the verb's arguments")
+    return found
+
+
+def dump_error(error: RetunedError) -> bytes:
+    """An error as JSON: its type is the nearest one that errors.py names."""
+    kind = next(one.__name__ for one in type(error).__mro__ if one.__name__ in _KINDS)
+    return _dump({"type": kind, "found": error.found, "allowed": error.allowed, "remedy": error.remedy})
+
+
+def load_error(content: bytes) -> RetunedError | None:
+    """The error that `dump_error` wrote; None for anything else."""
+    try:
+        found = json.loads(content)
+        return _KINDS[found["type"]](*(str(found[part]) for part in ("found", "allowed", "remedy")))
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
+
+
+@cache
+def arguments_of(verb: str) -> type[BaseModel]:
+    """The arguments of a verb as a table that refuses unknown names."""
+    method = getattr(Verbs, verb)
+    hints = get_type_hints(method, include_extras=True)
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    given = {
+        one.name: (hints[one.name], ... if one.default is inspect.Parameter.empty else one.default)
+        for one in parameters
+    }
+    made: type[BaseModel] = create_model(verb, __config__=ConfigDict(extra="forbid"), **given)  # type: ignore[call-overload]
+    return made
+
+
+@cache
+def _result_of(verb: str) -> TypeAdapter[Any]:
+    return TypeAdapter(get_type_hints(getattr(Verbs, verb), include_extras=True)["return"])
+
+
+def _in_one_line(verb: str, error: ValidationError) -> InputError:
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "the arguments"
+    known = ", ".join(arguments_of(verb).model_fields) or "none"
+    if first["type"] == "extra_forbidden":
+        return InputError(f"{verb} has no argument '{name[:60]}'", f"its arguments: {known}", "remove it")
+    if first["type"] == "missing":
+        return InputError(f"the argument {name} is missing", f"the arguments of {verb}: {known}", "add it")
+    return InputError(f"{name} is {shown(first['input'])}", first["msg"].replace("Input should be", "allowed:"))
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(_marked(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _load(content: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    return json.loads(content, object_hook=_unmarked)
+
+
+def _marked(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {_MARK: str(value)}
+    if isinstance(value, dict):
+        return {name: _marked(one) for name, one in value.items()}
+    return [_marked(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _unmarked(found: dict[str, Any]) -> object:
+    return float(found[_MARK]) if found.keys() == {_MARK} and isinstance(found[_MARK], str) else found

@@ -1,0 +1,1 @@
+"""One re-evaluation from request to verdict, one file a phase."""

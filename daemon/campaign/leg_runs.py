@@ -1,0 +1,98 @@
+"""Legs of one campaign through a runner: submitted, awaited, remembered."""
+
+from collections.abc import Callable, Sequence
+
+from ...strategies.drift.drift import compute_seconds
+from ...strategies.records import LegRequest, LegResult
+from ...strategies.search.median_stopping import StopRule
+from ..clock import Clock
+from ..state.disk import is_full_error, patiently, wait_for_space
+from ..state.lease import Lease
+from ..training.runner import Runner
+
+POLL_S = 0.02
+
+
+QUIET_POLL_S = 0.2
+
+
+LEASE_CHECK_S = 1.0
+
+
+class LegDesk:
+    """Runs legs of one campaign and remembers their results, those of earlier processes included."""
+
+    def __init__(
+        self, lease: Lease, known: Sequence[LegResult], runner: Runner, clock: Clock, watch: Callable[[], None]
+    ) -> None:
+        """`known` are the ended legs in the ledger; `watch` is called whenever there may be something to show."""
+        self._lease = lease
+        self._results = {result.request.name: result for result in known}
+        self._runner = runner
+        self._clock = clock
+        self._watch = watch
+        self._state = lease.folder.parent.parent
+
+    @property
+    def results(self) -> tuple[LegResult, ...]:
+        """Every ended leg of the campaign."""
+        return tuple(self._results.values())
+
+    @property
+    def search_results(self) -> tuple[LegResult, ...]:
+        """The ended legs of the search."""
+        return tuple(result for result in self.results if result.request.name.startswith("search."))
+
+    @property
+    def compute_s(self) -> float:
+        """Seconds of training so far, parallel legs added up."""
+        return compute_seconds(self.results)
+
+    def run(self, requests: Sequence[LegRequest], rule: StopRule | None = None) -> tuple[LegResult, ...]:
+        """Results of these legs in their order, when all have ended. Legs that ended before do not run again; those
+        that the rule finds hopeless are stopped.
+
+        While the disk is full it begins nothing, and waits.
+        """
+        self._when_there_is_room(lambda: self._lease.plan(requests, self._clock.now()))
+        wait_for_space(self._lease.folder, self._clock, self._lease.check)
+        wanted = {request.name for request in requests}
+        waiting = [one for one in requests if one.name not in self._results]
+        self._patiently(lambda: self._runner.submit(waiting, requests, rule))
+        wait_s, checked_at = POLL_S, self._clock.monotonic()
+        while wanted - self._results.keys():
+            wait_for_space(self._state, self._clock, self._lease.check)  # a retry that cannot begin is a retry less
+            moved = self._ingest()
+            self._watch()
+            if self._clock.monotonic() - checked_at > LEASE_CHECK_S:
+                self._lease.check()
+                checked_at = self._clock.monotonic()
+            wait_s = POLL_S if moved else min(QUIET_POLL_S, wait_s * 1.2)
+            if wanted - self._results.keys():
+                self._clock.sleep(wait_s)
+        return tuple(self._results[request.name] for request in requests)
+
+    def beside(self, runner: Runner) -> "LegDesk":
+        """A desk of the same campaign for another runner. Both know the results of both."""
+        desk = LegDesk(self._lease, (), runner, self._clock, self._watch)
+        desk._results = self._results
+        return desk
+
+    def _patiently(self, write: Callable[[], None]) -> None:
+        patiently(write, self._clock, self._lease.check)
+
+    def _ingest(self) -> bool:
+        try:
+            polled = self._runner.poll()
+        except OSError as error:
+            if is_full_error(error):
+                return False
+            raise
+        ended = [result for name, result in polled.items() if name not in self._results]
+        if ended:
+            self._when_there_is_room(lambda: self._lease.ingest(ended, self._clock.now()))
+            self._results.update({result.request.name: result for result in ended})
+        return bool(ended)
+
+    def _when_there_is_room(self, write: Callable[[], None]) -> None:
+        patiently(write, self._clock, self._lease.check)

@@ -1,0 +1,85 @@
+"""What a person asks of a panda that lives, written into its record; it counts from the next morning on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...strategies.errors import ConflictError, InputError
+from ...strategies.panda.diary import Wish, WishKind
+from ...strategies.panda.panda import moved_by_panda
+from ...strategies.panda.states import RING
+from ..state.campaigns import Campaign, find_campaign
+from ..state.registry import configuration_of_version, file_of_version
+from ..state.store import Store, to_json
+
+BY_HAND = "by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """A wish that was taken down, in a sentence."""
+
+    campaign: int
+    sentence: str
+
+
+def wish_values(store: Store, campaign_id: int, values: Mapping[str, float]) -> Wished:
+    """Other values from the next morning on. Raises InputError for what the panda cannot move to."""
+    campaign = _living(store, campaign_id)
+    file = file_of_version(store, campaign.model_id, campaign.model_version)
+    configuration = configuration_of_version(store, campaign.model_id, campaign.settings_version, file.space())
+    moves = {one.name: one for one in moved_by_panda(file.space(), configuration)}
+    if not values:
+        raise InputError("no value to move to", f"the panda moves {', '.join(moves)}", "for instance lr=0.01")
+    for name, value in values.items():
+        if name not in moves:
+            raise InputError(
+                f"the panda does not move {name!r}", f"it moves {', '.join(moves)}", "for instance lr=0.01"
+            )
+        reason = moves[name].explain(value)
+        if reason is not None:
+            raise InputError(reason)
+    told = ", ".join(f"{name} {value:g}" for name, value in values.items())
+    return _take_down(store, campaign_id, Wish(WishKind.SET, values=dict(values), by=BY_HAND), told)
+
+
+def wish_back(store: Store, campaign_id: int, to_day: int) -> Wished:
+    """On from the end of an earlier day. Raises InputError for a day that has not been."""
+    days = _living(store, campaign_id).facts.get("panda", {}).get("days", 0)
+    first = max(0, days - RING // 2)  # a day or two pass before it counts, and older checkpoints go
+    if not first <= to_day <= days:
+        allowed = f"allowed: {first} to {days}, the last day" + (" (0 is the probe)" if first == 0 else "")
+        raise InputError(f"--to-day {to_day}", allowed, f"see: retuned watch {campaign_id}")
+    return _take_down(
+        store, campaign_id, Wish(WishKind.BACK, to_day=to_day, by=BY_HAND), f"back to the end of day {to_day}"
+    )
+
+
+def wish_hold(store: Store, campaign_id: int, *, release: bool) -> Wished:
+    """No move by itself and no decay, until it is released."""
+    _living(store, campaign_id)
+    kind, told = (WishKind.RELEASE, "moves by itself again") if release else (WishKind.HOLD, "holds its values")
+    return _take_down(store, campaign_id, Wish(kind, by=BY_HAND), told)
+
+
+def _living(store: Store, campaign_id: int) -> Campaign:
+    """The campaign, whose panda lives; raises ConflictError."""
+    campaign = find_campaign(store, campaign_id)
+    if campaign.phase == "search" and campaign.facts.get("strategy") == "panda":
+        return campaign
+    at = campaign.phase if campaign.facts.get("strategy") == "panda" else f"{campaign.phase}, without a panda"
+    raise ConflictError(
+        f"campaign {campaign_id} of {campaign.model} has no living panda ({at})",
+        "a person steps in while a panda searches",
+        f"see: retuned history {campaign.model}",
+    )
+
+
+def _take_down(store: Store, campaign_id: int, wish: Wish, told: str) -> Wished:
+    with store.transaction():
+        campaign = _living(store, campaign_id)
+        wishes = [*campaign.facts.get("wishes", []), json.loads(to_json(wish.to_json()))]
+        store.change(
+            "UPDATE campaigns SET facts = ? WHERE id = ?", (to_json({**campaign.facts, "wishes": wishes}), campaign_id)
+        )
+    return Wished(campaign_id, f"campaign {campaign_id} of {campaign.model}: {told}, from the next morning on")

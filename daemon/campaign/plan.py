@@ -1,0 +1,144 @@
+"""What a re-evaluation would do, take and be able to detect, from what is known before it runs."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ...strategies.records import Purpose
+from ...strategies.schedule import triggers
+from ...strategies.schedule.grants import Need, alone_on
+from ...strategies.search import choose
+from ...strategies.verdict import power
+from ...strategies.verdict.runs import Run
+from ...strategies.verdict.test_plan import YEARLY_ALPHA, plan_test
+from ...strategies.verdict.verdict_records import TestPlan
+from ..config.config import Config
+from ..state.campaigns import campaigns_of, results_of
+from ..state.model_calendar import campaigns_a_year
+from ..state.registry import Model
+from ..state.store import Store
+from ..training.machine import machine_of
+from .confirm import noise_before
+from .contract_probe import PROBE_RUNS, seconds_per_full_run
+from .prepare import slots_of
+from .search import capacity_of
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The strategy, the cost and the power of the next campaign, as sentences and as numbers."""
+
+    sentences: tuple[str, ...]
+    choice: choose.Choice
+    cost: choose.CostEstimate
+    test: TestPlan
+    power: power.Detectable | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        return {
+            "sentences": list(self.sentences),
+            "strategy": self.choice.strategy.value,
+            "runs_search": self.cost.runs_search,
+            "runs_confirm_expected": self.cost.runs_confirm_expected,
+            "runs_confirm_max": self.cost.runs_confirm_max,
+            "seconds_expected": self.cost.seconds_expected,
+            "seconds_max": self.cost.seconds_max,
+            "alpha": self.test.alpha,
+            "delta": self.test.delta,
+            "n_max": self.test.n_max,
+            "detectable_loss": None if self.power is None else self.power.loss,
+            "detected_with": power.WANTED,
+            "pairs_unchanged": None if self.power is None else self.power.pairs_unchanged,
+            "sigma_of_pairs": None if self.power is None else self.power.sigma,
+            "is_sigma_of_pairs_known": self.power is not None and self.power.is_known,
+        }
+
+
+def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
+    """The plan of the model's next campaign; without a baseline, time and noise are still unknown."""
+    baseline = next(
+        (c for c in reversed(campaigns_of(store, model.id, "baseline"))
+         if c.phase == "done" and c.settings_version == model.settings_version), None,
+    )  # fmt: skip
+    results = () if baseline is None else results_of(store, baseline.id)
+    per_run = seconds_per_full_run(results, model.file.training.budget.amount)
+    slots, budget_s = slots_of(model.file, config, None), model.file.search.budget_s
+    capacity = capacity_of(model.file, slots, per_run, budget_s, probe_runs=0 if baseline else PROBE_RUNS)
+    peak, memory = max((result.peak_memory_bytes for result in results), default=0), machine_of(config).memory_bytes
+    capacity = replace(capacity, memory_share=peak / memory if peak and memory else None)
+    goal, objective = model.file.goal, model.file.objective()
+    earlier = noise_before(store, model.id, model.settings_version)
+    differences = tuple(differences for _, differences in earlier)
+    test = plan_test(
+        campaigns_a_year=campaigns_a_year(store, model, now),
+        replicates=[Run.of(result) for result in results if result.request.purpose is Purpose.REPLICATE],
+        earlier_scores=tuple(scores for scores, _ in earlier),
+        earlier_differences=differences,
+        margin=goal.margin,
+        floor=objective.floor,
+        drop_least=goal.least_drop,
+        n_max=model.file.search.max_pairs,
+    )
+    choice, cost = choose.choose(capacity), choose.estimate(capacity, model.file.search.max_pairs)
+    found = power.detectable(test, differences)
+    sentences = (
+        choice.sentence,
+        cost.sentence,
+        _of_the_machine(model, config),
+        *_test_sentences(model, test, found),
+        *_year_sentences(store, model, test, now),
+    )
+    return Plan((*sentences, _watched(model)), choice, cost, test, found)
+
+
+def _year_sentences(store: Store, model: Model, test: TestPlan, now: datetime) -> tuple[str, ...]:
+    """Where triggers brought more re-evaluations than the schedule has, the year's error budget may be overdrawn."""
+    since = now - timedelta(days=365)
+    unasked = [
+        each for each in campaigns_of(store, model.id, "retune") if each.trigger != "manual" and each.created_at > since
+    ]
+    plans = [TestPlan.from_json(each.facts["test_plan"]) for each in unasked if each.facts.get("test_plan")]
+    spent = sum(plan.alpha for plan in plans)
+    if spent + test.alpha <= YEARLY_ALPHA * (1 + 1e-9) or all(each.trigger == "schedule" for each in unasked):
+        return ()
+    return (
+        f"with those of the last 365 days that is {spent + test.alpha:.1%} in a year, more than {YEARLY_ALPHA:.0%}:"
+        " triggers brought more re-evaluations than the schedule has",
+    )
+
+
+def _watched(model: Model) -> str:
+    table = model.file.triggers
+    has_data = model.file.data is not None or table.fingerprint is not None
+    parts = triggers.watched(table.data, table.code, table.environment, has_data)
+    if not parts:
+        return "nothing is watched between the dates"
+    return f"watched between the dates, at the earliest {table.cool_down} after a re-evaluation: {parts}"
+
+
+def _test_sentences(model: Model, test: TestPlan, found: power.Detectable | None) -> tuple[str, ...]:
+    metric = model.file.goal.metric
+    share = f"{YEARLY_ALPHA:.0%} in a year, which up to {max(1.0, YEARLY_ALPHA / test.alpha):.0f} campaigns share"
+    rate = f"settings that are still good are called stale in at most {test.alpha:.2%} of campaigns ({share})"
+    if found is None:
+        return (f"{rate}; what loss is found is known once the baseline has run: retuned baseline {model.name}",)
+    source = (
+        f"known from {found.known_pairs} pairs of earlier campaigns"
+        if found.is_known
+        else "a guess from single runs of the baseline: too few pairs were made yet"
+    )
+    noise = f"where the differences of pairs vary by {found.sigma:.3g} ({source})"
+    wanted = f"{power.WANTED:.0%}"
+    loss = (
+        f"detects a loss of {found.loss:.3g} {metric} with {wanted} once the search has better values, {noise}"
+        if found.loss is not None
+        else f"no loss is detected with {wanted} in {test.n_max} pairs; raise max_pairs under [search]"
+    )
+    return (rate, loss, f"about {found.pairs_unchanged:.1f} pairs decide it where nothing changed")
+
+
+def _of_the_machine(model: Model, config: Config) -> str:
+    training = model.file.training
+    need = Need(training.slots, training.resources.memory_bytes or 0, training.resources.gpus)
+    return alone_on(machine_of(config), need)

@@ -1,0 +1,85 @@
+"""How a campaign begins that a person asks for: its checked options, and the open one or a new one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...strategies.errors import ConflictError, InputError
+from ...strategies.space import derive_seed
+from ..clock import Clock
+from ..state.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns, queue_campaign
+from ..state.model_calendar import campaign_seed
+from ..state.registry import Model
+from ..state.store import Store
+
+
+def open_or_queue(
+    store: Store, model: Model, kind: str, seed: int | None, options: Mapping[str, Any], clock: Clock
+) -> Campaign:
+    """The model's open campaign of that kind, which then goes on, or a new one.
+
+    Raises ConflictError when an open one was started with another seed or budget.
+    """
+    with store.transaction():
+        found = [campaign for campaign in open_campaigns(store, model.id) if campaign.kind == kind]
+        if found:
+            _refuse_other_options(found[0], seed, options)
+            return found[0]
+        row = store.row("SELECT * FROM models WHERE id = ?", (model.id,))
+        assert row is not None
+        number = len(campaigns_of(store, model.id))
+        own = derive_seed(model.id, kind, number) if kind == "baseline" else campaign_seed(store, model)
+        campaign_id = queue_campaign(
+            store,
+            model=row,
+            kind=kind,
+            trigger="manual",
+            seed=own if seed is None else seed,
+            options=options,
+            now=clock.now(),
+        )
+    return find_campaign(store, campaign_id)
+
+
+def _refuse_other_options(campaign: Campaign, seed: int | None, options: Mapping[str, Any]) -> None:
+    has_other_seed = seed is not None and seed != campaign.seed
+    has_other_options = any(campaign.options.get(name) != value for name, value in options.items())
+    if has_other_seed or has_other_options:
+        raise ConflictError(
+            f"campaign {campaign.id} of {campaign.model} is still open, with seed {campaign.seed}",
+            "one open campaign a model; it goes on with the seed and budget that it was started with",
+            f"retuned retune {campaign.model}, or first: retuned cancel {campaign.model}",
+        )
+
+
+LARGEST_SEED = 2**31 - 1
+
+
+def refuse_retired(model: Model) -> None:
+    """Raise ConflictError for a retired model."""
+    if model.state == "retired":
+        raise ConflictError(
+            f"{model.name} is retired", "active and paused models can be trained", f"retuned resume {model.name}"
+        )
+
+
+def retune_options(strategy: str | None, budget_s: float | None, seed: int | None, model: Model) -> dict[str, Any]:
+    """The checked options of a re-evaluation that were given; raises InputError."""
+    if strategy not in (None, "auto", "caviar", "panda"):
+        raise InputError(
+            f"--strategy {strategy} is not available",
+            "allowed: auto, caviar, panda",
+            "leave it out for the model file's",
+        )
+    if strategy == "panda" and (why := model.file.why_no_panda()):
+        raise InputError(f"{model.name} cannot be babysat: {why}", "", "leave --strategy out")
+    check_seed(seed)
+    if budget_s is not None and not 0 < budget_s < 1e9:
+        raise InputError(f"--budget {budget_s:g} is out of range", "allowed: a time above zero", "for instance 2h")
+    given = {"strategy": strategy, "budget_s": budget_s}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def check_seed(seed: int | None) -> None:
+    """Raise InputError for a seed out of range."""
+    if seed is not None and not 0 <= seed <= LARGEST_SEED:
+        raise InputError(f"--seed {seed} is out of range", f"allowed: 0 to {LARGEST_SEED}", "choose another")

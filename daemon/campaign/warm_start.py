@@ -1,0 +1,63 @@
+"""What earlier campaigns of a model found out, for a search to begin with."""
+
+import contextlib
+from collections.abc import Iterable
+
+from ...strategies.errors import InputError
+from ...strategies.records import Configuration, LegResult, Purpose
+from ...strategies.search.observations import Seen, Source
+from ...strategies.space import Space
+from ..config.model_file import ModelFile
+from ..state.campaigns import Campaign, campaigns_of, results_of
+from ..state.registry import file_of_version
+from ..state.store import Store
+
+MOST_CAMPAIGNS = 3  # whose scores a search begins with
+
+
+def warm_start(store: Store, campaign: Campaign, space: Space) -> tuple[Configuration, ...]:
+    """The top configurations of the last campaign that searched, those that the space still allows."""
+    searched = _searched_before(store, campaign)
+    return tuple(_allowed(space, searched[-1].facts["top"])) if searched else ()
+
+
+def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[Seen, ...]:
+    """What the last campaigns scored at the full budget of their searches, the newest first; a group a campaign.
+
+    Left out: campaigns that went by another metric, another direction or another budget, and configurations that the
+    space, which may have changed since, no longer allows.
+    """
+    space, groups = file.space(), []
+    for earlier in reversed(_searched_before(store, campaign)[-MOST_CAMPAIGNS:]):
+        then = file_of_version(store, campaign.model_id, earlier.model_version)
+        if _measure(then) != _measure(file):
+            continue
+        scores = tuple(
+            (allowed, result.score)
+            for result in results_of(store, earlier.id)
+            if _is_full(result, file) and result.score is not None
+            for allowed in _allowed(space, [result.request.configuration])
+        )
+        groups += [Seen(scores, Source.EARLIER)] if scores else []
+    return tuple(groups)
+
+
+def _searched_before(store: Store, campaign: Campaign) -> list[Campaign]:
+    earlier = campaigns_of(store, campaign.model_id, "retune")
+    return [one for one in earlier if one.id < campaign.id and one.facts.get("top")]
+
+
+def _measure(file: ModelFile) -> tuple[object, ...]:
+    return file.goal.metric, file.goal.direction, file.training.budget
+
+
+def _is_full(result: LegResult, file: ModelFile) -> bool:
+    return result.request.purpose is Purpose.SEARCH and result.request.to_step == file.training.budget.amount
+
+
+def _allowed(space: Space, configurations: Iterable[Configuration]) -> list[Configuration]:
+    found = []
+    for configuration in configurations:
+        with contextlib.suppress(InputError):
+            found.append(space.validate(configuration))
+    return found

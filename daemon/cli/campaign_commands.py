@@ -1,0 +1,274 @@
+"""Commands that train: started here, or asked of the service and watched."""
+
+import os
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from ...strategies.errors import CampaignFailed, ConflictError, InputError
+from ...strategies.records import Outcome
+from ...strategies.schedule.due import parse_duration_s
+from ..api.verbs import Verbs
+from ..campaign.request import check_seed, open_or_queue, refuse_retired, retune_options
+from ..state.adoption import write_pending_settings
+from ..state.campaigns import Campaign
+from ..state.lease import holder_of
+from ..state.registry import find_model
+from ..state.webhooks import deliver_due
+from .foreground import Display, conduct, finish_baseline, follow
+from .json_output import campaign_json
+from .session import CLOCK, Json, Name, Named, Session, app, print_json
+
+EXIT_CODES = {
+    Outcome.FRESH: 0,
+    Outcome.STALE: 10,
+    Outcome.DEGRADED: 11,
+    Outcome.BROKEN: 12,
+    Outcome.INCONCLUSIVE: 13,
+}
+
+Detach = Annotated[bool, typer.Option("--detach", help="Leave it to the service and give its number at once.")]
+
+
+@app.command("baseline")
+def _baseline(context: typer.Context, name: Name, detach: Detach = False) -> None:
+    """Train the settings in force on fresh seeds, to know their score and noise and to compare with later."""
+    session: Session = context.obj
+    verbs = session.verbs
+    if session.is_remote or detach:
+        _check_service(session, detach)
+        campaign = verbs.baseline(name).campaign
+        _leave(campaign, detach, as_json=False)
+        follow(verbs, campaign.id, CLOCK, _display(), session.again)
+    else:
+        model = verbs.trainable(name)
+        campaign = open_or_queue(session.store, model, "baseline", None, {}, CLOCK)
+        conduct(session.store, model, campaign, CLOCK, session.config, _display())
+    _show_end(session, campaign.id, as_json=False)
+
+
+@app.command("retune")
+def _retune(
+    context: typer.Context,
+    name: Name,
+    strategy: Annotated[str | None, typer.Option(help="auto, caviar or panda; default: the model file's.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Compute time of the campaign, such as 30m or 2h.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed, data and history give the same verdict.")] = None,
+    detach: Detach = False,
+    as_json: Json = False,
+) -> None:
+    """Re-evaluate a model now. Exit code: 0 fresh, 10 stale, 11 degraded, 12 broken, 13 inconclusive."""
+    session: Session = context.obj
+    session.verbs.show(name)  # an unknown name is told before a wrong option
+    budget_s = None if budget is None else parse_duration_s(budget)
+    if session.is_remote or detach:
+        _check_service(session, detach)
+        number = _ask_for(session, name, strategy, budget_s, seed, detach, as_json)
+    else:
+        number = _carry_out(session, name, strategy, budget_s, seed, _display(is_quiet=as_json))
+    _show_end(session, number, as_json)
+
+
+@app.command("confirm")
+def _confirm(
+    context: typer.Context,
+    name: Name,
+    more: Annotated[int, typer.Option(help="How many more pairs, an even number.")] = 8,
+    campaign: Annotated[int | None, typer.Option(help="This re-evaluation, not the last one.")] = None,
+    detach: Detach = False,
+    as_json: Json = False,
+) -> None:
+    """Continue a re-evaluation that ended INCONCLUSIVE by more pairs of the same; its error rate stays."""
+    session: Session = context.obj
+    verbs, display = session.verbs, _display(is_quiet=as_json)
+    if session.is_remote or detach:
+        _check_service(session, detach)
+        reopened = verbs.confirm(name, more, campaign)
+        _leave(reopened, detach, as_json)
+        follow(verbs, reopened.id, CLOCK, display, session.again)
+    else:
+        reopened = verbs.confirm(name, more, campaign)
+        _conduct(session, reopened, display)
+    _show_end(session, reopened.id, as_json)
+
+
+@app.command("watch")
+def _watch(context: typer.Context, named: Named, as_json: Json = False) -> None:
+    """Watch a campaign, or a model's open ones, to the end; Ctrl-C leaves them running. Exit code as for retune."""
+    session: Session = context.obj
+    campaigns = session.verbs.open_of(named)
+    if not campaigns:
+        raise ConflictError(f"{named} has no open campaign", "", f"see: retuned history {named}")
+    for campaign in campaigns:
+        if campaign.is_open and not session.is_remote and holder_of(session.config.state, campaign.id) is None:
+            raise ConflictError(
+                f"nobody works on campaign {campaign.id} of {campaign.model}",
+                "a running service, or a command that carries it out",
+                f"retuned serve, or: retuned {campaign.kind} {campaign.model}",
+            )
+        follow(session.verbs, campaign.id, CLOCK, _display(is_quiet=as_json), session.again)
+    _show_end(session, campaigns[-1].id, as_json)
+
+
+@app.command("selftest")
+def _selftest(
+    context: typer.Context,
+    name: Name,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave its state folder, STATE/selftest/NAME.")] = False,
+    seed: Annotated[int | None, typer.Option(help="The same seed on the same data gives the same answer.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check on the model's own training that bad settings are found and equal ones pass. Exit code: 0 passed, 1 not."""
+    from .selftest import selftest
+
+    session: Session = context.obj
+    model = session.verbs.show(name).model
+    refuse_retired(model)
+    check_seed(seed)
+    config = session.own_config
+    done = selftest(model, CLOCK, config, os.environ, _display(is_quiet=as_json), keep=keep, seed=seed)
+    if as_json:
+        print_json(done.to_json())
+    else:
+        print("\n".join(done.sentences))
+        if keep:
+            print(f"kept: {Path(config.state) / 'selftest' / name}")
+    raise typer.Exit(0 if done.is_passed else 1)
+
+
+def _carry_out(
+    session: Session, name: str, strategy: str | None, budget_s: float | None, seed: int | None, display: Display
+) -> int:
+    """Re-evaluate in this process."""
+    model = find_model(session.store, name)
+    refuse_retired(model)
+    options = retune_options(strategy, budget_s, seed, model)
+    write_pending_settings(session.store, model)
+    finish_baseline(session.store, model, CLOCK, session.config, display)
+    campaign = open_or_queue(session.store, model, "retune", seed, options, CLOCK)
+    _conduct(session, campaign, display)
+    return campaign.id
+
+
+def _conduct(session: Session, campaign: Campaign, display: Display) -> None:
+    model = find_model(session.store, campaign.model)
+    conduct(session.store, model, campaign, CLOCK, session.config, display)
+    deliver_due(session.store, CLOCK.now())
+
+
+def _ask_for(
+    session: Session,
+    name: str,
+    strategy: str | None,
+    budget_s: float | None,
+    seed: int | None,
+    detach: bool,
+    as_json: bool,
+) -> int:
+    """Let the service re-evaluate, and watch it."""
+    queued = session.verbs.retune(name, strategy, budget_s, seed)
+    _leave(queued.campaign, detach, as_json)
+    display = _display(is_quiet=as_json)
+    if queued.baseline is not None:
+        first = follow(session.verbs, queued.baseline.id, CLOCK, display, session.again)
+        if first.phase != "done":
+            session.verbs.cancel(str(queued.campaign.id))
+            raise CampaignFailed(f"the baseline of {name} {first.phase}: {first.failure}")
+    return follow(session.verbs, queued.campaign.id, CLOCK, display, session.again).id
+
+
+def _check_service(session: Session, detach: bool) -> None:
+    if detach and not session.is_remote:
+        raise InputError(
+            f"no service answers for {session.config.state}", "--detach leaves a campaign to a running service",
+            "start it: retuned serve; or leave --detach out",
+        )  # fmt: skip
+
+
+def _leave(campaign: Campaign, detach: bool, as_json: bool) -> None:
+    """Leave with the campaign's number, where the caller does not want to watch."""
+    if not detach:
+        return
+    if as_json:
+        print_json({"campaign": campaign.id, "model": campaign.model, "state": campaign.phase})
+    else:
+        print(f"campaign {campaign.id} of {campaign.model} is queued; watch it: retuned watch {campaign.id}")
+    raise typer.Exit(0)
+
+
+def _show_end(session: Session, number: int, as_json: bool) -> NoReturn:
+    """Show how a campaign ended, and leave with the exit code of its verdict."""
+    ended = session.verbs.ended(number)
+    campaign, is_baseline = ended.campaign, ended.campaign.kind == "baseline"
+    if as_json:
+        print_json(campaign_json(campaign, ended.model))
+    else:
+        from .tables import console
+        from .verdict_panel import baseline_panel, verdict_panel
+
+        panel = (
+            baseline_panel(ended.model, campaign, ended.replicates)
+            if is_baseline
+            else verdict_panel(ended.model, campaign, ended.incumbent)
+        )
+        console().print(panel)
+    if is_baseline:
+        raise typer.Exit(0 if campaign.phase == "done" else 1)
+    verdict = campaign.verdict
+    raise typer.Exit(1 if verdict is None or campaign.failure is not None else EXIT_CODES[verdict.outcome])
+
+
+def _display(is_quiet: bool = False) -> Display:
+    from .live_progress import live_progress, no_progress
+
+    return no_progress if is_quiet else live_progress
+
+
+@app.command("nudge")
+def _nudge(
+    context: typer.Context,
+    named: Named,
+    values: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="What to move, such as lr=0.01.")],
+) -> None:
+    """Give a living panda other values from the next morning on."""
+    verbs: Verbs = context.obj.verbs
+    print(verbs.nudge(_campaign(verbs, named), dict(_value(word) for word in values)).sentence)
+
+
+@app.command("back")
+def _back(
+    context: typer.Context,
+    named: Named,
+    to_day: Annotated[int, typer.Option("--to-day", help="The day whose end it goes on from; 0 is the probe.")],
+) -> None:
+    """Let a living panda go on from the end of an earlier day."""
+    verbs: Verbs = context.obj.verbs
+    print(verbs.back(_campaign(verbs, named), to_day).sentence)
+
+
+@app.command("hold")
+def _hold(
+    context: typer.Context,
+    named: Named,
+    release: Annotated[bool, typer.Option("--release", help="Let it move by itself again.")] = False,
+) -> None:
+    """Keep a living panda from moving anything by itself; it still goes back when the training diverges."""
+    verbs: Verbs = context.obj.verbs
+    print(verbs.hold(_campaign(verbs, named), release).sentence)
+
+
+def _campaign(verbs: Verbs, named: str) -> int:
+    """The number of the campaign, or of the model's open re-evaluation."""
+    found = [one for one in verbs.open_of(named) if one.kind == "retune"]
+    if not found:
+        raise ConflictError(f"{named} has no open re-evaluation", "", f"begin one: retuned retune {named}")
+    return found[0].id
+
+
+def _value(word: str) -> tuple[str, float]:
+    name, _, text = word.partition("=")
+    try:
+        return name, float(text)
+    except ValueError:
+        raise InputError(f"{word!r} is no value to move to", "allowed: NAME=NUMBER", "for instance lr=0.01") from None

@@ -1,0 +1,95 @@
+"""The service's health and the doctor's findings for people."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from rich.console import Console
+from rich.text import Text
+
+from ..upkeep.doctor_findings import Finding
+from ..upkeep.health_records import Health
+from .tables import table
+
+COLOURS = {"ok": "green", "degraded": "yellow", "failing": "red", "warning": "yellow", "error": "red"}
+
+
+def show_health(out: Console, health: Health, now: datetime) -> None:
+    """What `retuned status` shows: the word, what is wrong, then what runs, what waits and what lies around."""
+    out.print(Text.assemble(("retuned ", "bold"), health.version, ": ", (health.overall, COLOURS[health.overall])))
+    for sentence in health.sentences:
+        out.print(Text(f"  - {sentence}"))
+    for name, value in _facts(health, now):
+        out.print(Text.assemble((f"{name:<12}", "dim"), value))
+    if health.running:
+        out.print()
+        rows = [
+            (str(one.campaign), one.model, one.kind, one.phase, f"{one.runs_done} of {one.runs_planned}",
+             "" if one.expected_end is None else f"{one.expected_end:%Y-%m-%d %H:%M}")
+            for one in health.running
+        ]  # fmt: skip
+        table(out, ("running", "model", "kind", "phase", "runs", "expected end (UTC)"), rows, "")
+    if health.queue:
+        out.print()
+        queued = [(str(one.campaign), one.model, one.kind, one.why or "about to start") for one in health.queue]
+        table(out, ("waiting", "model", "kind", "why"), queued, "")
+        if health.queue_length > len(health.queue):
+            out.print(f"... and {health.queue_length - len(health.queue)} more")
+    if health.faults:
+        out.print()
+        shown = [(f"{one.at:%Y-%m-%d %H:%M}", one.part, one.sentence) for one in health.faults[:5]]
+        table(out, ("last errors (UTC)", "part", "what"), shown, "")
+
+
+def show_findings(out: Console, findings: Sequence[Finding]) -> None:
+    """What `retuned doctor` shows: a line a finding, and below what to do."""
+    for finding in findings:
+        sign = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}[finding.level]
+        out.print(Text.assemble((sign, COLOURS[finding.level]), f" {finding.part}: {finding.sentence}"))
+        if finding.remedy and finding.level != "ok":
+            out.print(Text(f"        {finding.remedy}"))
+
+
+def _facts(health: Health, now: datetime) -> list[tuple[str, str]]:
+    facts = [("state", health.state)]
+    if health.is_serving and health.up_since is not None:
+        facts.append(
+            ("up since", f"{health.up_since:%Y-%m-%d %H:%M} UTC ({_span(now - health.up_since)}), pid {health.pid}")
+        )
+    if health.last_tick is not None:
+        tick = health.last_tick
+        facts.append(("last round", f"{_span(now - tick.at)} ago, took {tick.seconds * 1000:.0f} ms"))
+    facts.append(("models", ", ".join(f"{count} {state}" for state, count in health.models) or "none"))
+    if health.next_due is not None:
+        facts.append(("next due", f"{health.next_due.model}, {health.next_due.due_at:%Y-%m-%d %H:%M} UTC"))
+    messages = f"{health.messages.pending} to be delivered, {health.messages.dead} given up"
+    places = ", ".join(channel.place for channel in health.channels)
+    facts.append(("messages", messages + (f" ({places})" if places else "")))
+    facts.append(("disk", _disk(health)))
+    if health.last_backup is not None:
+        backup = health.last_backup
+        facts.append(("last backup", f"{backup.at:%Y-%m-%d %H:%M} UTC, {_size(backup.size_bytes)}, {backup.path}"))
+    return facts
+
+
+def _disk(health: Health) -> str:
+    disk = health.disk
+    free = f"{_size(disk.free_bytes)} free of {_size(disk.total_bytes)}"
+    if disk.models_bytes is None:
+        return free
+    largest = ", ".join(f"{name} {_size(size)}" for name, size in disk.models[:5])
+    return f"{free}; models use {_size(disk.models_bytes)}" + (f" ({largest})" if largest else "")
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}" if count / size < 1000 else f"{count / size:.0f} {unit}"
+    return f"{count} B"
+
+
+def _span(span: timedelta) -> str:
+    seconds = max(0.0, span.total_seconds())
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,165 @@
+"""Records as plain JSON values, for --json and other programs."""
+
+from typing import Any
+
+from ...strategies.drift.drift import DriftPoint
+from ...strategies.verdict.verdict_records import Verdict
+from ..config.settings_file import plain
+from ..state.alert import Alert
+from ..state.campaigns import Campaign
+from ..state.model_calendar import Planned
+from ..state.registry import Model, Settings
+from ..state.tokens import Token
+
+
+def model_json(model: Model, last: Verdict | None) -> dict[str, Any]:
+    """A model and where it stands; `last` is its last verdict."""
+    return {
+        "name": model.name,
+        "owner": model.file.owner,
+        "state": model.state,
+        "version": model.version,
+        "settings_version": model.settings_version,
+        "settings": plain(model.configuration),
+        "metric": model.file.goal.metric,
+        "direction": model.file.goal.direction,
+        "next_due_at": None if model.next_due_at is None else model.next_due_at.isoformat(),
+        "registered_at": model.registered_at.isoformat(),
+        "last_verdict": None if last is None else last.outcome.value,
+        "is_critical": last is not None and last.critical,
+        "watch": last is not None and last.watch,
+    }
+
+
+def settings_json(settings: Settings) -> dict[str, Any]:
+    """A settings version."""
+    return {
+        "version": settings.version,
+        "settings": plain(settings.configuration),
+        "origin": settings.origin,
+        "campaign": settings.campaign_id,
+        "created_at": settings.created_at.isoformat(),
+    }
+
+
+def campaign_json(campaign: Campaign, model: Model) -> dict[str, Any]:
+    """A campaign with its verdict; scores are in the metric's own direction, gains positive where better."""
+    verdict = campaign.verdict
+    moments = {"created_at": campaign.created_at, "started_at": campaign.started_at, "ended_at": campaign.ended_at}
+    return {
+        "id": campaign.id,
+        "model": campaign.model,
+        "kind": campaign.kind,
+        "trigger": campaign.trigger,
+        "state": campaign.phase,
+        "seed": campaign.seed,
+        "settings_version": campaign.settings_version,
+        **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
+        "verdict": None if verdict is None else verdict_json(verdict, model),
+        "failure": campaign.failure,
+        "strategy": campaign.facts.get("strategy"),
+        "choice": campaign.facts.get("choice"),
+        "recommended": campaign.facts.get("recommended"),
+        "challenger": campaign.facts.get("challenger"),
+        "changes": campaign.facts.get("changes", []),
+        "notes": campaign.facts.get("notes", []),
+        "suspicions": campaign.facts.get("suspicions", []),
+        "causes": campaign.facts.get("causes"),
+        "cost_drift": campaign.facts.get("cost_drift"),
+        "compute_s": campaign.facts.get("compute_s"),
+        "runs": campaign.facts.get("runs"),
+        "more_pairs": campaign.facts.get("more_pairs", 0),
+        "earlier_verdicts": [one["outcome"] for one in campaign.facts.get("earlier_verdicts", ())],
+    }
+
+
+def verdict_json(verdict: Verdict, model: Model) -> dict[str, Any]:
+    """The numbers of a verdict."""
+    return {
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason.value,
+        "sentence": verdict.sentence,
+        "covered": verdict.covered,
+        "lower": verdict.lower,
+        "upper": verdict.upper,
+        "mean": verdict.mean,
+        "sd": verdict.sd,
+        "e_value": verdict.e_value,
+        "divergence_e": verdict.divergence_e,
+        "alpha": verdict.alpha,
+        "delta": verdict.delta,
+        "pairs": verdict.n_pairs,
+        "pairs_needed": verdict.pairs_needed,
+        "incumbent_mean": _metric(verdict.incumbent_mean, model),
+        "challenger_mean": _metric(verdict.challenger_mean, model),
+        "incumbent_failed": verdict.incumbent_failed,
+        "incumbent_runs": verdict.incumbent_runs,
+        "is_critical": verdict.critical,
+        "watch": verdict.watch,
+    }
+
+
+def alert_json(alert: Alert) -> dict[str, Any]:
+    """An alert and its deliveries."""
+    return {
+        "id": alert.id,
+        "campaign": alert.campaign_id,
+        "model": alert.model,
+        "severity": alert.severity,
+        "title": alert.title,
+        "text": alert.text,
+        "is_critical": alert.is_critical,
+        "created_at": alert.created_at.isoformat(),
+        "deliveries": list(alert.deliveries),
+    }
+
+
+def planned_json(planned: Planned) -> dict[str, Any]:
+    """A due date to come."""
+    return {
+        "model": planned.model,
+        "due_at": planned.due_at.isoformat(),
+        "starts_at": planned.starts_at.isoformat(),
+        "why": planned.why,
+    }
+
+
+def token_json(token: Token) -> dict[str, Any]:
+    """A token without its secret."""
+    moments = {name: getattr(token, name) for name in ("created_at", "last_used_at", "revoked_at")}
+    return {
+        "name": token.name,
+        "role": token.role,
+        **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
+    }
+
+
+def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
+    """A point of the drift record; scores are in the metric's own direction, gains positive where better."""
+    return {
+        "campaign": point.campaign_id,
+        "kind": point.kind,
+        "at": point.at.isoformat(),
+        "trigger": point.trigger,
+        "settings_version": point.settings_version,
+        "outcome": None if point.outcome is None else point.outcome.value,
+        "label": point.label,
+        "reason": point.reason,
+        "incumbent": _metric(point.incumbent, model),
+        "challenger": _metric(point.challenger, model),
+        "mean": point.mean,
+        "lower": point.lower,
+        "upper": point.upper,
+        "e_value": point.e_value,
+        "pairs": point.n_pairs,
+        "compute_s": point.compute_s,
+        "runs": point.runs,
+        "data": point.data,
+        "environment": point.environment,
+        "changes": list(point.changes),
+        "cause": point.cause,
+    }
+
+
+def _metric(score: float | None, model: Model) -> float | None:
+    return None if score is None else -score if model.file.objective().lower_is_better else score

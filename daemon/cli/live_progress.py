@@ -1,0 +1,163 @@
+"""A panda in the terminal: its learning curve, the rate below it, and the last nudges."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import log10
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ...strategies.verdict.notice import render_duration
+from ..reports.progress import Progress
+from ..state.campaigns import Campaign
+from ..state.registry import Model
+from .tables import number
+
+HEIGHT, WIDTH = 9, 64
+SHOWN_NUDGES = 6
+
+
+def panda_view(diary: Mapping[str, Any], metric: str, sign: float, incumbent: float | None) -> RenderableType:
+    """The diary on one screen; scores in the metric's own direction, the incumbent's as a line."""
+    evenings = [one for one in diary["evenings"] if one["score"] is not None]
+    lines = _curve(evenings, metric, sign, None if incumbent is None else sign * incumbent) if evenings else []
+    for nudge in diary["nudges"][-SHOWN_NUDGES:]:
+        lines.append(Text(nudge["sentence"], style="yellow" if nudge["by"] == "panda" else "bold magenta"))
+    return Group(*lines)
+
+
+def _curve(evenings: Sequence[Mapping[str, Any]], metric: str, sign: float, incumbent: float | None) -> list[Text]:
+    """Evenings from left to right as they were lived; a gone-back stretch shows as a new colour."""
+    shown = evenings[-WIDTH:]
+    values = [sign * one["score"] for one in shown]
+    low, high = (found([*values, *([] if incumbent is None else [incumbent])]) for found in (min, max))
+    spread = (high - low) or 1.0
+    rows = [[Text(" ") for _ in shown] for _ in range(HEIGHT)]
+    if incumbent is not None:
+        at = _row(incumbent, low, spread)
+        rows[at] = [Text("─", style="dim") for _ in shown]
+    trials = list(dict.fromkeys(one["trial"] for one in shown))
+    for place, (one, value) in enumerate(zip(shown, values, strict=True)):
+        colour = ("cyan", "green", "blue", "magenta")[trials.index(one["trial"]) % 4]
+        rows[_row(value, low, spread)][place] = Text("●", style=colour)
+    labels = {0: f"{high:.4g}", HEIGHT - 1: f"{low:.4g}"}
+    drawn = [Text(f"{labels.get(number, ''):>9} ┤").append_text(_joined(row)) for number, row in enumerate(rows)]
+    last = shown[-1]
+    foot = f"{metric}, day {shown[0]['day']} to {last['day']}; now {values[-1]:.4g} at step {last['step']:g}"
+    beside = "" if incumbent is None else f"; ─ the stored settings' {incumbent:.4g} at their end"
+    return [*drawn, Text(f"{'':>9}  {foot}{beside}", style="dim"), _rates(shown)]
+
+
+def _row(value: float, low: float, spread: float) -> int:
+    return min(max(round((1.0 - (value - low) / spread) * (HEIGHT - 1)), 0), HEIGHT - 1)
+
+
+def _joined(cells: Sequence[Text]) -> Text:
+    joined = Text()
+    for cell in cells:
+        joined.append_text(cell)
+    return joined
+
+
+def _rates(shown: Sequence[Mapping[str, Any]]) -> Text:
+    """The rate of each day as a bar, by its order of magnitude."""
+    logs = [log10(max(one["rate"], 1e-12)) for one in shown]
+    low, spread = min(logs), (max(logs) - min(logs)) or 1.0
+    bars = "".join("▁▂▃▄▅▆▇█"[round((value - low) / spread * 7)] for value in logs)
+    return Text(f"{'rate':>9} ┤{bars}  {shown[-1]['rate']:.4g}")
+
+
+REDRAW_S = 0.25
+
+
+@contextmanager
+def live_progress(model: Model, read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
+    """A display on standard error that `read` feeds whenever the function it gives is called; without a terminal,
+    one line a phase."""
+    out = Console(stderr=True, highlight=False)
+    with _panel_display(out, model, read) if out.is_terminal else _line_display(out, read) as draw:
+        yield draw
+
+
+@contextmanager
+def no_progress(_model: Model, _read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
+    """Nothing at all."""
+    yield lambda: None
+
+
+@contextmanager
+def _line_display(out: Console, read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
+    said, told = "", 0
+
+    def say() -> None:
+        nonlocal said, told
+        campaign, progress = read()
+        nudges = campaign.facts.get("panda", {}).get("nudges", [])
+        for nudge in nudges[told:]:
+            out.print(f"campaign {campaign.id}: {nudge['sentence']}")
+        told = len(nudges)
+        waits = f", {campaign.waits}" if campaign.waits else ""
+        stopped = f", {progress.stopped} stopped early as hopeless" if progress.stopped else ""
+        line = f"campaign {campaign.id} ({campaign.kind}): {progress.phase}{stopped}{waits}"
+        if line != said:
+            out.print(line)
+            said = line
+
+    yield say
+
+
+@contextmanager
+def _panel_display(
+    out: Console, model: Model, read: Callable[[], tuple[Campaign, Progress]]
+) -> Iterator[Callable[[], None]]:
+    drawn_at = 0.0
+    with Live(console=out, auto_refresh=False, transient=True) as live:
+
+        def draw() -> None:
+            nonlocal drawn_at
+            if time.monotonic() - drawn_at >= REDRAW_S:
+                live.update(_progress_panel(model, *read()), refresh=True)
+                drawn_at = time.monotonic()
+
+        yield draw
+
+
+def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Panel:
+    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    elapsed_s = 0.0 if campaign.started_at is None else time.time() - campaign.started_at.timestamp()
+    grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    phases = ("prepare", "search", "confirm", "causes") if campaign.kind == "retune" else ("prepare",)
+    shown = Text("  >  ").join(Text(name, style="bold reverse" if name == progress.phase else "dim") for name in phases)
+    grid.add_row("phase", shown)
+    if campaign.waits:
+        grid.add_row("waits", Text(campaign.waits))
+    if "choice" in campaign.facts:
+        grid.add_row("plan", Text(campaign.facts["choice"]))
+    rung = "" if progress.rung is None else f", rung {progress.rung}, {progress.alive} trials alive"
+    ends = "".join(
+        f", {count} {how}"
+        for count, how in ((progress.failed, "failed"), (progress.stopped, "stopped early as hopeless"))
+        if count
+    )
+    grid.add_row("legs", f"{progress.ended} of {progress.planned} planned so far{rung}{ends}")
+    if progress.incumbent is not None or progress.best is not None:
+        best, incumbent = (None if value is None else sign * value for value in (progress.best, progress.incumbent))
+        grid.add_row(
+            "search", f"best {number(best)} against the stored settings' {number(incumbent)} (development rows)"
+        )
+    if "panda" in campaign.facts:
+        grid.add_row("panda", panda_view(campaign.facts["panda"], model.file.goal.metric, sign, progress.incumbent))
+    if progress.pairs:
+        grid.add_row("pairs", f"{progress.pairs} of at most {model.file.search.max_pairs}")
+    left = (
+        ""
+        if progress.seconds_expected is None
+        else f", about {render_duration(max(0.0, progress.seconds_expected - elapsed_s))} left"
+    )
+    grid.add_row("time", f"{render_duration(elapsed_s)}{left}; {render_duration(progress.compute_s)} of compute")
+    return Panel(grid, title=f"{model.name}: campaign {campaign.id}", border_style="blue")

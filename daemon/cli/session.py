@@ -1,0 +1,124 @@
+"""What every command has: the application, the configuration, and the verbs, here or in a service."""
+
+import json
+import os
+import pwd
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...strategies.errors import StateError
+from ..api.client import remote
+from ..api.find_service import find_service
+from ..api.verbs import Verbs
+from ..clock import SystemClock
+from ..config.config import Config, load_config
+from ..state.running_service import Place
+from ..state.store import Store
+
+CLOCK = SystemClock()
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Re-evaluates the hyperparameters of production models and says when they have gone stale.",
+)
+"""The commands; `main` of cli.py runs them and turns errors into lines and exit codes."""
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered model.")]
+Named = Annotated[str, typer.Argument(metavar="CAMPAIGN|NAME", help="A campaign's number, or a model's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+class Session:
+    """The configuration and, opened on first use, the state database or the service that owns it."""
+
+    def __init__(self, config: Config, arguments: tuple[str, ...], config_file: Path | None = None) -> None:
+        """`config_file`: the one that was named on the command line."""
+        self.config = config
+        self.config_file = config_file
+        self.arguments = arguments
+        self._store: Store | None = None
+        self._verbs: Verbs | None = None
+
+    @property
+    def store(self) -> Store:
+        """The state database, for what this process does itself."""
+        if self._store is None:
+            self.refuse_root()
+            self._store = Store(self.config.state)
+        return self._store
+
+    def refuse_root(self) -> None:
+        """Raise StateError for root at another user's state folder, which that user could not write any more."""
+        _refuse_root(self.config.state)
+
+    @cached_property
+    def place(self) -> Place | None:
+        """The service that owns the state folder; None: what is asked is done here."""
+        return find_service(self.config, os.environ)
+
+    def again(self) -> Verbs | None:
+        """The verbs of the service that has taken the place of one that is gone; None while there is none."""
+        place = find_service(self.config, os.environ)
+        if place is None:
+            return None
+        self.place, self._verbs = place, remote(place)
+        return self._verbs
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a service does what is asked."""
+        return self.place is not None
+
+    @property
+    def own_config(self) -> Config:
+        """The configuration with a state folder that this user may write: another user's service has its own."""
+        if self.is_remote and not os.access(self.config.state, os.W_OK):
+            return self.config.model_copy(
+                update={"state": load_config(None, {**os.environ, "RETUNED_STATE": ""}).state}
+            )
+        return self.config
+
+    @property
+    def verbs(self) -> Verbs:
+        """The verbs: the service's where one owns the state folder, else this process's own."""
+        if self._verbs is None:
+            self._verbs = Verbs(self.store, self.config, CLOCK) if self.place is None else remote(self.place)
+        return self._verbs
+
+
+def _refuse_root(state: Path) -> None:
+    """What root writes into another user's state folder, that user's service could not write again."""
+    if os.geteuid() != 0 or not state.exists() or state.stat().st_uid == 0:
+        return
+    try:
+        owner = pwd.getpwuid(state.stat().st_uid).pw_name
+    except KeyError:
+        owner = str(state.stat().st_uid)
+    raise StateError(
+        f"the state folder {state} belongs to the user {owner}, and no service runs on it",
+        "allowed: that user alone",
+        f"give the command again as: runuser -u {owner} -- retuned ...",
+    )
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    state: Annotated[Path | None, typer.Option(help="Folder of the database, campaigns and snapshots.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration file; see config.example.toml.")] = None,
+) -> None:
+    loaded = load_config(config, os.environ)
+    if state is not None:
+        loaded = loaded.model_copy(update={"state": state.absolute()})
+    named = ("--config", str(config.absolute())) if config else ()
+    context.obj = Session(loaded, ("--state", str(loaded.state), *named), config)
+
+
+def print_json(value: object) -> None:
+    """A value as JSON for programs."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,134 @@
+"""Commands that show what is on record."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..reports.drift_plot import write_plot
+from ..reports.self_contained import cannot_write, check_target
+from .json_output import alert_json, campaign_json, model_json, planned_json, point_json, settings_json
+from .session import Json, Name, app, print_json
+
+
+@app.command("models")
+def _models(context: typer.Context, as_json: Json = False) -> None:
+    """List the registered models."""
+    found = [(one.model, one.last) for one in context.obj.verbs.models()]
+    if as_json:
+        print_json([model_json(model, verdict) for model, verdict in found])
+        return
+    from .tables import console, models_table
+
+    models_table(console(), found)
+
+
+@app.command("show")
+def _show(context: typer.Context, name: Name, as_json: Json = False) -> None:
+    """Show a model: its settings in force, its search space and where it stands."""
+    shown = context.obj.verbs.show(name)
+    if as_json:
+        file = {"file": json.loads(shown.model.file.to_json()), "source": str(shown.model.source)}
+        print_json(model_json(shown.model, shown.last) | file)
+        return
+    from .tables import console, show_model
+
+    show_model(console(), shown.model, shown.campaigns)
+
+
+@app.command("history")
+def _history(context: typer.Context, name: Name, as_json: Json = False) -> None:
+    """Show the settings versions and the campaigns of a model."""
+    found = context.obj.verbs.history(name)
+    if as_json:
+        settings = [settings_json(version) for version in found.settings]
+        campaigns = [campaign_json(campaign, found.model) for campaign in found.campaigns]
+        print_json({"settings": settings, "campaigns": campaigns})
+        return
+    from .tables import console, history_tables
+
+    history_tables(console(), found.model, found.settings, found.campaigns)
+
+
+@app.command("plan")
+def _plan(context: typer.Context, name: Name, as_json: Json = False) -> None:
+    """Show what a re-evaluation would do, take and be able to detect, without running it."""
+    plan = context.obj.verbs.plan(name)
+    if as_json:
+        print_json(plan.figures)
+        return
+    for sentence in plan.sentences:
+        print(f"- {sentence}")
+
+
+@app.command("schedule")
+def _schedule(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model's.")] = None,
+    months: Annotated[int, typer.Option(help="How far ahead, 1 to 120.")] = 12,
+    as_json: Json = False,
+) -> None:
+    """Show when each model is due in the months to come, and by which rule."""
+    found = context.obj.verbs.schedule(months, name)
+    if as_json:
+        print_json([planned_json(planned) for planned in found])
+        return
+    from .tables import console, schedule_table
+
+    schedule_table(console(), found, months)
+
+
+@app.command("alerts")
+def _alerts(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List alerts, newest first, and how their deliveries stand."""
+    found = context.obj.verbs.alerts(name)
+    if as_json:
+        print_json([alert_json(alert) for alert in found])
+        return
+    for alert in found:
+        print(f"[{alert.created_at:%Y-%m-%d %H:%M} UTC] campaign {alert.campaign_id}, {alert.severity}\n{alert.text}")
+        print("".join(f"  ({line})\n" for line in alert.deliveries or ("no webhook is set: listed here only",)))
+    if not found:
+        print("no alerts")
+
+
+@app.command("drift")
+def _drift(
+    context: typer.Context,
+    name: Name,
+    plot: Annotated[Path | None, typer.Option(help="Draw it into this .png, .svg or .html file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how the stored settings fared over time."""
+    found = context.obj.verbs.drift(name)
+    if plot is not None:
+        write_plot(found.model, found.points, plot)
+    if as_json:
+        print_json([point_json(point, found.model) for point in found.points])
+        return
+    from .tables import console, drift_table
+
+    drift_table(console(), found.model, found.points)
+    if plot is not None:
+        print(f"\ndrawn: {plot}")
+
+
+@app.command("report")
+def _report(
+    context: typer.Context,
+    campaign: Annotated[str, typer.Argument(help="Its number, or a model's name for its last re-evaluation.")],
+    html: Annotated[Path, typer.Option(help="Write the page into this .html file.")],
+) -> None:
+    """Write one self-contained page about a finished campaign: what it found, how sure, why, at what cost."""
+    check_target(html, "--html", (".html", ".htm"), "for instance report.html")
+    page = context.obj.verbs.report(campaign)
+    try:
+        html.write_text(page.html, encoding="utf-8")
+    except OSError as error:
+        raise cannot_write(html, error) from None
+    print(f"campaign {page.campaign}: {html}")

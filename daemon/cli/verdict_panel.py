@@ -1,0 +1,123 @@
+"""Panels about how a campaign ended."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ...strategies.records import Configuration
+from ...strategies.verdict.contract import Contract
+from ...strategies.verdict.notice import render_changes, render_duration
+from ...strategies.verdict.verdict_records import Reason, TestPlan, Verdict
+from ...strategies.verdict.verdict_words import divergence_odds, odds
+from ..api.views import Replicates
+from ..state.campaigns import Campaign
+from ..state.registry import Model
+from .tables import PANEL_WIDTH, STYLES, number
+
+
+def baseline_panel(model: Model, campaign: Campaign, runs: Replicates) -> Panel:
+    """What the baseline found: score, noise, and whether the contract holds."""
+    if campaign.phase != "done":
+        return _panel(
+            [Text(campaign.failure or campaign.phase)], f"{model.name}: baseline {campaign.phase}", campaign, "red"
+        )
+    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    scores = [sign * score for score in runs.scores]
+    spread = f", standard deviation {stdev(scores):.3g}" if len(scores) > 1 else ""
+    mean = f"{model.file.goal.metric} {fmean(scores):.4g}{spread}" if scores else "no run completed"
+    contract = Contract.from_json(campaign.facts["contract"])
+    lines: list[Text | Table] = [
+        Text(f"settings v{campaign.settings_version}: {mean}; {len(scores)} of {runs.runs} runs completed"),
+        *((Text(f"Failed: {runs.failure}", style="yellow"),) if runs.failure else ()),
+        Text(f"\n{contract.covered}"),
+        *(Text(f"Note: {note}.") for note in (*campaign.facts["notes"], *_suspicions(campaign))),
+    ]
+    colour = "green" if contract.allows_stale else "yellow"
+    return _panel(lines, f"{model.name}: baseline", campaign, colour)
+
+
+def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) -> Panel:
+    """The end of a campaign on one screen."""
+    if campaign.verdict is None or campaign.failure is not None:  # a failed continuation keeps its earlier verdict
+        ended = campaign.phase if campaign.verdict is None else "not continued"
+        return _panel([Text(campaign.failure or "no verdict")], f"{model.name}: {ended}", campaign, "red")
+    verdict = campaign.verdict
+    recommended = campaign.facts.get("recommended")
+    lines: list[Text | Table] = [Text(verdict.sentence)]
+    if recommended is not None:
+        values = model.space.validate(recommended)
+        lines.append(Text(f"\nChange: {render_changes(incumbent, values)}", style="bold"))
+    lines.append(_figures(model, campaign, verdict))
+    lines += [Text(sentence) for sentence in _background(campaign, verdict)]
+    if recommended is not None:
+        lines.append(Text(f"\nTo take the new values up:  retuned adopt {model.name}", style="bold"))
+    if verdict.watch:
+        lines.append(Text("\nWatch: evidence of 20 : 1 or more for a gain, but not for one that makes a verdict."))
+    if verdict.can_go_on:
+        candidate = campaign.facts.get("challenger")
+        if candidate is not None:
+            lines.append(
+                Text(f"\nCandidate: {render_changes(incumbent, model.space.validate(candidate, strict=False))}")
+            )
+        more = 8 if verdict.pairs_needed is None else verdict.pairs_needed + verdict.pairs_needed % 2
+        command = f"retuned confirm {model.name} --more {more}"
+        lines.append(Text(f"\nTo go on with more pairs of the same:  {command}", style="bold"))
+    title = Text(f" {model.name}: {verdict.label} ", style=STYLES[verdict.outcome])
+    return _panel(lines, title, campaign, STYLES[verdict.outcome].split()[-1])
+
+
+def _panel(lines: Sequence[Text | Table], title: str | Text, campaign: Campaign, colour: str) -> Panel:
+    return Panel(Group(*lines), title=title, subtitle=f"campaign {campaign.id}", border_style=colour, width=PANEL_WIDTH)
+
+
+def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
+    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    metric = model.file.goal.metric
+    grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    pairs: list[tuple[str, str]] = []
+    birth = TestPlan.from_json(campaign.facts["test_plan"]).birth_scores
+    if birth:
+        pairs.append((f"{metric}, when taken up", number(sign * fmean(birth))))
+    if verdict.incumbent_mean is not None:
+        pairs.append((f"{metric}, stored settings", number(sign * verdict.incumbent_mean)))
+    if verdict.challenger_mean is not None:
+        pairs.append((f"{metric}, challenger", number(sign * verdict.challenger_mean)))
+    if verdict.mean is not None:
+        low = "no lower bound" if verdict.lower is None else f"at least {number(verdict.lower, 3)}"
+        bounds = f"{number(verdict.mean, 3)}  ({low}, at most {number(verdict.upper, 3)})"
+        pairs.append(("gain of the challenger", bounds))
+        pairs.append(("evidence for a gain", f"{odds(verdict.e_value)}, STALE from {1 / verdict.alpha:.0f} : 1"))
+    if verdict.delta is not None:
+        pairs.append(("a gain that matters", f"from {number(verdict.delta, 3)}"))
+    if verdict.n_pairs:
+        pairs.append(("pairs", str(verdict.n_pairs)))
+    if verdict.incumbent_failed:
+        failed = f"{verdict.incumbent_failed} of {verdict.incumbent_runs} ({divergence_odds(verdict)})"
+        pairs.append(("failed runs, stored settings", failed))
+    cost = f"{campaign.facts['runs']} training runs, {render_duration(campaign.facts['compute_s'])} of compute"
+    pairs.append(("cost", f"{cost}; seed {campaign.seed}"))
+    grid.add_row("", "")
+    for name, value in pairs:
+        grid.add_row(Text(name, style="dim"), Text(value))
+    return grid
+
+
+def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:
+    facts: Mapping[str, Any] = campaign.facts
+    changes = f"\nSince these settings were taken up: {'; '.join(facts['changes'])}." if facts["changes"] else ""
+    notes = "\n".join(f"Note: {note}." for note in (*facts["notes"], *_suspicions(campaign)))
+    why = [f"\n{facts[name]['sentence']}" for name in ("causes", "cost_drift") if facts.get(name, {}).get("sentence")]
+    covered = "The training keeps the contract, so these error rates hold." if verdict.is_covered else verdict.covered
+    return tuple(line for line in (*why, changes, f"\n{covered}", notes) if line)
+
+
+def _suspicions(campaign: Campaign) -> tuple[str, ...]:
+    """What looks like a glitch in the data, where the verdict itself does not say it."""
+    if campaign.verdict is not None and campaign.verdict.reason is Reason.LOOK_AT_DATA:
+        return ()
+    return tuple(f"look at your data: {suspicion}" for suspicion in campaign.facts.get("suspicions", ()))

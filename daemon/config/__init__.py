@@ -1,0 +1,1 @@
+"""What an owner writes: the configuration, model files and settings files."""

@@ -1,0 +1,225 @@
+"""The service's own configuration: where its state lives, how it ticks, how many workers it may run.
+
+A key exists here only when something reads it; `config.example.toml` explains each.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ...strategies.errors import InputError
+from .schedule_tables import HouseScheduleTable, LimitsTable, OnStop
+from .toml_input import (
+    DurationS,
+    Flag,
+    Integer,
+    MemoryBytes,
+    Number,
+    OwnersPath,
+    SecretReference,
+    Table,
+    Webhook,
+    read_table,
+    refusal,
+    shown,
+)
+
+
+def _usable_cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _listen(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if value == "off" or value.startswith("unix:/") or (host and port.isdecimal() and int(port) < 65536):
+        return value
+    raise refusal(f"is {shown(value)}", "allowed: HOST:PORT, unix:/PATH, or 'off'", "for instance '127.0.0.1:8765'")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class ServiceTable(Table):
+    """How `retuned serve` runs."""
+
+    tick_s: Annotated[Number, Field(gt=0, le=3600)] = 30.0
+    log: Literal["console", "json"] = "console"
+    max_campaigns: Annotated[Integer, Field(ge=1, le=64)] = 1
+    on_stop: OnStop = "detach"
+    heartbeat_url: Webhook | None = None
+
+
+class WorkersTable(Table):
+    """What all campaigns together may use of this machine; None: all that it has."""
+
+    slots: Annotated[Integer, Field(ge=1, le=4096)] = Field(default_factory=_usable_cores)
+    memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
+    gpus: tuple[Annotated[Integer, Field(ge=0, le=1023)], ...] | None = None
+
+
+class AlertsTable(Table):
+    """Where alerts go that a model's own file sends nowhere else; None: they wait in `retuned alerts`."""
+
+    webhook: Webhook | None = None
+    webhook_secret: SecretReference | None = None
+
+
+class ApiTable(Table):
+    """Where the service answers the command line and programs."""
+
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:0"
+    is_open: Flag = Field(default=False, alias="open_to_network")
+
+    @model_validator(mode="after")
+    def _is_plainly_open(self) -> Self:
+        host = self.listen.rpartition(":")[0]
+        if self.is_open or self.listen == "off" or self.listen.startswith("unix:") or _is_loopback(host):
+            return self
+        raise refusal(
+            f"is {shown(self.listen)}, which other machines can reach, and tokens travel there unencrypted",
+            "allowed: 127.0.0.1, ::1, localhost or a unix socket",
+            "let a proxy with TLS stand before it, or write open_to_network = true beside it",
+            key="listen",
+        )
+
+
+class DiskTable(Table):
+    """Space that is kept free for the service's own use."""
+
+    ballast_bytes: MemoryBytes = Field(default=64 << 20, alias="ballast")
+
+
+class BackupTable(Table):
+    """Copies of the database; folder None: STATE/backups."""
+
+    every_s: DurationS = Field(default=86400.0, alias="every")
+    keep: Annotated[Integer, Field(ge=1, le=1000)] = 7
+    folder: OwnersPath | None = None
+
+
+class RetentionTable(Table):
+    """How long what a campaign left is kept; settings and verdicts are kept for ever."""
+
+    legs_s: DurationS = Field(default=90 * 86400.0, alias="legs")
+    snapshots_s: DurationS = Field(default=365 * 86400.0, alias="snapshots")
+    curves_s: DurationS = Field(default=2 * 365 * 86400.0, alias="curves")
+
+
+class _Tables(Table):
+    service: ServiceTable = ServiceTable()
+    workers: WorkersTable = Field(default_factory=WorkersTable)
+    schedule: HouseScheduleTable = HouseScheduleTable()
+    limits: LimitsTable = LimitsTable()
+    api: ApiTable = ApiTable()
+    disk: DiskTable = DiskTable()
+    backup: BackupTable = BackupTable()
+    retention: RetentionTable = RetentionTable()
+    alerts: AlertsTable = AlertsTable()
+
+
+class _File(_Tables):
+    state: OwnersPath | None = None
+
+
+class Config(_Tables):
+    """The whole configuration; `state` is the folder of the database, campaigns and snapshots."""
+
+    state: OwnersPath
+
+
+def load_config(path: Path | None, environ: Mapping[str, str], system_folder: Path = Path("/etc/retuned")) -> Config:
+    """The configuration in force: the file at `path` (--config), else the first that is there of $RETUNED_CONFIG,
+    `system_folder`/config.toml and ~/.config/retuned/config.toml, else the defaults.
+
+    A file that was named must exist. Raises InputError.
+    """
+    named = path or (Path(environ["RETUNED_CONFIG"]) if environ.get("RETUNED_CONFIG") else None)
+    places = [system_folder / "config.toml", _home(environ, "XDG_CONFIG_HOME", ".config") / "retuned" / "config.toml"]
+    found = named or next((place for place in places if _is_for(place, environ)), None)
+    content = _File() if found is None else read_table(_File, found, "config.example.toml")
+    state = content.state if content.state is not None else _default_state(environ)
+    return Config(state=state, **{name: getattr(content, name) for name in _Tables.model_fields})
+
+
+def _is_for(place: Path, environ: Mapping[str, str]) -> bool:
+    """Whether a configuration is there and is this user's to read; who names a service needs none.
+
+    Raises InputError for another user's, so that nobody works on a state folder of his own by mistake.
+    """
+    try:
+        if not place.is_file():
+            return False
+        if os.access(place, os.R_OK):
+            return True
+    except PermissionError:
+        pass
+    if environ.get("RETUNED_URL"):
+        return False
+    raise InputError(
+        f"{place}: this user may not read it",
+        "a service's own user, root, and whoever has a token",
+        "set RETUNED_URL and RETUNED_TOKEN to reach the service, or name a configuration of your own: --config FILE",
+    )
+
+
+def resolve_secret(reference: str, environ: Mapping[str, str]) -> str:
+    """The secret that `env:NAME`, `file:/path` or `credential:NAME` (a file in $CREDENTIALS_DIRECTORY) stands for.
+
+    Raises InputError, whose text never holds the secret, not even one that was written in place of a reference.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        secret = environ.get(name, "")
+        if not secret:
+            raise InputError(f"the environment variable {name} is not set", remedy="set it where retuned is started")
+        return secret
+    if kind == "file":
+        return _secret_in(Path(name))
+    if kind == "credential" and name and "/" not in name and name not in (".", ".."):
+        folder = environ.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise InputError(
+                f"credential:{name} needs $CREDENTIALS_DIRECTORY, which is not set",
+                remedy="start retuned from a systemd unit with LoadCredential=, or use file:/path",
+            )
+        return _secret_in(Path(folder) / name)
+    raise InputError(
+        "a secret is given that is not a reference",
+        "allowed: 'env:NAME', 'file:/path' or 'credential:NAME'",
+        "put the secret in a file that only retuned can read and write its path as 'file:/path'",
+    )
+
+
+def _secret_in(path: Path) -> str:
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise InputError(
+            f"the secret file {path} cannot be read: {reason}", remedy="check its path and owner"
+        ) from None
+    if not secret:
+        raise InputError(f"the secret file {path} is empty", "allowed: one line with the secret")
+    return secret
+
+
+def _default_state(environ: Mapping[str, str]) -> Path:
+    if environ.get("RETUNED_STATE"):
+        return Path(os.path.abspath(environ["RETUNED_STATE"]))
+    return _home(environ, "XDG_STATE_HOME", ".local/state") / "retuned"
+
+
+def _home(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
+    folder = environ.get(variable, "")
+    # The XDG rules tell to ignore a relative path here.
+    if folder.startswith("/"):
+        return Path(folder)
+    return Path(environ.get("HOME") or Path.home()) / below_home

@@ -1,0 +1,223 @@
+"""The model file: everything that retuned knows of a production model, as its owner wrote it.
+
+`load_model_file` reads it; `ModelFile.to_json` is what the registry keeps. Paths are absolute once read; what
+the owner left out and what depends on the machine (python, threads) stays None and is decided at run time.
+`examples/model.example.toml` explains every key.
+"""
+
+import difflib
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from ...strategies.errors import InputError, StateError
+from ...strategies.legs.command import placeholders
+from ...strategies.legs.ends import Objective
+from ...strategies.panda.panda import moved_by_panda
+from ...strategies.records import Configuration
+from ...strategies.space import Hyperparameter, Kind, Space
+from .model_tables import (
+    AlertsTable,
+    DataTable,
+    HyperparameterTable,
+    ObjectiveTable,
+    SearchTable,
+    SettingsTable,
+    TrainingTable,
+)
+from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
+from .toml_input import Line, Table, Text, read_table, refusal, shown, table_in
+
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_HYPERPARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+GIVEN_BY_RETUNED = ("seed", "split_seed", "data")
+"""Placeholders of a command that are no hyperparameters."""
+
+
+def _model_name(value: str) -> str:
+    if not _MODEL_NAME.fullmatch(value):
+        allowed = "allowed: up to 64 letters, digits, '-', '_' and '.', starting with a letter or digit"
+        raise refusal(f"is {shown(value)}", allowed, "for instance 'bike-share'")
+    return value
+
+
+def _hyperparameter_name(value: str) -> str:
+    if not _HYPERPARAMETER_NAME.fullmatch(value):
+        allowed = "allowed as a name: up to 64 letters, digits, '_', '-' and '.', starting with a letter or '_'"
+        raise refusal("is no name for a hyperparameter", allowed, "rename it")
+    if value in GIVEN_BY_RETUNED:
+        raise refusal("has a name that retuned uses itself", f"reserved: {', '.join(GIVEN_BY_RETUNED)}", "rename it")
+    return value
+
+
+class ModelFile(Table):
+    """A production model: what it is called, how it is trained and judged, and its hyperparameters in order.
+
+    The [objective] table is the attribute `goal`; `objective()` gives what the decisions work with.
+    """
+
+    name: Annotated[Text, AfterValidator(_model_name)]
+    owner: Line
+    description: Text = ""
+    training: TrainingTable
+    data: DataTable | None = None
+    goal: ObjectiveTable = Field(alias="objective")
+    hyperparameters: Annotated[
+        Mapping[Annotated[str, AfterValidator(_hyperparameter_name)], HyperparameterTable], Field(min_length=1)
+    ]
+    schedule: ScheduleTable = ScheduleTable()
+    triggers: TriggersTable = TriggersTable()
+    limits: LimitsTable = LimitsTable()
+    search: SearchTable = SearchTable()
+    settings: SettingsTable = SettingsTable()
+    alerts: AlertsTable = AlertsTable()
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        try:
+            self.stored_configuration()
+        except InputError as error:
+            raise refusal(
+                f"cannot be used: {error.found[:300]}", error.allowed, error.remedy, key="hyperparameters"
+            ) from None
+        if self.training.command is not None:
+            self._check_schedules()
+            self._check_placeholders(self.training.command)
+        if self.search.strategy == "panda" and (why := self.why_no_panda()):
+            raise refusal(f"is 'panda', but {why}", "allowed: 'auto', 'caviar'", "write 'auto'", key="search.strategy")
+        return self
+
+    def why_no_panda(self) -> str:
+        """Why this model cannot be babysat, as a clause; empty where it can."""
+        if not self.training.is_resumable:
+            return "the command does not honour checkpoints (resumable = true under [training] once it does)"
+        try:
+            moved_by_panda(self.space(), self.stored_configuration())
+        except InputError as error:
+            return f"{error.found}: {error.allowed}"
+        return ""
+
+    def space(self) -> Space:
+        """The search space, hyperparameters in the file's order."""
+        return Space.of(table.declared_as(name) for name, table in self.hyperparameters.items())
+
+    def stored_configuration(self) -> Configuration:
+        """The values in force when the file was written; they may lie outside the bounds of the search."""
+        stored = {name: table.value for name, table in self.hyperparameters.items() if table.value is not None}
+        return self.space().validate(stored, strict=False)
+
+    def objective(self) -> Objective:
+        """What is measured, with the floor as a score (higher is better)."""
+        is_loss = self.goal.direction == "minimize"
+        floor = None if self.goal.floor is None else (0.0 - self.goal.floor if is_loss else self.goal.floor)
+        return Objective(metric=self.goal.metric, lower_is_better=is_loss, floor=floor)
+
+    @property
+    def settings_file(self) -> Path | None:
+        """The file that an adoption writes, if the owner named one."""
+        return self.settings.file
+
+    def code_files(self) -> tuple[Path, ...]:
+        """The files of the training code: the recipe, or the command's words that are files inside workdir."""
+        if self.training.recipe_file is not None:
+            return (self.training.recipe_file,)
+        folder = self.training.workdir
+        named = (folder / word for word in self.training.command or () if "{" not in word)
+        return tuple(path for path in named if path.is_file() and _is_inside(path, folder))
+
+    def to_json(self) -> str:
+        """The file in canonical form: fixed order of keys, hyperparameters in their own order, paths absolute."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelFile":
+        """The model file that `to_json` wrote. Raises StateError for another version's text."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise StateError(
+                f"a registered model file cannot be read: {place}: {first['msg']}",
+                remedy="it was stored by another version of retuned: register the model again with this one",
+            ) from None
+
+    def fingerprint(self) -> str:
+        """A hash of the canonical form; compare two computed by the same version of retuned."""
+        return hashlib.blake2b(self.to_json().encode(), digest_size=16).hexdigest()
+
+    def _check_schedules(self) -> None:
+        stored = self.stored_configuration()
+        named = next(
+            (
+                name
+                for name, table in self.hyperparameters.items()
+                if table.type is Kind.SCHEDULE or isinstance(stored.get(name), tuple)
+            ),
+            None,
+        )
+        if named is not None and not self.training.is_resumable:
+            raise refusal(
+                "is a schedule, which a command replays as legs of constant values",
+                "allowed: schedules where the command honours checkpoints",
+                "write resumable = true under [training] once it does",
+                key=f"hyperparameters.{named}",
+            )
+
+    def _check_placeholders(self, command: tuple[str, ...]) -> None:
+        try:
+            names = placeholders(command)
+        except InputError as error:
+            raise refusal(
+                f"has a bad placeholder: {error.found}", error.allowed, error.remedy, key="training.command"
+            ) from None
+        known = (*self.hyperparameters, *GIVEN_BY_RETUNED)
+        space = {one.name: one for one in self.space().hyperparameters}
+        for name in sorted(names):
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                remedy = (
+                    f"did you mean '{{{near[0]}}}'?" if near else "write {{ and }} for braces that are meant literally"
+                )
+                allowed = f"allowed: {', '.join(known)}"
+                raise refusal(f"has the unknown placeholder '{{{name}}}'", allowed, remedy, key="training.command")
+            if name in space and not _is_always_active(space[name], space):
+                raise refusal(
+                    f"has the placeholder '{{{name}}}', which has no value while its 'when' does not hold",
+                    "allowed: placeholders that always have a value",
+                    f"read {name} from the file at $RETUNED_HYPERPARAMETERS",
+                    key="training.command",
+                )
+
+
+def load_model_file(path: Path) -> ModelFile:
+    """The model that the TOML file at `path` describes; what its paths point to is not looked at (see model_paths).
+
+    Raises InputError: one line with the file, the key, what was found, what is allowed and what to do.
+    """
+    return read_table(ModelFile, path, "examples/model.example.toml")
+
+
+def model_file_in(content: bytes, path: Path) -> ModelFile:
+    """The same from the content of the file at `path`, which need not be there: it may be another user's."""
+    return table_in(ModelFile, content, path, "examples/model.example.toml")
+
+
+def _is_always_active(one: Hyperparameter, space: Mapping[str, Hyperparameter]) -> bool:
+    if one.when is None:
+        return True
+    parent, values = space[one.when[0]], one.when[1]
+    possible = parent.options or ((parent.stored,) if parent.is_fixed else ())
+    covers = bool(possible) and all(
+        any(value == each and type(value) is type(each) for each in values) for value in possible
+    )
+    return covers and _is_always_active(parent, space)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))

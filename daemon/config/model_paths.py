@@ -1,0 +1,102 @@
+"""Whether what a model file names is there: asked at registration, not when the registry is read."""
+
+import ast
+import difflib
+import glob
+import importlib.metadata
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from ...strategies.errors import InputError
+from ...strategies.search.samplers import LEAST_OPTUNA, Sampler
+from .model_file import ModelFile
+
+
+def check_paths(model: ModelFile) -> None:
+    """Raise InputError for the first of workdir, python, recipe, command, data, settings and the search's sampler that
+    is not there."""
+    training = model.training
+    if not training.workdir.is_dir():
+        raise InputError(
+            f"training.workdir: there is no folder {training.workdir}", remedy="correct it or make the folder"
+        )
+    if training.python is not None and not _can_run(training.python):
+        raise InputError(
+            f"training.python: {training.python} is not a program that can be run",
+            "allowed: the path of an interpreter, such as .venv/bin/python",
+            "leave the key out to use the interpreter that runs retuned",
+        )
+    if training.recipe_file is not None and training.recipe_class is not None:
+        _check_recipe(training.recipe_file, training.recipe_class)
+    if training.command is not None:
+        _check_program("training.command", training.command[0], training.workdir)
+    _check_data(model)
+    settings = model.settings_file
+    if settings is not None and not settings.parent.is_dir():
+        raise InputError(
+            f"settings.file: there is no folder {settings.parent}", remedy="correct the path or make the folder"
+        )
+    _check_sampler(model.search.sampler)
+
+
+def _check_recipe(path: Path, name: str) -> None:
+    try:
+        body = ast.parse(path.read_bytes(), filename=str(path)).body
+    except OSError as error:
+        raise InputError(
+            f"training.recipe: {path} cannot be read: {error.strerror}", remedy="correct the path"
+        ) from None
+    except (SyntaxError, ValueError) as error:
+        line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
+        raise InputError(f"training.recipe: {path} is not valid Python: {line}", remedy="correct that line") from None
+    classes = [node.name for node in ast.walk(ast.Module(body, [])) if isinstance(node, ast.ClassDef)]
+    imported = [alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    if name in classes or name in imported:
+        return
+    near = difflib.get_close_matches(name, classes, n=1)
+    raise InputError(
+        f"training.recipe: {path} has no class {name}",
+        f"its classes are {', '.join(classes)}" if classes else "it has no class at all",
+        f"did you mean '{near[0]}'?" if near else "write recipe = 'file.py:Class' with a class of that file",
+    )
+
+
+def _check_program(key: str, program: str, workdir: Path) -> None:
+    if "{" in program:
+        return
+    found = _can_run(workdir / program) if "/" in program else shutil.which(program) is not None
+    if not found:
+        where = str(workdir / program) if "/" in program else f"{program} on the PATH"
+        raise InputError(
+            f"{key}: there is no program {where}",
+            "allowed: a program on the PATH, or a path relative to workdir or absolute",
+            "correct it, or make the file executable with chmod +x",
+        )
+
+
+def _check_data(model: ModelFile) -> None:
+    data = model.data
+    if data is None:
+        return
+    if data.prepare is not None:
+        # The prepare command may be what brings the data, so that it need not be there yet.
+        _check_program("data.prepare", data.prepare[0], model.training.workdir)
+    elif data.path is not None and not data.path.exists():
+        raise InputError(f"data.path: there is nothing at {data.path}", remedy="correct the path")
+    elif data.glob is not None and not any(map(os.path.isfile, glob.iglob(data.glob, recursive=True))):
+        raise InputError(f"data.glob: no file matches {data.glob}", remedy="correct the pattern; ** crosses folders")
+
+
+def _check_sampler(sampler: Sampler) -> None:
+    """Looked for, not imported: it is the campaign's process that needs it."""
+    if not sampler.is_optuna:
+        return
+    version = None if find_spec("optuna") is None else importlib.metadata.version("optuna")
+    if version is None or int(version.partition(".")[0]) < LEAST_OPTUNA:
+        raise InputError(*sampler.refusal(version))
+
+
+def _can_run(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)

@@ -1,0 +1,84 @@
+"""The file in which a model's own code reads its hyperparameters: JSON or TOML, named in the model file."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import ParseError
+
+from ...strategies.errors import InputError, StateError
+from ...strategies.records import Configuration
+from .model_file import ModelFile
+
+
+def plain(configuration: Configuration) -> dict[str, Any]:
+    """A configuration as JSON and TOML hold it: schedules become lists."""
+    return {
+        name: [list(point) for point in value] if isinstance(value, tuple) else value
+        for name, value in configuration.items()
+    }
+
+
+def read_settings(file: ModelFile) -> Mapping[str, Any] | None:
+    """The hyperparameters in the model's settings file; None when it names none or none is there yet."""
+    path = file.settings_file
+    if path is None or not path.exists():
+        return None
+    values = _parse(path)
+    return {name: value for name, value in values.items() if name in file.hyperparameters}
+
+
+def write_settings(path: Path, configuration: Configuration) -> None:
+    """Put the hyperparameters into the file atomically; its other keys, and comments in TOML, stay.
+
+    Raises InputError for a file that cannot be read, StateError when its folder cannot be written.
+    """
+    path = path.resolve()  # the file that a symbolic link leads to is written, the link stays
+    present = _parse(path) if path.exists() else _parse_text("", path.suffix)
+    present.update(plain(configuration))
+    text = json.dumps(present, indent=2) + "\n" if path.suffix == ".json" else tomlkit.dumps(present)
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise StateError(
+            f"the settings file {path} cannot be written: {error.strerror}",
+            "a folder that retuned may write",
+            "correct the rights or the space there; it is then written by retuned serve or the next retuned retune",
+        ) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _parse(path: Path) -> MutableMapping[str, Any]:
+    try:
+        return _parse_text(path.read_text(), path.suffix)
+    except (OSError, ValueError, ParseError) as error:
+        raise InputError(
+            f"the settings file {path} cannot be read: {error}", "JSON or TOML", "mend it by hand"
+        ) from error
+
+
+def _parse_text(text: str, suffix: str) -> MutableMapping[str, Any]:
+    if suffix != ".json":
+        return tomlkit.parse(text)
+    values = json.loads(text) if text.strip() else {}
+    if not isinstance(values, dict):
+        raise ValueError("it holds no JSON object")
+    return values

@@ -1,0 +1,242 @@
+"""TOML files that a person wrote: read, checked against a table, and every problem told in one line.
+
+The tables are frozen pydantic models; this module holds their base, the kinds of value they share, and the
+translation of a failed check into one `InputError`: file, key, what was found, what is allowed, what to do.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Strict,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from ...strategies.errors import InputError
+from ...strategies.schedule import due
+
+_LARGEST_FILE_BYTES = 1 << 20
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B")
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_ALLOWED = {
+    "model_type": "allowed: a table of keys and values",
+    "too_short": "allowed: at least one entry",
+    "int_type": "allowed: a whole number",
+    "float_type": "allowed: a number",
+    "bool_type": "allowed: true or false",
+    "string_type": "allowed: a text",
+    "tuple_type": "allowed: a list",
+    "mapping_type": "allowed: a table of keys and values",
+    "dict_type": "allowed: a table of keys and values",
+}
+_SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|credential:[A-Za-z0-9_.-]+")
+
+
+class Table(BaseModel):
+    """One table of a TOML file: frozen, and refusing keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_every_key(cls, content: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        unknown = [key for key in content if key not in known] if isinstance(content, Mapping) else []
+        if unknown:
+            near = difflib.get_close_matches(str(unknown[0]), known, n=1, cutoff=0.6)
+            allowed = "" if near else f"its keys are {', '.join(known)}"
+            raise PydanticCustomError(
+                "unknown_key",
+                "unknown key",
+                {
+                    "found": unknown[0],
+                    "allowed": allowed,
+                    "remedy": f"did you mean '{near[0]}'?" if near else "remove it",
+                },
+            )
+        return content
+
+
+_Table = TypeVar("_Table", bound=Table)
+
+
+def read_table(table: type[_Table], path: Path, explained_in: str) -> _Table:
+    """The table that the TOML file at `path` holds; relative paths in it count from the file's folder.
+
+    `explained_in` names the example file that a message sends its reader to. Raises InputError.
+    """
+    return table_in(table, content_of(path), path, explained_in)
+
+
+def table_in(table: type[_Table], content: bytes, path: Path, explained_in: str) -> _Table:
+    """The same from the file's content; the file itself need not be there."""
+    try:
+        return table.model_validate(_parse(content, path), context={"folder": Path(os.path.abspath(path)).parent})
+    except ValidationError as error:
+        raise _in_one_line(error.errors(include_url=False), path, explained_in) from None
+
+
+def refusal(found: str, allowed: str, remedy: str = "", key: str = "") -> PydanticCustomError:
+    """What a validator raises; `found` goes on after the key's name ("is 'soon'").
+
+    A check over a whole table names the key below the table in `key`, where one key is to blame.
+    """
+    return PydanticCustomError("refused", "refused", {"found": found, "allowed": allowed, "remedy": remedy, "key": key})
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: on one line and at most 60 characters long."""
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def content_of(path: Path) -> bytes:
+    """What the file holds; raises InputError when it cannot be read or is far too large."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror}", remedy="check the path and its permissions"
+        ) from None
+    return content
+
+
+def _parse(content: bytes, path: Path) -> dict[str, Any]:
+    if len(content) > _LARGEST_FILE_BYTES:
+        raise InputError(
+            f"{path}: is larger than 1 MiB", "a TOML file of settings", "check that this is the right file"
+        )
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}: line {line} is not UTF-8 text", remedy="save the file as UTF-8") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
+        reason = str(error)
+        raise InputError(f"{path}: not valid TOML: {reason}", remedy="correct that line; see https://toml.io") from None
+
+
+def _in_one_line(errors: Sequence[ErrorDetails], path: Path, explained_in: str) -> InputError:
+    # A misspelt key also leaves its right name missing: the unknown key is the cause, so it is told first.
+    error = next((each for each in errors if each["type"] == "unknown_key"), errors[0])
+    context: Mapping[str, Any] = error.get("ctx", {})
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    explained = f"every key is explained in {explained_in}{more}"
+    if error["type"] == "unknown_key":
+        where = f"[{_dotted(error['loc'])}]" if error["loc"] else "the file"
+        return InputError(
+            f"{path}: {where} has no key '{context['found']}'", context["allowed"], context["remedy"] + more
+        )
+    if error["type"] == "refused":
+        key = _dotted((*error["loc"], *filter(None, [context["key"]])))
+        return InputError(f"{path}: {key} {context['found']}", context["allowed"], context["remedy"] or explained)
+    key = _dotted(error["loc"])
+    if error["type"] == "missing":
+        return InputError(f"{path}: {key} is missing", remedy=f"add it; {explained}")
+    found = "has a value of the wrong kind" if "secret" in key else f"is {shown(error['input'])}"
+    allowed = _ALLOWED.get(error["type"]) or error["msg"].replace("Input should be", "allowed:")
+    return InputError(f"{path}: {key} {found}", allowed, explained)
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    parts = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return parts.removeprefix(".").replace(".[key]", "")
+
+
+def _span_s(value: object) -> float:
+    return 0.0 if value in (0, "0", "0s") and not isinstance(value, bool) else _duration_s(value)
+
+
+def _duration_s(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise refusal(f"is {shown(value)}", "allowed: a time such as '10m', '2h' or a number of seconds")
+    try:
+        seconds = due.parse_duration_s(value)
+    except InputError as error:
+        raise refusal(f"is {shown(value)}", error.allowed or error.found, error.remedy) from None
+    if not 0 < seconds < 1e9:
+        raise refusal(f"is {shown(value)}", "allowed: a time above zero, such as '10m', '2h' or a number of seconds")
+    return seconds
+
+
+def _memory_bytes(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    match = _MEMORY.fullmatch(value) if isinstance(value, str) else None
+    size = int(float(match[1]) * _UNITS[match[2] or ""]) if match else 0
+    if size <= 0:
+        raise refusal(f"is {shown(value)}", "allowed: a size such as '512MiB' or '2GiB', or a number of bytes")
+    return size
+
+
+def owners_path(value: object, info: ValidationInfo) -> str:
+    """An absolute path; a relative one counts from the file's folder. Symbolic links stay as written, because a virtual
+    environment's python is one."""
+    if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
+        raise refusal(f"is {shown(value)}", "allowed: a path, relative to this file or absolute")
+    folder = (info.context or {}).get("folder", "/")
+    return os.path.abspath(os.path.join(folder, os.path.expanduser(value)))
+
+
+def _line(value: str) -> str:
+    if not value.strip() or any(ord(character) < 32 for character in value):
+        raise refusal(f"is {shown(value)}", "allowed: one line of text that is not empty")
+    return value
+
+
+def _webhook(value: object) -> str:
+    # The address of a chat service's webhook is itself a secret, so no message repeats it.
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        host = parts.hostname if parts else None
+        _ = parts.port if parts else None
+    except ValueError:
+        parts, host = None, None
+    if parts is None or parts.scheme not in ("http", "https") or not host or re.search(r"\s", str(value)):
+        raise refusal("is not the address of a webhook", "allowed: an http:// or https:// address with a host")
+    if parts.username is not None or parts.password is not None:
+        raise refusal(
+            "holds a user name or password",
+            "allowed: an http:// or https:// address without them",
+            "sign deliveries with webhook_secret instead",
+        )
+    return str(value)
+
+
+def _secret_reference(value: object) -> str:
+    if not isinstance(value, str) or not _SECRET.fullmatch(value):
+        raise refusal(
+            "is not a reference to a secret",
+            "allowed: 'env:NAME', 'file:/path' or 'credential:NAME', never the secret itself",
+            "put the secret in a file that only retuned can read and write its path as 'file:/path'",
+        )
+    return value
+
+
+Number = Annotated[float, Strict(), AllowInfNan(False)]
+Integer = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
+Line = Annotated[str, Strict(), AfterValidator(_line)]
+Text = Annotated[str, Strict()]
+DurationS = Annotated[float, BeforeValidator(_duration_s)]
+SpanS = Annotated[float, BeforeValidator(_span_s)]
+"""A duration that may be 0."""
+MemoryBytes = Annotated[int, BeforeValidator(_memory_bytes)]
+OwnersPath = Annotated[Path, BeforeValidator(owners_path)]
+Webhook = Annotated[str, BeforeValidator(_webhook)]
+SecretReference = Annotated[str, BeforeValidator(_secret_reference)]

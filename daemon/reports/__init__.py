@@ -1,0 +1,1 @@
+"""What a person reads afterwards: the page, figures, progress and the drift record."""

@@ -1,0 +1,136 @@
+"""What is shown of campaigns: progress while one runs, the drift record over time, figures of it."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ...strategies.drift.drift import DriftPoint
+from ...strategies.errors import InputError
+from ..state.registry import Model
+from .self_contained import cannot_write, check_target, content_policy, plotly_script, script_json
+
+SUFFIXES = (".png", ".svg", ".html")
+
+
+def write_plot(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
+    """Draw the drift record into a .png, .svg or self-contained .html file. Raises InputError for anything else."""
+    check_target(path, "--plot", SUFFIXES, "for instance drift.png")
+    if not points:
+        raise InputError(f"{model.name} has no finished campaign to draw", "", f"run: retuned retune {model.name}")
+    try:
+        _write_html(model, points, path) if path.suffix == ".html" else _write_image(model, points, path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+COLOURS = {
+    "fresh": "#2f7d4f",
+    "stale": "#b7412c",
+    "degraded": "#b07d16",
+    "broken": "#7a1f1f",
+    "inconclusive": "#6b7280",
+}
+_NEUTRAL = "#1f4e79"
+
+
+def _write_image(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6), sharex=True, height_ratios=(3, 2), layout="constrained")
+    labels = [_label(point) for point in points]
+    places = range(len(points))
+    for name, style in (("incumbent", "o-"), ("challenger", "s--")):
+        series = [(at, sign * value) for at, point in zip(places, points, strict=True)
+                  if (value := getattr(point, name)) is not None]  # fmt: skip
+        if series:
+            above.plot(*zip(*series, strict=True), style, label=_LEGEND[name], color=_SERIES[name])
+    for at, point in zip(places, points, strict=True):
+        if point.outcome is not None:
+            colour = COLOURS[point.outcome.value]
+            above.axvspan(at - 0.4, at + 0.4, color=colour, alpha=0.10, linewidth=0)
+            above.annotate(point.outcome.value.upper(), (at, 1.01), xycoords=("data", "axes fraction"), ha="center",
+                           color=colour, fontsize=9, fontweight="bold")  # fmt: skip
+        if point.mean is not None:
+            low, high = (point.mean if bound is None else bound for bound in (point.lower, point.upper))
+            below.plot(at, point.mean, "o", color=COLOURS[(point.outcome or "inconclusive")])
+            below.vlines(at, low, high, color=COLOURS[(point.outcome or "inconclusive")], linewidth=4)
+    above.set_ylabel(model.file.goal.metric)
+    above.legend(frameon=False)
+    below.axhline(0.0, color="#9ca3af", linewidth=1)
+    below.set_ylabel("gain of the challenger\nand its bounds")
+    below.set_xticks(list(places), labels)
+    figure.suptitle(f"{model.name}: {model.file.goal.metric} of the stored settings over time")
+    for axes in (above, below):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+_LEGEND = {"incumbent": "stored settings, re-trained", "challenger": "challenger, same seeds and rows"}
+_SERIES = {"incumbent": _NEUTRAL, "challenger": "#d97706"}
+
+
+def _label(point: DriftPoint) -> str:
+    return f"{point.at:%Y-%m-%d}\n#{point.campaign_id} {'birth' if point.kind == 'baseline' else point.trigger}"
+
+
+def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
+    """One file with nothing to fetch: plotly's script is put into the page, the figure is plain JSON."""
+    title = f"{model.name}: {model.file.goal.metric} of the stored settings over time"
+    layout = {
+        "title": {"text": title},
+        "xaxis": {"anchor": "y2", "type": "category"},
+        "yaxis": {"title": {"text": model.file.goal.metric}, "domain": [0.45, 1.0]},
+        "yaxis2": {"title": {"text": "gain, lower to upper bound"}, "domain": [0.0, 0.35], "zeroline": True},
+        "height": 640,
+    }
+    figure = script_json({"data": _traces(model, points), "layout": layout})
+    library = plotly_script()
+    script = f'const figure = {figure};Plotly.newPlot("drift", figure.data, figure.layout);'
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{content_policy(library, script)}">'
+    path.write_text(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{policy}<title>{html.escape(title)}</title></head>'
+        f'<body><div id="drift"></div><script>{library}</script><script>{script}</script></body></html>',
+        encoding="utf-8",
+    )
+
+
+def _traces(model: Model, points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
+    """Scores of incumbent and challenger above, the bounds of the gain below, one place a campaign."""
+    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    places = [_place(point) for point in points]
+    traces: list[dict[str, Any]] = []
+    for name in ("incumbent", "challenger"):
+        scores = [getattr(point, name) for point in points]
+        shown = [None if score is None else sign * score for score in scores]
+        line = {"color": _SERIES[name]}
+        traces.append(
+            {"type": "scatter", "mode": "lines+markers", "name": _LEGEND[name], "x": places, "y": shown, "line": line}
+        )
+    judged = [(place, p) for place, p in zip(places, points, strict=True) if p.mean is not None and p.outcome]
+    gains = [
+        (place, p.mean, _arm(p.upper, p.mean), _arm(p.mean, p.lower), COLOURS[p.outcome])
+        for place, p in judged
+        if p.outcome
+    ]
+    if gains:
+        x, y, up, down, colours = (list(column) for column in zip(*gains, strict=True))
+        bounds = {"type": "data", "array": up, "arrayminus": down, "symmetric": False}
+        trace = {"type": "scatter", "mode": "markers", "name": "gain and its bounds", "x": x, "y": y, "yaxis": "y2"}
+        traces.append(trace | {"error_y": bounds, "marker": {"color": colours}})
+    return traces
+
+
+def _place(point: DriftPoint) -> str:
+    """A campaign's place on the axis of the page, with its verdict."""
+    return f"{point.at:%Y-%m-%d} #{point.campaign_id} {point.outcome.value.upper() if point.outcome else 'birth'}"
+
+
+def _arm(high: float | None, low: float | None) -> float:
+    """The length of one arm of an interval; 0 for a bound that does not exist."""
+    return 0.0 if high is None or low is None else high - low

@@ -1,0 +1,172 @@
+"""One self-contained page about one campaign, built from its records alone: what an owner sends on."""
+
+from pathlib import Path
+from statistics import fmean, stdev
+
+import jinja2
+
+from ...strategies.records import LegEnd
+from ...strategies.verdict.notice import render, render_duration
+from ...strategies.verdict.verdict_records import Verdict
+from ...strategies.verdict.verdict_words import figure
+from ..state.store import Store
+from .campaign_record import Dossier, dossier_of
+from .figures import curves_figure, replicates_figure
+from .page_background import cost_section, provenance_section, reproduce_section
+from .page_causes import causes_section
+from .page_panda import panda_sections
+from .page_parts import Page, Plot, Section, Table, Tile
+from .page_verdict import (
+    curves_section,
+    evidence_section,
+    meaning_of,
+    search_section,
+    settings_section,
+    verdict_tiles,
+)
+from .self_contained import cannot_write, check_target, content_policy, plotly_script, script_json
+
+_HERE = Path(__file__).parent
+
+
+def write_page(store: Store, named: str, path: Path) -> int:
+    """Write the page about a campaign (see `dossier_of`) into an .html file; the campaign's number comes back.
+
+    Raises InputError for a file that cannot be written or is no .html.
+    """
+    check_target(path, "--html", (".html", ".htm"), "for instance report.html")
+    dossier = dossier_of(store, named)
+    try:
+        path.write_text(render_page(page_of(dossier)), encoding="utf-8")
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    return dossier.campaign.id
+
+
+def page_of(dossier: Dossier) -> Page:
+    """What the page about the campaign says."""
+    verdict = dossier.campaign.verdict
+    return _baseline_page(dossier) if verdict is None else _verdict_page(dossier, verdict)
+
+
+def render_page(page: Page) -> str:
+    """The page as HTML. All that it says is escaped; only our own files and JSON without "<" go in as they are."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string((_HERE / "page.html.j2").read_text(encoding="utf-8"))
+    library, script = plotly_script(), (_HERE / "page.js").read_text(encoding="utf-8")
+    return template.render(
+        page=page,
+        policy=content_policy(library, script),
+        style=(_HERE / "page.css").read_text(encoding="utf-8"),
+        library=library,
+        script=script,
+        figures=script_json({plot.id: plot.figure for plot in page.plots}),
+    )
+
+
+def _verdict_page(dossier: Dossier, verdict: Verdict) -> Page:
+    sections = (
+        settings_section(dossier),
+        causes_section(dossier),
+        evidence_section(dossier, verdict),
+        *panda_sections(dossier),
+        search_section(dossier, verdict),
+        curves_section(dossier, verdict),
+        cost_section(dossier),
+        provenance_section(dossier),
+        reproduce_section(dossier),
+    )
+    return Page(
+        title=f"{dossier.model.name}: {verdict.label} ({_date(dossier)})",
+        model=dossier.model.name,
+        kind="Re-evaluation of the hyperparameters in production",
+        badge=verdict.label,
+        tone=verdict.outcome.value,
+        byline=_byline(dossier),
+        lead=verdict.sentence.replace(" : 1", "\u00a0:\u00a01"),  # odds are not broken over two lines
+        meaning=meaning_of(dossier, verdict),
+        tiles=verdict_tiles(dossier, verdict),
+        sections=sections,
+        footer=_footer(dossier),
+    )
+
+
+def _baseline_page(dossier: Dossier) -> Page:
+    trials = dossier.trials("replicate.")
+    scores = [dossier.sign * trial.last.score for trial in trials if trial.last.score is not None]
+    tiles = [Tile("runs completed", f"{len(scores)} of {len(trials)}")]
+    if scores:
+        tiles.insert(0, Tile(f"{dossier.metric}, mean", figure(fmean(scores)), dossier.direction))
+    if len(scores) > 1:
+        tiles.insert(1, Tile("standard deviation", figure(stdev(scores)), "what a gain is held against by default"))
+    tiles.append(Tile("compute", render_duration(dossier.facts["compute_s"]), f"{dossier.facts['runs']} training runs"))
+    holds = dossier.contract.allows_stale
+    return Page(
+        title=f"{dossier.model.name}: baseline of settings v{dossier.campaign.settings_version} ({_date(dossier)})",
+        model=dossier.model.name,
+        kind=f"Baseline of settings v{dossier.campaign.settings_version}",
+        badge="BASELINE",
+        tone="baseline",
+        byline=_byline(dossier),
+        lead=_baseline_sentence(dossier, scores, len(trials)),
+        meaning="Later re-evaluations are compared with this." if holds else
+        "Mend the training before the next re-evaluation: as it is, no error rate can be given.",
+        tiles=tuple(tiles),
+        sections=(
+            _replicates_section(dossier), causes_section(dossier), cost_section(dossier),
+            provenance_section(dossier), reproduce_section(dossier),
+        ),
+        footer=_footer(dossier),
+    )  # fmt: skip
+
+
+def _baseline_sentence(dossier: Dossier, scores: list[float], runs: int) -> str:
+    if not scores:
+        return f"None of {runs} trainings of the stored settings completed."
+    spread = f", give or take {figure(stdev(scores))} from run to run" if len(scores) > 1 else ""
+    contract = "keeps the contract" if dossier.contract.allows_stale else "does not keep the contract"
+    return (
+        f"The stored settings reach {dossier.metric} {figure(fmean(scores))}{spread} "
+        f"({len(scores)} of {runs} trainings on fresh seeds and rows completed). The training {contract}."
+    )
+
+
+def _replicates_section(dossier: Dossier) -> Section:
+    trials = dossier.trials("replicate.")
+    values = Table("The settings in force", ("hyperparameter", "stored", "search space"), tuple(
+        (one.name, render(dossier.incumbent[one.name]) if one.name in dossier.incumbent else "not in use", one.allowed)
+        for one in dossier.space.hyperparameters
+    ))  # fmt: skip
+    runs = Table("The replicates", ("replicate", dossier.metric, "seed", "split seed"), tuple(
+        (str(number),
+         dossier.shown(trial.last.score) if trial.last.end is LegEnd.COMPLETED else trial.last.end.value,
+         str(trial.last.request.seed), str(trial.last.request.split_seed))
+        for number, trial in enumerate(trials, 1)
+    ))  # fmt: skip
+    has_curves = any(len(leg.curve) > 1 for trial in trials for leg in trial.legs)
+    groups = (("replicates", "@incumbent", trials),)
+    unit = dossier.file.training.budget.unit.value
+    drawn = curves_figure(dossier.metric, dossier.sign, unit, groups, None) if has_curves else None
+    drawn = drawn or replicates_figure(dossier.metric, dossier.sign, trials)
+    shows = f"{dossier.metric} of {len(trials)} trainings of the stored settings; {dossier.direction}."
+    legend = (
+        "A curve a replicate." if has_curves else "A point a replicate; lines at the mean and one standard deviation."
+    )
+    plot = None if drawn is None else Plot("replicates-plot", drawn, shows, legend)
+    return Section("replicates", "The stored settings, trained anew", plot=plot, tables=(values, runs))
+
+
+def _byline(dossier: Dossier) -> str:
+    return f"{dossier.file.owner}, {_date(dossier)}, campaign {dossier.campaign.id}"
+
+
+def _date(dossier: Dossier) -> str:
+    ended = dossier.campaign.ended_at
+    assert ended is not None
+    return f"{ended:%Y-%m-%d}"
+
+
+def _footer(dossier: Dossier) -> str:
+    return f"Written by retuned from the records of campaign {dossier.campaign.id}. This page fetches nothing."

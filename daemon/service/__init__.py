@@ -1,0 +1,1 @@
+"""The long-running service: its round, the queue, and the processes it starts."""

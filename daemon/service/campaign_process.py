@@ -1,0 +1,44 @@
+"""The process that leads one campaign for the service: it outlives the service, and its workers may outlive it."""
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ..campaign.campaign import run_campaign
+from ..campaign.context import Detached
+from ..clock import Clock
+from ..config.config import Config
+from ..state.campaigns import Campaign, find_campaign
+from ..state.lease import as_only_one
+from ..state.store import Store
+from ..training.supervisor import end_workers
+
+
+def lead(store: Store, campaign_id: int, clock: Clock, config: Config, environ: Mapping[str, str]) -> Campaign:
+    """Carry a campaign to its end, or until SIGTERM; on_stop says what becomes of its workers then.
+
+    Ctrl-C always ends them. Raises ConflictError while another process works on the campaign.
+    """
+    try:
+        with _told_to_stop(leaves_workers=config.service.on_stop == "detach"):
+            run_campaign(store, campaign_id, clock=clock, config=config, environ=environ, is_of_service=True)
+    except Detached:
+        return find_campaign(store, campaign_id)
+    with as_only_one(store.state, campaign_id) as is_mine:
+        campaign = find_campaign(store, campaign_id)
+        if is_mine and not campaign.is_open:
+            end_workers(store.state / "campaigns" / str(campaign_id), clock)
+    return campaign
+
+
+@contextmanager
+def _told_to_stop(leaves_workers: bool) -> Iterator[None]:
+    def interrupt(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows shall not be interrupted
+        raise Detached if leaves_workers else KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,153 @@
+"""The service's sign of life: a fact in the database each round, food for systemd's watchdog, and a URL to ask.
+
+Given to the service as two parts: `begin` as the very first one, `end` as the very last.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import requests
+
+from ...strategies.errors import DiskFull
+from ..clock import Clock
+from ..state.faults import get_fact, note_fault, set_fact
+from ..state.outbox import FirstDue, first_due
+from ..state.store import Store, to_text
+from ..state.webhooks import place_of
+
+PULSE_EVERY_S = 60.0
+PULSE_TIMEOUT_S = 10.0
+PART = "heartbeat"
+NOT_OURS = frozenset({PART, "campaign"})
+"""Parts whose faults are not a fault of the round: a training that fails, and the receiver of our own heartbeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What shows that the service lives: rounds done, the last one that the database holds, what is longest due."""
+
+    tick: int
+    tick_in_database: int
+    first_due: FirstDue | None
+
+
+def why_stuck(before: Movement | None, after: Movement) -> str:
+    """Why the watchdog gets no food now; empty where round, database and outbox all moved since `before`.
+
+    An outbox with nothing due moves; so does one whose receiver is down, for its messages are tried: the one that is
+    longest due is then another one, or was tried more often.
+    """
+    if before is None:
+        return "" if after.tick == after.tick_in_database else "the database did not keep the round"
+    if after.tick <= before.tick:
+        return "no round since the last time"
+    if after.tick_in_database <= before.tick_in_database:
+        return "the database did not keep the round"
+    if after.first_due is not None and after.first_due == before.first_due:
+        return f"message {after.first_due.id} is due and was not tried"
+    return ""
+
+
+class Pulse:
+    """Asks a URL (GET), at most once a minute, in a thread of its own, so that no round ever waits for it."""
+
+    def __init__(self, url: str, clock: Clock, timeout_s: float = PULSE_TIMEOUT_S) -> None:
+        self._url, self._clock, self._timeout_s = url, clock, timeout_s
+        self._thread: threading.Thread | None = None
+        self._asked_at: float | None = None
+        self._failure: str | None = None
+
+    def beat(self) -> str | None:
+        """Ask, unless a minute has not passed; gives why the time before failed, once."""
+        if self._thread is not None and self._thread.is_alive():
+            return None
+        failure, self._failure = self._failure, None
+        now_s = self._clock.monotonic()
+        if self._asked_at is None or now_s - self._asked_at >= PULSE_EVERY_S:
+            self._asked_at = now_s
+            self._thread = threading.Thread(target=self._ask, name="heartbeat", daemon=True)
+            self._thread.start()
+        return failure
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Until the answer is there, or so long."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _ask(self) -> None:
+        # the address may hold a key: only its place is told, never what the error says, which repeats it
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                answer = session.get(self._url, timeout=self._timeout_s, allow_redirects=False, stream=True)
+                answer.close()
+            told = None if 200 <= answer.status_code < 300 else f"HTTP status {answer.status_code}"
+        except (requests.RequestException, ValueError, OSError) as error:
+            told = type(error).__name__
+        self._failure = None if told is None else f"the heartbeat to {place_of(self._url)} failed: {told}"
+
+
+class Heartbeat:
+    """Measures each round, writes it down, and feeds the watchdog where everything moved."""
+
+    def __init__(self, store: Store, clock: Clock, feed: Callable[[], object], pulse: Pulse | None = None) -> None:
+        """`feed`: tells systemd that the service lives."""
+        self._store, self._clock, self._feed, self._pulse = store, clock, feed, pulse
+        self._started_at = to_text(clock.now())
+        self._tick = 0
+        self._began_s = clock.monotonic()
+        self._last_fault = 0
+        self._fed: Movement | None = None
+        self.is_read_only: Callable[[], bool] = lambda: False
+        """Whether the disk is full; no message is tried then, on purpose."""
+
+    def begin(self) -> None:
+        """A round begins."""
+        self._began_s = self._clock.monotonic()
+        self._last_fault = self._newest_fault()
+
+    def end(self) -> None:
+        """A round ends: write it down; feed the watchdog and send the pulse where everything moved."""
+        self._tick += 1
+        failed = self._failed_parts()
+        try:
+            self._write(failed)
+        except DiskFull:
+            self._feed()  # a restart would not free the disk, and that the database can be read was just seen
+            return
+        movement = self._movement()
+        stuck = why_stuck(self._fed, movement)
+        if stuck:
+            note_fault(self._store, PART, f"the watchdog is not fed: {stuck}", self._clock.now())
+            return
+        self._fed = movement
+        self._feed()
+        if self._pulse is not None and not failed:
+            failure = self._pulse.beat()
+            if failure is not None:
+                note_fault(self._store, PART, failure, self._clock.now())
+
+    def _write(self, failed: tuple[str, ...]) -> None:
+        value = {
+            "pid": os.getpid(),
+            "started_at": self._started_at,
+            "tick": self._tick,
+            "tick_s": round(self._clock.monotonic() - self._began_s, 6),
+            "failed": list(failed),
+        }
+        set_fact(self._store, "heartbeat", value, self._clock.now())
+
+    def _movement(self) -> Movement:
+        kept = get_fact(self._store, "heartbeat")
+        due = None if self.is_read_only() else first_due(self._store, self._clock.now())
+        return Movement(self._tick, 0 if kept is None else kept[0]["tick"], due)
+
+    def _newest_fault(self) -> int:
+        row = self._store.row("SELECT max(id) AS id FROM faults")
+        return 0 if row is None or row["id"] is None else int(row["id"])
+
+    def _failed_parts(self) -> tuple[str, ...]:
+        rows = self._store.rows("SELECT DISTINCT part FROM faults WHERE id > ? ORDER BY part", (self._last_fault,))
+        return tuple(row["part"] for row in rows if row["part"] not in NOT_OURS)

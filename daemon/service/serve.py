@@ -1,0 +1,102 @@
+"""`retuned serve`: the service with its real parts, from the first lock to the last message."""
+
+import os
+import signal
+from pathlib import Path
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from ..clock import Clock
+from ..config.config import Config
+from ..state.disk import Disk
+from ..state.running_service import single_instance
+from ..state.store import Store
+from ..training.machine import machine_of
+from ..upkeep.backup import Backups
+from ..upkeep.retention import Retention
+from .campaign_processes import CampaignProcesses, command_of, starter
+from .change_watch import Looks, start_child
+from .heartbeat import Heartbeat, Pulse
+from .sd_notify import Notifier
+from .service import Part, Service
+from .waker import Waker
+
+log = structlog.get_logger("retuned")
+
+
+def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str, ...]) -> None:
+    """Run until SIGTERM or SIGINT. APScheduler only wakes the loop; what is due is read from the database."""
+    from ..api.server import Api
+
+    waker, notifier = Waker(), Notifier.from_environ(os.environ)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: waker.stop())
+    with single_instance(state):
+        log.info("service_started", state=str(state), pid=os.getpid())
+        store = Store(state)
+        looks = Looks(store, lambda: start_child(command_of(config_arguments, "look")))
+        processes = CampaignProcesses(state, starter(config_arguments, os.environ), clock)
+        disk = Disk(store, config.disk.ballast_bytes)
+        service = Service(
+            store, config, clock, processes, lambda: machine_of(config),
+            parts=_parts(store, config, clock, notifier, looks, disk), may_begin=lambda: not disk.is_full,
+            is_stopping=waker.is_stopping,
+        )  # fmt: skip
+        api = Api(state, config, clock, waker.wake)
+        scheduler = _alarm(waker, _tick_s(config, notifier))
+        try:
+            api.start()
+            _loop(service, waker, notifier)
+        finally:
+            notifier.stopping()
+            scheduler.shutdown(wait=True)
+            api.stop()
+            looks.stop()
+            service.stop()
+        log.info("service_stopped")
+
+
+def _parts(
+    store: Store, config: Config, clock: Clock, notifier: Notifier, looks: Looks, disk: Disk
+) -> tuple[Part, ...]:
+    """The steps of each round beside the campaigns' own; the heartbeat spans them all."""
+    url = config.service.heartbeat_url
+    heartbeat = Heartbeat(store, clock, notifier.alive, None if url is None else Pulse(url, clock))
+    heartbeat.is_read_only = lambda: disk.is_full
+    backups, retention = Backups(store, config), Retention(store, config)
+    return (
+        Part("heartbeat", heartbeat.begin, is_first=True),
+        Part("disk", lambda: disk.step(clock.now()), is_first=True),
+        Part("looks", lambda: looks.step(clock.now()), begins=True),
+        Part("backup", lambda: backups.step(clock.now()), begins=True),
+        Part("retention", lambda: retention.step(clock.now())),
+        Part("heartbeat", heartbeat.end),
+    )
+
+
+def _tick_s(config: Config, notifier: Notifier) -> float:
+    """How often to tick: as configured, and twice as often as systemd wants to hear."""
+    wanted = config.service.tick_s
+    return wanted if notifier.watchdog_s is None else min(wanted, notifier.watchdog_s / 2)
+
+
+def _alarm(waker: Waker, tick_s: float) -> BackgroundScheduler:
+    """Rings every tick; it remembers nothing, so that nothing of it can be lost or out of date."""
+    scheduler = BackgroundScheduler(executors={"default": {"type": "threadpool", "max_workers": 1}})
+    scheduler.add_job(waker.wake, "interval", seconds=tick_s, coalesce=True, max_instances=1, misfire_grace_time=None)
+    scheduler.start()
+    return scheduler
+
+
+def _loop(service: Service, waker: Waker, notifier: Notifier) -> None:
+    said = ""
+    while not waker.is_stopping():
+        service.tick()
+        status = service.status()
+        if not said:
+            notifier.ready(status)
+        elif status != said:
+            notifier.status(status)
+        said = status
+        waker.wait(service.processes.handles())

@@ -1,0 +1,251 @@
+"""The long-running service: a list of steps, each of which may fail without stopping the others."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from ...strategies.schedule.grants import Machine
+from ...strategies.schedule.queueing import Decision, decide
+from ..clock import Clock
+from ..config.config import Config
+from ..service.schedule import adapt_interval, queue_due
+from ..state.adoption import write_pending_settings
+from ..state.campaigns import Campaign, find_campaign
+from ..state.faults import get_fact, note_fault, set_fact
+from ..state.store import Store, to_json, to_text
+from ..state.webhooks import deliver_due, place_of
+from .campaign_processes import CampaignProcesses, Ended
+from .crash_policy import note_death
+from .queue import Candidates, Queue
+
+MACHINE_IS_READ_EVERY = timedelta(minutes=10)
+UNREADABLE_IS_PUT_OFF = timedelta(hours=1)
+ENDED_SEEN = "ended_campaigns_seen"  # the moment up to which campaigns that ended were taken in
+log = structlog.get_logger("retuned")
+
+Step = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One step of a round. `is_first`: before those of the campaigns; `begins`: begins something new, which a full
+    disk forbids."""
+
+    name: str
+    step: Step
+    is_first: bool = False
+    begins: bool = False
+
+
+@dataclass
+class Service:
+    """What one tick does; clock, processes, machine and further parts come in, so that tests live through years in a
+    second."""
+
+    store: Store
+    config: Config
+    clock: Clock
+    processes: CampaignProcesses
+    read_machine: Callable[[], Machine]
+    parts: Sequence[Part] = ()
+    may_begin: Callable[[], bool] = lambda: True
+    is_stopping: Callable[[], bool] = lambda: False
+    _candidates: Candidates = field(init=False)
+    _open: frozenset[int] = frozenset()
+    _machine: tuple[datetime, Machine] | None = None
+    _legs_at_start: dict[int, int] = field(default_factory=dict)
+    _decided: tuple[frozenset[int], frozenset[int]] | None = None
+    _failing: dict[str, str] = field(default_factory=dict)
+    _is_first: bool = True
+
+    def __post_init__(self) -> None:
+        self._candidates = Candidates(self.store, self.config)
+
+    def tick(self) -> tuple[str, ...]:
+        """One round; the steps that failed in it. Each is recorded and leaves the others running.
+
+        While the disk is full nothing new is begun, but what ends is taken in.
+        """
+        failed = []
+        own = (
+            Part("settings", self._write_settings),
+            Part("schedule", self._queue_due, begins=True),
+            Part("campaigns", self._look_after_campaigns),
+            Part("queue", self._start_campaigns, begins=True),
+            Part("messages", self._deliver),
+        )
+        for part in (*(p for p in self.parts if p.is_first), *own, *(p for p in self.parts if not p.is_first)):
+            if self.is_stopping() or (part.begins and not self.may_begin()):
+                continue
+            try:
+                part.step()
+            except Exception as error:
+                self._note(part.name, error)
+                failed.append(part.name)
+            else:
+                self._failing.pop(part.name, None)
+        return tuple(failed)
+
+    def status(self) -> str:
+        """What the service is doing, in a line."""
+        running = self.processes.running()
+        return f"campaigns: {len(running)} running, {len(self._open - running)} waiting"
+
+    def stop(self) -> None:
+        """Leave the campaign processes to the next service, or end them; their campaigns stay open either way."""
+        if self.config.service.on_stop == "detach":
+            if self.processes.running():
+                log.info("campaigns_left_running", campaigns=sorted(self.processes.running()))
+            return
+        for campaign_id in self.processes.stop():
+            log.info("campaign_process_ended", campaign=campaign_id)
+
+    def _note(self, part: str, error: Exception) -> None:
+        """Record a fault; where not even that can be written, the log has to do. A traceback is logged once while it
+        stays the same."""
+        sentence = f"{type(error).__name__}: {error}"
+        is_known = self._failing.get(part) == sentence
+        self._failing[part] = sentence
+        log.error("tick_step_failed", step=part, error=sentence, exc_info=None if is_known else error)
+        try:
+            note_fault(self.store, part, sentence, self.clock.now())
+        except Exception:
+            log.exception("fault_not_recorded", step=part)
+
+    def _write_settings(self) -> None:
+        write_pending_settings(self.store)
+
+    def _queue_due(self) -> None:
+        for campaign_id in queue_due(self.store, self.clock.now(), self.config.schedule):
+            log.info("campaign_queued", campaign=campaign_id, trigger="schedule")
+
+    def _look_after_campaigns(self) -> None:
+        """Take up what an earlier service left running, take in what ended, and clear away what it left."""
+        if self._is_first:
+            self._clean_all()
+        ended = {one.campaign_id: one for one in self.processes.reap()}
+        for campaign_id, holder in self.processes.adopt(self._candidates.claimed_ids()).items():
+            pid = None if holder.process is None else holder.process.pid
+            self._legs_at_start.setdefault(campaign_id, self._ended_legs(campaign_id))
+            with self.store.transaction():
+                self.store.change("UPDATE campaigns SET waits = NULL WHERE id = ?", (campaign_id,))
+            log.info("campaign_adopted", campaign=campaign_id, pid=pid, started_by_service=holder.is_of_service)
+            ended.pop(campaign_id, None)
+        now_open = self._candidates.open_ids()
+        over = (self._open | ended.keys() | self._ended_meanwhile()) - now_open - self.processes.running()
+        for campaign_id in sorted(over):
+            self._guarded(campaign_id, ended.get(campaign_id), self._take_in)
+        for campaign_id in sorted(ended.keys() & now_open):
+            self._guarded(campaign_id, ended[campaign_id], self._note_death)
+        if over or self._is_first:
+            set_fact(self.store, ENDED_SEEN, None, self.clock.now())
+        self._open, self._is_first = now_open, False
+
+    def _guarded(self, campaign_id: int, ended: Ended | None, take: Callable[[Campaign, Ended | None], None]) -> None:
+        """One campaign; one whose record cannot be read is put off, and the others are taken in all the same."""
+        try:
+            take(find_campaign(self.store, campaign_id), ended)
+        except Exception as error:
+            self._note("campaigns", error)
+            later = to_text(self.clock.now() + UNREADABLE_IS_PUT_OFF)
+            with self.store.transaction():
+                self.store.change("UPDATE campaigns SET not_before = ? WHERE id = ?", (later, campaign_id))
+
+    def _note_death(self, campaign: Campaign, ended: Ended | None) -> None:
+        assert ended is not None
+        has_moved = self._ended_legs(campaign.id) > self._legs_at_start.pop(campaign.id, 0)
+        note_death(self.store, campaign, ended, self.config, self.clock, has_moved=has_moved)
+
+    def _ended_meanwhile(self) -> frozenset[int]:
+        """Campaigns that ended while no service ran."""
+        seen = get_fact(self.store, ENDED_SEEN) if self._is_first else None
+        if seen is None:
+            return frozenset()
+        rows = self.store.rows("SELECT id FROM campaigns WHERE ended_at > ?", (to_text(seen[1]),))
+        return frozenset(row["id"] for row in rows)
+
+    def _take_in(self, campaign: Campaign, ended: Ended | None) -> None:
+        """A campaign is over: say so, and end what it left."""
+        outcome = None if campaign.verdict is None else campaign.verdict.outcome.value
+        code = None if ended is None else ended.exit_code
+        tell = log.warning if campaign.failure else log.info
+        tell("campaign_ended", campaign=campaign.id, model=campaign.model, kind=campaign.kind, state=campaign.phase,
+             verdict=outcome, failure=campaign.failure, exit_code=code)  # fmt: skip
+        self._clean(campaign.id)
+        self._legs_at_start.pop(campaign.id, None)
+        if campaign.phase == "failed":
+            sentence = f"campaign {campaign.id} of {campaign.model} failed: {campaign.failure}"
+            note_fault(self.store, "campaign", sentence, self.clock.now(), model_id=campaign.model_id,
+                       campaign_id=campaign.id)  # fmt: skip
+        interval = adapt_interval(self.store, campaign, self.clock.now(), self.config.schedule)
+        if interval is not None:
+            log.info("interval_set", model=campaign.model, days=interval.days, reason=interval.reason)
+
+    def _clean_all(self) -> None:
+        """End what campaigns left that ended while no service ran."""
+        now_open = self._candidates.open_ids()
+        left = self.store.state.glob("campaigns/[0-9]*/workers/*/worker.json")
+        for campaign_id in sorted({int(path.parents[2].name) for path in left} - now_open):
+            self._clean(campaign_id)
+
+    def _clean(self, campaign_id: int) -> None:
+        left = self.processes.clean(campaign_id)
+        if left:
+            log.info("workers_cleared_away", campaign=campaign_id, workers=left)
+
+    def _ended_legs(self, campaign_id: int) -> int:
+        row = self.store.row(
+            "SELECT count(*) AS n FROM legs WHERE campaign_id = ? AND ended IS NOT NULL", (campaign_id,)
+        )
+        assert row is not None
+        return int(row["n"])
+
+    def _start_campaigns(self) -> None:
+        now, running = self.clock.now(), self.processes.running()
+        if self._open <= running:
+            return  # nothing waits
+        machine = self._present_machine(now)
+        if (self._open, running) == self._decided and len(running) >= machine.campaigns:
+            return  # nothing can be started, and thousands may wait
+        self._decided = (self._open, running)
+        queue = self._candidates.read(running, now)
+        decision = decide(queue.candidates, queue.running, machine, queue.house, now)
+        self._write_down(queue, decision)
+        for campaign_id, model_id, why in queue.unreadable:
+            if queue.waits[campaign_id] != why:
+                note_fault(self.store, "queue", why, now, model_id=model_id, campaign_id=campaign_id)
+        for campaign_id, sentence in decision.warnings:
+            log.warning("campaign_beyond_limits", campaign=campaign_id, why=sentence)
+        for campaign_id, grant in decision.starts:
+            self._legs_at_start[campaign_id] = self._ended_legs(campaign_id)
+            pid = self.processes.start(campaign_id)
+            log.info("campaign_started", campaign=campaign_id, pid=pid, gets=grant.sentence)
+
+    def _write_down(self, queue: Queue, decision: Decision) -> None:
+        """Record grants before anything is started with them, and why others wait; said once, when it changes."""
+        changed = [(number, why) for number, why in decision.waits if queue.waits[number] != why]
+        if not changed and not decision.starts:
+            return
+        with self.store.transaction():
+            for campaign_id, why in changed:
+                self.store.change("UPDATE campaigns SET waits = ? WHERE id = ?", (why, campaign_id))
+            for campaign_id, grant in decision.starts:
+                self.store.change(
+                    "UPDATE campaigns SET waits = NULL, resources = ? WHERE id = ?",
+                    (to_json(grant.to_json()), campaign_id),
+                )
+        for campaign_id, why in changed:
+            log.info("campaign_waits", campaign=campaign_id, why=why)
+
+    def _present_machine(self, now: datetime) -> Machine:
+        """What the machine has, looked at again once in a while."""
+        if self._machine is None or not timedelta(0) <= now - self._machine[0] < MACHINE_IS_READ_EVERY:
+            self._machine = (now, self.read_machine())
+        return self._machine[1]
+
+    def _deliver(self) -> None:
+        for delivery in deliver_due(self.store, self.clock.now()):
+            event = "message_delivered" if delivery.is_delivered else "message_put_off"
+            log.info(event, id=delivery.id, to=place_of(delivery.url), error=delivery.error)

@@ -1,0 +1,107 @@
+"""Which settings are in force: adopting a confirmed challenger, going back, and the file that follows."""
+
+from datetime import datetime
+
+from ...strategies.errors import ConflictError, InputError, RetunedError
+from ...strategies.records import Configuration
+from ...strategies.space import configuration_key
+from ..config.settings_file import plain, read_settings, write_settings
+from .campaigns import campaigns_of, find_campaign
+from .registry import Model, find_model, insert_settings, model_of, settings_of
+from .store import Store
+
+
+def adopt(store: Store, name: str, campaign_id: int | None, now: datetime) -> Model:
+    """Put a confirmed challenger in force: the last one that a campaign recommended, or the named campaign's."""
+    model = find_model(store, name)
+    configuration, campaign_id = _recommendation(store, model, campaign_id)
+    return put_in_force(store, model, configuration, f"adopted from campaign {campaign_id}", now, campaign_id)
+
+
+def adopt_file(store: Store, name: str, now: datetime) -> Model:
+    """Take up the values that somebody wrote into the model's settings file by hand."""
+    model = find_model(store, name)
+    values = read_settings(model.file)
+    if values is None:
+        raise InputError(f"{name} has no settings file to read", "[settings] file in the model file", "name one there")
+    return put_in_force(store, model, model.space.validate(values), "edited by hand in the settings file", now)
+
+
+def rollback(store: Store, name: str, to_version: int | None, now: datetime) -> Model:
+    """Put an older settings version in force again, by default the one before the present one."""
+    model = find_model(store, name)
+    known = {settings.version: settings for settings in settings_of(store, model)}
+    version = model.settings_version - 1 if to_version is None else to_version
+    if version not in known or version == model.settings_version:
+        versions = ", ".join(str(v) for v in known if v != model.settings_version) or "none"
+        raise InputError(
+            f"{name} cannot be rolled back to settings v{version}",
+            f"versions to go back to: {versions}",
+            f"see: retuned history {name}",
+        )
+    values = model.space.validate(plain(known[version].configuration), strict=False)
+    return put_in_force(store, model, values, f"rolled back to v{version}", now)
+
+
+def put_in_force(
+    store: Store, model: Model, configuration: Configuration, origin: str, now: datetime, campaign_id: int | None = None
+) -> Model:
+    """Add a settings version, queue its baseline and write the model's settings file."""
+    if configuration_key(configuration) == configuration_key(model.configuration):
+        raise ConflictError(f"{model.name} already runs with these values", "", f"see: retuned show {model.name}")
+    read_settings(model.file)  # a file that cannot be read could not be written either: refused before anything changes
+    with store.transaction():
+        row = store.row("SELECT * FROM models WHERE id = ?", (model.id,))
+        assert row is not None
+        insert_settings(
+            store, row, configuration, origin, now, campaign_id, has_file=model.file.settings_file is not None
+        )
+    write_pending_settings(store, model)
+    return find_model(store, model.name)
+
+
+def write_pending_settings(store: Store, only: Model | None = None) -> None:
+    """Write the settings files that a crash between commit and write left behind; safe to repeat.
+
+    A file that cannot be written does not keep the other models' files waiting: its error is raised at the end.
+    """
+    rows = store.rows("SELECT DISTINCT model_id FROM settings WHERE is_file_pending = 1")
+    failures: list[RetunedError] = []
+    for model_id in (row["model_id"] for row in rows if only is None or row["model_id"] == only.id):
+        try:
+            _write_pending(store, model_id)
+        except RetunedError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _write_pending(store: Store, model_id: int) -> None:
+    row = store.row("SELECT * FROM models WHERE id = ?", (model_id,))
+    assert row is not None
+    model = model_of(store, row)
+    if model.file.settings_file is not None:
+        write_settings(model.file.settings_file, model.configuration)
+    with store.transaction():
+        store.change(
+            "UPDATE settings SET is_file_pending = 0 WHERE model_id = ? AND version <= ?",
+            (model_id, model.settings_version),
+        )
+
+
+def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tuple[Configuration, int]:
+    campaigns = campaigns_of(store, model.id, "retune")
+    if campaign_id is not None:
+        campaigns = tuple(c for c in campaigns if c.id == find_campaign(store, campaign_id).id)
+        if not campaigns:
+            raise InputError(
+                f"campaign {campaign_id} is not one of {model.name}", "", f"see: retuned history {model.name}"
+            )
+    for campaign in reversed(campaigns):
+        if campaign.verdict is not None and campaign.facts.get("recommended") is not None:
+            return model.space.validate(campaign.facts["recommended"]), campaign.id
+    raise ConflictError(
+        f"no campaign has confirmed better settings for {model.name}",
+        "settings can be adopted after a verdict STALE, or BROKEN with a confirmed challenger",
+        f"run: retuned retune {model.name}",
+    )

@@ -1,0 +1,128 @@
+"""Alerts: a row for `retuned alerts`, and a message for every channel, in the transaction of the verdict."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ...strategies.verdict.notice import Notice
+from ..config.config import Config
+from .campaigns import Campaign
+from .outbox import enqueue
+from .registry import Model
+from .store import Row, Store, from_text, to_json, to_text
+from .webhooks import place_of
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert as it was raised, and how its deliveries stand."""
+
+    id: int
+    campaign_id: int
+    model: str
+    severity: str
+    title: str
+    text: str
+    is_critical: bool
+    created_at: datetime
+    deliveries: tuple[str, ...]
+
+
+def raise_alert(
+    store: Store,
+    model: Model,
+    campaign: Campaign,
+    notice: Notice,
+    details: Mapping[str, Any],
+    config: Config,
+    now: datetime,
+) -> None:
+    """Record an alert and queue its messages inside the open transaction; a digest entry sends nothing.
+
+    A campaign has one alert: that of a continued campaign takes the place of its earlier one, as a new message.
+    """
+    body = {
+        "type": f"retuned.{notice.severity}",
+        "timestamp": to_text(now),
+        "data": {
+            "model": model.name, "owner": model.file.owner, "campaign": campaign.id, "title": notice.title,
+            "text": notice.text, "sentences": list(notice.sentences), "commands": list(notice.commands), **details,
+        },
+    }  # fmt: skip
+    row = {
+        "campaign_id": campaign.id, "model_id": model.id, "severity": notice.severity, "title": notice.title,
+        "body": to_json(body), "created_at": to_text(now),
+    }  # fmt: skip
+    replaced = _replaced(store, row)
+    alert_id = store.insert("alerts", row) if replaced is None else replaced
+    url, secret = _channel(model, config)
+    if notice.severity == "alert" and url is not None:
+        enqueue(
+            store, message_id=_message_id(campaign), alert_id=alert_id, url=url,
+            secret_reference=secret, payload=to_json(body), now=now,
+        )  # fmt: skip
+
+
+def list_alerts(store: Store, model: str | None = None) -> tuple[Alert, ...]:
+    """Alerts, newest first."""
+    rows = store.rows(
+        "SELECT alerts.*, models.name AS model FROM alerts JOIN models ON models.id = alerts.model_id "
+        "ORDER BY alerts.id DESC"
+    )
+    return tuple(_alert(store, row) for row in rows if model is None or row["model"] == model)
+
+
+def _replaced(store: Store, row: Row) -> int | None:
+    """The number of the campaign's alert, now with these words; None where it has none yet."""
+    known = store.row("SELECT id FROM alerts WHERE campaign_id = ?", (row["campaign_id"],))
+    if known is None:
+        return None
+    store.change(
+        """UPDATE alerts SET severity = :severity, title = :title, body = :body, created_at = :created_at
+        WHERE campaign_id = :campaign_id""",
+        {name: row[name] for name in ("severity", "title", "body", "created_at", "campaign_id")},
+    )
+    return int(known["id"])
+
+
+def _message_id(campaign: Campaign) -> str:
+    continued = len(campaign.facts.get("earlier_verdicts", ()))
+    return f"msg_{campaign.seed:08x}_{campaign.id}" + (f"_{continued}" if continued else "")
+
+
+def _channel(model: Model, config: Config) -> tuple[str | None, str | None]:
+    if model.file.alerts.webhook is not None:
+        return model.file.alerts.webhook, model.file.alerts.webhook_secret
+    return config.alerts.webhook, config.alerts.webhook_secret
+
+
+def _alert(store: Store, row: Row) -> Alert:
+    deliveries = store.rows("SELECT * FROM outbox WHERE alert_id = ? ORDER BY created_at", (row["id"],))
+    data = json.loads(row["body"])["data"]
+    return Alert(
+        id=row["id"],
+        campaign_id=row["campaign_id"],
+        model=row["model"],
+        severity=row["severity"],
+        title=row["title"],
+        text=data["text"],
+        is_critical=data.get("is_critical", False),
+        created_at=from_text(row["created_at"]),
+        deliveries=tuple(_delivery_sentence(delivery) for delivery in deliveries),
+    )
+
+
+def _delivery_sentence(row: Row) -> str:
+    place = place_of(row["url"])
+    if row["state"] == "delivered":
+        return f"delivered to {place}, {_minute(row['delivered_at'])}"
+    failure = f" (attempt {row['attempts']}: {row['last_error']})" if row["last_error"] else ""
+    if row["state"] == "dead":
+        return f"given up on {place}{failure}"
+    return f"waiting for {place}, next attempt {_minute(row['next_attempt_at'])}{failure}"
+
+
+def _minute(text: str) -> str:
+    return f"{from_text(text):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,126 @@
+"""The disk of the state folder: watched, and when it is full, the room for what has to be written down is given free.
+
+While the disk is full nothing new is begun: the service starts no campaign, and campaigns that run start no training.
+What runs may end, and its results be recorded, in the room of the ballast, a file that only takes up space.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from ...strategies.errors import DiskFull
+from ..clock import Clock
+from .faults import note_fault, set_fact
+from .store import Store
+
+FACT = "disk_mode"
+LEAST_LOW_BYTES = 4 << 20
+TOLD_EVERY = timedelta(minutes=10)
+WAIT_S = 1.0
+log = structlog.get_logger("retuned")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Free bytes below which the disk counts as full, and from which on as usable again."""
+
+    low: int
+    usable: int
+
+    @classmethod
+    def of(cls, ballast_bytes: int) -> "Marks":
+        """A quarter of the ballast, and room for a new one with twice as much to spare."""
+        low = max(LEAST_LOW_BYTES, ballast_bytes // 4)
+        return cls(low, ballast_bytes + 3 * low)
+
+
+class Disk:
+    """The service's side. A step must come before the steps that write."""
+
+    def __init__(self, store: Store, ballast_bytes: int) -> None:
+        self._store = store
+        self._size = ballast_bytes
+        self._marks = Marks.of(ballast_bytes)
+        self._ballast = store.state / "ballast"
+        self._full_since: datetime | None = None
+        self._told: tuple[datetime, str] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing new may be begun."""
+        return self._full_since is not None
+
+    def step(self, now: datetime) -> None:
+        """Look how much is free; give the ballast free, or take it back."""
+        free = free_bytes(self._store.state)
+        if self._full_since is None and free < self._marks.low:
+            self._full_since = now
+            self._ballast.unlink(missing_ok=True)
+            log.error("disk_full", state=str(self._store.state), free_bytes=free)
+        elif self._full_since is not None and free >= self._marks.usable:
+            log.info("disk_usable_again", free_bytes=free, full_since=str(self._full_since))
+            self._full_since = None
+        if self._full_since is None and not self._ballast.exists() and free >= self._marks.usable:
+            make_ballast(self._ballast, self._size)
+        self._tell(now, free_bytes(self._store.state))
+
+    def _tell(self, now: datetime, free: int) -> None:
+        """Keep the state of the disk where `retuned status` reads it; what cannot be written now is written later."""
+        mode = "full" if self.is_full else "normal"
+        if self._told is not None and self._told[1] == mode and timedelta(0) <= now - self._told[0] < TOLD_EVERY:
+            return
+        with contextlib.suppress(DiskFull):
+            why = ""
+            if self.is_full:
+                needed = max(0, self._marks.usable - free) / 2**20
+                why = f"the disk of {self._store.state} is full since {self._full_since:%Y-%m-%d %H:%M} UTC; free"
+                why += f" {needed:.0f} MiB more there; nothing is lost"
+                if self._told is None or self._told[1] != mode:
+                    note_fault(self._store, "disk", why, now)
+            set_fact(self._store, FACT, {"mode": mode, "why": why, "free_bytes": free}, now)
+            self._told = (now, mode)
+
+
+def make_ballast(path: Path, size: int) -> None:
+    """Take up space, really and not as a hole in a file; a disk that cannot spare it goes without."""
+    try:
+        with path.open("xb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError:
+        path.unlink(missing_ok=True)
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that this user may still write there."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def wait_for_space(state: Path, clock: Clock, check: Callable[[], None]) -> None:
+    """Wait until the disk has room for another training; `check` is called meanwhile and may raise."""
+    while free_bytes(state) < LEAST_LOW_BYTES // 2:
+        check()
+        clock.sleep(WAIT_S)
+
+
+def patiently(write: Callable[[], None], clock: Clock, check: Callable[[], None]) -> None:
+    """Repeat a write until the disk has room for it; `check` is called meanwhile and may raise."""
+    while True:
+        try:
+            return write()
+        except (DiskFull, OSError) as error:
+            if not is_full_error(error):
+                raise
+            check()
+            clock.sleep(WAIT_S)
+
+
+def is_full_error(error: BaseException) -> bool:
+    """Whether a failure comes of a full disk."""
+    return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))

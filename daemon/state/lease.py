@@ -1,0 +1,222 @@
+"""The right to work on a campaign: one process at a time has it.
+
+A lease is a file lock, which the kernel gives back when the holder dies, and an epoch in the row, which fences off a
+holder that was only slow. The file says who holds it, so that the service finds campaign processes that outlived it.
+"""
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ...strategies.errors import ConflictError
+from ...strategies.records import LegRequest, LegResult
+from ...strategies.verdict.verdict_records import Verdict
+from ..processes import Identity, identify, identity_from
+from .campaigns import Campaign, find_campaign
+from .store import Store, to_json, to_text
+
+LOCK_TRIES, LOCK_PAUSE_S = 5, 0.01  # somebody may just be looking who holds it
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who works on a campaign; `process` None while it has only just taken the lease."""
+
+    process: Identity | None
+    is_of_service: bool
+
+
+class LostLease(ConflictError):
+    """Another process has taken this campaign over; nothing more may be written for it."""
+
+
+class Lease:
+    """The right to work on one campaign, held from `claim` until `release` or the end of the process."""
+
+    def __init__(self, store: Store, campaign_id: int, *, is_of_service: bool = False) -> None:
+        """Claim the campaign; raises ConflictError while another living process holds it.
+
+        `is_of_service`: the process was started by the service, which may end it again.
+        """
+        self._store = store
+        self.campaign_id = campaign_id
+        self.folder = folder_of(store.state, campaign_id)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = _lock(self.folder / "lease", fcntl.LOCK_EX)
+        if lock is None:
+            found = f"campaign {campaign_id} is already being worked on"
+            raise ConflictError(found, "one process a campaign", "wait for it, or end that process")
+        self._lock = lock
+        _sign(lock, is_of_service)
+        with store.transaction():
+            store.change(
+                "UPDATE campaigns SET epoch = epoch + 1, owner = ? WHERE id = ?", (str(os.getpid()), campaign_id)
+            )
+            self.epoch = find_campaign(store, campaign_id).epoch
+
+    def campaign(self) -> Campaign:
+        """The campaign as it stands now."""
+        return find_campaign(self._store, self.campaign_id)
+
+    def advance(self, phase: str, facts: Mapping[str, Any], now: datetime) -> Campaign:
+        """Move to a phase and add facts to the record."""
+        with self._store.transaction():
+            merged = {**self._fenced().facts, **facts}
+            self._store.change(
+                "UPDATE campaigns SET phase = ?, facts = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
+                (phase, to_json(merged), to_text(now), self.campaign_id),
+            )
+        return self.campaign()
+
+    def amend(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Campaign:
+        """Change facts that others write too, in one transaction: `change` gets the facts and gives the new ones."""
+        with self._store.transaction():
+            campaign = self._fenced()
+            self._store.change(
+                "UPDATE campaigns SET facts = ? WHERE id = ?",
+                (to_json({**campaign.facts, **change(campaign.facts)}), self.campaign_id),
+            )
+        return self.campaign()
+
+    def planned(self) -> frozenset[str]:
+        """The names of the legs that were written down."""
+        rows = self._store.rows("SELECT name FROM legs WHERE campaign_id = ?", (self.campaign_id,))
+        return frozenset(row["name"] for row in rows)
+
+    def plan(self, requests: Iterable[LegRequest], now: datetime) -> None:
+        """Write down legs that are about to run; those already known are left alone."""
+        with self._store.transaction():
+            self._fenced()
+            for request in requests:
+                self._store.change(
+                    "INSERT OR IGNORE INTO legs (campaign_id, name, request, planned_at) VALUES (?, ?, ?, ?)",
+                    (self.campaign_id, request.name, to_json(asdict(request)), to_text(now)),
+                )
+
+    def ingest(self, results: Sequence[LegResult], now: datetime) -> None:
+        """Write down how legs ended; a leg that has ended before keeps its first record."""
+        with self._store.transaction():
+            self._fenced()
+            for result in results:
+                self._store.change(
+                    """UPDATE legs SET ended = ?, score = ?, detail = ?, metrics = ?, curve = ?, seconds = ?,
+                    cpu_s = ?, peak_memory_bytes = ?, attempts = ?, ended_at = ?
+                    WHERE campaign_id = ? AND name = ? AND ended IS NULL""",
+                    (*_outcome_columns(result), to_text(now), self.campaign_id, result.request.name),
+                )
+
+    def finish(self, verdict: Verdict | None, facts: Mapping[str, Any], now: datetime) -> Campaign:
+        """Mark the campaign done inside the open transaction, so that its alert is committed with it."""
+        merged = {**self._fenced().facts, **facts}
+        self._store.change(
+            "UPDATE campaigns SET phase = 'done', verdict = ?, failure = NULL, facts = ?, ended_at = ? WHERE id = ?",
+            (None if verdict is None else to_json(verdict.to_json()), to_json(merged), to_text(now), self.campaign_id),
+        )
+        return self.campaign()
+
+    def fail(self, phase: str, reason: str, now: datetime) -> None:
+        """End the campaign without a verdict: `phase` is 'failed' or 'cancelled'.
+
+        One that was reopened keeps the verdict it had: it is done, and `failure` says why it went no further.
+        """
+        with self._store.transaction():
+            self._fenced()
+            self._store.change(
+                """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN ? ELSE 'done' END, failure = ?,
+                ended_at = ? WHERE id = ?""",
+                (phase, reason, to_text(now), self.campaign_id),
+            )
+
+    def check(self) -> None:
+        """Raise LostLease when another process has taken over or the campaign was cancelled."""
+        self._fenced()
+
+    def release(self) -> None:
+        """Give the lease back."""
+        os.close(self._lock)
+
+    def _fenced(self) -> Campaign:
+        campaign = self.campaign()
+        if not campaign.is_open:
+            raise LostLease(f"campaign {self.campaign_id} has ended: {campaign.failure or campaign.phase}")
+        if campaign.epoch != self.epoch:
+            raise LostLease(f"campaign {self.campaign_id} was taken over by another process")
+        return campaign
+
+
+def folder_of(state: Path, campaign_id: int) -> Path:
+    """The folder of a campaign's lease and legs."""
+    return state / "campaigns" / str(campaign_id)
+
+
+def holder_of(state: Path, campaign_id: int) -> Holder | None:
+    """Who works on the campaign now; None for nobody."""
+    path = folder_of(state, campaign_id) / "lease"
+    if not path.exists():
+        return None
+    lock = _lock(path, fcntl.LOCK_SH, tries=1)
+    if lock is not None:
+        os.close(lock)
+        return None
+    try:
+        found = json.loads(path.read_bytes())
+        return Holder(identity_from(found), found["is_of_service"] is True)
+    except (OSError, ValueError, KeyError, TypeError):
+        return Holder(None, False)
+
+
+@contextlib.contextmanager
+def as_only_one(state: Path, campaign_id: int) -> Iterator[bool]:
+    """Hold a campaign's lock for a moment without a claim on its record; False while another process holds it."""
+    folder = folder_of(state, campaign_id)
+    lock = _lock(folder / "lease", fcntl.LOCK_EX) if folder.exists() else None
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(path: Path, kind: int, tries: int = LOCK_TRIES) -> int | None:
+    """The open file with the lock on it; None while another process has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for attempt in range(tries):
+        if attempt > 0:
+            time.sleep(LOCK_PAUSE_S)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _sign(lock: int, is_of_service: bool) -> None:
+    """Write into the lock file who holds it."""
+    process = identify(os.getpid())
+    assert process is not None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, json.dumps({**asdict(process), "is_of_service": is_of_service}).encode(), 0)
+
+
+def _outcome_columns(result: LegResult) -> tuple[object, ...]:
+    curve = zlib.compress(json.dumps(result.curve).encode()) if result.curve else None
+    return (
+        result.end.value,
+        result.score,
+        result.detail,
+        to_json({name: value if math.isfinite(value) else None for name, value in result.metrics.items()}),
+        curve,
+        result.seconds,
+        result.cpu_s,
+        result.peak_memory_bytes,
+        result.attempts,
+    )

@@ -1,0 +1,51 @@
+"""The durable queue of messages: written with what they tell of, delivered at least once, under a stable id."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..clock import SystemClock
+from .store import Store, to_text
+
+BACKOFF_S = (10, 60, 300, 1800, 7200, 21600, 86400, 86400, 86400)
+"""Waits between attempts; after the last one the message is dead and stays to be seen in `retuned alerts`."""
+AT_ONCE, ROUND_S = 50, 20.0
+"""A round of deliveries ends after so many messages, and begins no further one after so many seconds."""
+_SYSTEM = SystemClock()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDue:
+    """The message that has been due for longest; one that is tried changes, or is no longer the first."""
+
+    id: str
+    attempts: int
+    next_attempt_at: str
+
+
+def enqueue(
+    store: Store, *, message_id: str, alert_id: int, url: str, secret_reference: str | None, payload: str, now: datetime
+) -> None:
+    """Queue a message inside the open transaction; the same id twice is one message."""
+    store.change(
+        """INSERT OR IGNORE INTO outbox
+        (id, alert_id, url, secret_reference, payload, state, next_attempt_at, created_at)
+        VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)""",
+        (message_id, alert_id, url, secret_reference, payload, to_text(now), to_text(now)),
+    )
+
+
+def first_due(store: Store, now: datetime) -> FirstDue | None:
+    """The message that has been due for longest; None when nothing is due."""
+    row = store.row(
+        """SELECT id, attempts, next_attempt_at FROM outbox WHERE state = 'pending' AND next_attempt_at <= ?
+        ORDER BY next_attempt_at, rowid LIMIT 1""",
+        (to_text(now),),
+    )
+    return None if row is None else FirstDue(row["id"], row["attempts"], row["next_attempt_at"])
+
+
+def pending_count(store: Store) -> int:
+    """Messages that still wait to be delivered."""
+    row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'pending'")
+    assert row is not None
+    return int(row["n"])

@@ -1,0 +1,92 @@
+"""One service a state folder: a lock that the kernel gives back when its holder dies."""
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from ...strategies.errors import ConflictError
+
+
+@contextmanager
+def single_instance(state: Path) -> Iterator[None]:
+    """Hold the state folder's service lock; raises ConflictError when another service holds it."""
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (state / "service.lock").open("a+") as lock:
+        if not _try_lock(lock, fcntl.LOCK_EX):
+            raise ConflictError(
+                f"a retuned service already runs on {state}",
+                "one service a state folder",
+                "stop it, or use --state DIR",
+            )
+        yield
+
+
+def is_serving(state: Path) -> bool:
+    """True while a service holds the state folder."""
+    with (state / "service.lock").open("a+") as lock:
+        return not _try_lock(lock, fcntl.LOCK_SH)
+
+
+def _try_lock(lock: IO[str], kind: int) -> bool:
+    """Take a lock, trying for a moment: somebody may just be looking whether a service runs."""
+    for _ in range(5):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.01)
+    return False
+
+
+FILE = "api.json"
+
+
+UNIX = "unix:"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The address of a service and a token for it; `url` is http://HOST:PORT or unix:/PATH."""
+
+    url: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Place({self.url!r})"
+
+
+def write_place(state: Path, place: Place) -> None:
+    """Write it down, to be read by this user alone."""
+    path, new = state / FILE, state / f"{FILE}.new"
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({"url": place.url, "token": place.token, "pid": os.getpid()}, file)
+    new.replace(path)
+
+
+def read_place(state: Path) -> Place | None:
+    """What was written down; None where it is not there or is not readable for this user."""
+    try:
+        found = json.loads((state / FILE).read_bytes())
+        return Place(str(found["url"]), str(found["token"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remove_place(state: Path) -> None:
+    """Take it away, unless it is another process's by now."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads((state / FILE).read_bytes())["pid"] == os.getpid():
+            (state / FILE).unlink()
+
+
+def url_of(listen: str) -> str:
+    """The address that a caller uses for what [api] listen says."""
+    return listen if listen.startswith(UNIX) else f"http://{listen}"

@@ -1,0 +1,237 @@
+"""The state database: one SQLite file, written in short immediate transactions.
+
+Several processes write (the daemon, campaign processes, the command line); SQLite's lock orders them.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from ...strategies.errors import DiskFull, StateError
+from .migrations import STEP_NAMES, schema
+
+BUSY_TIMEOUT_S = 30.0
+FILE_NAME = "retuned.sqlite3"
+NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "afs", "fuse.sshfs", "ceph", "glusterfs", "fuse.glusterfs", "lustre")
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+Row = Mapping[str, Any]
+Parameters = Sequence[Any] | dict[str, Any]
+
+
+class Store:
+    """Rows in, rows out; every change happens inside `transaction()`."""
+
+    def __init__(self, state: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        """Open the database of a state folder, which is made when missing.
+
+        Raises StateError when the folder or the file cannot be used, or was written by a newer version.
+        """
+        self.state = state
+        path = state / FILE_NAME
+        try:
+            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            refuse_network(state)
+            connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
+            path.chmod(0o600)
+            self._db = Database(connection)
+            self._prepare()
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise _cannot_open(path, error) from error
+
+    def _prepare(self) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            self._db.execute(f"PRAGMA {pragma}").fetchall()
+        unknown = {step.name for step in schema.applied(self._db)} - STEP_NAMES
+        if unknown:
+            raise StateError(
+                f"the state database holds schema steps of a newer retuned: {', '.join(sorted(unknown))}",
+                "a database of this version or older",
+                "install the newer retuned again, or restore an older backup",
+            )
+        if schema.pending(self._db):
+            with (self.state / "migrate.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._keep_copy()
+                schema.apply(self._db)
+
+    def _keep_copy(self) -> None:
+        """Before an existing database is migrated, a copy of it, named after the first step that it lacks."""
+        pending = schema.pending(self._db)
+        if not pending or not schema.applied(self._db):
+            return
+        folder = self.state / "backups"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        copy_database(self._db.conn, folder / f"before-{pending[0].name}.sqlite3")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Take the write lock at once and commit at the end; an exception rolls all of it back.
+
+        Raises StateError when another process keeps the lock for longer than the time allowed.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if _is_full(error):
+                raise _disk_full(self.state) from error
+            raise StateError(
+                f"the state database of {self.state} cannot be written: {error}",
+                "short writes of retuned's own processes, and free space on its disk",
+                "look what else holds the database open, then give the command again",
+            ) from error
+        try:
+            yield
+            self._db.commit()
+        except BaseException as error:
+            self._db.rollback()
+            if isinstance(error, sqlite3.OperationalError) and _is_full(error):
+                raise _disk_full(self.state) from error
+            raise
+
+    def insert(self, table: str, row: Row) -> int:
+        """Insert a row inside the open transaction and give its rowid."""
+        assert self._db.conn.in_transaction, "a write outside transaction()"
+        inserted = self._db.table(table).insert(dict(row)).last_rowid
+        assert inserted is not None
+        return inserted
+
+    def change(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run an UPDATE or DELETE inside the open transaction and give the number of rows changed."""
+        assert self._db.conn.in_transaction, "a write outside transaction()"
+        return self._db.execute(sql, parameters).rowcount
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a SELECT."""
+        cursor = self._db.execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
+    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of a SELECT, or None."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+
+def copy_database(source: sqlite3.Connection, target: Path) -> None:
+    """A whole, checked copy of an open database under another name, which appears only when it is complete.
+
+    Raises StateError when the copy is not sound.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        copy = sqlite3.connect(partial)
+        try:
+            source.backup(copy, pages=1024, sleep=0.005)
+            copy.execute("PRAGMA journal_mode = DELETE")
+            found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        finally:
+            copy.close()
+        if found != "ok":
+            raise StateError(f"the copy of the database is not sound: {found}", remedy="run: retuned doctor")
+        partial.chmod(0o600)
+        sync(partial)
+        partial.rename(target)
+        sync(target.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Bring a file's content, or a folder's names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refuse_network(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
+    """Raise StateError where the folder lies on a network file system: its locks do not hold there, and the database
+    would be lost sooner or later."""
+    kind = file_system_of(folder, mounts)
+    if kind.startswith(NETWORK_FILE_SYSTEMS):
+        raise StateError(
+            f"the state folder {folder} lies on a network file system ({kind})",
+            "a folder on a local disk",
+            "choose another with --state DIR or RETUNED_STATE",
+        )
+
+
+def file_system_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
+    """The kind of file system that a folder lies on, such as "ext4"; empty where that cannot be told."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    there = os.path.realpath(folder)
+    best, kind = "", ""
+    for fields in (line.split() for line in lines):
+        point = fields[1].replace("\\040", " ") if len(fields) > 2 else ""
+        is_above = there == point or there.startswith(point.rstrip("/") + "/")
+        if point and is_above and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+def _disk_full(state: Path) -> DiskFull:
+    return DiskFull(
+        f"the disk of the state folder {state} is full",
+        "what was written until now stays",
+        "free some space there; retuned goes on by itself",
+    )
+
+
+def _cannot_open(path: Path, error: Exception) -> StateError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _CORRUPT:
+        return StateError(
+            f"the state database {path} is damaged: {error}",
+            "a whole SQLite database",
+            f"bring back the newest copy of {path.parent / 'backups'}: retuned restore FILE",
+        )
+    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
+        return _disk_full(path.parent)
+    if code == sqlite3.SQLITE_BUSY:
+        return StateError(
+            f"the state database {path} is locked by another program",
+            "short writes of retuned's own processes",
+            "look what else holds it open, then give the command again",
+        )
+    return StateError(
+        f"the state database {path} cannot be opened: {error}",
+        "a folder on a local disk that this user may write",
+        "choose another with --state DIR or RETUNED_STATE",
+    )
+
+
+def to_text(moment: datetime) -> str:
+    """A moment as it is stored: UTC, ISO 8601, sortable as text."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def from_text(text: str) -> datetime:
+    """A stored moment, aware and in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def to_json(value: object) -> str:
+    """Canonical JSON: sorted keys, no white space; NaN is refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

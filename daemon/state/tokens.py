@@ -1,0 +1,144 @@
+"""Bearer tokens: random, shown once, kept as a digest, each with a role."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from ...strategies.errors import ConflictError, InputError, UnknownName
+from .store import Row, Store, from_text, to_text
+
+PREFIX = "rtn_"
+USE_NOTED_EVERY = timedelta(minutes=1)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Role(IntEnum):
+    """What a caller may do; a higher one may do all that a lower one may."""
+
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+    @property
+    def word(self) -> str:
+        """The role as it is written."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it can be listed: never the secret itself."""
+
+    name: str
+    role: str
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token and, this once, its secret."""
+
+    token: Token
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the token's name and role."""
+
+    name: str
+    role: Role
+
+
+def role_named(word: str) -> Role:
+    """The role of that name; raises InputError."""
+    found = {role.word: role for role in Role}
+    if word not in found:
+        raise InputError(f"there is no role '{word[:60]}'", f"allowed: {', '.join(found)}", "see the roles in README")
+    return found[word]
+
+
+def new_secret() -> str:
+    """A fresh token: 32 random bytes after a prefix that secret scanners can look for."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a token. A plain hash is enough: 256 random bits cannot be guessed."""
+    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
+
+
+def create_token(store: Store, name: str, role: str, now: datetime) -> NewToken:
+    """Make a token; raises InputError for a bad name or role, ConflictError for a name that is taken."""
+    if not _NAME.fullmatch(name):
+        allowed = "allowed: up to 64 letters, digits, '-', '_' and '.', starting with a letter or digit"
+        raise InputError(f"'{name[:60]}' cannot name a token", allowed, "for instance 'grafana'")
+    word, secret = role_named(role).word, new_secret()
+    with store.transaction():
+        if store.row("SELECT 1 AS found FROM tokens WHERE name = ?", (name,)) is not None:
+            raise ConflictError(f"there is a token named '{name}' already", "one token a name", "choose another name")
+        store.insert(
+            "tokens", {"name": name, "role": word, "digest": digest_of(secret), "created_at": to_text(now)}
+        )  # fmt: skip
+    return NewToken(_find(store, name), secret)
+
+
+def list_tokens(store: Store) -> tuple[Token, ...]:
+    """Every token that was ever made, revoked ones included, oldest first."""
+    return tuple(_token(row) for row in store.rows("SELECT * FROM tokens ORDER BY id"))
+
+
+def revoke_token(store: Store, name: str, now: datetime) -> Token:
+    """End a token for good; raises UnknownName."""
+    with store.transaction():
+        _find(store, name)
+        store.change("UPDATE tokens SET revoked_at = coalesce(revoked_at, ?) WHERE name = ?", (to_text(now), name))
+    return _find(store, name)
+
+
+def caller_of(store: Store, secret: str) -> Caller | None:
+    """Whose token this is; None for one that is not known or was revoked."""
+    digest = digest_of(secret)
+    row = store.row("SELECT * FROM tokens WHERE digest = ? AND revoked_at IS NULL", (digest,))
+    if row is None or not is_same(row["digest"], digest):
+        return None
+    return Caller(row["name"], role_named(row["role"]))
+
+
+def note_use(store: Store, caller: Caller, now: datetime) -> None:
+    """Write down that a token was used, once a minute at most."""
+    row = store.row("SELECT last_used_at FROM tokens WHERE name = ?", (caller.name,))
+    if row is None or (row["last_used_at"] and abs(now - from_text(row["last_used_at"])) < USE_NOTED_EVERY):
+        return
+    with store.transaction():
+        store.change("UPDATE tokens SET last_used_at = ? WHERE name = ?", (to_text(now), caller.name))
+
+
+def is_same(left: str, right: str) -> bool:
+    """Whether two digests are equal, in a time that does not tell where they differ."""
+    return hmac.compare_digest(left, right)
+
+
+def _find(store: Store, name: str) -> Token:
+    row = store.row("SELECT * FROM tokens WHERE name = ?", (name,))
+    if row is None:
+        names = ", ".join(token.name for token in list_tokens(store)) or "none yet"
+        raise UnknownName(f"there is no token named '{name[:60]}'", f"tokens: {names}", "see: retuned token list")
+    return _token(row)
+
+
+def _token(row: Row) -> Token:
+    used, revoked = row["last_used_at"], row["revoked_at"]
+    return Token(
+        name=row["name"],
+        role=row["role"],
+        created_at=from_text(row["created_at"]),
+        last_used_at=None if used is None else from_text(used),
+        revoked_at=None if revoked is None else from_text(revoked),
+    )

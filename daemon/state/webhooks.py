@@ -1,0 +1,158 @@
+"""Messages on their way to a webhook: claimed, signed, posted, tried again."""
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import requests
+
+from ...strategies.errors import InputError, RetunedError
+from ..config.config import resolve_secret
+from .outbox import _SYSTEM, AT_ONCE, BACKOFF_S, ROUND_S
+from .store import Row, Store, to_text
+
+TIMEOUT_S = 10.0
+
+
+CLAIM_S = 60.0
+"""How long a message belongs to the process that tries it: longer than any try may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of one attempt."""
+
+    id: str
+    url: str
+    is_delivered: bool
+    error: str | None
+
+
+def deliver_due(
+    store: Store,
+    now: datetime,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    limit: int = AT_ONCE,
+    round_s: float = ROUND_S,
+    monotonic: Callable[[], float] = _SYSTEM.monotonic,
+) -> tuple[Delivery, ...]:
+    """Try the messages that are due, the longest due first; a failure is put off with growing delay.
+
+    At most `limit` of them, and none is begun once `round_s` are over. A receiver that could not be reached is not
+    asked again in the same round, so that a dead one costs each round one timeout; what is left stays due.
+    """
+    rows = store.rows(
+        "SELECT * FROM outbox WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at, rowid LIMIT ?",
+        (to_text(now), limit),
+    )
+    ends_at, unreachable, done = monotonic() + round_s, set[str](), list[Delivery]()
+    for row in rows:
+        if monotonic() >= ends_at:
+            break
+        if row["url"] in unreachable or not _claim(store, row, now):
+            continue
+        delivery = _attempt(store, row, now, environ)
+        done.append(delivery)
+        if delivery.error is not None and delivery.error.startswith(_UNREACHABLE):
+            unreachable.add(row["url"])
+    return tuple(done)
+
+
+def _claim(store: Store, row: Row, now: datetime) -> bool:
+    """Push the next attempt back before trying, so that two processes do not send the same message at once."""
+    with store.transaction():
+        changed = store.change(
+            """UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?
+            WHERE id = ? AND attempts = ? AND state = 'pending'""",
+            (to_text(now + timedelta(seconds=CLAIM_S)), row["id"], row["attempts"]),
+        )
+    return changed == 1
+
+
+def _attempt(store: Store, row: Row, now: datetime, environ: Mapping[str, str]) -> Delivery:
+    error = _post(row, now, environ)
+    is_last = row["attempts"] + 1 >= len(BACKOFF_S)
+    state = "delivered" if error is None else "dead" if is_last else "pending"
+    next_at = now + timedelta(seconds=BACKOFF_S[min(row["attempts"], len(BACKOFF_S) - 1)])
+    with store.transaction():
+        store.change(
+            """UPDATE outbox SET state = ?, last_error = ?, delivered_at = ?, next_attempt_at = ?
+            WHERE id = ? AND state = 'pending'""",
+            (state, error, to_text(now) if error is None else None, to_text(next_at), row["id"]),
+        )
+    return Delivery(row["id"], row["url"], error is None, error)
+
+
+def _post(row: Row, now: datetime, environ: Mapping[str, str]) -> str | None:
+    """Send the message; None when it was taken, else the reason in one line (never with the secret in it)."""
+    body = row["payload"].encode()
+    headers = {"content-type": "application/json", "user-agent": "retuned", "webhook-id": row["id"]}
+    headers["webhook-timestamp"] = str(int(now.timestamp()))
+    try:
+        if row["secret_reference"] is not None:
+            secret = resolve_secret(row["secret_reference"], environ)
+            headers["webhook-signature"] = sign(row["id"], headers["webhook-timestamp"], body, secret)
+        status = _status_of_post(row["url"], body, headers)
+    except RetunedError as error:
+        return str(error)
+    except (requests.RequestException, ValueError) as error:
+        return _why(error)
+    return None if 200 <= status < 300 else f"HTTP status {status}, 200 to 299 was expected"
+
+
+def _status_of_post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy and no .netrc password from the environment
+        # streamed: the answer's body is of no interest and may be without end
+        answer = session.post(url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, stream=True)
+        answer.close()
+    return answer.status_code
+
+
+_UNREACHABLE = ("no answer", "no connection")
+
+
+def _why(error: BaseException) -> str:
+    """The cause of a failed delivery; the errors' own texts repeat the address, whose path may hold a token."""
+    if isinstance(error, requests.Timeout):
+        return f"no answer within {TIMEOUT_S:g} s"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"no connection: {cause.strerror}"
+        cause = cause.__cause__ or cause.__context__
+    return f"it could not be sent ({type(error).__name__})"
+
+
+def place_of(url: str) -> str:
+    """The address without its path and query, for people and logs: a chat service's path is a password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def sign(message_id: str, timestamp: str, body: bytes, secret: str) -> str:
+    """The signature header of the Standard Webhooks specification, version 1: 'v1,' and a base64 HMAC-SHA256.
+
+    A secret that starts with 'whsec_' is base64 behind that prefix; any other is used as its own bytes.
+    Raises InputError, without the secret in it, for one that is not.
+    """
+    key = _decoded(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise InputError(
+            "the webhook secret starts with whsec_, but what follows is not base64",
+            "whsec_ and base64, or any other text",
+            "copy it again from the receiver",
+        ) from None

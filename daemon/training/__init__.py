@@ -1,0 +1,1 @@
+"""How trainings are run: snapshot, fingerprints, spool, workers and the local runner."""

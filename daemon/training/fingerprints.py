@@ -1,0 +1,269 @@
+"""Fingerprints of what a model is trained from and on: its data, its code, its environment.
+
+Two fingerprints with the same `key()` mean that nothing changed; files are hashed in pieces, never held whole.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ...strategies.errors import CampaignFailed
+
+_PIECE_BYTES = 1 << 20
+_GIT_TIMEOUT_S = 10.0
+_INTERPRETER_TIMEOUT_S = 60.0
+_GPU_TIMEOUT_S = 15.0
+ALWAYS_READ = ("torch", "numpy")
+"""Distributions whose versions every environment fingerprint holds."""
+
+# Hyperparameters live in such files, and adopting settings rewrites them: that is no change of the code.
+_NOT_CODE = ("*.toml", "*.json", "*.yaml", "*.yml", "*.ini", "*.cfg", "*.md")
+
+# Runs in the model's own interpreter, which may be older than ours and has neither retuned nor, perhaps, torch.
+_READ_ENVIRONMENT = """
+import json, os, platform, sys
+from importlib import metadata
+def cpu():
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+def version(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+names = json.loads(sys.argv[1])
+print(json.dumps({
+    "python": platform.python_version(), "platform": platform.system() + " " + platform.release(),
+    "machine": platform.machine(), "cpu": cpu(), "cores": len(os.sched_getaffinity(0)),
+    "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    "packages": [[name, version(name)] for name in names if version(name) is not None]}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFingerprint:
+    """Content of the training data: `rows` counts the lines of its text files, None when none of them is text."""
+
+    files: int
+    bytes: int
+    rows: int | None
+    content: str
+
+    def key(self) -> str:
+        """A short name of this content, fit for a file name."""
+        return self.content[:24]
+
+    def to_json(self) -> str:
+        """The fingerprint as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "DataFingerprint":
+        """The fingerprint that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFingerprint:
+    """Content of the training code: hashes by file, and the last commit that changed code in its folder, if any."""
+
+    files: tuple[tuple[str, str], ...]
+    commit: str | None
+
+    def key(self) -> str:
+        """A short name of this content."""
+        return _digest([self.files, self.commit])
+
+    def to_json(self) -> str:
+        """The fingerprint as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "CodeFingerprint":
+        """The fingerprint that `to_json` wrote."""
+        content = json.loads(text)
+        return cls(tuple((name, digest) for name, digest in content["files"]), content["commit"])
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentFingerprint:
+    """Software and hardware as the model's own interpreter sees them."""
+
+    python: str
+    platform: str
+    machine: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    packages: tuple[tuple[str, str], ...]
+    gpus: tuple[str, ...]
+
+    def parts(self) -> dict[str, str]:
+        """What counts as a change, by label; memory in whole GiB, because kernels keep differing shares of it."""
+        parts = {"Python": self.python, **dict(self.packages), "platform": self.platform, "machine": self.machine}
+        parts |= {"CPU": self.cpu, "cores": str(self.cores), "memory": f"{round(self.memory_bytes / 2**30)} GiB"}
+        return parts | ({"GPU": ", ".join(self.gpus)} if self.gpus else {})
+
+    def key(self) -> str:
+        """A short name of this environment."""
+        return _digest(sorted(self.parts().items()))
+
+    def to_json(self) -> str:
+        """The fingerprint as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "EnvironmentFingerprint":
+        """The fingerprint that `to_json` wrote."""
+        content = json.loads(text)
+        content["packages"] = tuple((name, version) for name, version in content["packages"])
+        content["gpus"] = tuple(content["gpus"])
+        return cls(**content)
+
+
+def data_fingerprint(paths: Sequence[Path]) -> DataFingerprint:
+    """The content of files and whole folders, whatever the folder around them is called.
+
+    Raises CampaignFailed when there is no file, or one cannot be read.
+    """
+    files = [file for path in paths for file in files_below(path)]
+    if not files:
+        where = ", ".join(str(path) for path in paths[:3]) or "an empty list of paths"
+        raise CampaignFailed(f"no data found at {where}", remedy="check [data] in the model file")
+    root = files[0].parent if len(files) == 1 else Path(os.path.commonpath([file.parent for file in files]))
+    whole, size, rows = hashlib.blake2b(digest_size=32), 0, None
+    for file in sorted(files, key=lambda file: os.fsencode(file.relative_to(root))):
+        digest, file_bytes, file_rows = _read_through(file)
+        name = b"" if len(files) == 1 else os.fsencode(file.relative_to(root))
+        whole.update(len(name).to_bytes(8, "big") + name + digest)
+        size += file_bytes
+        rows = rows if file_rows is None else (rows or 0) + file_rows
+    return DataFingerprint(len(files), size, rows, whole.hexdigest())
+
+
+def code_fingerprint(files: Sequence[Path], folder: Path) -> CodeFingerprint:
+    """The training code in `files` (see `ModelFile.code_files`) and the commit of `folder`, without hyperparameters.
+
+    The commit is None outside a git repository and where git is missing. Raises CampaignFailed.
+    """
+    hashes = tuple((os.path.relpath(file, folder), _read_through(file)[0].hex()[:32]) for file in sorted(set(files)))
+    return CodeFingerprint(hashes, _commit(folder))
+
+
+def environment_fingerprint(python: Path | str, packages: Sequence[str] = ()) -> EnvironmentFingerprint:
+    """Versions and hardware, read by a process of the interpreter `python`; torch is not imported.
+
+    `packages` are distributions to read beside ALWAYS_READ; those not installed are left out. Raises CampaignFailed.
+    """
+    names = json.dumps([*ALWAYS_READ, *(name for name in packages if name not in ALWAYS_READ)])
+    command = [str(python), "-I", "-c", _READ_ENVIRONMENT, names]
+    remedy = "check 'python' under [training] in the model file"
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_INTERPRETER_TIMEOUT_S, stdin=subprocess.DEVNULL
+        )
+        content = json.loads(done.stdout)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CampaignFailed(f"{python} could not be asked for its versions: {error}", remedy=remedy) from None
+    except ValueError:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise CampaignFailed(f"{python} could not tell its versions: {last[:200]}", remedy=remedy) from None
+    content["packages"] = tuple((name, version) for name, version in content["packages"])
+    return EnvironmentFingerprint(**content, gpus=read_gpus() or ())
+
+
+def read_gpus() -> tuple[str, ...] | None:
+    """The GPUs of this machine, "model, memory, driver" each; none where it has no nvidia-smi; None where that fails,
+    as it does in the middle of a driver's upgrade."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ()
+    query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_TIMEOUT_S, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else None
+
+
+def describe_change(old: EnvironmentFingerprint, new: EnvironmentFingerprint) -> str:
+    """What changed, as in "Python 3.11.7 -> 3.12.1, torch 2.6.0 -> 2.13.0"; empty when nothing did."""
+    before, now = old.parts(), new.parts()
+    changes = []
+    for label in [*now, *(label for label in before if label not in now)]:
+        was, is_now = before.get(label), now.get(label)
+        if was is None:
+            changes.append(f"{label} {is_now} is new")
+        elif is_now is None:
+            changes.append(f"{label} {was} is gone")
+        elif was != is_now:
+            changes.append(f"{label} {was} -> {is_now}")
+    return ", ".join(changes)
+
+
+def files_below(path: Path) -> Iterator[Path]:
+    """The regular files at or below `path`, links followed, each folder once."""
+    if path.is_file():
+        yield path
+    if not path.is_dir():
+        return
+    seen: set[tuple[int, int]] = set()
+    for folder, below, names in os.walk(path, followlinks=True, onerror=_refuse):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield from (file for name in names if (file := Path(folder, name)).is_file())
+
+
+def _refuse(error: OSError) -> None:
+    raise CampaignFailed(f"{error.filename} cannot be read: {error.strerror}", remedy="check its owner and rights")
+
+
+def _read_through(path: Path) -> tuple[bytes, int, int | None]:
+    """Hash, size in bytes and number of lines (None when not text) of a regular file."""
+    digest, size, lines, last, is_text = hashlib.blake2b(digest_size=32), 0, 0, b"\n", True
+    try:
+        with path.open("rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise CampaignFailed(f"{path} is not a regular file", remedy="check [data] in the model file")
+            while piece := file.read(_PIECE_BYTES):
+                digest.update(piece)
+                size += len(piece)
+                is_text = is_text and b"\0" not in piece
+                lines += piece.count(b"\n")
+                last = piece[-1:]
+    except OSError as error:
+        raise CampaignFailed(f"{path} cannot be read: {error.strerror}", remedy="check its owner and rights") from None
+    return digest.digest(), size, lines + (last != b"\n") if is_text else None
+
+
+def _commit(folder: Path) -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    pathspec = [".", *(f":(exclude,glob)**/{pattern}" for pattern in _NOT_CODE)]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    try:
+        done = subprocess.run(
+            [git, "-C", str(folder), "rev-list", "--max-count=1", "HEAD", "--", *pathspec],
+            capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, stdin=subprocess.DEVNULL,
+            env=environment | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def _digest(content: object) -> str:
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=12).hexdigest()

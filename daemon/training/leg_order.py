@@ -1,0 +1,104 @@
+"""What a worker is told: how the model is trained, and the order for one leg."""
+
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ...strategies.legs.command import expand
+from ...strategies.records import LegRequest
+
+TRAINER = Path(__file__).with_name("trainer.py")
+
+
+_TICKET = re.compile(r"(?P<sequence>\d{8})-(?P<leg>.+)\.a(?P<attempt>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOrder:
+    """How a campaign trains: a command's argv, or a recipe (`/abs/file.py:Class`) run by `python` with the trainer.
+
+    `unit` and `evaluate_every` are the budget's; a leg is stopped after `timeout_s`, with `grace_s` between
+    SIGTERM and SIGKILL; a worker without work ends after `idle_s`. Legs that are submitted together are handed to
+    workers in groups, `groups` of a kind; 0: one by one. `precision`: of a recipe's loss and metrics.
+    """
+
+    kind: str
+    argv: tuple[str, ...] | None
+    recipe: str | None
+    python: str
+    workdir: str
+    data: str
+    unit: str
+    evaluate_every: float | None
+    timeout_s: float
+    threads: int
+    grace_s: float = 5.0
+    idle_s: float = 30.0
+    groups: int = 0
+    trainer: str = str(TRAINER)
+    precision: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One attempt at a leg, as the queue names it. Lower sequences go first; a retry keeps its leg's."""
+
+    sequence: int
+    leg: str
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.sequence:08d}-{self.leg}.a{self.attempt}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Ticket | None":
+        """The ticket of a file name; None for a file that is none."""
+        match = _TICKET.fullmatch(text)
+        return match and cls(int(match["sequence"]), match["leg"], int(match["attempt"]))
+
+
+def order_for_leg(
+    request: LegRequest, ticket: Ticket, training: TrainingOrder, folder: Path, parent: Path | None
+) -> dict[str, object]:
+    """The content of leg.json: the request, and everything that the worker would otherwise have to work out."""
+    order: dict[str, object] = {
+        **asdict(replace(request, configuration=dict(request.configuration))),
+        "attempt": ticket.attempt,
+        "sequence": ticket.sequence,
+        "checkpoint_in": None if parent is None else str(parent / "checkpoint"),
+        "checkpoint_out": str(folder / "checkpoint") if request.keeps_checkpoint else None,
+    }
+    values = {
+        **request.configuration,
+        "seed": request.seed,
+        "split_seed": request.split_seed,
+        "data": training.data,
+    }
+    order["argv"] = None if training.argv is None else list(expand(training.argv, values))
+    order["environment"] = _environment(request, training, folder, parent)
+    return order
+
+
+def _environment(request: LegRequest, training: TrainingOrder, folder: Path, parent: Path | None) -> dict[str, str]:
+    environment = {
+        "RETUNED_HYPERPARAMETERS": str(folder / "hyperparameters.json"),
+        "RETUNED_SEED": str(request.seed),
+        "RETUNED_SPLIT_SEED": str(request.split_seed),
+        "RETUNED_PURPOSE": request.purpose.value,
+        "RETUNED_DATA": training.data,
+        "RETUNED_FROM_STEP": _plain(request.from_step),
+        "RETUNED_TO_STEP": _plain(request.to_step),
+        "RETUNED_BUDGET_UNIT": training.unit,
+        "RETUNED_REPORT": str(folder / "report.jsonl"),
+        "TMPDIR": str(folder / "tmp"),
+    }
+    if parent is not None:
+        environment["RETUNED_CHECKPOINT_IN"] = str(parent / "checkpoint")
+    if request.keeps_checkpoint:
+        environment["RETUNED_CHECKPOINT_OUT"] = str(folder / "checkpoint")
+    return environment
+
+
+def _plain(number: float) -> str:
+    """A step as shell and awk arithmetic can take it: whole numbers without a decimal point."""
+    return str(int(number)) if float(number).is_integer() else repr(float(number))

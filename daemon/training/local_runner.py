@@ -1,0 +1,260 @@
+"""Runs a campaign's legs in worker processes on this machine, through the spool folder.
+
+Everything it knows is on the disk: a new runner on the same folder adopts the workers that live, takes in what
+ended, and gives lost legs to another attempt. Exactly one runner may use a folder at a time.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from ...strategies.errors import InputError
+from ...strategies.legs.ends import Objective, ProcessEnd, ProcessKind, end_of_leg, is_retried
+from ...strategies.legs.groups import MOST, plan_groups
+from ...strategies.legs.reports import read_reports
+from ...strategies.records import LegEnd, LegRequest, LegResult, Report
+from ...strategies.search.median_stopping import StopRule
+from ..clock import Clock
+from .early_stopping import EarlyStop
+from .leg_order import Ticket, TrainingOrder
+from .report_tail import LiveReport, readable
+from .spool import Spool, check_leg_name
+from .supervisor import Crew
+from .worker_processes import Workers
+
+
+@dataclass(slots=True)
+class _Open:
+    """A leg that has not ended: its ticket in force, the legs that it is trained with (none: alone), and whether the
+    ticket was nowhere to be seen at the last look."""
+
+    request: LegRequest
+    ticket: Ticket
+    group: tuple[str, ...] = ()
+    is_missing: bool = False
+
+
+class LocalRunner:
+    """Legs in, results out; `slots` workers at most train at the same time.
+
+    `environment` is all that a worker gets from outside: an allow-list, already filtered. Of `gpus` each worker gets
+    `gpus_each` for itself; with none it sees what there is.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        training: TrainingOrder,
+        objective: Objective,
+        slots: int,
+        environment: Mapping[str, str],
+        clock: Clock,
+        shim_python: str = sys.executable,
+        *,
+        gpus: tuple[int, ...] = (),
+        gpus_each: int = 0,
+    ) -> None:
+        self._spool = Spool(folder)
+        self._spool.create(training)
+        self._training = training
+        self._objective = objective
+        self._slots = slots
+        self._clock = clock
+        longest_s = training.timeout_s * (MOST if training.groups else 1)
+        self._workers = Workers(self._spool, environment, shim_python, longest_s, gpus, gpus_each)
+        self._crew = Crew(self._spool, self._workers, clock)
+        self._early_stop = EarlyStop(self._spool, objective)
+        self._newest = self._spool.attempts()
+        self._open: dict[str, _Open] = {}
+        self._curves: dict[tuple[str, int], tuple[LiveReport, list[Report]]] = {}
+        self._settled: dict[str, LegResult] = {}
+        self._is_stopped = False
+        for leg, attempt in self._newest.items():
+            self._reopen(leg, attempt)
+        for worker in self._workers.misplaced():
+            self._workers.terminate(worker)
+        self._sequence = max((leg.ticket.sequence for leg in self._open.values()), default=0)
+
+    def submit(
+        self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = (), rule: StopRule | None = None
+    ) -> None:
+        """Queue legs, in this order; one whose name is already known is left as it is.
+
+        `among`: all that they were asked for together with, those that ended before included, so that the groups are
+        the same at each time of asking. `rule`: says which are stopped early; a new runner must be told it again
+        before it polls. Raises InputError for a name that cannot be used, a command that cannot be filled in, or an
+        unknown parent.
+        """
+        self._early_stop.watch(requests, rule)
+        groups = plan_groups(among or requests, self._training.groups) if self._training.groups else ()
+        group_of = {name: group for group in groups for name in group}
+        waiting: list[Ticket] = []
+        for request in requests:
+            check_leg_name(request.name)
+            known = self._newest.get(request.name)
+            if known is None:
+                self._sequence += 1
+                ticket = Ticket(self._sequence, request.name, 1)
+                waiting += self._prepare(request, ticket, group_of.get(request.name, ()))
+            elif self._spool.read_leg(request.name, known) is None:
+                waiting += self._replace_unreadable(request, known)
+        self._put(waiting)
+
+    def poll(self) -> dict[str, LegResult]:
+        """The legs that ended since the last call (on the first: all that ever ended), by name.
+
+        Also buries dead workers, retries what was lost or crashed, and starts workers for what waits. Raises
+        CampaignFailed when workers cannot be started.
+        """
+        self._crew.bury_dead()
+        queued = self._spool.queued()  # before the claims: tickets move in that direction
+        claimed = {ticket for ticket, _ in self._spool.claims()}
+        waiting: list[Ticket] = []
+        for name, leg in tuple(self._open.items()):
+            if leg.ticket in queued or leg.ticket in claimed:
+                leg.is_missing = False
+                if leg.ticket in claimed:
+                    self._early_stop.look(leg.ticket)
+                continue
+            settled = self._settle(leg)
+            if isinstance(settled, LegResult):
+                del self._open[name]
+                self._settled[name] = settled
+            else:
+                waiting += settled
+        self._put(waiting)
+        if not self._is_stopped:
+            self._start_workers()
+        results, self._settled = self._settled, {}  # where this call fails on its way, the next one tells them
+        return results
+
+    def running(self) -> tuple[str, ...]:
+        """The legs that workers have claimed now, by name."""
+        return tuple(sorted({ticket.leg for ticket, _ in self._spool.claims()}))
+
+    def curve(self, name: str) -> tuple[Report, ...]:
+        """The reports of a leg's newest attempt so far; empty for a leg that is not known or has none."""
+        attempt = self._newest.get(name)
+        if attempt is None:
+            return ()
+        path = self._spool.leg_folder(name, attempt) / "report.jsonl"
+        live, reports = self._curves.setdefault((name, attempt), (LiveReport(path), []))
+        for line in live.new_lines():
+            report = readable(line)
+            if report is not None:
+                reports.append(report)
+        return tuple(reports)
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """End all workers and everything they started. Unfinished legs stay in the spool for a later runner."""
+        self._is_stopped = True
+        self._crew.stop(grace_s)
+
+    def _start_workers(self) -> None:
+        queued, claims = self._spool.queued(), self._spool.claims()
+        wanted = min(self._slots, len(queued) + len(claims)) if queued else 0
+        for _ in range(wanted - len(self._workers.present())):
+            if self._workers.has_room():
+                self._workers.start()
+
+    def _put(self, tickets: Sequence[Ticket]) -> None:
+        """Queue tickets, those of one group as one."""
+        together: dict[object, list[Ticket]] = {}
+        for ticket in sorted(tickets, key=lambda one: one.sequence):
+            together.setdefault(self._open[ticket.leg].group or ticket.leg, []).append(ticket)
+        for group in together.values():
+            self._spool.put(*group)
+
+    def _prepare(self, request: LegRequest, ticket: Ticket, group: tuple[str, ...]) -> list[Ticket]:
+        """Make an attempt ready; its ticket, unless it has ended with that."""
+        parent = None
+        if request.parent is not None:
+            if request.parent not in self._newest:
+                raise InputError(f"the leg {request.name} starts from {request.parent}, which was never run")
+            parent = self._spool.leg_folder(request.parent, self._newest[request.parent])
+        is_ready = self._spool.prepare(request, ticket, self._training, parent, group)
+        self._newest[request.name] = ticket.attempt
+        self._open[request.name] = _Open(request, ticket, group)
+        return [ticket] if is_ready else []
+
+    def _reopen(self, leg: str, attempt: int) -> None:
+        """Take up a leg that an earlier runner enqueued; one whose leg.json cannot be read waits for `submit`."""
+        found = self._spool.read_leg(leg, attempt)
+        if found is not None:
+            request, sequence = found
+            self._open[leg] = _Open(request, Ticket(sequence, leg, attempt), self._spool.read_group(leg, attempt))
+
+    def _replace_unreadable(self, request: LegRequest, attempt: int) -> list[Ticket]:
+        self._sequence += 1
+        ticket = Ticket(self._sequence, request.name, attempt)
+        self._crew.mark_lost(ticket, "its leg.json could not be read")
+        return self._prepare(request, Ticket(self._sequence, request.name, attempt + 1), ())
+
+    def _settle(self, leg: _Open) -> LegResult | list[Ticket]:
+        """The result of a leg whose ticket is gone; when it goes on, the ticket to be queued, if there is one.
+
+        A lost leg is trained in the same company once more. One that failed in company is tried alone: another may
+        have pulled it down, by the memory that they took together for instance.
+        """
+        ticket = leg.ticket
+        process = self._spool.read_end(ticket.leg, ticket.attempt)
+        if process is None:
+            return self._find_missing(leg)
+        result = self._result(leg.request, ticket.attempt, process)
+        ends = (*self._earlier_ends(leg), result.end)
+        if not is_retried(ends):
+            return result
+        group = leg.group if result.end is LegEnd.LOST else ()
+        return self._prepare(leg.request, Ticket(ticket.sequence, ticket.leg, ticket.attempt + 1), group)
+
+    def _find_missing(self, leg: _Open) -> list[Ticket]:
+        """Deal with a leg that is neither queued nor claimed nor ended, once it was so at two looks in a row.
+
+        At a single look it may be a ticket that a worker put back just then. Otherwise an earlier runner died
+        before it queued the ticket, or somebody removed a claim.
+        """
+        if not leg.is_missing:
+            leg.is_missing = True
+        elif self._spool.was_started(leg.ticket.leg, leg.ticket.attempt):
+            self._crew.mark_lost(leg.ticket, "its claim is gone")
+        else:
+            return [leg.ticket]
+        return []
+
+    def _earlier_ends(self, leg: _Open) -> tuple[LegEnd, ...]:
+        return tuple(
+            LegEnd.LOST if process is None else self._result(leg.request, attempt, process).end
+            for attempt in range(1, leg.ticket.attempt)
+            for process in [self._spool.read_end(leg.ticket.leg, attempt)]
+        )
+
+    def _result(self, request: LegRequest, attempt: int, process: ProcessEnd) -> LegResult:
+        decided = self._early_stop.decided(request.name, attempt)
+        if decided is not None:
+            hopeless, reports = decided
+            detail = hopeless.sentence(lower_is_better=self._objective.lower_is_better)
+            end, score = LegEnd.STOPPED, None
+        else:
+            is_flood = process.process is ProcessKind.REPORT_LIMIT
+            reports, bad = read_reports(() if is_flood else self._spool.report_lines(request.name, attempt))
+            end, score, detail = end_of_leg(process, reports, bad, self._objective)
+        metric = self._objective.metric
+        scores = (
+            (report.step, self._objective.score(report.metrics[metric]))
+            for report in reports
+            if metric in report.metrics
+        )
+        return LegResult(
+            request=request,
+            end=end,
+            score=score,
+            detail=detail,
+            metrics={name: value for report in reports for name, value in report.metrics.items()},
+            curve=tuple((step, value) for step, value in scores if isfinite(value)),
+            seconds=process.seconds,
+            cpu_s=process.cpu_s,
+            peak_memory_bytes=process.peak_memory_bytes,
+            attempts=attempt,
+        )

@@ -1,0 +1,189 @@
+"""The folder through which a campaign hands legs to its workers, and reads back what became of them.
+
+queue/TICKET             a leg that waits; TICKET is <sequence>-<leg>.a<attempt>, an empty file, or the first of a group
+                         of legs to be trained together: the file names the tickets of the others, one a line
+claimed/TICKET~WORKER    a leg, or a group, that a worker took, by renaming the ticket
+legs/<leg>.a<attempt>/   leg.json, hyperparameters.json, trial.json (who trains it), report.jsonl,
+                         output.log, checkpoint, exit.json; stop: asks the worker to end it early
+workers/<id>/            worker.json (pid, start time, boot id, nonce), worker.log
+fusing/<kind>.json       whether trials of a kind are trained as a batch, how many at once, and why
+stop                     while it is there, workers end after their leg
+
+A leg's folder is complete once it has leg.json, and ended once it has exit.json. After enqueueing, only its worker
+writes there, but for stop; only when that worker is dead, the runner writes the exit.json of a lost leg in its place.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from ...strategies.errors import InputError
+from ...strategies.legs.ends import ProcessEnd, ProcessKind
+from ...strategies.legs.request import request_of
+from ...strategies.records import LegRequest
+from ..durable_files import read_json, sync_file, sync_folder, write_json
+from .leg_order import Ticket, TrainingOrder, order_for_leg
+
+_LEG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Spool:
+    """One campaign's spool folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(os.path.abspath(folder))
+        self.queue = self.folder / "queue"
+        self.claimed = self.folder / "claimed"
+        self.legs = self.folder / "legs"
+        self.workers = self.folder / "workers"
+        self.stop_file = self.folder / "stop"
+
+    def create(self, training: TrainingOrder) -> None:
+        """Make the folders, write training.json and lift a stop."""
+        for folder in (self.queue, self.claimed, self.legs, self.workers):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "training.json", asdict(training))
+        self.stop_file.unlink(missing_ok=True)
+
+    def leg_folder(self, leg: str, attempt: int) -> Path:
+        return self.legs / f"{leg}.a{attempt}"
+
+    def enqueue(self, request: LegRequest, ticket: Ticket, training: TrainingOrder, parent: Path | None) -> None:
+        """Prepare an attempt, and put its ticket unless it has ended; harmless to repeat until it is claimed."""
+        if self.prepare(request, ticket, training, parent):
+            self.put(ticket)
+
+    def prepare(
+        self,
+        request: LegRequest,
+        ticket: Ticket,
+        training: TrainingOrder,
+        parent: Path | None,
+        group: tuple[str, ...] = (),
+    ) -> bool:
+        """Write one attempt's folder, leg.json last, for a ticket to follow; False when it has ended with that.
+
+        `parent` is the folder of the leg whose checkpoint it starts from. If that one left no checkpoint, the
+        attempt ends at once with this reason. `group` names the legs that it is trained with. Raises InputError for
+        a command that cannot be filled in, before anything is written.
+        """
+        folder = self.leg_folder(ticket.leg, ticket.attempt)
+        order = {**order_for_leg(request, ticket, training, folder, parent), "group": group}
+        folder.mkdir(exist_ok=True)
+        write_json(folder / "hyperparameters.json", dict(request.configuration), syncs_name=False)
+        write_json(folder / "leg.json", order)  # syncs both names
+        if parent is not None and not (parent / "checkpoint").exists():
+            detail = (
+                f"its parent leg {request.parent} left no checkpoint; a resumable command writes RETUNED_CHECKPOINT_OUT"
+            )
+            write_end(folder, ProcessEnd(ProcessKind.RECIPE_ERROR, detail=detail))
+            return False
+        return True
+
+    def put(self, ticket: Ticket, *others: Ticket) -> None:
+        """Queue a ticket whose leg folder is complete; with others, as a group."""
+        sync_folder(self.legs)
+        if others:
+            passing = self.folder / f"{ticket}.new"
+            passing.write_text("".join(f"{one}\n" for one in others))
+            sync_file(passing)
+            passing.rename(self.queue / str(ticket))
+        else:
+            (self.queue / str(ticket)).touch()
+        sync_folder(self.queue)
+
+    def queued(self) -> frozenset[Ticket]:
+        """The tickets that wait, those of groups one by one."""
+        return frozenset(ticket for entry in os.scandir(self.queue) for ticket in _tickets_in(entry, entry.name))
+
+    def claims(self) -> tuple[tuple[Ticket, str], ...]:
+        """The claimed tickets with their workers. Read it after `queued`: tickets move in that direction."""
+        named = ((entry, *entry.name.partition("~")) for entry in os.scandir(self.claimed))
+        return tuple((ticket, worker) for entry, text, _, worker in named for ticket in _tickets_in(entry, text))
+
+    def drop_claim(self, ticket: Ticket, worker: str) -> None:
+        """Forget that a dead worker held this ticket."""
+        (self.claimed / f"{ticket}~{worker}").unlink(missing_ok=True)
+
+    def ask_to_stop(self, ticket: Ticket, step: float) -> None:
+        """Have a claimed leg ended by its worker, as hopeless since that step; harmless to repeat."""
+        with contextlib.suppress(FileNotFoundError):
+            write_json(self.leg_folder(ticket.leg, ticket.attempt) / "stop", {"step": step})
+
+    def attempts(self) -> dict[str, int]:
+        """The newest complete attempt at each leg."""
+        newest: dict[str, int] = {}
+        for name in os.listdir(self.legs):
+            leg, mark, attempt = name.rpartition(".a")
+            if mark and attempt.isdecimal() and (self.legs / name / "leg.json").exists():
+                newest[leg] = max(int(attempt), newest.get(leg, 0))
+        return newest
+
+    def read_group(self, leg: str, attempt: int) -> tuple[str, ...]:
+        """The legs that this attempt is trained with, itself among them; empty when it is trained alone."""
+        return tuple((read_json(self.leg_folder(leg, attempt) / "leg.json") or {}).get("group", ()))
+
+    def read_leg(self, leg: str, attempt: int) -> tuple[LegRequest, int] | None:
+        """What was asked and its sequence; None when leg.json cannot be read."""
+        found = read_json(self.leg_folder(leg, attempt) / "leg.json")
+        try:
+            return (request_of(found), int(found["sequence"])) if found is not None else None
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def was_started(self, leg: str, attempt: int) -> bool:
+        """Whether a worker began this attempt."""
+        return (self.leg_folder(leg, attempt) / "trial.json").exists()
+
+    def read_end(self, leg: str, attempt: int) -> ProcessEnd | None:
+        """How this attempt's process ended; None while it has not. An unreadable exit.json counts as lost."""
+        path = self.leg_folder(leg, attempt) / "exit.json"
+        if not path.exists():
+            return None
+        found = read_json(path)
+        try:
+            return ProcessEnd(**{**found, "process": ProcessKind(found["process"])}) if found is not None else _UNREAD
+        except (KeyError, TypeError, ValueError):
+            return _UNREAD
+
+    def report_lines(self, leg: str, attempt: int) -> Iterator[str]:
+        """The lines of its report file, one by one, since millions fit into its limit; none when it is not there."""
+        path = self.leg_folder(leg, attempt) / "report.jsonl"
+        with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
+            yield from file
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Delete the checkpoints of a campaign that has ended; no later campaign starts from them."""
+    for checkpoint in (folder / "legs").glob("*/checkpoint"):
+        shutil.rmtree(checkpoint) if checkpoint.is_dir() else checkpoint.unlink(missing_ok=True)
+
+
+def check_leg_name(name: str) -> None:
+    """Raises InputError for a leg name that cannot be a file name or a ticket."""
+    if not _LEG_NAME.fullmatch(name):
+        raise InputError(f"the leg name {name!r}", "letters, digits, dot, dash and underscore, at most 100")
+
+
+def write_end(folder: Path, end: ProcessEnd) -> None:
+    """Write an attempt's exit.json."""
+    write_json(folder / "exit.json", asdict(end))
+
+
+def _tickets_in(entry: os.DirEntry[str], name: str) -> list[Ticket]:
+    """The tickets of a file in the queue or among the claims: its own, and those of its group."""
+    first = Ticket.parse(name)
+    if first is None:
+        return []
+    others: list[str] = []
+    with contextlib.suppress(OSError):  # it has just moved on; where to, the next look will tell
+        if entry.stat().st_size:
+            others = Path(entry.path).read_text().split()
+    return [first, *(ticket for ticket in map(Ticket.parse, others) if ticket is not None)]
+
+
+_UNREAD = ProcessEnd(ProcessKind.LOST, detail="its exit.json cannot be read")

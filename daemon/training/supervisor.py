@@ -1,0 +1,98 @@
+"""The workers of one spool folder as a whole: buried when dead, killed when stuck, ended when nobody wants them.
+
+Exactly one process may do so at a time: the one that holds the campaign's lease or its lock.
+"""
+
+import contextlib
+import shutil
+from pathlib import Path
+
+from ...strategies.legs.ends import ProcessEnd, ProcessKind
+from ..clock import Clock
+from ..durable_files import read_json
+from ..processes import Identity, identity_from
+from .leg_order import Ticket
+from .spool import Spool, write_end
+from .worker_processes import Workers
+
+STOP_PAUSE_S = 0.02
+SILENT_S = 120.0  # of a worker that should touch its file every few seconds, and watches the deadlines of its legs
+SILENT_AGAIN_S = 30.0  # a second look after so long: the machine may have slept, or its clock may have been set
+
+
+class Crew:
+    """Living and dead workers on one spool folder, whoever started them."""
+
+    def __init__(self, spool: Spool, workers: Workers, clock: Clock) -> None:
+        self._spool = spool
+        self._workers = workers
+        self._clock = clock
+        self._silent_since: dict[str, float] = {}
+
+    def bury_dead(self) -> None:
+        """Take in that workers died: what they left is killed, their legs are lost. One that is stuck is killed too."""
+        self._workers.reap()
+        for worker in self._workers.present():
+            if self._workers.is_alive(worker) and not self._is_stuck(worker):
+                continue
+            self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
+            claims = self._spool.claims()
+            held = [ticket for ticket, holder in claims if holder == worker]
+            for ticket in held:
+                if sum(ticket == claimed for claimed, _ in claims) == 1:
+                    self.mark_lost(ticket, "its worker died")
+            for ticket in held:
+                self._spool.drop_claim(ticket, worker)
+            self._workers.bury(worker)
+            self._silent_since.pop(worker, None)
+
+    def mark_lost(self, ticket: Ticket, detail: str) -> None:
+        """Write the end that a dead worker can no longer write, unless it did."""
+        folder = self._spool.leg_folder(ticket.leg, ticket.attempt)
+        if folder.exists() and not (folder / "exit.json").exists():
+            (folder / "trial.json").touch()  # from now on no worker can begin it
+            write_end(folder, ProcessEnd(ProcessKind.LOST, detail=detail))
+            shutil.rmtree(folder / "tmp", ignore_errors=True)
+
+    def stop(self, grace_s: float) -> None:
+        """End all workers and everything they started. Unfinished legs stay in the spool."""
+        with contextlib.suppress(OSError):  # a full disk: they are told by a signal all the same
+            self._spool.stop_file.touch()
+        for worker in self._workers.present():
+            self._workers.terminate(worker)
+        until = self._clock.monotonic() + grace_s
+        while self._living() and self._clock.monotonic() < until:
+            self._clock.sleep(STOP_PAUSE_S)
+        for worker in self._living():
+            self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
+        with contextlib.suppress(OSError):  # what cannot be written down now is found by the next runner
+            self.bury_dead()
+
+    def _living(self) -> list[str]:
+        self._workers.reap()
+        return [worker for worker in self._workers.present() if self._workers.is_alive(worker)]
+
+    def _is_stuck(self, worker: str) -> bool:
+        """Silent at two looks: nobody would see that its leg is past the deadline."""
+        now = self._clock.monotonic()
+        if self._workers.silent_s(worker, self._clock.now().timestamp()) < SILENT_S:
+            self._silent_since.pop(worker, None)
+            return False
+        return now - self._silent_since.setdefault(worker, now) > SILENT_AGAIN_S
+
+    def _trained_by(self, worker: str) -> tuple[Identity, ...]:
+        """The processes that a worker said it trains its claimed legs with."""
+        folders = (self._spool.leg_folder(t.leg, t.attempt) for t, by in self._spool.claims() if by == worker)
+        found = (identity_from(read_json(folder / "trial.json") or {}) for folder in folders)
+        return tuple(process for process in found if process is not None)
+
+
+def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0) -> int:
+    """End the workers of a campaign that is over, and give how many there were; for the holder of its lock alone."""
+    found = 0
+    present = [path for pattern in ("", "*/") for path in campaign.glob(f"{pattern}workers/*/worker.json")]
+    for folder in {path.parents[2] for path in present}:
+        spool = Spool(folder)
+        found += len(list(spool.workers.glob("*/worker.json")))
+        Crew(spool, Workers(spool), clock).stop(grace_s)
+    return found

@@ -1,0 +1,1 @@
+"""Keeping an installation well: backup, retention, health, metrics and the doctor."""

@@ -1,0 +1,202 @@
+"""Copies of the database, made while everything runs, and the way back to one."""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import structlog
+
+from ...strategies.errors import ConflictError, InputError, RetunedError
+from ..config.config import Config
+from ..state.faults import get_fact, note_fault, set_fact
+from ..state.lease import holder_of
+from ..state.migrations import STEP_NAMES, schema
+from ..state.running_service import single_instance
+from ..state.store import FILE_NAME, Store, copy_database, sync
+
+FACT = "last_backup"
+AFTER_FAILURE = timedelta(hours=1)
+_NAME = "retuned-{:%Y%m%dT%H%M%SZ}.sqlite3"
+log = structlog.get_logger("retuned")
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did: where the database that was in use lies now, and the folders of campaigns put beside."""
+
+    kept_as: Path | None
+    set_aside: tuple[Path, ...]
+    campaigns: int
+
+
+def folder_of_backups(config: Config) -> Path:
+    """Where the copies are kept."""
+    return config.backup.folder or config.state / "backups"
+
+
+def make_backup(state: Path, folder: Path, now: datetime) -> Path:
+    """A checked copy of the database, under a name that tells its time. Others may write meanwhile.
+
+    Raises StateError when it cannot be made; no half copy stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target = folder / _NAME.format(now)
+    source = sqlite3.connect(f"file:{_quoted(state / FILE_NAME)}?mode=ro", uri=True, timeout=30.0)
+    try:
+        copy_database(source, target)
+    finally:
+        source.close()
+    return target
+
+
+class Backups:
+    """The service's side: a copy when one is due, in a thread, so that a large database does not hold up a round."""
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store = store
+        self._config = config
+        self._thread: threading.Thread | None = None
+        self._made: Path | Exception | None = None
+        self._not_before: datetime | None = None
+
+    def step(self, now: datetime) -> None:
+        """Take in the copy that was made; begin one when it is due."""
+        if self._thread is not None:
+            if self._thread.is_alive():
+                return
+            self._thread = None
+            self._take_in(now)
+        if self._is_due(now):
+            self._thread = threading.Thread(target=self._make, args=(now,), name="backup", daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Wait for the copy that is being made."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _is_due(self, now: datetime) -> bool:
+        if self._not_before is not None and self._not_before - AFTER_FAILURE <= now < self._not_before:
+            return False
+        last = get_fact(self._store, FACT)
+        every = timedelta(seconds=self._config.backup.every_s)
+        return last is None or not timedelta(0) <= now - last[1] < every
+
+    def _make(self, now: datetime) -> None:
+        try:
+            self._made = make_backup(self._config.state, folder_of_backups(self._config), now)
+        except (RetunedError, OSError, sqlite3.Error) as error:
+            self._made = error
+
+    def _take_in(self, now: datetime) -> None:
+        made, self._made = self._made, None
+        if isinstance(made, Path):
+            set_fact(self._store, FACT, {"path": str(made), "bytes": made.stat().st_size}, now)
+            log.info("backup_made", file=str(made))
+            drop_old_backups(made.parent, self._config.backup.keep)
+        elif made is not None:
+            self._not_before = now + AFTER_FAILURE
+            note_fault(self._store, "backup", f"no copy of the database could be made: {made}", now)
+
+
+def drop_old_backups(folder: Path, keep: int) -> None:
+    """Remove all but the newest copies, and half ones of a process that died; those made before a migration, or by hand
+    under another name, stay."""
+    for half in sorted(folder.glob(".retuned-*Z.sqlite3.partial"))[:-1]:  # the newest may be in the making
+        half.unlink(missing_ok=True)
+    for old in sorted(folder.glob("retuned-*Z.sqlite3"))[:-keep]:
+        old.unlink(missing_ok=True)
+
+
+def restore(state: Path, file: Path, now: datetime) -> Restored:
+    """Put a copy in the place of the database. The one in use is kept aside, and so are the folders of campaigns that
+    the copy does not know: their numbers will be given again.
+
+    Raises InputError for a file that is no sound copy, ConflictError while a service or a campaign is at work.
+    """
+    campaigns = _check_copy(file)
+    with single_instance(state):
+        _refuse_work(state)
+        stamp = f"{now:%Y%m%dT%H%M%SZ}"
+        new = state / f".{FILE_NAME}.new"
+        source = sqlite3.connect(f"file:{_quoted(file)}?mode=ro", uri=True)
+        try:
+            copy_database(source, new)
+        finally:
+            source.close()
+        kept = _put_aside(state, stamp)
+        os.replace(new, state / FILE_NAME)
+        sync(state)
+        store = Store(state)  # brings an older schema up to date
+        highest = store.row("SELECT coalesce(max(id), 0) AS id FROM campaigns")
+        aside = _set_campaigns_aside(state, int(highest["id"]) if highest else 0, stamp)
+        store.close()
+    return Restored(kept, aside, campaigns)
+
+
+def _check_copy(file: Path) -> int:
+    """The number of campaigns in a sound copy that this version can read."""
+    if not file.is_file():
+        raise InputError(f"there is no file {file}", "a copy that retuned made", "see the folder backups in the state")
+    try:
+        copy = sqlite3.connect(f"file:{_quoted(file)}?mode=ro", uri=True)
+        try:
+            found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            steps = {row[0] for row in copy.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?",
+                                                    (schema.name,))}  # fmt: skip
+            campaigns = int(copy.execute("SELECT count(*) FROM campaigns").fetchone()[0])
+        finally:
+            copy.close()
+    except sqlite3.Error as error:
+        raise InputError(f"{file} is no copy of a retuned database: {error}", remedy="choose another copy") from None
+    if found != "ok" or not steps:
+        raise InputError(f"{file} is damaged: {found}", remedy="choose another copy")
+    if steps - STEP_NAMES:
+        raise InputError(
+            f"{file} was written by a newer retuned", "a copy of this version or older", "install the newer retuned"
+        )
+    return campaigns
+
+
+def _refuse_work(state: Path) -> None:
+    for folder in state.glob("campaigns/[0-9]*"):
+        if folder.name.isdecimal() and holder_of(state, int(folder.name)) is not None:
+            raise ConflictError(
+                f"campaign {folder.name} is being worked on", "no process of retuned at work", "wait for it, or end it"
+            )
+
+
+def _put_aside(state: Path, stamp: str) -> Path | None:
+    """Keep the database in use under another name, its write-ahead log taken in where that is possible."""
+    current = state / FILE_NAME
+    if not current.exists():
+        return None
+    with contextlib.suppress(sqlite3.Error):
+        connection = sqlite3.connect(current, timeout=5.0)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.close()  # the last connection removes the log, of a database that can be read
+    kept = state / f"{FILE_NAME}.before-restore-{stamp}"
+    for ending in ("-wal", "-shm"):  # never beside the new one: it would be taken for its own
+        log_file = state / f"{FILE_NAME}{ending}"
+        if log_file.exists():
+            log_file.rename(f"{kept}{ending}")
+    os.link(current, kept)
+    return kept
+
+
+def _set_campaigns_aside(state: Path, highest: int, stamp: str) -> tuple[Path, ...]:
+    unknown = [
+        folder for folder in state.glob("campaigns/[0-9]*") if folder.name.isdecimal() and int(folder.name) > highest
+    ]
+    return tuple(folder.rename(folder.with_name(f"{folder.name}.before-restore-{stamp}")) for folder in unknown)
+
+
+def _quoted(path: Path) -> str:
+    return quote(str(path))

@@ -1,0 +1,148 @@
+"""Checks of what the models need: their files, interpreters and settings, the machine, and where alerts go."""
+
+import glob
+import os
+import socket
+from collections.abc import Iterator
+from itertools import islice
+from urllib.parse import urlsplit
+
+from ...strategies.errors import RetunedError
+from ..config.config import resolve_secret
+from ..config.model_paths import check_paths
+from ..state.registry import Model, find_model
+from ..state.store import Store
+from ..state.webhooks import place_of
+from ..training.machine import machine_of
+from .doctor_findings import Case, Finding, counted
+
+MODELS_LOOKED_AT = 200
+PLACES_ASKED = 20
+TOLD = 5
+CONNECT_TIMEOUT_S = 3.0
+
+
+def sample_of(store: Store) -> tuple[tuple[Model, ...], int, tuple[Finding, ...]]:
+    """Models that are not retired, evenly over the registry; how many there are; and those that cannot be read."""
+    names = [row["name"] for row in store.rows("SELECT name FROM models WHERE state <> 'retired' ORDER BY id")]
+    step = max(1, -(-len(names) // MODELS_LOOKED_AT))
+    models, broken = [], []
+    for name in names[::step]:
+        try:
+            models.append(find_model(store, name))
+        except Exception as error:  # a damaged row must not hide the other models
+            why = f"{name} cannot be read from the registry: {_line(error)}"
+            broken.append(Finding("models", "error", why, "register its file again: retuned register FILE"))
+    return tuple(models), len(names), tuple(broken)
+
+
+def check_models(models: tuple[Model, ...], count: int) -> Iterator[Finding]:
+    """That what model files name is there and can be read, run and written by this user."""
+    wrong = [finding for model in models for finding in _check_model(model)]
+    yield from wrong[:TOLD]
+    if len(wrong) > TOLD:
+        yield Finding("models", "error", f"and {counted(len(wrong) - TOLD, 'more trouble')} with models", "mend these")
+    if not wrong:
+        some = len(models) < count
+        looked = f"{len(models)} of {count} models, evenly chosen" if some else counted(count, "model")
+        sentence = f"{looked}: programs, data and settings are there" if count else "none is registered"
+        yield Finding("models", "ok", sentence, "" if count else "retuned register FILE")
+
+
+def check_machine(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
+    """That cores, memory and GPUs that models ask for are there."""
+    machine = machine_of(case.config)
+    wrong = []
+    for model in models:
+        needs = model.file.training.resources
+        if needs.gpus > len(machine.gpus):
+            has = counted(len(machine.gpus), "GPU")
+            wrong.append((f"{model.name} needs {counted(needs.gpus, 'GPU')} a training, and this machine has {has}",
+                          "see nvidia-smi, and gpus in [workers]"))  # fmt: skip
+        if needs.memory_bytes and machine.memory_bytes is not None and needs.memory_bytes > machine.memory_bytes:
+            wrong.append((f"{model.name} needs {needs.memory_bytes >> 20} MiB a training, and"
+                          f" {machine.memory_bytes >> 20} MiB may be used", "see memory in [workers]"))  # fmt: skip
+    for sentence, remedy in wrong[:TOLD]:
+        yield Finding("machine", "error", f"{sentence}: it will never be started", remedy)
+    usable = len(os.sched_getaffinity(0))
+    if machine.slots > usable:
+        yield Finding(
+            "machine", "warning", f"{machine.slots} trainings may run at once on {counted(usable, 'core')}",
+            "set slots in [workers]",
+        )  # fmt: skip
+    if not wrong:
+        memory = "" if machine.memory_bytes is None else f", {machine.memory_bytes >> 30} GiB of memory"
+        gpus = counted(len(machine.gpus), "GPU")
+        yield Finding("machine", "ok", f"trainings may use {counted(machine.slots, 'slot')}{memory}, {gpus}")
+
+
+def check_channels(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
+    """That receivers of alerts take a connection, and that secrets can be read. Nothing is sent."""
+    channels = [(case.config.alerts.webhook, case.config.alerts.webhook_secret)]
+    channels += [(model.file.alerts.webhook, model.file.alerts.webhook_secret) for model in models]
+    urls = dict.fromkeys(url for url, _ in channels if url is not None)
+    places = list(dict.fromkeys(place_of(url) for url in urls))
+    if not places:
+        yield Finding(
+            "channels", "warning", "no webhook is set: alerts wait in retuned alerts",
+            "set webhook under [alerts] in the configuration",
+        )  # fmt: skip
+    for place in places[:PLACES_ASKED]:
+        yield _connected(place)
+    for reference in dict.fromkeys(secret for _, secret in channels if secret is not None):
+        try:
+            resolve_secret(reference, case.environ)
+            yield Finding("channels", "ok", f"the secret {reference} can be read")
+        except RetunedError as error:
+            yield Finding("channels", "error", error.found, error.remedy)
+
+
+def _connected(place: str) -> Finding:
+    parts = urlsplit(place)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((str(parts.hostname), port), timeout=CONNECT_TIMEOUT_S).close()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or f"no answer within {CONNECT_TIMEOUT_S:g} s"
+        return Finding(
+            "channels", "error", f"{place} cannot be reached: {why}",
+            "check the address, the name service and the firewall; messages wait until it can",
+        )  # fmt: skip
+    return Finding("channels", "ok", f"{place} takes connections")
+
+
+def _check_model(model: Model) -> Iterator[Finding]:
+    try:
+        check_paths(model.file)
+    except RetunedError as error:
+        yield Finding("models", "error", f"{model.name}: {error.found}", error.remedy)
+        return
+    except Exception as error:  # a path with a loop, say: the other models shall be looked at
+        yield Finding("models", "error", f"{model.name}: {_line(error)}", "correct its model file")
+        return
+    files = (*map(str, model.file.code_files()), *_data_of(model))
+    unreadable = [file for file in files if not os.access(file, os.R_OK)]
+    if unreadable:
+        yield Finding(
+            "models", "error", f"{model.name}: {unreadable[0]} cannot be read by this user",
+            "let the service's user read it: chmod, chgrp or setfacl",
+        )  # fmt: skip
+    settings = model.file.settings_file
+    if settings is not None and not os.access(settings if settings.exists() else settings.parent, os.W_OK):
+        yield Finding(
+            "models", "error", f"{model.name}: its settings file {settings} cannot be written by this user",
+            "let the service's user write it: chmod, chgrp or setfacl",
+        )  # fmt: skip
+
+
+def _data_of(model: Model) -> tuple[str, ...]:
+    data = model.file.data
+    if data is None:
+        return ()
+    if data.glob is not None:
+        return tuple(islice(glob.iglob(data.glob, recursive=True), TOLD))
+    return (str(data.path),) if data.path is not None and data.path.exists() else ()
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,0 +1,116 @@
+"""How a service is, in records."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from ..state.faults import Fault
+
+Overall = Literal["ok", "degraded", "failing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The last round of the service: when it ended, how long it took, and the parts of it that failed."""
+
+    number: int
+    at: datetime
+    seconds: float
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The model that is due next, and when."""
+
+    model: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """A campaign that a process works on; `expected_end` None: not known yet."""
+
+    campaign: int
+    model: str
+    kind: str
+    phase: str
+    since: datetime | None
+    runs_done: int
+    runs_planned: int
+    expected_end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A campaign that waits, and why; empty: it is only just queued."""
+
+    campaign: int
+    model: str
+    kind: str
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Where messages go, without what may be secret in the address, and what waits for it."""
+
+    place: str
+    pending: int
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """What has yet to be delivered, and what was given up (`dead`)."""
+
+    pending: int
+    dead: int
+    oldest_at: datetime | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse:
+    """The disk of the state folder; `models`: those that use most, and `models_bytes`: all; None: not measured yet."""
+
+    mode: str
+    why: str
+    free_bytes: int
+    total_bytes: int
+    models_bytes: int | None
+    models: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """The last good copy of the database."""
+
+    at: datetime
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the service is: in one word, in sentences that say what is wrong, and in figures."""
+
+    overall: Overall
+    sentences: tuple[str, ...]
+    version: str
+    state: str
+    is_serving: bool
+    pid: int | None
+    up_since: datetime | None
+    last_tick: Tick | None
+    models: tuple[tuple[str, int], ...]
+    next_due: Due | None
+    running: tuple[AtWork, ...]
+    queue_length: int
+    queue: tuple[Waiting, ...]
+    messages: Messages
+    channels: tuple[Channel, ...]
+    faults: tuple[Fault, ...]
+    disk: DiskUse
+    last_backup: Backup | None

@@ -1,0 +1,231 @@
+"""What campaigns leave behind is kept for a time, then removed, a little at a time.
+
+Never removed: settings, verdicts, scores, alerts; and whatever an open campaign, the settings in force (their baseline)
+or a model's last verdict needs. The database reuses the room of removed curves; its file does not shrink.
+"""
+
+import errno
+import os
+import shutil
+import threading
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from ...strategies.errors import RetunedError
+from ..config.config import Config
+from ..state.faults import get_fact, set_fact
+from ..state.store import Store, to_json, to_text
+
+PRUNE_EVERY = timedelta(hours=1)
+FOLDERS_A_STEP, CURVES_A_STEP = 40, 2000
+USE_FACT = "disk_use"
+MEASURE_EVERY = timedelta(hours=6)
+log = structlog.get_logger("retuned")
+
+# of each model: its last finished baseline of the settings in force, and its last campaign with a verdict
+_NEEDED = """
+SELECT max(campaigns.id) AS id FROM campaigns JOIN models ON models.id = model_id
+WHERE kind = 'baseline' AND phase = 'done' AND campaigns.settings_version = models.settings_version GROUP BY model_id
+UNION SELECT max(id) FROM campaigns WHERE verdict IS NOT NULL GROUP BY model_id
+UNION SELECT id FROM campaigns WHERE ended_at IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What one step removed; `is_done`: nothing more is to be removed for now."""
+
+    folders: int = 0
+    snapshots: int = 0
+    curves: int = 0
+    is_done: bool = True
+
+
+class Retention:
+    """The service's side: takes away a little in each round while there is something to take away, and looks once an
+    hour. What takes long, deleting files and measuring what models take up, is done in a thread."""
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store = store
+        self._config = config
+        self._next_at: datetime | None = None
+        self._thread: threading.Thread | None = None
+        self._measured: dict[str, int] | None = None
+
+    def step(self, now: datetime) -> None:
+        """Take away a little, or do nothing."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        if self._measured is not None:
+            set_fact(self._store, USE_FACT, {"models": self._measured}, now)
+            self._measured = None
+        if self._next_at is not None and self._next_at - PRUNE_EVERY <= now < self._next_at:
+            return
+        pruned = prune_step(self._store, self._config, now)
+        if pruned.folders or pruned.snapshots or pruned.curves:
+            log.info("pruned", folders=pruned.folders, snapshots=pruned.snapshots, curves=pruned.curves)
+        measured = get_fact(self._store, USE_FACT)
+        is_to_be_measured = measured is None or not timedelta(0) <= now - measured[1] < MEASURE_EVERY
+        if pruned.is_done:
+            self._next_at = now + PRUNE_EVERY
+        self._thread = threading.Thread(
+            target=self._work, args=(pruned.is_done and is_to_be_measured,), name="retention", daemon=True
+        )
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait for what the thread does."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self, is_to_be_measured: bool) -> None:
+        empty_trash(self._store.state)
+        if is_to_be_measured:
+            try:
+                with closing(Store(self._store.state)) as store:
+                    self._measured = disk_use(store)
+            except (RetunedError, OSError):
+                log.exception("disk_use_not_measured")
+
+
+def prune_step(store: Store, config: Config, now: datetime) -> Pruned:
+    """Move up to forty folders that the policy no longer keeps to the trash, and drop 2,000 legs' curves at most."""
+    legs = _to_trash(store.state, _old_campaign_folders(store, now - timedelta(seconds=config.retention.legs_s)))
+    snapshots = 0
+    if legs < FOLDERS_A_STEP:
+        snapshots = _prune_snapshots(store, now - timedelta(seconds=config.retention.snapshots_s), now)
+    curves = _prune_curves(store, now - timedelta(seconds=config.retention.curves_s))
+    is_done = legs < FOLDERS_A_STEP and snapshots < FOLDERS_A_STEP and curves < CURVES_A_STEP
+    return Pruned(legs, snapshots, curves, is_done)
+
+
+def disk_use(store: Store) -> dict[str, int]:
+    """Bytes that each model's snapshots, logs and reports take up on the disk, by name, without zeros."""
+    # by the folders that are there, not by the models: most of thousands may have none
+    folders = {int(folder.name): folder for folder in _campaign_folders(store.state)}
+    snapshots = store.state / "snapshots"
+    kept = os.listdir(snapshots) if snapshots.is_dir() else []
+    owners = store.rows(
+        """SELECT campaigns.id, name FROM campaigns JOIN models ON models.id = model_id
+        WHERE campaigns.id IN (SELECT value FROM json_each(?))""",
+        (to_json(sorted(folders)),),
+    )
+    models = store.rows("SELECT name FROM models WHERE name IN (SELECT value FROM json_each(?))", (to_json(kept),))
+    places = [(row["name"], folders[row["id"]]) for row in owners]
+    places += [(row["name"], snapshots / row["name"]) for row in models]
+    used: dict[str, int] = {}
+    for name, place in places:
+        used[name] = used.get(name, 0) + size_of(place)
+    return {name: size for name, size in used.items() if size}
+
+
+def size_of(folder: Path) -> int:
+    """Bytes that the files below a folder take up on the disk, each once; 0 where there is none."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            try:
+                status = os.lstat(os.path.join(path, name))
+            except FileNotFoundError:
+                continue  # a campaign is at work
+            if (status.st_dev, status.st_ino) not in seen:
+                seen.add((status.st_dev, status.st_ino))
+                total += status.st_blocks * 512
+    return total
+
+
+def empty_trash(state: Path) -> None:
+    """Delete what was moved to the trash, also by a process that died before it was done."""
+    for folder in (state / "trash").glob("*"):
+        _make_removable(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _campaign_folders(state: Path) -> list[Path]:
+    folder = state / "campaigns"
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in entries if entry.name.isdecimal()]
+
+
+def _old_campaign_folders(store: Store, before: datetime) -> list[tuple[Path, str]]:
+    there = {int(folder.name): folder for folder in _campaign_folders(store.state)}
+    if not there:
+        return []
+    rows = store.rows(
+        f"SELECT id FROM campaigns WHERE ended_at < ? AND id >= ? AND id NOT IN ({_NEEDED}) ORDER BY id",  # noqa: S608
+        (to_text(before), min(there)),
+    )
+    old = [row["id"] for row in rows if row["id"] in there][:FOLDERS_A_STEP]
+    return [(there[number], f"campaign-{number}") for number in old]
+
+
+def _to_trash(state: Path, folders: Iterable[tuple[Path, str]]) -> int:
+    """Renamed, so that nobody meets half a folder; deleted later."""
+    count = 0
+    trash = state / "trash"
+    trash.mkdir(exist_ok=True, mode=0o700)
+    for folder, name in folders:
+        try:
+            folder.rename(trash / name)
+        except FileNotFoundError:
+            continue
+        except OSError as error:  # of an earlier time, not deleted yet
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            continue
+        count += 1
+    return count
+
+
+def _prune_snapshots(store: Store, before: datetime, now: datetime) -> int:
+    """Snapshots that no campaign took since then, but those needed; of models at rest only, because a campaign that
+    begins may be about to use one that is there."""
+    old: list[tuple[Path, str]] = []
+    with store.transaction():  # no campaign begins meanwhile
+        for folder in sorted((store.state / "snapshots").glob("*/*")):
+            if len(old) == FOLDERS_A_STEP:
+                break
+            if _is_unneeded(store, folder, before, now):
+                old.append((folder, f"snapshot-{folder.parent.name}-{folder.name}"))
+        return _to_trash(store.state, old)
+
+
+def _is_unneeded(store: Store, folder: Path, before: datetime, now: datetime) -> bool:
+    name, place = folder.parent.name, f"/snapshots/{folder.parent.name}/{folder.name}/"  # the state may have moved
+    is_busy = store.row(
+        "SELECT 1 FROM campaigns JOIN models ON models.id = model_id WHERE name = ? AND ended_at IS NULL", (name,)
+    )
+    if is_busy is not None:
+        return False
+    is_needed = store.row(
+        f"""SELECT 1 FROM campaigns JOIN models ON models.id = model_id
+        WHERE name = ? AND instr(json_extract(facts, '$.snapshot'), ?) > 0
+        AND (ended_at >= ? OR campaigns.id IN ({_NEEDED}))""",  # noqa: S608
+        (name, place, to_text(before)),
+    )
+    # one that no campaign knows may be of a registry that was moved or restored: it is given a day
+    return is_needed is None and now.timestamp() - folder.stat().st_mtime > 86400.0
+
+
+def _make_removable(folder: Path) -> None:
+    """Copies of data are read-only."""
+    for path, _, _ in os.walk(folder):
+        os.chmod(path, 0o700)
+
+
+def _prune_curves(store: Store, before: datetime) -> int:
+    with store.transaction():
+        return store.change(
+            f"""UPDATE legs SET curve = NULL WHERE rowid IN (SELECT legs.rowid FROM legs JOIN campaigns
+            ON campaigns.id = campaign_id WHERE campaigns.ended_at < ? AND curve IS NOT NULL
+            AND campaigns.id NOT IN ({_NEEDED}) LIMIT ?)""",  # noqa: S608
+            (to_text(before), CURVES_A_STEP),
+        )

@@ -1,0 +1,1 @@
+"""Train many configurations at once and keep the best."""

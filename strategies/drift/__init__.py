@@ -1,0 +1,1 @@
+"""How results moved over time, and why."""

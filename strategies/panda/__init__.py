@@ -1,0 +1,1 @@
+"""Babysit one training run: nudge it day by day, roll back when it diverges."""

@@ -1,0 +1,162 @@
+"""Panda: one run babysat from day to day, and the path that it took against the incumbent.
+
+The challenger is a schedule: the values of the best life up to its best evening, and a rate of zero from there on,
+so that a full training replays it. A search is a pure function of what has ended, as with caviar.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import InputError
+from ..hyperparameter import Hyperparameter, Kind
+from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose
+from ..search.task import INCUMBENT, Finished, Propose, Ranked
+from ..space import Space, derive_seed
+from .diary import Evening, Nudge
+from .life import grow
+from .states import INCUMBENT_LEG, Grown, Morning, start_values, values_at_start
+from .task import PandaTask
+
+DAYS = 20  # in a run, where the owner says nothing else
+RATES = ("lr", "learning_rate")
+OTHERS = ("momentum", "beta1", "weight_decay")
+
+
+@dataclass(frozen=True, slots=True)
+class Diary:
+    """What a watcher sees: evenings and nudges of all lives, and the trial of the best one so far. `ring`: the legs
+    whose checkpoints may be gone back to; those of no other day are needed any more."""
+
+    evenings: tuple[Evening, ...]
+    nudges: tuple[Nudge, ...]
+    best_trial: str | None
+    days: int
+    ring: frozenset[str] = frozenset()
+
+
+def moved_by_panda(space: Space, configuration: Configuration) -> tuple[Hyperparameter, ...]:
+    """What a panda may move, the rate first. Raises InputError where there is no rate to move."""
+    active = set(space.active(configuration))
+    floats = {
+        one.name: one
+        for one in space.hyperparameters
+        if one.kind in (Kind.FLOAT, Kind.SCHEDULE) and not one.choices and one.name in active
+    }
+    rates = [floats[name] for name in RATES if name in floats and floats[name].low is not None]
+    if not rates:
+        raise InputError(
+            "it has no learning rate to move",
+            f"a float hyperparameter named {' or '.join(RATES)} with low and high",
+            "name it so in the model file, or use caviar",
+        )
+    return (rates[0], *(floats[name] for name in OTHERS if name in floats and floats[name].low is not None))
+
+
+def decide(task: PandaTask, history: Sequence[LegResult]) -> tuple[Propose | Finished, Diary]:
+    """The next legs or the end of the search, and the diary up to there."""
+    results = {one.request.name: one for one in history if one.request.purpose is Purpose.SEARCH}
+    lives: list[Grown] = []
+    start = start_values(task.rules, task.search.incumbent)
+    first = _incumbent_leg(task)
+    for number in range(task.lives):
+        seed = derive_seed(task.search.seed, "search", *(("seed",) if number == 0 else ("panda", number)))
+        grown, waits = grow(task.rules, number, seed, start, results, lives[-1].day if lives else 0)
+        lives.append(grown)
+        if waits is not None:
+            legs = waits.legs if first.name in results else (first, *waits.legs)
+            return Propose(legs), _diary(lives)
+        best = _best(lives)
+        if best is not None:
+            start = dict(values_at_start(best.path, task.rules.rate.name))
+    if first.name not in results:
+        return Propose((first,)), _diary(lives)
+    return _finish(task, lives, results), _diary(lives)
+
+
+def replayed(task: PandaTask, best: Morning) -> Configuration:
+    """The path to a morning as the configuration of a full training."""
+    path = best.path.ended(task.rules.rate.name, best.step, task.search.budget)
+    return task.search.space.validate(path.within(task.search.incumbent, task.search.space), strict=False)
+
+
+def _incumbent_leg(task: PandaTask) -> LegRequest:
+    """The incumbent's full run on the first life's seed, to know whether the panda did better."""
+    return LegRequest(
+        name=INCUMBENT_LEG,
+        trial=INCUMBENT,
+        purpose=Purpose.SEARCH,
+        configuration=task.search.space.validate(task.search.incumbent, strict=False),
+        seed=derive_seed(task.search.seed, "search", "seed"),
+        split_seed=derive_seed(task.search.seed, "search", "split"),
+        from_step=0.0,
+        to_step=task.search.budget,
+    )
+
+
+def _finish(task: PandaTask, lives: Sequence[Grown], results: Mapping[str, LegResult]) -> Finished:
+    best, incumbent = _best(lives), results[INCUMBENT_LEG]
+    theirs = incumbent.score if incumbent.end is LegEnd.COMPLETED else None
+    ranking: list[Ranked] = [(INCUMBENT, incumbent.request.configuration, theirs)]
+    if best is None:
+        told = lives[-1].nudges[-1].text if lives[-1].nudges else "nothing was reported"
+        return Finished(
+            winner=incumbent.request.configuration,
+            winner_trial=INCUMBENT,
+            incumbent_score=theirs,
+            winner_score=None,
+            nothing_better=False,
+            failed=True,
+            reason=f"the panda failed: {told}",
+            ranking=tuple(ranking),
+        )
+    winner = replayed(task, best)
+    grown = [life.best for life in lives if life.best is not None]
+    ranking += [(one.trial, replayed(task, one), one.score) for one in grown]
+    ranking.sort(key=lambda ranked: (ranked[2] is None, -(ranked[2] or 0.0)))
+    is_above = theirs is None or (best.score is not None and best.score > theirs)
+    return Finished(
+        winner=winner,
+        winner_trial=best.trial,
+        incumbent_score=theirs,
+        winner_score=best.score,
+        nothing_better=not is_above,
+        failed=False,
+        reason=_reason(task, lives, best, theirs, is_above) + _incumbent_end(incumbent),
+        ranking=tuple(ranking),
+    )
+
+
+def _reason(task: PandaTask, lives: Sequence[Grown], best: Morning, theirs: float | None, is_above: bool) -> str:
+    """The search in a clause, in the metric's own direction."""
+    sign = -1.0 if task.search.lower_is_better else 1.0
+    nudges = sum(len(life.nudges) for life in lives)
+    lived = f"{lives[-1].day} days, {nudges} {'nudge' if nudges == 1 else 'nudges'}"
+    lived += f", {len(lives)} lives" if len(lives) > 1 else ""
+    ours = f"{sign * (best.score or 0.0):.6g}"
+    if theirs is None:
+        return f"the panda ({best.trial}) scored {ours} in the search; {lived}"
+    if not is_above:
+        return f"the panda came to {ours}, no better than the incumbent's {sign * theirs:.6g} in the search; {lived}"
+    return f"the panda ({best.trial}) scored {ours} in the search, the incumbent {sign * theirs:.6g}; {lived}"
+
+
+def _incumbent_end(incumbent: LegResult) -> str:
+    if incumbent.end is LegEnd.COMPLETED:
+        return ""
+    return f"; the incumbent did not complete ({incumbent.end.replace('_', ' ')})"
+
+
+def _best(lives: Sequence[Grown]) -> Morning | None:
+    found = [life.best for life in lives if life.best is not None]
+    return max(found, key=lambda one: one.score or 0.0) if found else None
+
+
+def _diary(lives: Sequence[Grown]) -> Diary:
+    best = _best(lives)
+    return Diary(
+        evenings=tuple(evening for life in lives for evening in life.evenings),
+        nudges=tuple(nudge for life in lives for nudge in life.nudges),
+        best_trial=None if best is None else best.trial,
+        days=lives[-1].day,
+        ring=frozenset(lives[-1].ring),
+    )

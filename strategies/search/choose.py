@@ -1,0 +1,230 @@
+"""Panda or caviar, with the reason in a sentence; and what a campaign will cost before it runs."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..records import BudgetUnit
+from .samplers import Sampler
+from .successive_halving import LEAST_CHALLENGERS, SearchPlan, plan_search
+
+LEAST_PAIRS = 6  # confirm pairs that a compute budget is first reserved for
+FIRST_LOOK_PAIRS = 4  # pairs before the first look of the paired test; then two more at each look
+CAVIAR_RUNS = 8.0  # full runs; a search that may cost less compares too few configurations to be worth it
+PANDA_RUNS = 2.0  # one life, and the incumbent's run beside it
+CAVIAR_DAYS = 2.0  # a caviar search that keeps the machine longer than this is what panda is for
+MOST_LIVES = 3
+USUAL_LIVES = 1  # where no compute budget says how many
+
+
+class Strategy(StrEnum):
+    """How a challenger is looked for."""
+
+    PANDA = "panda"
+    CAVIAR = "caviar"
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the machine and the owner give a campaign.
+
+    `seconds_per_full_run`: one training at the full budget, None while nothing has been measured. `slots`:
+    trainings that run at once. `compute_s`: seconds of training the whole campaign may use, summed over the
+    slots, None for no limit. `budget` is that of one full training, in `unit`. `memory_share`: what one training was
+    measured to take of the machine's memory. `asked`: the strategy that the owner wants, None to decide here;
+    `no_panda`: why this model cannot be babysat, empty where it can. `lives`: pandas to raise, None to decide here.
+    `sampler`: who proposes to caviar.
+    """
+
+    seconds_per_full_run: float | None
+    slots: int
+    resumable: bool
+    budget: float
+    unit: BudgetUnit
+    challengers: int = 18
+    compute_s: float | None = None
+    probe_runs: int = 5
+    probe_share: float = 1.0  # of the full budget that one probe run takes
+    memory_share: float | None = None
+    asked: Strategy | None = None
+    no_panda: str = ""
+    lives: int | None = None
+    sampler: Sampler = Sampler.AUTO
+
+    @property
+    def at_once(self) -> int:
+        """Trainings that run at once, by slots and by the memory that one was measured to take."""
+        if not self.memory_share:
+            return self.slots
+        return max(1, min(self.slots, int(1.0 / self.memory_share)))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The strategy of a campaign, its cap on the search in full runs (None: no cap), and why.
+
+    `fits` is False where the compute budget cannot hold the smallest search and the fewest useful pairs. `lives`: the
+    pandas to raise, one after another; 0 for caviar.
+    """
+
+    strategy: Strategy
+    full_runs: float | None
+    fits: bool
+    sentence: str
+    lives: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CostEstimate:
+    """Trainings and wall-clock seconds of a campaign; seconds are None while a training was never timed.
+
+    `runs_search` counts trials; `full_runs_search` their cost in full trainings, which is less where rungs
+    save some. A confirm pair is two trainings. Expected: the usual number of pairs; max: all of them.
+    """
+
+    runs_search: int
+    full_runs_search: float
+    runs_confirm_expected: int
+    runs_confirm_max: int
+    runs_probe: int
+    seconds_expected: float | None
+    seconds_max: float | None
+    sentence: str
+
+
+def choose(capacity: Capacity) -> Choice:
+    """Caviar where its search fits into the budget and into two days, panda otherwise; what was asked for goes first.
+
+    Room for the probe and six confirm pairs is set aside before.
+    """
+    left = _runs_left(capacity)
+    plan = _plan(capacity, left)
+    full_s = capacity.seconds_per_full_run
+    search_s = None if full_s is None else _search_s(plan, capacity, full_s)
+    holds_caviar = left is None or left >= CAVIAR_RUNS
+    is_quick = search_s is None or search_s <= CAVIAR_DAYS * 86400.0
+    wanted = Strategy.CAVIAR if capacity.no_panda or (holds_caviar and is_quick) else Strategy.PANDA
+    strategy = capacity.asked or wanted
+    if strategy is Strategy.PANDA:
+        return _panda(capacity, left)
+    proposed = f" ({capacity.sampler.words})" if capacity.sampler.words else ""
+    reason = f"caviar: {plan.challengers} challengers{proposed}, {_counted(capacity.at_once, 'training')} at once"
+    fits = left is None or left >= _smallest_caviar(capacity)
+    reason += "" if fits else _too_small(capacity, "the smallest search")
+    if capacity.compute_s is not None and full_s is None:
+        reason += "; the compute budget cannot limit the search before one training has been timed"
+    if wanted is Strategy.CAVIAR and capacity.no_panda and not (holds_caviar and is_quick):
+        reason += f"; one babysat run (panda) would fit better, but {capacity.no_panda}"
+    elif wanted is Strategy.PANDA:
+        reason += f"; panda would fit better here{_room(capacity, left)}"
+    return Choice(Strategy.CAVIAR, None if left is None else max(left, 0.0), fits, reason)
+
+
+def estimate(capacity: Capacity, n_max: int = 32, expected_pairs: int = 8) -> CostEstimate:
+    """What a campaign is expected to cost, and at most, with the search that `choose` would allow."""
+    choice = choose(capacity)
+    plan = _plan(capacity, choice.full_runs)
+    trials, full_runs = (1 + choice.lives, 1.0 + choice.lives) if choice.lives else (plan.trials, plan.full_runs)
+    expected_pairs = min(expected_pairs, n_max)
+    full_s = capacity.seconds_per_full_run
+    seconds: list[float | None] = [None, None]
+    if full_s is not None:
+        search_s = full_runs * full_s if choice.lives else _search_s(plan, capacity, full_s)
+        seconds = [_campaign_s(search_s, capacity, full_s, pairs) for pairs in (expected_pairs, n_max)]
+    probes = f"{_counted(capacity.probe_runs, 'probe run')}, " if capacity.probe_runs else ""
+    searched = f"{_counted(choice.lives, 'babysat run')} and one of the stored settings" if choice.lives else (
+        f"a search of {trials} trials (the cost of {full_runs:.3g} full runs)"
+    )  # fmt: skip
+    sentence = f"{probes}{searched}, then about {2 * expected_pairs} confirm runs, {2 * n_max} at most"
+    if full_s is None:
+        sentence += "; the time is unknown until one training has been timed"
+    else:
+        slots = _counted(capacity.at_once, "slot")
+        sentence += f": about {_spoken(seconds[0])} on {slots}, {_spoken(seconds[1])} at most"
+    if not choice.fits:
+        sentence += f"; the compute budget of {_spoken(capacity.compute_s)} is too small for this"
+    return CostEstimate(
+        runs_search=trials,
+        full_runs_search=full_runs,
+        runs_confirm_expected=2 * expected_pairs,
+        runs_confirm_max=2 * n_max,
+        runs_probe=capacity.probe_runs,
+        seconds_expected=seconds[0],
+        seconds_max=seconds[1],
+        sentence=sentence,
+    )
+
+
+def _panda(capacity: Capacity, left: float | None) -> Choice:
+    """As many lives as the budget holds, one at least."""
+    room = USUAL_LIVES if left is None else int(left - 1.0 + 1e-9)
+    lives = max(1, min(room, MOST_LIVES) if capacity.lives is None else capacity.lives)
+    fits = left is None or left >= PANDA_RUNS
+    reason = f"panda: {_counted(lives, 'babysat run')}{_room(capacity, left)}"
+    if not fits:
+        reason += _too_small(capacity, "a babysat run")
+    return Choice(Strategy.PANDA, None if left is None else max(left, 0.0), fits, reason, lives)
+
+
+def _room(capacity: Capacity, left: float | None) -> str:
+    """What one run takes and how many the budget holds, as a clause."""
+    full_s = capacity.seconds_per_full_run
+    if full_s is None:
+        return ", before one training has been timed"
+    memory = f"{capacity.memory_share:.0%} of the memory and " if capacity.memory_share else ""
+    told = f"; one run takes {memory}{_spoken(full_s)}, {_counted(capacity.at_once, 'run')} at once"
+    if left is None or capacity.compute_s is None:
+        return told
+    runs = f"{max(left, 0.0):.3g} runs" if left >= 2 else "less than 2 runs"
+    return f"{told}, the budget of {_spoken(capacity.compute_s)} leaves {runs} after {LEAST_PAIRS} confirm pairs"
+
+
+def _too_small(capacity: Capacity, what: str) -> str:
+    return (
+        f"; the compute budget of {_spoken(capacity.compute_s)} does not hold {what} and {LEAST_PAIRS} confirm pairs,"
+        " so expect an inconclusive verdict: raise the budget, or go on later with retuned confirm"
+    )
+
+
+def _runs_left(capacity: Capacity) -> float | None:
+    """Full runs that the compute budget leaves for a search after the probe and the least pairs; None for no limit."""
+    full_s = capacity.seconds_per_full_run
+    if capacity.compute_s is None or full_s is None or full_s <= 0.0:
+        return None
+    return capacity.compute_s / full_s - capacity.probe_runs * capacity.probe_share - 2 * LEAST_PAIRS
+
+
+def _smallest_caviar(capacity: Capacity) -> float:
+    return plan_search(LEAST_CHALLENGERS, 0.0, capacity.budget, capacity.unit, capacity.resumable).full_runs
+
+
+def _plan(capacity: Capacity, cap: float | None) -> SearchPlan:
+    cap = None if cap is None else max(cap, 0.0)
+    return plan_search(capacity.challengers, cap, capacity.budget, capacity.unit, capacity.resumable)
+
+
+def _campaign_s(search_s: float, capacity: Capacity, full_s: float, pairs: int) -> float:
+    """Wall-clock seconds: what runs at once fills the slots in rounds, and each look waits for its pairs."""
+    probe_s = math.ceil(capacity.probe_runs / capacity.at_once) * capacity.probe_share * full_s
+    first = min(pairs, FIRST_LOOK_PAIRS)
+    rounds = math.ceil(2 * first / capacity.at_once)
+    rounds += math.ceil((pairs - first) / 2) * math.ceil(4 / capacity.at_once)
+    return probe_s + search_s + rounds * full_s
+
+
+def _search_s(plan: SearchPlan, capacity: Capacity, full_s: float) -> float:
+    return sum(math.ceil(count / capacity.at_once) * share * full_s for count, share in plan.stages)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _spoken(seconds: float | None) -> str:
+    """A duration for a person, in the largest fitting unit."""
+    if seconds is None:
+        return "unknown time"
+    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length or (unit != "days" and seconds >= length):
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"

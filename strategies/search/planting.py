@@ -1,0 +1,62 @@
+"""Settings that are known to be bad, planted in place of good ones to see whether the detector finds them."""
+
+from dataclasses import dataclass
+
+from ..errors import InputError
+from ..hyperparameter import Hyperparameter, Kind
+from ..records import Configuration, Value
+from ..space import Space, configuration_key
+
+FACTOR = 8.0
+_RATES = ("lr", "learning_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """One known-bad configuration: the stored settings with one hyperparameter moved, and how it was moved."""
+
+    hyperparameter: str
+    configuration: Configuration
+    how: str
+
+
+def plants(space: Space, configuration: Configuration) -> tuple[Plant, ...]:
+    """Known-bad configurations to try in this order: the learning rate times FACTOR, then at its far bound.
+
+    The hyperparameter is the one called lr or learning_rate, else the first log-scaled one, else the first range
+    that a search may move. The far bound is the one farther away on the unit interval; times FACTOR may lie outside
+    the search space, as rusted settings may. Raises InputError for a space without a range.
+    """
+    chosen = _chosen(space, configuration)
+    here = configuration[chosen.name]
+    bound = chosen.from_unit(0.0 if chosen.to_unit(here) > 0.5 else 1.0)
+    values: list[tuple[Value, str]] = [(bound, "the far bound of the search space")]
+    if chosen.kind in (Kind.FLOAT, Kind.SCHEDULE):
+        values.insert(0, (_raised(here), f"x {FACTOR:g}"))
+    found: dict[str, Plant] = {}
+    for value, how in values:
+        planted = {**configuration, chosen.name: value}
+        if configuration_key(planted) != configuration_key(configuration):
+            found.setdefault(configuration_key(planted), Plant(chosen.name, planted, how))
+    return tuple(found.values())
+
+
+def _chosen(space: Space, configuration: Configuration) -> Hyperparameter:
+    ranges = [one for one in space.movable if one.low is not None and one.name in configuration]
+    rates = [one for one in ranges if one.name.lower() in _RATES and one.kind is not Kind.INT]
+    logs = [one for one in ranges if one.log and one.kind is not Kind.INT]
+    candidates = [*rates, *logs, *ranges]
+    if not candidates:
+        raise InputError(
+            "the search space has no range to plant a bad value in",
+            "a hyperparameter in use with low and high",
+            "declare one in the model file, then: retuned register FILE",
+        )
+    return candidates[0]
+
+
+def _raised(value: Value) -> Value:
+    if isinstance(value, tuple):
+        return tuple((step, level * FACTOR) for step, level in value)
+    assert isinstance(value, float)
+    return value * FACTOR

@@ -1,0 +1,1 @@
+"""Whether the current settings have gone stale: the paired sequential test and what it says."""

@@ -1,0 +1,195 @@
+"""What the runs up to one look say: paired differences with failed runs at a floor, and the test on failures."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, median
+
+from ..records import LegResult
+from .divergence_test import divergence_e_value
+from .runs import Pair, Run, SearchSummary
+from .safe_t_test import Bounds, look_sizes, mean_bounds
+from .verdict_records import TestPlan, Verdict
+
+_ROUNDING = 1e-12  # a spread below this share of the scores is rounding, not noise
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The numbers behind a look; `bounds` is None where no pair has two scores.
+
+    `incumbent_scores` are those of completed confirm runs; the means count a failed run with the floor, where
+    there is one. `incumbent_runs`, `incumbent_failed` and `divergence_e` are over all its independent runs;
+    `divergence_at` is the number of runs after which that evidence was reached.
+    """
+
+    n_pairs: int
+    bounds: Bounds | None
+    incumbent_scores: tuple[float, ...]
+    incumbent_mean: float | None
+    challenger_mean: float | None
+    incumbent_runs: int
+    incumbent_failed: int
+    challenger_failed: int
+    divergence_e: float
+    divergence_at: int
+    floor: float | None
+
+    @property
+    def has_noise(self) -> bool:
+        """The paired differences vary, so there is a unit to measure a gain in."""
+        return self.bounds is not None and self.bounds.has_noise
+
+    @property
+    def is_unscored(self) -> bool:
+        """Some pair was left out because nothing says what its failed run scores."""
+        return self.n_pairs > (0 if self.bounds is None else self.bounds.n)
+
+
+def weigh(plan: TestPlan, search: SearchSummary, pairs: Sequence[Pair], alone: Sequence[Run]) -> Evidence:
+    """The evidence of ended pairs, and of runs of the incumbent alone; lost runs must be left out of both."""
+    floor = plan.floor if plan.floor is not None else floor_of(search.scores)
+    incumbent = [pair.incumbent for pair in pairs if pair.incumbent is not None]
+    challenger = [pair.challenger for pair in pairs if pair.challenger is not None]
+    scored = [
+        (ours, theirs)
+        for pair in pairs
+        if (ours := _paired_score(pair.incumbent, floor)) is not None
+        and (theirs := _paired_score(pair.challenger, floor)) is not None
+    ]
+    of_search = [run for run in (search.incumbent,) if run is not None and not run.is_void]
+    failures = [run.has_failed for run in (*of_search, *alone, *incumbent)]
+    divergence_e, divergence_at = _divergence(failures, plan)
+    return Evidence(
+        n_pairs=len(pairs),
+        bounds=_bounds(plan, scored),
+        incumbent_scores=_completed([*alone, *incumbent], floor),
+        incumbent_mean=_mean([*alone, *incumbent], floor),
+        challenger_mean=_mean(challenger, floor),
+        incumbent_runs=len(failures),
+        incumbent_failed=sum(failures),
+        challenger_failed=sum(run.has_failed for run in challenger),
+        divergence_e=divergence_e,
+        divergence_at=divergence_at,
+        floor=floor,
+    )
+
+
+def floor_of(search_scores: Sequence[float]) -> float | None:
+    """What a failed run scores where the owner declares no floor; None from fewer than three scores.
+
+    The worst score of the search, but no more than ten times as far below its best as its median is: one absurd
+    score must not decide how much a failed run weighs. The search ends before the first pair, so the floor is
+    fixed before it.
+    """
+    if len(search_scores) < 3:
+        return None
+    best = max(search_scores)
+    return max(min(search_scores), best - 10 * (best - median(search_scores)))
+
+
+def clipped(score: float, floor: float | None) -> float:
+    """The score, or the floor where that is higher."""
+    return score if floor is None else max(score, floor)
+
+
+def _paired_score(run: Run | None, floor: float | None) -> float | None:
+    if run is None or run.finite_score is None:
+        return floor
+    return clipped(run.finite_score, floor)
+
+
+def _mean(runs: Iterable[Run], floor: float | None) -> float | None:
+    scores = [score for run in runs if (score := _paired_score(run, floor)) is not None]
+    return fmean(scores) if scores else None
+
+
+def _completed(runs: Iterable[Run], floor: float | None) -> tuple[float, ...]:
+    return tuple(clipped(run.finite_score, floor) for run in runs if run.finite_score is not None)
+
+
+def _bounds(plan: TestPlan, scored: Sequence[tuple[float, float]]) -> Bounds | None:
+    if not scored:
+        return None
+    differences = [theirs - ours for ours, theirs in scored]
+    rounding = _ROUNDING * max(abs(score) for pair in scored for score in pair)
+    return mean_bounds(differences, plan.alpha, plan.beta, plan.d0, least_sd=rounding)
+
+
+def _divergence(failures: Sequence[bool], plan: TestPlan) -> tuple[float, int]:
+    """The highest evidence at any moment, and after how many runs: later runs do not take it back."""
+    failed, highest, at = 0, 1.0, 0
+    for runs, has_failed in enumerate(failures, start=1):
+        failed += has_failed
+        e_value = divergence_e_value(failed, runs, plan.birth_failed, plan.birth_runs)
+        highest, at = max((highest, at), (e_value, runs), key=lambda one: one[0])
+    return highest, at
+
+
+@dataclass(frozen=True, slots=True)
+class PairedRuns:
+    """One recorded pair. `difference` is challenger less incumbent as the test counts it, a failed run at the floor.
+
+    None is a pair that does not count: a run of it was lost to its machine, or it failed and there is no floor.
+    """
+
+    number: int
+    incumbent: LegResult
+    challenger: LegResult
+    difference: float | None
+
+    @property
+    def is_lost(self) -> bool:
+        """A run of it was lost to its machine, so the test passed the pair over."""
+        return Run.of(self.incumbent).is_void or Run.of(self.challenger).is_void
+
+    @property
+    def has_failure(self) -> bool:
+        """A run of it diverged or crashed."""
+        return Run.of(self.incumbent).has_failed or Run.of(self.challenger).has_failed
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePath:
+    """The pairs in order, and the evidence at each look; the last look is the one that the verdict reads."""
+
+    pairs: tuple[PairedRuns, ...] = ()
+    looks: tuple[Evidence, ...] = ()
+
+
+def evidence_path(plan: TestPlan, verdict: Verdict, results: Sequence[LegResult]) -> EvidencePath:
+    """The path to a verdict, from the frozen plan and the recorded legs; empty where no pair was run.
+
+    The floor is the one that the verdict stands on, which was fixed before the first pair.
+    """
+    plan = replace(plan, floor=verdict.floor)
+    trials = {result.request.trial: result for result in results}  # a trial's last leg
+    first = trials.get("search.000")
+    search = SearchSummary(incumbent=None if first is None else Run.of(first))
+    pairs = tuple(_pair(plan, search, *both) for both in _recorded(trials))
+    usable = [_as_pair(pair) for pair in pairs if not pair.is_lost][: verdict.n_pairs]
+    at = look_sizes(len(usable)) or ((len(usable),) if usable else ())
+    return EvidencePath(pairs, tuple(weigh(plan, search, usable[:n], ()) for n in at))
+
+
+def _recorded(trials: Mapping[str, LegResult]) -> list[tuple[int, LegResult, LegResult]]:
+    """Number, incumbent and challenger of the pairs of which both sides have ended."""
+    found = []
+    for name, incumbent in trials.items():
+        challenger = trials.get(name.replace("confirm.i", "confirm.c"))
+        if name.startswith("confirm.i") and challenger is not None:
+            found.append((int(name.removeprefix("confirm.i")), incumbent, challenger))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def _pair(
+    plan: TestPlan, search: SearchSummary, number: int, incumbent: LegResult, challenger: LegResult
+) -> PairedRuns:
+    pair = PairedRuns(number, incumbent, challenger, None)
+    if pair.is_lost:
+        return pair
+    alone = weigh(plan, search, [_as_pair(pair)], ()).bounds
+    return pair if alone is None else replace(pair, difference=alone.mean)
+
+
+def _as_pair(pair: PairedRuns) -> Pair:
+    return Pair(pair.number, Run.of(pair.incumbent), Run.of(pair.challenger))

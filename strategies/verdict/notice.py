@@ -1,0 +1,185 @@
+"""The words of an alert: which model, how much is lost, what to use instead, how sure, what it cost, what to type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..records import Configuration, Outcome, Value
+from .verdict_records import Reason, Verdict
+from .verdict_words import divergence_odds, odds
+
+SHOWN_POINTS = 6  # of a schedule in a sentence; records and settings files hold them all
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the words are about: the model, its metric's own direction, and what was measured."""
+
+    model: str
+    owner: str
+    campaign_id: int
+    metric: str
+    lower_is_better: bool
+    settings_version: int
+    incumbent: Configuration
+    recommended: Configuration | None
+    compute_s: float
+    runs: int
+    changes: tuple[str, ...]
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A title, the sentences below it, and whether somebody is to be told now ('alert') or in the digest."""
+
+    title: str
+    sentences: tuple[str, ...]
+    severity: str
+    commands: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole notice as plain text."""
+        return "\n".join((self.title, "", *self.sentences, "", *(f"  {command}" for command in self.commands)))
+
+
+def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
+    """The notice that a verdict calls for; None for FRESH, and for INCONCLUSIVE unless scores fell or data is odd."""
+    if verdict.reason is Reason.LOOK_AT_DATA:
+        return _look_at_data(subject, verdict)
+    if verdict.outcome is Outcome.STALE:
+        return _stale(subject, verdict)
+    if verdict.outcome is Outcome.BROKEN:
+        return _broken(subject, verdict)
+    if verdict.outcome is Outcome.DEGRADED or (verdict.outcome is Outcome.INCONCLUSIVE and verdict.has_fallen):
+        return _degraded(subject, verdict)
+    return None
+
+
+def render(value: Value) -> str:
+    """A hyperparameter value for a person: four significant digits, schedules as points, of long ones some."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, tuple):
+        points = [f"{step:g}: {rate:.4g}" for step, rate in value]
+        if len(points) > SHOWN_POINTS + 1:
+            points[SHOWN_POINTS // 2 : -SHOWN_POINTS // 2] = [f"... {len(points) - SHOWN_POINTS} points ..."]
+        return "[" + ", ".join(points) + "]"
+    return str(value)
+
+
+def render_changes(incumbent: Configuration, recommended: Configuration) -> str:
+    """The values that differ, as 'lr 0.03 -> 0.004, momentum 0.9 -> 0.5'."""
+    names = [name for name in {**recommended, **incumbent} if incumbent.get(name) != recommended.get(name)]
+    return ", ".join(f"{name} {_side(incumbent, name)} -> {_side(recommended, name)}" for name in names)
+
+
+def render_duration(seconds: float) -> str:
+    """A duration for a person: '48 s', '12 min', '5.2 h'."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _side(configuration: Mapping[str, Value], name: str) -> str:
+    return render(configuration[name]) if name in configuration else "(unused)"
+
+
+def _stale(subject: Subject, verdict: Verdict) -> Notice:
+    title = f"{subject.model}: the stored hyperparameters have gone stale"
+    critical = ("Critical: the evidence is ten times what it takes, or more.",) if verdict.critical else ()
+    return Notice(
+        title=f"Critical: {title}" if verdict.critical else title,
+        sentences=(*critical, *_loss(subject, verdict), *_values(subject), *_background(subject)),
+        severity="alert",
+        commands=_commands(subject),
+    )
+
+
+def _broken(subject: Subject, verdict: Verdict) -> Notice:
+    sentences = [
+        f"Training with the stored settings (v{subject.settings_version}) now diverges or crashes more often than "
+        f"when they were taken up ({divergence_odds(verdict)}, the bar is 80 : 1).",
+    ]
+    if subject.recommended is not None:
+        sentences += [*_loss(subject, verdict), *_values(subject)]
+    else:
+        sentences.append("No other settings were confirmed to do better; the data or the code may be at fault.")
+    return Notice(
+        title=f"{subject.model}: training with the stored hyperparameters breaks",
+        sentences=(*sentences, *_background(subject)),
+        severity="alert",
+        commands=_commands(subject),
+    )
+
+
+_WITHOUT_BETTER = {
+    Outcome.DEGRADED: "but no better hyperparameters exist",
+    Outcome.INCONCLUSIVE: "and nothing could be decided about the hyperparameters",
+}
+
+
+def _degraded(subject: Subject, verdict: Verdict) -> Notice:
+    return Notice(
+        title=f"{subject.model}: scores fell, {_WITHOUT_BETTER[verdict.outcome]}",
+        sentences=(verdict.sentence, *_suspicions(verdict), *_background(subject)),
+        severity="digest",
+        commands=(f"retuned drift {subject.model}",),
+    )
+
+
+def _look_at_data(subject: Subject, verdict: Verdict) -> Notice:
+    return Notice(
+        title=f"{subject.model}: look at your data",
+        sentences=(
+            "The re-evaluation came to no decision: a few values in the data are far from all others, and such values "
+            "can make good settings look stale or broken.",
+            *_suspicions(verdict),
+            "Correct them and re-tune again. If they are right, write accept_outliers = true under [data] in the "
+            "model file and register it first.",
+            *_background(subject),
+        ),
+        severity="alert",
+        commands=(f"retuned retune {subject.model}", f"retuned history {subject.model}"),
+    )
+
+
+def _suspicions(verdict: Verdict) -> tuple[str, ...]:
+    return tuple(f"Look at your data: {suspicion}." for suspicion in verdict.suspicions)
+
+
+def _loss(subject: Subject, verdict: Verdict) -> tuple[str, ...]:
+    if verdict.lower is None or verdict.mean is None:
+        return ()
+    direction = "lower is better" if subject.lower_is_better else "higher is better"
+    sign = -1.0 if subject.lower_is_better else 1.0
+    beside = ""
+    if verdict.incumbent_mean is not None and verdict.challenger_mean is not None:
+        beside = f" ({sign * verdict.incumbent_mean:.4g} now, {sign * verdict.challenger_mean:.4g} with the new values)"
+    return (
+        f"Keeping these settings loses at least {verdict.lower:.3g} {subject.metric}, {verdict.mean:.3g} on average"
+        f"{beside}; {direction}.",
+        f"Measured on {verdict.n_pairs} pairs of fresh training runs, old and new settings side by side on the same "
+        f"seeds and rows: evidence {odds(verdict.e_value)}, the bar is {1 / verdict.alpha:.0f} : 1 "
+        f"(settings that are still good pass it in at most {verdict.alpha:.2%} of campaigns).",
+    )
+
+
+def _values(subject: Subject) -> tuple[str, ...]:
+    if subject.recommended is None:
+        return ()
+    everything = ", ".join(f"{name} = {render(value)}" for name, value in subject.recommended.items())
+    return (f"Change: {render_changes(subject.incumbent, subject.recommended)}.", f"Use: {everything}.")
+
+
+def _background(subject: Subject) -> tuple[str, ...]:
+    cost = f"The re-evaluation took {subject.runs} training runs, {render_duration(subject.compute_s)} of compute."
+    changes = f"Since these settings were taken up: {'; '.join(subject.changes)}." if subject.changes else ""
+    return tuple(sentence for sentence in (*subject.why, changes, cost) if sentence)
+
+
+def _commands(subject: Subject) -> tuple[str, ...]:
+    adopt = (f"retuned adopt {subject.model}",) if subject.recommended is not None else ()
+    return (*adopt, f"retuned drift {subject.model}", f"retuned history {subject.model}")

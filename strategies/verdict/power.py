@@ -1,0 +1,128 @@
+"""What a campaign of a model can find: the smallest loss that its test detects nearly always, before it runs."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .confidence_intervals import pooled_sigma
+from .safe_t_test import Floats, look_sizes, t_threshold
+from .test_plan import WELL_KNOWN
+from .verdict_records import TestPlan
+
+WANTED = 0.90
+_LARGEST = 64.0  # standard deviations; a test that misses such a loss has too few pairs for any
+_STEPS = 12  # halvings: the answer is good to a fifth of a percent of the simulation's own error
+
+
+class Power(NamedTuple):
+    """How often the sequential test ends STALE and FRESH, and after how many pairs on average."""
+
+    stale: float
+    fresh: float
+    mean_pairs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detectable:
+    """The smallest loss found with probability WANTED, in score units; None where the pairs suffice for none.
+
+    `sigma` is the standard deviation of a paired difference: `is_known` from earlier campaigns' pairs, else that of
+    single runs, which it equals where half of a run's variance is common to both sides of a pair.
+    `pairs_unchanged`: the mean number of pairs that decide where the challenger is exactly as good.
+    """
+
+    loss: float | None
+    sigma: float
+    is_known: bool
+    known_pairs: int
+    pairs_unchanged: float
+
+
+def detectable(plan: TestPlan, differences: Sequence[Sequence[float]] = ()) -> Detectable | None:
+    """What the test of `plan` finds; `differences` are those of earlier campaigns' pairs, a group a campaign.
+
+    None while neither pairs nor replicates tell the noise. A loss counts as found when the verdict is STALE, so a
+    loss below delta, which ends FRESH, does not. By bisection on simulated power, the same numbers at every call.
+    """
+    paired = pooled_sigma(differences)
+    is_known = bool(paired.sigma) and paired.degrees_of_freedom >= WELL_KNOWN
+    sigma = paired.sigma if is_known else pooled_sigma([plan.birth_scores]).sigma
+    if sigma is None or sigma <= 0:
+        return None
+    return Detectable(
+        loss=_smallest_found(plan, sigma),
+        sigma=sigma,
+        is_known=is_known,
+        known_pairs=sum(map(len, differences)) if is_known else 0,
+        pairs_unchanged=_power(plan, sigma, 0.0).mean_pairs,
+    )
+
+
+def simulated_power(
+    gain: float,
+    delta: float | None,
+    alpha: float,
+    beta: float,
+    d0: float,
+    n_max: int,
+    *,
+    runs: int = 4000,
+    seed: int = 0,
+) -> Power:
+    """What the test would say of a true `gain`; gain and delta in standard deviations of one paired difference.
+
+    By simulation of normal differences with a generator of its own, so that equal calls give equal answers.
+    """
+    draws = np.random.default_rng(seed).standard_normal((runs, n_max)) + gain
+    stale_at, fresh_at = first_crossings(draws, delta, alpha, beta, d0, look_sizes(n_max))
+    is_fresh = (fresh_at <= stale_at) & (fresh_at <= n_max)  # fresh wins a tie
+    is_stale = (stale_at < fresh_at) & (stale_at <= n_max)
+    pairs = np.minimum(np.minimum(stale_at, fresh_at), n_max)
+    return Power(float(is_stale.mean()), float(is_fresh.mean()), float(pairs.mean()))
+
+
+def first_crossings(
+    draws: Floats,  # (run, pair)
+    delta: float | Floats | None,  # one for all, or one a run
+    alpha: float,
+    beta: float,
+    d0: float,
+    at: Sequence[int],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The looks, for many simulated campaigns at once, at which L_n > 0 and U_n < delta first hold.
+
+    A look that never comes is given as the largest integer.
+    """
+    never = np.iinfo(np.int64).max
+    lower_at = np.full(len(draws), never)
+    upper_at = np.full(len(draws), never)
+    for n in at:
+        mean = draws[:, :n].mean(axis=1)  # (run,)
+        error = draws[:, :n].std(axis=1, ddof=1) / math.sqrt(n)  # (run,)
+        lower_at[(mean - t_threshold(n, alpha, d0) * error > 0) & (lower_at == never)] = n
+        if delta is not None:
+            upper_at[(mean + t_threshold(n, beta, d0) * error < delta) & (upper_at == never)] = n
+    return lower_at, upper_at
+
+
+def _smallest_found(plan: TestPlan, sigma: float) -> float | None:
+    low, high = 0.0, 1.0
+    while _power(plan, sigma, high).stale < WANTED:
+        low, high = high, 2 * high
+        if high > _LARGEST + (0.0 if plan.delta is None else plan.delta / sigma):
+            return None
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        is_found = _power(plan, sigma, middle).stale >= WANTED
+        low, high = (low, middle) if is_found else (middle, high)
+    return high * sigma
+
+
+def _power(plan: TestPlan, sigma: float, gain: float) -> Power:
+    """Power at a gain in standard deviations of a paired difference."""
+    delta = None if plan.delta is None else plan.delta / sigma
+    return simulated_power(gain, delta, plan.alpha, plan.beta, plan.d0, plan.n_max)

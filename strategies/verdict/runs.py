@@ -1,0 +1,62 @@
+"""What a verdict is built from: the incumbent's and the challenger's runs, in pairs, and the search before them."""
+
+import math
+from dataclasses import dataclass
+
+from ..records import LegEnd, LegResult
+
+_VOID_ENDS = frozenset({LegEnd.LOST, LegEnd.CANCELLED, LegEnd.STOPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One full training run with a seed and a split of its own: its end, and its score where it has one."""
+
+    end: LegEnd
+    score: float | None = None
+
+    @classmethod
+    def of(cls, result: LegResult) -> "Run":
+        """The run behind a leg's result."""
+        return cls(result.end, result.score)
+
+    @property
+    def is_void(self) -> bool:
+        """Ended by its machine or by retuned, which says nothing about how often the settings fail."""
+        return self.end in _VOID_ENDS
+
+    @property
+    def finite_score(self) -> float | None:
+        """The score of a run that completed with one, else None."""
+        is_scored = self.end is LegEnd.COMPLETED and self.score is not None and math.isfinite(self.score)
+        return self.score if is_scored else None
+
+    @property
+    def has_failed(self) -> bool:
+        """Diverged, crashed or otherwise ended without a score, by its own doing."""
+        return not self.is_void and self.finite_score is None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Incumbent and challenger trained on the same fresh seed, split and data order; None has not ended yet."""
+
+    index: int
+    incumbent: Run | None
+    challenger: Run | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSummary:
+    """What the verdict needs to know about the search.
+
+    `nothing_better`: it ran as it should and no challenger beat the incumbent. `has_failed`: no challenger can
+    be named. Otherwise there is a challenger to put into pairs. `incumbent` is its full run of the incumbent,
+    `scores` are all full-budget scores of the search, from which a floor is taken where the owner declares none.
+    """
+
+    nothing_better: bool = False
+    has_failed: bool = False
+    reason: str = ""
+    incumbent: Run | None = None
+    scores: tuple[float, ...] = ()

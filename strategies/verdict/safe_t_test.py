@@ -1,0 +1,141 @@
+"""The statistics under every verdict: the safe paired t-test, the divergence test, noise pooled over runs.
+
+An e-value is a betting score against "nothing changed": its expectation is at most 1 when nothing did, at
+whatever moment the runs are stopped, so e >= 1/alpha happens with probability at most alpha (Ville).
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+Floats = NDArray[np.float64]
+
+FIRST_LOOK = 4
+EQUAL_DIFFERENCES = 1e-9  # a spread below this share of the largest difference is rounding, not noise
+_NODES: Floats = np.arange(-40.0, 12.0, 0.25)  # in standard deviations around the peak of the integrand
+
+
+class Bounds(NamedTuple):
+    """What n paired differences say: bounds on the gain, in score units, and the evidence for a gain.
+
+    `lower` is -inf and `upper` is inf where n is too small for that error rate, and where the differences
+    have no noise to measure by (`has_noise` is False; `e_value` is then 1).
+    """
+
+    mean: float
+    sd: float
+    lower: float
+    upper: float
+    e_value: float
+    n: int
+    has_noise: bool
+
+
+def look_sizes(n_max: int) -> tuple[int, ...]:
+    """The numbers of pairs at which the test is read: 4, 6, 8 ... and n_max itself."""
+    return (*range(FIRST_LOOK, n_max, 2), n_max) if n_max >= FIRST_LOOK else ()
+
+
+def log_e(t: float | Floats, n: int, d0: float) -> Floats:
+    """Logarithm of the e-value of n differences whose t statistic is `t`, elementwise.
+
+    The likelihood ratio of effect size `d0` (in standard deviations of one difference) against 0, with the
+    standard deviation integrated out under the right-Haar prior. Rises with t, from a finite limit at -inf to
+    a finite limit at inf. Source: Wang & Ramdas, arXiv 2310.03722, the ratio of the noncentral to the central
+    t density with n - 1 degrees of freedom and noncentrality sqrt(n) d0. That ratio depends on t through
+    c = sqrt(n) d0 t / sqrt(t^2 + n - 1) alone, as exp(-n d0^2 / 2) E[exp(c Y)] with Y chi-distributed with n
+    degrees of freedom; in this form it neither overflows nor loses digits in the tails.
+    """
+    if n < 2:
+        raise ValueError(f"a t statistic needs at least 2 differences, not {n}")
+    shift = math.sqrt(n) * d0
+    return _log_chi_mgf(shift * _sine(np.asarray(t, dtype=np.float64), n), n) - shift**2 / 2
+
+
+def e_value(differences: Sequence[float], d0: float) -> float:
+    """Evidence that the differences (challenger - incumbent) have a mean above 0; 1 is none.
+
+    Differences without noise (fewer than two, or all equal up to rounding, zero or not) give exactly 1:
+    the test measures in units of the noise, and what has none is a broken contract, not overwhelming evidence.
+    """
+    _, _, t = _moments(differences)
+    return 1.0 if t is None else float(np.exp(log_e(t, len(differences), d0)))
+
+
+@lru_cache(maxsize=4096)
+def t_threshold(n: int, alpha: float, d0: float) -> float:
+    """The t statistic at which the e-value of n differences is 1/alpha; inf where no t reaches it."""
+    target = -math.log(alpha)
+    shift = math.sqrt(n) * d0
+
+    def missing(angle: float) -> float:
+        return float(_log_chi_mgf(np.asarray(shift * math.sin(angle)), n)) - shift**2 / 2 - target
+
+    if n < 2 or missing(math.pi / 2) <= 0:
+        return math.inf
+    angle: float = optimize.brentq(missing, 0.0, math.pi / 2, xtol=1e-15)
+    return math.sqrt(n - 1) * math.tan(angle)
+
+
+def mean_bounds(differences: Sequence[float], alpha: float, beta: float, d0: float, least_sd: float = 0.0) -> Bounds:
+    """Mean gain with its lower bound at error rate `alpha` and its upper bound at `beta`.
+
+    Both hold at any stopping time. `lower` > 0 exactly when the e-value is at least 1/alpha. A standard
+    deviation of `least_sd` or less counts as no noise: the caller knows the rounding of the scores.
+    Source: L_n and U_n = mean -+ t* s / sqrt(n), t* from `threshold`.
+    """
+    n = len(differences)
+    mean, sd, t = _moments(differences)
+    if t is None or sd <= least_sd:
+        return Bounds(mean, sd, -math.inf, math.inf, 1.0, n, has_noise=False)
+    log_evidence = float(log_e(t, n, d0))
+    lower = mean - t_threshold(n, alpha, d0) * sd / math.sqrt(n)
+    upper = mean + t_threshold(n, beta, d0) * sd / math.sqrt(n)
+    # The threshold is a root found to the last few digits; on the boundary itself the e-value has the say.
+    lower = max(lower, math.ulp(0.0)) if log_evidence >= -math.log(alpha) else min(lower, 0.0)
+    return Bounds(mean, sd, lower, upper, math.exp(log_evidence), n, has_noise=True)
+
+
+def _moments(differences: Sequence[float]) -> tuple[float, float, float | None]:
+    """Mean, standard deviation and t statistic; t is None where there is no noise to measure by."""
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) == 0 or not np.isfinite(values).all():
+        raise ValueError(f"paired differences must be finite and at least one, not {list(differences)!r}")
+    scale = float(np.abs(values).max())
+    if scale == 0.0:
+        return 0.0, 0.0, None
+    scaled = values / scale  # so that squares of very large or small differences neither overflow nor vanish
+    mean = float(scaled.mean())
+    sd = float(scaled.std(ddof=1)) if len(values) >= 2 else 0.0
+    t = mean / sd * math.sqrt(len(values)) if sd > EQUAL_DIFFERENCES else None
+    return mean * scale, sd * scale, t
+
+
+def _sine(t: Floats, n: int) -> Floats:
+    """t / sqrt(t^2 + n - 1), between -1 and 1, its limits at infinity included."""
+    root = math.sqrt(n - 1)
+    return np.where(np.isinf(t), np.sign(t), t / np.hypot(np.where(np.isinf(t), 1.0, t), root))
+
+
+def _log_chi_mgf(c: Floats, n: int) -> Floats:
+    """log E[exp(c Y)], Y chi-distributed with n degrees of freedom, elementwise.
+
+    The integral of y^(n-1) exp(c y - y^2 / 2), with y = exp(s), by the trapezoidal rule around its peak: the
+    integrand is smooth and falls off on both sides, so the rule is exact to rounding. Series and recurrences
+    for the same function cancel for negative c.
+    """
+    root = np.sqrt(c**2 + 4 * n)
+    peak = np.where(
+        c >= 0, (root + c) / 2, 2 * n / (root + np.abs(c))
+    )  # the root of y^2 - c y - n, without cancellation
+    width = 1 / np.sqrt(peak**2 + n)
+    log_ratio = width[..., None] * _NODES  # (..., node): log(y / peak)
+    y = peak[..., None] * np.exp(log_ratio)
+    exponent = n * np.log(peak)[..., None] + n * log_ratio + c[..., None] * y - y**2 / 2
+    total = special.logsumexp(exponent, axis=-1) + np.log(width * (_NODES[1] - _NODES[0]))
+    return np.asarray(total - (n / 2 - 1) * math.log(2) - special.gammaln(n / 2), dtype=np.float64)

@@ -1,0 +1,243 @@
+"""The verdict of a campaign: the plan of its test, and the judgement of the runs made so far.
+
+Source: the safe t-test and the divergence test of py, read at 4, 6, 8 ... pairs. `judge` is a pure function
+of the recorded runs: it reads the looks in order and stops at the first that decides, so the answer does not
+depend on how many runs happened to end beside each other.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from ..records import Outcome
+from .confidence_intervals import welch_p_drop
+from .contract import Contract
+from .evidence import Evidence, weigh
+from .runs import Pair, Run, SearchSummary
+from .safe_t_test import FIRST_LOOK, look_sizes, t_threshold
+from .verdict_records import Continue, Reason, TestPlan, Verdict
+from .verdict_words import sentence_of
+
+BROKEN_AT = 80.0
+DROP_P = 0.0125
+INCUMBENT_RUNS_ALONE = 4  # made when there is no challenger to compare with
+_MOST_LOST = 8
+_MOST_PAIRS_FORESEEN = 128
+_NO_NOISE_AFTER = 8  # pairs; by then equal differences are no accident
+
+
+def judge(
+    plan: TestPlan,
+    contract: Contract,
+    search: SearchSummary,
+    pairs: Sequence[Pair] = (),
+    incumbent_runs: Sequence[Run] = (),
+    *,
+    budget_spent: bool = False,
+    suspicions: Sequence[str] = (),
+) -> Continue | Verdict:
+    """The verdict on the runs made so far, or what to run before judging again.
+
+    `incumbent_runs` are ended runs of the incumbent alone on confirm seeds, made where the search has no
+    challenger; runs inside pairs are not repeated there. `budget_spent` ends the campaign with what there is.
+    `suspicions` name values of the data that look like glitches: where such values may have brought the verdict
+    about, it asks to look at them and recommends nothing; FRESH and DEGRADED stand.
+    """
+    answer = _judge_runs(plan, contract, search, pairs, incumbent_runs, budget_spent)
+    if isinstance(answer, Continue) or not suspicions:
+        return answer
+    verdict = replace(answer, suspicions=tuple(suspicions))
+    if verdict.reason not in _BY_GLITCHES:
+        return verdict
+    doubted = replace(
+        verdict, outcome=Outcome.INCONCLUSIVE, reason=Reason.LOOK_AT_DATA, challenger_confirmed=False, pairs_needed=None
+    )
+    return replace(doubted, sentence=sentence_of(doubted, search.reason))
+
+
+_BY_GLITCHES = frozenset(
+    {
+        Reason.GAIN_CONFIRMED,
+        Reason.FAILS_MORE_OFTEN,
+        Reason.UNDECIDED,
+        Reason.SEARCH_FAILED,
+        Reason.NO_NOISE,
+        Reason.NO_FLOOR,
+        Reason.CONTRACT_UNTESTED,
+    }
+)
+
+
+def _judge_runs(
+    plan: TestPlan,
+    contract: Contract,
+    search: SearchSummary,
+    pairs: Sequence[Pair],
+    incumbent_runs: Sequence[Run],
+    budget_spent: bool,
+) -> Continue | Verdict:
+    if search.nothing_better or search.has_failed:
+        return _judge_incumbent_alone(plan, contract, search, incumbent_runs, budget_spent)
+    ended = _ended_in_order(pairs)
+    usable = [pair for pair in ended if not _is_lost(pair)]
+    at = look_sizes(plan.n_max)
+    is_lost = len(ended) - len(usable) > _MOST_LOST
+    for n in at:
+        if n > len(usable):
+            break
+        evidence = weigh(plan, search, usable[:n], incumbent_runs)
+        reason = _decide(plan, contract, evidence)
+        if reason is not None or n == plan.n_max or _is_stuck(plan, contract, evidence):
+            return _conclude(plan, contract, search, evidence, reason or _undecided(contract, evidence))
+    if not (budget_spent or is_lost):
+        next_look = next(n for n in at if n > len(usable))
+        wanted = len(ended) + next_look - len(usable)
+        return Continue(wanted, 0, f"{len(usable)} pairs do not settle it yet; the next look is at {next_look}.")
+    evidence = weigh(plan, search, usable, incumbent_runs)
+    ending = Reason.RUNS_LOST if is_lost else Reason.BUDGET_SPENT
+    reason = _decide(plan, contract, evidence) or _undecided(contract, evidence, ending)
+    return _conclude(plan, contract, search, evidence, reason)
+
+
+def _judge_incumbent_alone(
+    plan: TestPlan, contract: Contract, search: SearchSummary, incumbent_runs: Sequence[Run], budget_spent: bool
+) -> Continue | Verdict:
+    """No challenger: a few runs of the incumbent tell whether it fell or fails."""
+    usable = [run for run in incumbent_runs if not run.is_void][:INCUMBENT_RUNS_ALONE]
+    lost = sum(run.is_void for run in incumbent_runs)
+    missing = INCUMBENT_RUNS_ALONE - len(usable)
+    if missing > 0 and lost <= _MOST_LOST and not budget_spent:
+        sentence = f"No challenger to compare with; {missing} runs of the stored settings tell how they fare now."
+        return Continue(0, len(incumbent_runs) + missing, sentence)
+    evidence = weigh(plan, search, (), usable)
+    reason = Reason.SEARCH_FAILED if search.has_failed else Reason.NOTHING_BETTER_FOUND
+    return _conclude(plan, contract, search, evidence, reason)
+
+
+def _decide(plan: TestPlan, contract: Contract, evidence: Evidence) -> Reason | None:
+    """What the paired test says at this look: STALE's reason, FRESH's, or None for neither."""
+    bounds = evidence.bounds
+    if bounds is None or not bounds.has_noise or bounds.n < FIRST_LOOK or evidence.is_unscored:
+        return None
+    is_better = bounds.lower > 0 and contract.allows_stale
+    if plan.delta is not None and bounds.upper < plan.delta:
+        if not contract.allows_fresh_by_bound:
+            return None
+        return Reason.IMMATERIAL_GAIN if is_better else Reason.NO_MATERIAL_GAIN
+    return Reason.GAIN_CONFIRMED if is_better else None
+
+
+def _is_stuck(plan: TestPlan, contract: Contract, evidence: Evidence) -> bool:
+    """True where more pairs could not lead to a decision."""
+    if evidence.is_unscored or (evidence.n_pairs >= _NO_NOISE_AFTER and not evidence.has_noise):
+        return True
+    if contract.allows_stale:
+        return False
+    is_better = evidence.bounds is not None and evidence.bounds.lower > 0
+    return is_better or plan.delta is None or not contract.allows_fresh_by_bound
+
+
+def _undecided(contract: Contract, evidence: Evidence, ending: Reason = Reason.UNDECIDED) -> Reason:
+    """Why there is no decision: what is wrong comes before what ran out."""
+    if evidence.n_pairs < FIRST_LOOK:
+        return ending
+    if contract.breaches:
+        return Reason(contract.breaches[0].value)
+    if evidence.is_unscored:
+        return Reason.NO_FLOOR
+    return ending if evidence.has_noise else Reason.NO_NOISE
+
+
+def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidence: Evidence, reason: Reason) -> Verdict:
+    """The verdict for what the comparison says; BROKEN goes before it, DEGRADED replaces FRESH."""
+    drop, drop_p, has_fallen = _drop(plan, evidence)
+    outcome = _OUTCOMES.get(reason, Outcome.INCONCLUSIVE)
+    is_confirmed = outcome is Outcome.STALE
+    if evidence.divergence_e >= BROKEN_AT:
+        outcome, reason = Outcome.BROKEN, Reason.FAILS_MORE_OFTEN
+    elif outcome is Outcome.FRESH and has_fallen:
+        outcome, reason = Outcome.DEGRADED, Reason.SCORE_FELL
+    bounds = evidence.bounds
+    verdict = Verdict(
+        outcome=outcome,
+        reason=reason,
+        sentence="",
+        covered=contract.covered,
+        is_covered=contract.allows_stale,
+        alpha=plan.alpha,
+        beta=plan.beta,
+        d0=plan.d0,
+        delta=plan.delta,
+        n_pairs=evidence.n_pairs,
+        mean=None if bounds is None else bounds.mean,
+        sd=None if bounds is None else bounds.sd,
+        lower=None if bounds is None else _finite(bounds.lower),
+        upper=None if bounds is None else _finite(bounds.upper),
+        e_value=1.0 if bounds is None else bounds.e_value,
+        divergence_e=evidence.divergence_e,
+        divergence_at=evidence.divergence_at,
+        incumbent_mean=evidence.incumbent_mean,
+        challenger_mean=evidence.challenger_mean,
+        incumbent_runs=evidence.incumbent_runs,
+        incumbent_failed=evidence.incumbent_failed,
+        challenger_failed=evidence.challenger_failed,
+        pairs_needed=_pairs_needed(plan, contract, evidence) if outcome is Outcome.INCONCLUSIVE else None,
+        challenger_confirmed=is_confirmed,
+        drop=drop,
+        drop_p=drop_p,
+        has_fallen=has_fallen,
+        floor=evidence.floor,
+    )
+    return replace(verdict, sentence=sentence_of(verdict, search.reason))
+
+
+_OUTCOMES = {
+    Reason.GAIN_CONFIRMED: Outcome.STALE,
+    Reason.NO_MATERIAL_GAIN: Outcome.FRESH,
+    Reason.IMMATERIAL_GAIN: Outcome.FRESH,
+    Reason.NOTHING_BETTER_FOUND: Outcome.FRESH,
+}
+
+
+def _drop(plan: TestPlan, evidence: Evidence) -> tuple[float | None, float, bool]:
+    """How far the incumbent fell since birth, the p-value of that, and whether it counts."""
+    if not plan.birth_scores or not evidence.incumbent_scores:
+        return None, 1.0, False
+    drop = fmean(plan.birth_scores) - fmean(evidence.incumbent_scores)
+    p = welch_p_drop(plan.birth_scores, evidence.incumbent_scores)
+    return drop, p, plan.drop_least is not None and drop >= plan.drop_least and p < DROP_P
+
+
+def _pairs_needed(plan: TestPlan, contract: Contract, evidence: Evidence) -> int | None:
+    """How many more pairs would decide at the gain and noise seen so far; None where none would."""
+    bounds = evidence.bounds
+    if bounds is None or not bounds.has_noise or evidence.is_unscored or not contract.allows_stale:
+        return None
+    for n in range(max(evidence.n_pairs + 1, FIRST_LOOK), _MOST_PAIRS_FORESEEN + 1):
+        error = bounds.sd / math.sqrt(n)
+        is_better = bounds.mean > t_threshold(n, plan.alpha, plan.d0) * error
+        is_immaterial = plan.delta is not None and (
+            bounds.mean + t_threshold(n, plan.beta, plan.d0) * error < plan.delta
+        )
+        if is_better or is_immaterial:
+            return n - evidence.n_pairs
+    return None
+
+
+def _ended_in_order(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """The pairs with index 0, 1, 2 ... up to the first that is missing or still running."""
+    ended: list[Pair] = []
+    for pair in sorted(pairs, key=lambda pair: pair.index):
+        if pair.index != len(ended) or pair.incumbent is None or pair.challenger is None:
+            break
+        ended.append(pair)
+    return tuple(ended)
+
+
+def _is_lost(pair: Pair) -> bool:
+    return any(run is not None and run.is_void for run in (pair.incumbent, pair.challenger))
+
+
+def _finite(bound: float) -> float | None:
+    return bound if math.isfinite(bound) else None

@@ -1,0 +1,157 @@
+"""The records around a verdict: the test plan, runs and pairs that go in, the verdict that comes out.
+
+Standard library only, so that the daemon and the command line read verdicts without loading scipy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from ..records import Outcome
+
+
+class Reason(StrEnum):
+    """Why a verdict is what it is; one name for the alert, the page and the log."""
+
+    GAIN_CONFIRMED = "gain_confirmed"  # STALE
+    NO_MATERIAL_GAIN = "no_material_gain"  # FRESH by the upper bound
+    IMMATERIAL_GAIN = "immaterial_gain"  # FRESH: the challenger is better, by less than delta
+    NOTHING_BETTER_FOUND = "nothing_better_found"  # FRESH without a bound
+    SCORE_FELL = "score_fell"  # DEGRADED
+    FAILS_MORE_OFTEN = "fails_more_often"  # BROKEN
+    # INCONCLUSIVE:
+    UNDECIDED = "undecided"  # n_max pairs say neither
+    BUDGET_SPENT = "budget_spent"
+    SEARCH_FAILED = "search_failed"  # no challenger to compare with
+    NO_NOISE = "no_noise"  # the differences of all pairs are equal
+    NO_FLOOR = "no_floor"  # runs failed and nothing says what a failed run scores
+    RUNS_LOST = "runs_lost"  # too many runs were lost to their machines
+    NOT_REPEATABLE = "not_repeatable"
+    PURPOSE_IGNORED = "purpose_ignored"
+    SPLIT_IGNORED = "split_ignored"
+    SEED_IGNORED = "seed_ignored"
+    CONTRACT_UNTESTED = "contract_untested"
+    LOOK_AT_DATA = "look_at_data"  # a few absurd values in the data may have brought it about
+
+
+@dataclass(frozen=True, slots=True)
+class TestPlan:
+    """The rules of one campaign's test, frozen before the first pair.
+
+    `delta`, `floor` and `drop_least` are in score units (higher is better). `delta` None: nothing says what gain
+    is material, so FRESH cannot come from the bound. `floor` None: the owner declares none. `birth_scores` are
+    those of the completed replicates of the settings in force, `birth_failed` of `birth_runs` had none.
+    """
+
+    __test__ = False  # the name is the domain's; pytest must not collect it
+
+    alpha: float
+    beta: float
+    d0: float
+    delta: float | None
+    n_max: int
+    floor: float | None = None
+    drop_least: float | None = None
+    birth_scores: tuple[float, ...] = ()
+    birth_runs: int = 0
+    birth_failed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as values that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The plan that `to_json` gave."""
+        return cls(**{**fields, "birth_scores": tuple(fields["birth_scores"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """No verdict yet: run what is missing of these, then judge again.
+
+    `pairs` counts from index 0, lost ones included; `incumbent_runs` are single runs on confirm seeds, wanted
+    when there is no challenger.
+    """
+
+    pairs: int
+    incumbent_runs: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a campaign found, the numbers behind it and the reason, in score units (higher is better).
+
+    `lower` and `upper` are L_n and U_n; None is a bound that does not exist. `pairs_needed` is how many more
+    pairs would settle it at the gain and noise seen so far. `challenger_confirmed`: the challenger's values may
+    be recommended. `covered` says what the error rates cover, `is_covered` False that the contract is broken and
+    they do not hold. `divergence_at` is the number of runs after which `divergence_e` was reached. `drop` is how
+    far the incumbent's mean lies below its replicates at birth; `has_fallen` that this is significant and at least
+    the declared least drop. `suspicions` name values of the data that look like glitches.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    sentence: str
+    covered: str
+    is_covered: bool
+    alpha: float
+    beta: float
+    d0: float
+    delta: float | None
+    n_pairs: int
+    mean: float | None = None
+    sd: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    e_value: float = 1.0
+    divergence_e: float = 1.0
+    divergence_at: int = 0
+    incumbent_mean: float | None = None
+    challenger_mean: float | None = None
+    incumbent_runs: int = 0
+    incumbent_failed: int = 0
+    challenger_failed: int = 0
+    pairs_needed: int | None = None
+    challenger_confirmed: bool = False
+    drop: float | None = None
+    drop_p: float = 1.0
+    has_fallen: bool = False
+    floor: float | None = None
+    suspicions: tuple[str, ...] = ()
+
+    @property
+    def watch(self) -> bool:
+        """Evidence worth showing (e >= 20) for a gain that nobody is told of; none where the contract or the data is
+        broken."""
+        is_sound = self.is_covered and self.reason is not Reason.LOOK_AT_DATA
+        return is_sound and self.e_value >= 20 and self.outcome not in (Outcome.STALE, Outcome.BROKEN)
+
+    @property
+    def critical(self) -> bool:
+        """STALE with ten times the evidence that it takes."""
+        return self.outcome is Outcome.STALE and self.e_value >= 10 / self.alpha
+
+    @property
+    def can_go_on(self) -> bool:
+        """No decision yet, and more pairs may bring one: the pairs or the budget ran out, nothing is wrong."""
+        return self.outcome is Outcome.INCONCLUSIVE and self.reason in (Reason.UNDECIDED, Reason.BUDGET_SPENT)
+
+    @property
+    def label(self) -> str:
+        """The outcome in a word for tables, as 'STALE, critical' or 'INCONCLUSIVE, watch'."""
+        beside = ", critical" if self.critical else ", watch" if self.watch else ""
+        return f"{self.outcome.value.upper()}{beside}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as values that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The verdict that `to_json` gave."""
+        outcome, reason = Outcome(fields["outcome"]), Reason(fields["reason"])
+        suspicions = tuple(fields.get("suspicions", ()))
+        return cls(**{**fields, "outcome": outcome, "reason": reason, "suspicions": suspicions})

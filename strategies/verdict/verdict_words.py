@@ -1,0 +1,122 @@
+"""A verdict in one sentence."""
+
+from collections.abc import Callable, Mapping
+
+from ..records import Outcome
+from .verdict_records import Reason, Verdict
+
+
+def sentence_of(verdict: Verdict, searched: str) -> str:
+    """The verdict in plain words for the owner, in score units; `searched` is the search's own reason."""
+    return _SENTENCES[verdict.outcome](verdict, searched)
+
+
+def odds(e_value: float) -> str:
+    """Evidence for a person: 'e : 1', without digits that mean nothing."""
+    return "over 10,000 : 1" if e_value > 10_000 else f"{figure(float(f'{e_value:.3g}'))} : 1"
+
+
+def divergence_odds(verdict: "Verdict") -> str:
+    """The evidence that the incumbent fails more often than at birth, and when it was reached if runs went on."""
+    at = f" after the first {verdict.divergence_at} runs" if verdict.divergence_at < verdict.incumbent_runs else ""
+    return f"evidence {odds(verdict.divergence_e)}{at}"
+
+
+def figure(value: float | None) -> str:
+    """A number in four significant digits, without an exponent where it reads well."""
+    return "an unknown amount" if value is None else f"{float(f'{value:.4g}'):.10g}"
+
+
+def _stale(verdict: Verdict, _: str) -> str:
+    return (
+        f"The stored settings have gone stale: over {verdict.n_pairs} pairs of fresh runs the challenger is "
+        f"{figure(verdict.mean)} better on average, and at least {figure(verdict.lower)} "
+        f"(evidence {odds(verdict.e_value)}; settings that are still good reach {figure(1 / verdict.alpha)} : 1 "
+        f"in at most {figure(100 * verdict.alpha)} % of campaigns)."
+    )
+
+
+def _fresh(verdict: Verdict, searched: str) -> str:
+    if verdict.reason is Reason.NOTHING_BETTER_FOUND:
+        why = f": {searched.rstrip('.')}" if searched else ""
+        return f"The stored settings are still good: the search found nothing better{why}."
+    gain = (
+        f"a challenger is better, but by less than {figure(verdict.delta)}, the least gain that counts"
+        if verdict.reason is Reason.IMMATERIAL_GAIN
+        else f"the best challenger does not gain {figure(verdict.delta)}, the least gain that counts"
+    )
+    error_rate = f"error rate {figure(100 * verdict.beta)} %" if verdict.is_covered else "no error rate can be given"
+    return (
+        f"The stored settings are still good: {gain} (over {verdict.n_pairs} pairs of fresh runs it gains "
+        f"{figure(verdict.mean)} on average and at most {figure(verdict.upper)}; {error_rate})."
+    )
+
+
+def _degraded(verdict: Verdict, _: str) -> str:
+    return (
+        f"The stored settings got worse by {figure(verdict.drop)} since they were taken up "
+        f"(p = {figure(verdict.drop_p)}), and no settings are materially better{_at_most(verdict)}."
+    )
+
+
+def _at_most(verdict: Verdict) -> str:
+    return "" if verdict.upper is None else f": the best challenger gains at most {figure(verdict.upper)}"
+
+
+def _broken(verdict: Verdict, _: str) -> str:
+    confirmed = (
+        f"The challenger's values are confirmed: at least {figure(verdict.lower)} better, over {verdict.n_pairs} pairs."
+        if verdict.challenger_confirmed
+        else "No other values are confirmed to be better."
+    )
+    return (
+        f"The stored settings are broken: {verdict.incumbent_failed} of {verdict.incumbent_runs} runs diverged or "
+        f"crashed, more than when they were taken up ({divergence_odds(verdict)}). {confirmed}"
+    )
+
+
+def _inconclusive(verdict: Verdict, searched: str) -> str:
+    if verdict.reason is Reason.LOOK_AT_DATA:
+        return (
+            f"No decision. Look at your data: {'; '.join(verdict.suspicions)}. "
+            "A few such values can make good settings look stale or broken."
+        )
+    why = _UNDECIDED.get(verdict.reason, verdict.covered)
+    if verdict.reason is Reason.SEARCH_FAILED and searched:
+        why = searched[0].upper() + searched[1:].rstrip(".") + "."
+    gain = ""
+    if verdict.is_covered and verdict.lower is not None and verdict.upper is not None:
+        gain = (
+            f" The challenger gains {figure(verdict.mean)} on average over {verdict.n_pairs} pairs, "
+            f"between {figure(verdict.lower)} and {figure(verdict.upper)}."
+        )
+    more = (
+        f" About {verdict.pairs_needed} more pairs would settle it at this gain and noise."
+        if verdict.pairs_needed is not None
+        else ""
+    )
+    if more == "" and verdict.reason is Reason.UNDECIDED:
+        more = " The least gain that counts is small beside the noise of a pair: more pairs alone may not settle it."
+    fell = f" The stored settings got worse by {figure(verdict.drop)} since they were taken up."
+    return f"No decision. {why}{gain}{more}{fell if verdict.has_fallen else ''}"
+
+
+_SENTENCES: Mapping[Outcome, Callable[[Verdict, str], str]] = {
+    Outcome.STALE: _stale,
+    Outcome.FRESH: _fresh,
+    Outcome.DEGRADED: _degraded,
+    Outcome.BROKEN: _broken,
+    Outcome.INCONCLUSIVE: _inconclusive,
+}
+
+
+_UNDECIDED = {  # the breaches of a contract bring their own sentence, in `covered`
+    Reason.UNDECIDED: "The pairs allowed do not settle whether the challenger is better.",
+    Reason.BUDGET_SPENT: "The budget was spent before the pairs could settle it; allow more time.",
+    Reason.SEARCH_FAILED: "The search could not name a challenger; read the output of its runs.",
+    Reason.NO_NOISE: "The differences of the pairs are all equal, so there is no noise to measure a gain by; "
+    "check that the training uses the hyperparameters, the seed and the split seed that it is given.",
+    Reason.NO_FLOOR: "Runs diverged or crashed and nothing says what such a run scores; "
+    "declare a floor under [objective].",
+    Reason.RUNS_LOST: "Too many runs were lost to their machines; look at the workers, then re-tune again.",
+}
