@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-STUDY = Path(__file__).parents[1] / "benchmarks" / "kills.py"
+STUDY = Path(__file__).parents[2] / "benchmarks" / "kills.py"
 
 
 def test_a_campaign_killed_at_six_random_moments_ends_with_the_same_verdict_and_nothing_runs_twice(tmp_path):

@@ -13,7 +13,7 @@ from retuned.daemon.state.campaigns import results_of
 from retuned.daemon.state.registry import find_model
 from retuned.strategies.records import LegEnd
 
-LINE = Path(__file__).parent / "toys" / "line.py"
+LINE = Path(__file__).parents[2] / "toys" / "line.py"
 TRAINING = f'recipe = "{LINE}:Line"\nbudget = {{epochs = 4}}\ntimeout = "60s"\nslots = 2\nthreads = 1'
 HYPERPARAMETERS = {
     "hyperparameters.lr": 'type = "float"\nlow = 1e-3\nhigh = 10.0\nlog = true\nvalue = 0.05',

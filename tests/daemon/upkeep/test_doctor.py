@@ -179,7 +179,7 @@ def test_of_a_model_that_cannot_be_read_the_others_are_looked_at(case, judged_co
 
 
 def test_a_model_that_asks_for_more_than_the_machine_has_is_an_error(desk, case):
-    training = desk.training_table(Path(__file__).parent / "toys" / "quadratic.py")
+    training = desk.training_table(Path(__file__).parents[2] / "toys" / "quadratic.py")
     desk.register(training=f'{training}\nresources = {{memory = "900TiB", gpus = 900}}')
     told = sentences(replace(case, config=desk.config), "machine")
     assert "toy needs 900 GPUs a training, and this machine has" in told

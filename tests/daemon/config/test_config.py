@@ -9,7 +9,7 @@ import pytest
 from retuned.daemon.config.config import AlertsTable, Config, ServiceTable, WorkersTable, load_config, resolve_secret
 from retuned.strategies.errors import InputError
 
-EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
+EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 
 
 def load(folder: Path, text: str, environ=None) -> Config:

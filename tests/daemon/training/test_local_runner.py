@@ -22,7 +22,7 @@ from retuned.strategies.errors import CampaignFailed, InputError
 from retuned.strategies.legs.ends import Objective, ProcessKind
 from retuned.strategies.records import LegEnd, LegRequest, Purpose, Report
 
-FLEEING = Path(__file__).parent / "toys" / "fleeing.py"
+FLEEING = Path(__file__).parents[2] / "toys" / "fleeing.py"
 REPORT = '{{"step": 1, "metrics": {{"loss": {lr}}}}}'
 
 CAMPAIGN = """

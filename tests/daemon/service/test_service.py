@@ -33,7 +33,7 @@ from retuned.strategies.records import Outcome
 from retuned.strategies.schedule.grants import Grant, Machine
 
 TICK_S = 30.0
-TOYS = Path(__file__).parent / "toys"
+TOYS = Path(__file__).parents[2] / "toys"
 MACHINE = Machine(slots=8, memory_bytes=24 << 30, gpus=(), campaigns=4)
 LEAD = """
 import sys, time

@@ -15,7 +15,7 @@ from retuned.daemon.config.model_paths import check_paths
 from retuned.strategies.errors import InputError, StateError
 from retuned.strategies.records import BudgetUnit
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "model.example.toml"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "model.example.toml"
 
 GOOD = """\
 name = "rides"

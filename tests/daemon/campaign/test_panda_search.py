@@ -22,7 +22,7 @@ from retuned.daemon.state.registry import find_model
 from retuned.daemon.state.store import Store
 from retuned.strategies.errors import ConflictError, InputError
 
-RECIPE = Path(__file__).parent / "toys" / "line_recipe.py"
+RECIPE = Path(__file__).parents[2] / "toys" / "line_recipe.py"
 DESCENT = RECIPE.with_name("descent.py")
 TABLES = {
     "training": f'recipe = "{RECIPE}:Line"\nbudget = {{steps = 200}}\ntimeout = "60s"\nslots = 2\nthreads = 1',

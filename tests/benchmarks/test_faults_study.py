@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-STUDY = Path(__file__).parents[1] / "benchmarks" / "faults.py"
+STUDY = Path(__file__).parents[2] / "benchmarks" / "faults.py"
 
 
 def test_a_service_killed_ten_times_loses_nothing_doubles_nothing_and_leaves_nothing_behind(tmp_path):

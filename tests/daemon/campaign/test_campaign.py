@@ -11,7 +11,7 @@ from retuned.daemon.state.registry import find_model
 from retuned.strategies.records import Outcome
 from retuned.strategies.verdict.verdict_records import Reason
 
-TOYS = Path(__file__).parent / "toys"
+TOYS = Path(__file__).parents[2] / "toys"
 
 
 def test_registration_queues_a_baseline_that_measures_noise_and_contract(desk):

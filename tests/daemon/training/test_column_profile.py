@@ -15,8 +15,8 @@ from retuned.strategies.records import Outcome
 from retuned.strategies.verdict.verdict_records import Reason
 from rich.console import Console
 
-FLIGHTS = Path(__file__).resolve().parents[1] / "examples" / "flights" / "flights.csv"
-TABLE = Path(__file__).parent / "toys" / "table.py"
+FLIGHTS = Path(__file__).resolve().parents[3] / "examples" / "flights" / "flights.csv"
+TABLE = Path(__file__).parents[2] / "toys" / "table.py"
 
 
 def write(path, header, rows, separator=","):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from retuned.daemon.logs import EVENTS
 
-SOURCE = Path(__file__).parents[1] / "daemon"
+SOURCE = Path(__file__).parents[2] / "daemon"
 CALLS = frozenset({"log.info", "log.warning", "log.error", "log.exception", "tell"})
 LOG = """
 import structlog

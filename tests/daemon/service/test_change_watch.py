@@ -14,7 +14,7 @@ from retuned.daemon.state.campaigns import campaigns_of, find_campaign
 from retuned.daemon.state.faults import recent_faults
 from retuned.daemon.state.registry import find_model
 
-TOYS = Path(__file__).parent / "toys"
+TOYS = Path(__file__).parents[2] / "toys"
 COOL = timedelta(days=40)
 
 

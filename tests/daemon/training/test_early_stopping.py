@@ -21,7 +21,7 @@ from retuned.strategies.legs.ends import Objective
 from retuned.strategies.records import LegEnd, LegRequest, Purpose
 from retuned.strategies.search.median_stopping import StopRule
 
-TOYS = Path(__file__).parent / "toys"
+TOYS = Path(__file__).parents[2] / "toys"
 SEED = 2  # of a search whose later waves have hopeless runs
 TABLES = {
     "search": "challengers = 11\nmax_pairs = 4",

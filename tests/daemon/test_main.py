@@ -28,10 +28,10 @@ def test_the_commands_that_wait_are_lean(words, lean):
 def test_a_look_loads_no_command_line(tmp_path):
     code = """if True:
         import json, sys
-        from retuned.daemon import lean
+        from retuned.daemon import __main__ as entry
         sys.argv = ["retuned", "--state", sys.argv[1], "look"]
         try:
-            lean.main()
+            entry.main()
         except SystemExit as end:
             print(json.dumps([end.code, sorted(sys.modules)]))
     """
