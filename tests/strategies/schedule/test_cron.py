@@ -31,6 +31,9 @@ def moments(text, zone, start, count):
         ("0 0 * * fri-sun", ["2026-01-02 00:00", "2026-01-03 00:00", "2026-01-04 00:00"]),
         ("0 4 13 * 5", ["2026-01-02 04:00", "2026-01-09 04:00", "2026-01-13 04:00"]),  # the 13th, or a Friday
         ("0 0 29 2 *", ["2028-02-29 00:00", "2032-02-29 00:00", "2036-02-29 00:00"]),
+        ("0 0 * * fri-mon", ["2026-01-02 00:00", "2026-01-03 00:00", "2026-01-04 00:00"]),
+        ("0 0 * * fri-mon/2", ["2026-01-02 00:00", "2026-01-04 00:00", "2026-01-09 00:00"]),
+        ("0 0 L * *", ["2026-01-31 00:00", "2026-02-28 00:00", "2026-03-31 00:00"]),  # the last day of the month
         ("@monthly", ["2026-02-01 00:00", "2026-03-01 00:00", "2026-04-01 00:00"]),
         ("0 0 31 jan,mar *", ["2026-01-31 00:00", "2026-03-31 00:00", "2027-01-31 00:00"]),
     ],
@@ -60,13 +63,17 @@ def next_day(text):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("0 0 30 2 *", "never comes"),
+        ("0 0 30 2 *", "never occurs"),
         ("0 */6 * * *", "more than once a day"),
         ("* * * * *", "more than once a day"),
         ("0 0 * *", "not a cron expression"),
         ("0 0 * * 8", "not a cron expression"),
         ("0 0 * * 1/0", "not a cron expression"),
-        ("0 0 L * *", "not a cron expression"),
+        ("0 0 31 2,4 *", "never occurs"),
+        ("0 0 32 * *", "not a cron expression"),
+        ("0 0 1 13 *", "not a cron expression"),
+        ("0 0 * * fri-mon/0", "not a cron expression"),
+        ("0 0 0 * * *", "not a cron expression"),
         ("61 0 * * *", "not a cron expression"),
         ("", "not a cron expression"),
     ],
