@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from ...strategies.errors import RetunedError
 from ...strategies.schedule.adaptive_interval import Interval, interval_of
+from ...strategies.words import counted
 from ..config.schedule_tables import HouseScheduleTable, days_in
 from ..state.campaigns import Campaign, campaigns_of, open_campaigns, queue_campaign
 from ..state.due_dates import has_campaign, let_stand_for, move_on, without_campaign
@@ -136,8 +137,8 @@ def _lateness(due_at: datetime, now: datetime, missed: int) -> str | None:
         return None
     hours = round(late.total_seconds() / 3600)
     days, rest = divmod(hours, 24)
-    parts = [f"{count} {unit}{'s' * (count != 1)}" for count, unit in ((days, "day"), (rest, "hour")) if count]
-    more = "" if not missed else f", and with it {missed} later date{'s' * (missed != 1)} that passed as well"
+    parts = [counted(count, unit) for count, unit in ((days, "day"), (rest, "hour")) if count]
+    more = "" if not missed else f", and with it {counted(missed, 'later date')} that passed as well"
     return f"was due on {due_at:%Y-%m-%d %H:%M} UTC and is queued {' '.join(parts)} late{more}"
 
 

@@ -64,7 +64,9 @@ def parse_cron(text: str) -> Cron:
         dates = CronSim(plain, _FROM)
     except CronSimError:
         if _is_readable(plain):
-            raise InputError(f"{text!r} never occurs", "allowed: a date that exists", "check day of month and month") from None
+            raise InputError(
+                f"{text!r} never occurs", "allowed: a date that exists", "check day of month and month"
+            ) from None
         raise InputError(f"{text!r} is not a cron expression", _ALLOWED, _REMEDY) from None
     return Cron(plain, _count_a_year(text, dates))
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..words import counted
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -30,7 +32,7 @@ class Grant:
         """The grant in words."""
         memory = f", {_gib(self.memory_bytes)} of memory" if self.memory_bytes else ""
         gpus = f", GPU {', '.join(map(str, self.gpus))}" if self.gpus else ""
-        return f"{_counted(self.slots, 'training')} at once{memory}{gpus}"
+        return f"{counted(self.slots, 'training')} at once{memory}{gpus}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class Room:
         has, memory = self.machine, self.machine.memory_bytes
         if need.gpus > len(has.gpus):
             return (
-                f"one training needs {_counted(need.gpus, 'GPU')}, and this machine has {len(has.gpus)} for it: correct"
+                f"one training needs {counted(need.gpus, 'GPU')}, and this machine has {len(has.gpus)} for it: correct"
                 " resources under [training], or gpus under [workers] of the service"
             )
         if memory is not None and need.memory_bytes > memory:
@@ -182,7 +184,3 @@ def _sum(one: Grant, other: Grant) -> Grant:
 
 def _gib(size_bytes: int | None) -> str:
     return f"{(size_bytes or 0) / 2**30:.3g} GiB"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

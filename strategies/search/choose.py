@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..records import BudgetUnit
+from ..words import counted, duration
 from .samplers import Sampler
 from .successive_halving import LEAST_CHALLENGERS, SearchPlan, plan_search
 
@@ -108,7 +109,7 @@ def choose(capacity: Capacity) -> Choice:
     if strategy is Strategy.PANDA:
         return _panda(capacity, left)
     proposed = f" ({capacity.sampler.words})" if capacity.sampler.words else ""
-    reason = f"caviar: {plan.challengers} challengers{proposed}, {_counted(capacity.at_once, 'training')} at once"
+    reason = f"caviar: {plan.challengers} challengers{proposed}, {counted(capacity.at_once, 'training')} at once"
     fits = left is None or left >= _smallest_caviar(capacity)
     reason += "" if fits else _too_small(capacity, "the smallest search")
     if capacity.compute_s is not None and full_s is None:
@@ -131,18 +132,18 @@ def estimate(capacity: Capacity, n_max: int = 32, expected_pairs: int = 8) -> Co
     if full_s is not None:
         search_s = full_runs * full_s if choice.lives else _search_s(plan, capacity, full_s)
         seconds = [_campaign_s(search_s, capacity, full_s, pairs) for pairs in (expected_pairs, n_max)]
-    probes = f"{_counted(capacity.probe_runs, 'probe run')}, " if capacity.probe_runs else ""
-    searched = f"{_counted(choice.lives, 'babysat run')} and one of the stored settings" if choice.lives else (
+    probes = f"{counted(capacity.probe_runs, 'probe run')}, " if capacity.probe_runs else ""
+    searched = f"{counted(choice.lives, 'babysat run')} and one of the stored settings" if choice.lives else (
         f"a search of {trials} trials (the cost of {full_runs:.3g} full runs)"
     )  # fmt: skip
     sentence = f"{probes}{searched}, then about {2 * expected_pairs} confirm runs, {2 * n_max} at most"
     if full_s is None:
         sentence += "; the time is unknown until one training has been timed"
     else:
-        slots = _counted(capacity.at_once, "slot")
-        sentence += f": about {_spoken(seconds[0])} on {slots}, {_spoken(seconds[1])} at most"
+        slots = counted(capacity.at_once, "slot")
+        sentence += f": about {duration(seconds[0])} on {slots}, {duration(seconds[1])} at most"
     if not choice.fits:
-        sentence += f"; the compute budget of {_spoken(capacity.compute_s)} is too small for this"
+        sentence += f"; the compute budget of {duration(capacity.compute_s)} is too small for this"
     return CostEstimate(
         runs_search=trials,
         full_runs_search=full_runs,
@@ -160,7 +161,7 @@ def _panda(capacity: Capacity, left: float | None) -> Choice:
     room = USUAL_LIVES if left is None else int(left - 1.0 + 1e-9)
     lives = max(1, min(room, MOST_LIVES) if capacity.lives is None else capacity.lives)
     fits = left is None or left >= PANDA_RUNS
-    reason = f"panda: {_counted(lives, 'babysat run')}{_room(capacity, left)}"
+    reason = f"panda: {counted(lives, 'babysat run')}{_room(capacity, left)}"
     if not fits:
         reason += _too_small(capacity, "a babysat run")
     return Choice(Strategy.PANDA, None if left is None else max(left, 0.0), fits, reason, lives)
@@ -172,16 +173,16 @@ def _room(capacity: Capacity, left: float | None) -> str:
     if full_s is None:
         return ", before one training has been timed"
     memory = f"{capacity.memory_share:.0%} of the memory and " if capacity.memory_share else ""
-    told = f"; one run takes {memory}{_spoken(full_s)}, {_counted(capacity.at_once, 'run')} at once"
+    told = f"; one run takes {memory}{duration(full_s)}, {counted(capacity.at_once, 'run')} at once"
     if left is None or capacity.compute_s is None:
         return told
     runs = f"{max(left, 0.0):.3g} runs" if left >= 2 else "less than 2 runs"
-    return f"{told}, the budget of {_spoken(capacity.compute_s)} leaves {runs} after {LEAST_PAIRS} confirm pairs"
+    return f"{told}, the budget of {duration(capacity.compute_s)} leaves {runs} after {LEAST_PAIRS} confirm pairs"
 
 
 def _too_small(capacity: Capacity, what: str) -> str:
     return (
-        f"; the compute budget of {_spoken(capacity.compute_s)} does not hold {what} and {LEAST_PAIRS} confirm pairs,"
+        f"; the compute budget of {duration(capacity.compute_s)} does not hold {what} and {LEAST_PAIRS} confirm pairs,"
         " so expect an inconclusive verdict: raise the budget, or go on later with retuned confirm"
     )
 
@@ -214,17 +215,3 @@ def _campaign_s(search_s: float, capacity: Capacity, full_s: float, pairs: int) 
 
 def _search_s(plan: SearchPlan, capacity: Capacity, full_s: float) -> float:
     return sum(math.ceil(count / capacity.at_once) * share * full_s for count, share in plan.stages)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _spoken(seconds: float | None) -> str:
-    """A duration for a person, in the largest fitting unit."""
-    if seconds is None:
-        return "unknown time"
-    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * length or (unit != "days" and seconds >= length):
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
