@@ -6,12 +6,23 @@ A score is always signed so that higher is better; a metric keeps its own direct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 Schedule = tuple[tuple[float, float], ...]
 """A hyperparameter over time: (step, value) points in order, the first at step 0."""
 
 Value = float | int | bool | str | Schedule
 Configuration = Mapping[str, Value]
+
+
+def configuration_of(values: Mapping[str, Any]) -> Configuration:
+    """A configuration as JSON holds it, where a schedule is a list of [step, value]. It need not fit any space."""
+    return {
+        name: tuple((step, number) for step, number in value) if isinstance(value, list) else value
+        for name, value in values.items()
+    }
+
+
 """Hyperparameter values by name; a name whose `when` condition is false is absent."""
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from ...strategies.verdict.evidence import EvidencePath, clipped, floor_of
+from ...strategies.verdict.evidence import EvidencePath, floor_of
+from ...strategies.verdict.runs import clipped
 from ...strategies.verdict.verdict import BROKEN_AT
 from ...strategies.verdict.verdict_records import Verdict
 from ...strategies.verdict.verdict_words import odds

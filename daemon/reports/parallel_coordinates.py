@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from ...strategies.hyperparameter import Hyperparameter
 from ...strategies.space import Space
-from ...strategies.verdict.evidence import clipped, floor_of
+from ...strategies.verdict.evidence import floor_of
 from ...strategies.verdict.notice import render
+from ...strategies.verdict.runs import clipped
 from .figures import SYMBOLS, Figure, Trace
 from .self_contained import plot_text
 from .trials import Trial

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ...strategies.errors import ConflictError, UnknownName
-from ...strategies.records import Configuration
+from ...strategies.records import Configuration, configuration_of
 from ...strategies.space import Space, derive_seed
 from ..config.model_file import ModelFile
 from ..config.schedule_tables import HouseScheduleTable
@@ -154,13 +154,9 @@ def model_of(store: Store, row: Row) -> Model:
 
 def _settings(row: Row) -> Settings:
     """A settings version as it was written: an older one need not fit the newest search space."""
-    values = json.loads(row["configuration"])
     return Settings(
         version=row["version"],
-        configuration={
-            name: tuple((step, rate) for step, rate in value) if isinstance(value, list) else value
-            for name, value in values.items()
-        },
+        configuration=configuration_of(json.loads(row["configuration"])),
         origin=row["origin"],
         campaign_id=row["campaign_id"],
         created_at=from_text(row["created_at"]),

@@ -6,6 +6,7 @@ from datetime import datetime
 from statistics import fmean
 
 from ..records import LegEnd, LegResult, Outcome, Purpose
+from ..verdict.runs import clipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +72,5 @@ def count_runs(results: Sequence[LegResult]) -> int:
 
 def _floored(result: LegResult, floor: float | None) -> float | None:
     if result.end is LegEnd.COMPLETED and result.score is not None:
-        return result.score if floor is None else max(result.score, floor)
+        return clipped(result.score, floor)
     return floor if result.end is LegEnd.DIVERGED else None

@@ -3,20 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..records import Configuration, LegRequest, Purpose
+from ..records import LegRequest, Purpose, configuration_of
 
 
 def request_of(found: Mapping[str, Any]) -> LegRequest:
     """The request in a leg.json or another object with its keys. Raises KeyError, TypeError or ValueError."""
-    configuration: Configuration = {
-        name: tuple((step, number) for step, number in value) if isinstance(value, list) else value
-        for name, value in found["configuration"].items()
-    }
     return LegRequest(
         name=found["name"],
         trial=found["trial"],
         purpose=Purpose(found["purpose"]),
-        configuration=configuration,
+        configuration=configuration_of(found["configuration"]),
         seed=found["seed"],
         split_seed=found["split_seed"],
         from_step=found["from_step"],

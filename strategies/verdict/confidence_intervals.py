@@ -36,19 +36,11 @@ def welch(before: Sequence[float], now: Sequence[float]) -> Interval | None:
 
     Source: Welch's t with the degrees of freedom of Satterthwaite.
     """
-    if len(before) < 2 or len(now) < 2:
+    change = _welch(before, now)
+    if change is None:
         return None
-    shares = [float(np.var(scores, ddof=1)) / len(scores) for scores in (before, now)]
-    total, mean = sum(shares), float(np.mean(now) - np.mean(before))
-    if math.sqrt(total) <= _ROUNDING * max(map(abs, (*before, *now))):
-        return Interval(mean, mean, mean)
-    freedom = total**2 / sum(s**2 / (len(x) - 1) for s, x in zip(shares, (before, now), strict=True))
-    return _around(mean, math.sqrt(total), freedom)
-
-
-def _around(mean: float, error: float, freedom: float) -> Interval:
-    reach = float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * error
-    return Interval(mean, mean - reach, mean + reach)
+    mean, error, freedom = change
+    return _around(mean, error, freedom) if error > 0 else Interval(mean, mean, mean)
 
 
 class PooledSigma(NamedTuple):
@@ -74,12 +66,32 @@ def welch_p_drop(before: Sequence[float], now: Sequence[float]) -> float:
 
     Unequal variances (Welch). 1.0 where either side has fewer than two scores or neither has any spread.
     """
+    change = _welch(before, now)
+    if change is None or change.error == 0:
+        return 1.0
+    return float(special.stdtr(change.freedom, change.mean / change.error))
+
+
+class _Change(NamedTuple):
+    """A mean change, its standard error (0 where all that there is, is rounding) and the degrees of freedom."""
+
+    mean: float
+    error: float
+    freedom: float
+
+
+def _welch(before: Sequence[float], now: Sequence[float]) -> _Change | None:
+    """The change between two groups of unequal variances; None where either has fewer than two scores."""
     if len(before) < 2 or len(now) < 2:
-        return 1.0
+        return None
     shares = [float(np.var(scores, ddof=1)) / len(scores) for scores in (before, now)]
-    total = sum(shares)
-    scale = max(map(abs, (*before, *now)))
-    if total <= (1e-12 * scale) ** 2:
-        return 1.0
+    total, mean = sum(shares), float(np.mean(now) - np.mean(before))
+    if math.sqrt(total) <= _ROUNDING * max(map(abs, (*before, *now))):
+        return _Change(mean, 0.0, math.inf)
     freedom = total**2 / sum(s**2 / (len(x) - 1) for s, x in zip(shares, (before, now), strict=True))
-    return float(special.stdtr(freedom, (np.mean(now) - np.mean(before)) / math.sqrt(total)))
+    return _Change(mean, math.sqrt(total), freedom)
+
+
+def _around(mean: float, error: float, freedom: float) -> Interval:
+    reach = float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * error
+    return Interval(mean, mean - reach, mean + reach)

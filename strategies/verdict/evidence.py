@@ -6,7 +6,7 @@ from statistics import fmean, median
 
 from ..records import LegResult
 from .divergence_test import divergence_e_value
-from .runs import Pair, Run, SearchSummary
+from .runs import Pair, Run, SearchSummary, clipped
 from .safe_t_test import Bounds, look_sizes, mean_bounds
 from .verdict_records import TestPlan, Verdict
 
@@ -85,11 +85,6 @@ def floor_of(search_scores: Sequence[float]) -> float | None:
         return None
     best = max(search_scores)
     return max(min(search_scores), best - 10 * (best - median(search_scores)))
-
-
-def clipped(score: float, floor: float | None) -> float:
-    """The score, or the floor where that is higher."""
-    return score if floor is None else max(score, floor)
 
 
 def _paired_score(run: Run | None, floor: float | None) -> float | None:

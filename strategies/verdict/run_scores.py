@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import comb
 
-from .runs import Run
+from .runs import Run, clipped
 
 _RARE = 0.05
 
@@ -37,5 +37,5 @@ def fails_more(before: Sequence[Run], now: Sequence[Run]) -> bool:
 
 def _score(run: Run, floor: float | None) -> float | None:
     if run.finite_score is not None:
-        return run.finite_score if floor is None else max(run.finite_score, floor)
+        return clipped(run.finite_score, floor)
     return floor if run.has_failed else None

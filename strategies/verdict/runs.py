@@ -60,3 +60,8 @@ class SearchSummary:
     reason: str = ""
     incumbent: Run | None = None
     scores: tuple[float, ...] = ()
+
+
+def clipped(score: float, floor: float | None) -> float:
+    """The score, or the floor where that is higher; higher is better."""
+    return score if floor is None else max(score, floor)

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from ..errors import InputError
 from .confidence_intervals import PooledSigma, pooled_sigma
-from .evidence import clipped
-from .runs import Run
+from .runs import Run, clipped
 from .safe_t_test import FIRST_LOOK
 from .verdict_records import TestPlan
 

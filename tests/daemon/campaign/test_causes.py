@@ -250,7 +250,8 @@ def test_a_moved_optimum_is_explained_where_people_look(judged):
     assert [point.cause for point in drift_points(judged.store, model)] == ["", "", "data worse, rusted"]
     extra = [r for r in results_of(judged.store, campaign.id) if r.request.trial.startswith("cause.")]
     assert 4 <= len(extra) <= 8
-    assert campaign.facts["compute_s"] == sum(r.seconds for r in results_of(judged.store, campaign.id))
+    spent = sum(r.seconds for r in results_of(judged.store, campaign.id))  # in another order than the campaign's
+    assert campaign.facts["compute_s"] == pytest.approx(spent)
 
 
 def test_a_fresh_verdict_costs_no_run_for_its_causes(judged):

@@ -7,7 +7,7 @@ import pytest
 from retuned.daemon.campaign.plan import plan_of
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.state.registry import find_model
-from retuned.strategies.verdict.power import WANTED, detectable
+from retuned.strategies.verdict.power import WANTED, detectable, simulated_power
 from retuned.strategies.verdict.verdict_records import TestPlan
 
 BIRTH = (0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.80)
@@ -20,7 +20,8 @@ def test_the_smallest_loss_is_found_with_the_wanted_probability_and_no_smaller_o
     assert (found.sigma, found.is_known) == (pytest.approx(SIGMA), False)
 
     def power(loss):
-        return power(loss / SIGMA, PLAN.delta / SIGMA, PLAN.alpha, PLAN.beta, PLAN.d0, PLAN.n_max, seed=1).stale
+        effects = (loss / SIGMA, PLAN.delta / SIGMA)
+        return simulated_power(*effects, PLAN.alpha, PLAN.beta, PLAN.d0, PLAN.n_max, seed=1).stale
 
     assert power(found.loss) == pytest.approx(WANTED, abs=0.02)
     assert power(0.8 * found.loss) < WANTED - 0.03
