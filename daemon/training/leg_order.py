@@ -7,7 +7,7 @@ from pathlib import Path
 from ...strategies.legs.command import expand
 from ...strategies.records import LegRequest
 
-TRAINER = Path(__file__).with_name("trainer.py")
+TRAINER = Path(__file__).with_name("trainer")  # a folder that is started by its path
 
 
 _TICKET = re.compile(r"(?P<sequence>\d{8})-(?P<leg>.+)\.a(?P<attempt>\d+)")

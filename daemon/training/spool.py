@@ -52,11 +52,6 @@ class Spool:
     def leg_folder(self, leg: str, attempt: int) -> Path:
         return self.legs / f"{leg}.a{attempt}"
 
-    def enqueue(self, request: LegRequest, ticket: Ticket, training: TrainingOrder, parent: Path | None) -> None:
-        """Prepare an attempt, and put its ticket unless it has ended; harmless to repeat until it is claimed."""
-        if self.prepare(request, ticket, training, parent):
-            self.put(ticket)
-
     def prepare(
         self,
         request: LegRequest,

@@ -14,7 +14,7 @@ from ..durable_files import read_json, write_json
 from ..processes import Identity, identity_from, is_alive, kill_marked, marked, send
 from .spool import Spool
 
-SHIM = Path(__file__).with_name("shim.py")
+WORKER = Path(__file__).with_name("worker")  # a folder that is started by its path
 DEADLINE_S = 86400.0
 FAILED_STARTS = 3
 
@@ -81,7 +81,7 @@ class Workers:
         try:
             pid = os.posix_spawnp(
                 self._python,
-                [self._python, "-I", "-S", str(SHIM), str(self._spool.folder), worker],
+                [self._python, "-I", "-S", str(WORKER), str(self._spool.folder), worker],
                 {**self._environment, **_visible(gpus), "RETUNED_WORKER": worker},
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
