@@ -15,7 +15,7 @@ from .leg_order import Ticket
 from .report_tail import ReportTail
 from .spool import Spool
 
-PIECES_A_LOOK = 16  # of a report file that grows, as many as it may have; a faster one must not hold the runner up
+PIECES_A_LOOK = 16  # of 1 MiB, as many as a report file may have; one that grows faster must not hold the runner up
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ class EarlyStop:
         if ticket.leg not in self._rules:
             return
         key = ticket.leg, ticket.attempt
-        attempt = self._attempts[key] = self._attempts.get(key) or self._new(*key)
+        if key not in self._attempts:
+            self._attempts[key] = self._new(*key)
+        attempt = self._attempts[key]
         for _ in range(PIECES_A_LOOK):
             if not attempt.read_on(self._objective, is_over=False):
                 break

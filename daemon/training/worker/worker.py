@@ -53,9 +53,8 @@ class Worker:
         self.stop = stop
         self.children = Children()
         self.heartbeat = Heartbeat(self.folder / "worker.json")
-        self.watch = Watch(
-            self.children, self.heartbeat, stop, self.training["timeout_s"], self.training["grace_s"]
-        )  # fmt: skip
+        timeout_s, grace_s = self.training["timeout_s"], self.training["grace_s"]
+        self.watch = Watch(self.children, self.heartbeat, stop, timeout_s, grace_s)
         trainer_environment = {**self.environment, "TMPDIR": str(self.tmp)}
         self.trainer = TrainerLink(worker_id, self.training, trainer_environment, self.children, self.watch)
         self._identity = {"nonce": worker_id, **identity_of(os.getpid())}
@@ -96,9 +95,11 @@ class Worker:
         return None
 
     def leg_folder(self, ticket: str) -> Path:
+        """The folder of the attempt that a ticket is for."""
         return self.campaign / "legs" / ticket.partition("-")[2]
 
     def claim_path(self, ticket: str) -> Path:
+        """Where a ticket lies while this worker has it."""
         return self.campaign / "claimed" / f"{ticket}~{self.id}"
 
     def tickets_of(self, ticket: str) -> list[str]:
