@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import header, print_table, write_record
-from retuned.daemon.training.worker_processes import SHIM
+from retuned.daemon.training.worker_processes import WORKER
 from scene import WAIT_S, Scene, age_s, finished, kill, make_flights, make_toy
 
 VARYING = ("created_at", "started_at", "ended_at", "compute_s", "cost_drift")  # times and costs
@@ -165,7 +165,7 @@ def abandoned(folder: Path) -> Row:
     started, oldest = time.monotonic(), 0.0
     allowed_s = len(scene.legs()) * (HANG_TIMEOUT_S + HANG_GRACE_S) + WORKER_IDLE_S + LATE_S
     while (living := scene.processes()) and time.monotonic() - started < allowed_s:
-        oldest = max([oldest, *(age_s(pid) for pid, line in living.items() if str(SHIM) not in line)])
+        oldest = max([oldest, *(age_s(pid) for pid, line in living.items() if str(WORKER) not in line)])
         time.sleep(0.1)
     return {
         "what": "no one leads",
@@ -191,7 +191,7 @@ def outlived(folder: Path) -> Row:
     (worker / "worker.json").write_text(json.dumps({"nonce": "planted", "deadline_s": WORKER_DEADLINE_S}))
     started = time.monotonic()
     subprocess.run(
-        [sys.executable, "-I", "-S", SHIM, campaign, "planted"],
+        [sys.executable, "-I", "-S", WORKER, campaign, "planted"],
         env={"RETUNED_WORKER": "planted", "PATH": os.environ["PATH"]},
         timeout=WAIT_S,
         check=True,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from retuned.daemon.training.worker_processes import SHIM
+from retuned.daemon.training.worker_processes import WORKER
 
 ROOT = Path(__file__).parents[1]
 TOY = ROOT / "tests" / "toys" / "quadratic.py"
@@ -114,7 +114,7 @@ class Scene:
 
     def _is_mine(self, line: str, environment: str) -> bool:
         # a training has RETUNED_WORKER and paths below the state folder; a retuned command has only the latter
-        return str(self.state) in line + environment and ("RETUNED_WORKER=" in environment or str(SHIM) in line)
+        return str(self.state) in line + environment and ("RETUNED_WORKER=" in environment or str(WORKER) in line)
 
 
 def make_toy(folder: Path, timeout: str = "30s", sleep_s: float = 0.05) -> Scene:

@@ -1,4 +1,7 @@
-"""Files that are written whole, or not at all, and survive a power failure."""
+"""Files that are written whole, or not at all, and survive a power failure.
+
+Workers use it too: the standard library alone.
+"""
 
 import json
 import os
@@ -9,23 +12,37 @@ from typing import Any
 
 def write_json(path: Path, content: Mapping[str, object], syncs_name: bool = True) -> None:
     """Replace a file as a whole; it is on the disk when this returns, its name too unless another sync follows."""
+    replace_json(path, content, syncs=True)
+    if syncs_name:
+        sync_folder(path.parent)
+
+
+def replace_json(path: Path, content: Mapping[str, object], syncs: bool = False) -> None:
+    """Replace a file as a whole; unless it `syncs`, a power failure may take it: for what describes processes, which
+    end by that too."""
     passing = path.with_name(f".{path.name}.{os.getpid()}")
     with passing.open("w") as file:
         json.dump(content, file)
         file.flush()
-        os.fsync(file.fileno())
+        if syncs:
+            os.fsync(file.fileno())
     passing.rename(path)
-    if syncs_name:
-        sync_folder(path.parent)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
     """The object in a JSON file; None when the file is not there or holds no object."""
     try:
-        found = json.loads(path.read_bytes())
+        return load_json(path)
     except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises OSError when it cannot be read, ValueError when it holds no object."""
+    content = json.loads(path.read_bytes())
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds no JSON object")
+    return content
 
 
 def sync_folder(folder: Path) -> None:

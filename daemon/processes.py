@@ -1,4 +1,7 @@
-"""Processes by identity: pid, start time and boot. A pid alone may have passed on to a stranger."""
+"""Processes by identity: pid, start time and boot. A pid alone may have passed on to a stranger.
+
+Workers use it too: the standard library alone.
+"""
 
 import contextlib
 import os
@@ -29,9 +32,17 @@ def stat_fields(text: str) -> list[str]:
     return text[text.rindex(")") + 2 :].split()
 
 
+def stat_of(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat from the state on; None when it is gone."""
+    try:
+        return stat_fields(Path(f"/proc/{pid}/stat").read_text(errors="replace"))
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return None
+
+
 def identify(pid: int) -> Identity | None:
     """Who has this pid now; None for nobody. A zombie still has it."""
-    fields = _stat(pid)
+    fields = stat_of(pid)
     return None if fields is None else Identity(pid, int(fields[_START_TIME]), boot_id())
 
 
@@ -45,7 +56,7 @@ def identity_from(found: Mapping[str, object]) -> Identity | None:
 
 def is_alive(process: Identity) -> bool:
     """Whether this very process still runs. A zombie does not."""
-    fields = _stat(process.pid)
+    fields = stat_of(process.pid)
     return (
         fields is not None
         and int(fields[_START_TIME]) == process.start_time
@@ -100,13 +111,6 @@ def kill_marked(nonce: str, also: Iterable[Identity], sleep: Callable[[float], N
             send(process, signal.SIGKILL)
         sleep(0.02)
     return False
-
-
-def _stat(pid: int) -> list[str] | None:
-    try:
-        return stat_fields(Path(f"/proc/{pid}/stat").read_text(errors="replace"))
-    except (FileNotFoundError, ProcessLookupError, ValueError):
-        return None
 
 
 def _environment(pid: int) -> bytes:

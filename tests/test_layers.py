@@ -28,7 +28,12 @@ DAEMON = (
     {"service"},
     {"cli"},
 )
-OUTSIDE = ("daemon.training.shim", "daemon.training.trainer")  # started by path, in another process
+# Started by path, in another process: our own modules that each of them may use beside its own folder's.
+STARTED_BY_PATH = {
+    "daemon.training.worker.": ("daemon.durable_files", "daemon.processes"),
+    "daemon.training.trainer.": ("strategies.",),
+}
+OUTSIDE = tuple(STARTED_BY_PATH)
 
 LEVELS = {
     f"{folder}.{room}": (floor, height)
@@ -255,18 +260,33 @@ def test_what_runs_outside_is_never_imported_by_the_rest(module):
 @pytest.mark.parametrize("module", OUTSIDE_MODULES)
 def test_what_runs_outside_needs_the_standard_library_and_torch_alone(module):
     needed = {package for package in _everything(module) if package not in sys.stdlib_module_names}
-    assert needed <= (RUNS_IN_THE_USERS_INTERPRETER if module.startswith("daemon.training.trainer") else set())
+    assert needed <= (RUNS_IN_THE_USERS_INTERPRETER if module.startswith("daemon.training.trainer.") else set())
+
+
+@pytest.mark.parametrize("module", OUTSIDE_MODULES)
+def test_what_runs_outside_uses_little_of_ours(module):
+    (folder,) = (folder for folder in STARTED_BY_PATH if module.startswith(folder))
+    assert {own for own in _own(module) if not own.startswith((folder, *STARTED_BY_PATH[folder]))} == set()
+
+
+@pytest.mark.parametrize("folder", OUTSIDE)
+def test_what_is_started_by_path_is_there(folder):
+    assert {f"{folder}__main__", f"{folder}{folder.split('.')[-2]}"} <= set(OUTSIDE_MODULES)
 
 
 def _everything(module):
     """Foreign packages that the module needs at any time, imports inside functions included."""
-    seen, waiting, packages = set(), [module], set()
+    return {one.target for own in _own(module) for one in IMPORTS.get(own, []) if not one.is_own}
+
+
+def _own(module):
+    """Our modules that the module needs at any time, itself among them."""
+    seen, waiting = set(), [module]
     while waiting:
         here = waiting.pop()
         seen.add(here)
-        packages |= {one.target for one in IMPORTS.get(here, []) if not one.is_own}
         waiting += [one.target for one in IMPORTS.get(here, []) if one.is_own and one.target not in seen]
-    return packages
+    return seen
 
 
 def _name(node):

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BOX = ROOT / "tests" / "systemd" / "box.sh"
 PARTS = ("pyproject.toml", "README.md", "LICENSE", "config.example.toml", "daemon", "strategies", "deploy")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+WORKERS = "daemon/training/worker "  # what their command lines hold
 DETECTABLE = {"best": 0.0, "optimum": -3.0, "noise": 0.1, "sleep_s": 0.4}
 MODEL = """
 name = "toy"
@@ -203,13 +204,13 @@ def test_a_killed_service_is_restarted_and_takes_up_the_training_that_runs(regis
     queued = registered.run("retuned", "retune", "toy", "--seed", "1", "--detach", "--json").stdout
     number = json.loads(queued)["campaign"]  # on a slow machine the baseline that registration queued is over first
     watching = registered.start("retuned", "watch", number)
-    registered.wait(lambda: registered.pids("daemon/shim.py") and registered.pids("quadratic.py"))
-    before, shims = registered.show("MainPID"), registered.pids("daemon/shim.py")
+    registered.wait(lambda: registered.pids(WORKERS) and registered.pids("quadratic.py"))
+    before, workers = registered.show("MainPID"), registered.pids(WORKERS)
     leaders = registered.pids(f"campaign {number}")
     registered.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "retuned")
     registered.wait(lambda: registered.show("MainPID") not in ("0", before))
     registered.wait(lambda: registered.show("ActiveState") == "active")
-    assert registered.pids("daemon/shim.py") & shims == shims
+    assert registered.pids(WORKERS) & workers == workers
     assert registered.pids(f"campaign {number}") == leaders != set()
     said, _ = watching.communicate(timeout=150)
     assert watching.returncode == 10, said  # who watched lived through the restart too

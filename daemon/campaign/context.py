@@ -18,7 +18,7 @@ from ..state.registry import Model, configuration_of_version, file_of_version, f
 from ..state.store import Store
 from ..training.fingerprints import EnvironmentFingerprint
 from ..training.local_runner import LocalRunner
-from ..training.piecewise_runner import ReplayRunner
+from ..training.piecewise_runner import PiecewiseRunner
 from ..training.runner import Runner
 from .leg_runs import LegDesk
 from .prepare import gather_facts, slots_of, training_order
@@ -121,7 +121,7 @@ def _runner(
     order, each = training_order(file, data, slots, ways), file.training.resources.gpus
     environment = file.training.environment(environ)
     runner = LocalRunner(folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=each)
-    return runner if order.kind == "recipe" else ReplayRunner(runner)
+    return runner if order.kind == "recipe" else PiecewiseRunner(runner)
 
 
 def room_of(file: ModelFile, campaign: Campaign, config: Config) -> tuple[int, tuple[int, ...]]:

@@ -43,19 +43,20 @@ class Profile:
 def check_data(data: Path, before: Kept | None, limit_bytes: int = LIMIT_BYTES) -> tuple[Kept, tuple[str, ...]]:
     """The profile of the data, to be kept, and sentences about what the owner should look at.
 
-    `before` is the profile kept when the settings were taken up; None where there is none.
+    `before` is the profile kept when the settings were adopted; None where there is none.
     """
     profile = read_profile(data, limit_bytes)
-    known = {} if before is None else {key: ColumnRange.from_json(one) for key, one in before["columns"].items()}
-    kept, sentences = {}, []
+    columns = {} if before is None else before["columns"]
+    earlier = {key: ColumnRange.from_json(content) for key, content in columns.items()}
+    ranges, sentences = {}, []
     for key, column in profile.columns.items():
-        suspicions = suspect(column, known.get(key))
+        suspicions = suspect(column, earlier.get(key))
         sentences += [suspicion.sentence for suspicion in suspicions]
         if column.is_numeric:
-            kept[key] = usual_range(column, suspicions).to_json()
+            ranges[key] = usual_range(column, suspicions).to_json()
     more = len(sentences) - _MOST_SENTENCES
     shown = sentences if more <= 0 else [*sentences[:_MOST_SENTENCES], f"{more} more such findings in other columns"]
-    return {"columns": kept, "note": profile.note}, tuple(shown)
+    return {"columns": ranges, "note": profile.note}, tuple(shown)
 
 
 def read_profile(data: Path, limit_bytes: int = LIMIT_BYTES, most_sampled: int = _MOST_SAMPLED) -> Profile:
@@ -137,7 +138,7 @@ class _Tally:
         self.numbers += len(values)
 
     def _number(self, file: str, line: int, text: str) -> float | None:
-        """The value of a cell; one without is counted."""
+        """The value of a cell; None for a cell without, which is counted."""
         with contextlib.suppress(ValueError):
             value = float(text)
             if math.isfinite(value):
@@ -162,7 +163,7 @@ class _Tally:
                 heapq.heapreplace(heap, (side * value, -number, Cell(file, line, text, value)))
 
     def column(self) -> Column:
-        """What is known of the column in the end."""
+        """The column as it is once all of it was read."""
         return Column(
             name=self.name, numbers=self.numbers, missing=self.missing, bad=self.bad, sample=sorted(self.sample),
             lowest=_farthest_first(self.lowest), highest=_farthest_first(self.highest),
@@ -230,8 +231,8 @@ def _is_data(first: Sequence[str]) -> bool:
 
 def _columns(tables: Mapping[tuple[str, ...], _Table]) -> dict[str, Column]:
     """All columns by a key that the next snapshot has too: the name, with the header where there are more tables."""
-    found = {}
+    columns = {}
     for header, table in tables.items():
         prefix = "" if len(tables) == 1 else f"{'|'.join(header)}: "
-        found.update({prefix + tally.name: tally.column() for tally in table.columns})
-    return found
+        columns.update({prefix + tally.name: tally.column() for tally in table.columns})
+    return columns

@@ -1,41 +1,74 @@
-"""Stops runs whose reports say that they are hopeless, and tells afterwards whether they said so.
+"""Stops runs whose reports say that they are hopeless, and says afterwards whether they did.
 
-The decision is the rule's alone, on the reports in their order (hopeless.py): a stopped run is recorded up to the
-report that decided, and so is one that was quicker than its stop, or that crashed or lost its worker after that report.
-When the runner looked, and whether it was killed in between, changes what a run costs and nothing else.
+The decision is the rule's alone, on the reports in their order (median_stopping.py): a stopped run is recorded up to
+the report that decided, and so is one that was quicker than its stop, or that crashed or lost its worker after that
+report. When the runner looked, and whether it was killed in between, changes what a run costs and nothing else.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from ...strategies.errors import InputError
 from ...strategies.legs.ends import Objective
-from ...strategies.legs.reports import parse_report
 from ...strategies.records import LegRequest, Purpose, Report
 from ...strategies.search.median_stopping import Hopeless, StopRule, Watched
 from .leg_order import Ticket
-from .report_tail import LiveReport
+from .report_tail import ReportTail
 from .spool import Spool
+
+PIECES_A_LOOK = 16  # of 1 MiB, as many as a report file may have; one that grows faster must not hold the runner up
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptReports:
+    """What an attempt that ended reported, and what is wrong with it (None: nothing).
+
+    `stop`: why it counts as stopped; its reports then end with the one that decided. None where it does not.
+    """
+
+    reports: tuple[Report, ...] = ()
+    fault: str | None = None
+    stop: Hopeless | None = None
 
 
 @dataclass(slots=True)
-class _Running:
-    """An attempt under way: its reports as they come, and what the rule has seen of them."""
+class _Attempt:
+    """An attempt, its reports as they come, and what the rule (None: there is none) says after how many of them."""
 
-    report: LiveReport
-    watched: Watched
-    found: Hopeless | None = None
-    is_told: bool = False  # its worker was asked to end it
+    tail: ReportTail
+    rule: StopRule | None
+    watched: Watched | None = field(init=False)
+    judged: int = 0
+    stop: Hopeless | None = None
+    is_asked: bool = False  # its worker was asked to end it
+
+    def __post_init__(self) -> None:
+        self.watched = None if self.rule is None else Watched(self.rule)
+
+    def read_on(self, objective: Objective, *, is_over: bool) -> bool:
+        """Read some more reports and judge them; False when there is nothing to read, or no need to."""
+        if self.stop is not None or not self.tail.read_on(is_over=is_over):
+            return False
+        if self.watched is not None:
+            self._judge(self.watched, objective)
+        return True
+
+    def _judge(self, watched: Watched, objective: Objective) -> None:
+        for report in self.tail.reading.reports[self.judged :]:
+            self.judged += 1
+            value = report.metrics.get(objective.metric)
+            self.stop = None if value is None else watched.see(report.step, objective.score(value))
+            if self.stop is not None:
+                return
 
 
 class EarlyStop:
-    """The rules of a spool's legs, and the legs under way that they watch."""
+    """The rules of a spool's legs, and what its legs under way have reported as far as they are watched."""
 
     def __init__(self, spool: Spool, objective: Objective) -> None:
         self._spool = spool
         self._objective = objective
         self._rules: dict[str, StopRule] = {}
-        self._running: dict[Ticket, _Running] = {}
+        self._attempts: dict[tuple[str, int], _Attempt] = {}
 
     def watch(self, requests: Sequence[LegRequest], rule: StopRule | None) -> None:
         """Put legs of a search under the rule, those that run or have ended already among them."""
@@ -44,40 +77,35 @@ class EarlyStop:
 
     def look(self, ticket: Ticket) -> None:
         """Ask the worker of a claimed leg to end it, where its reports so far are hopeless."""
-        rule = self._rules.get(ticket.leg)
-        if rule is None:
+        if ticket.leg not in self._rules:
             return
-        running = self._running.get(ticket)
-        if running is None:
-            report = LiveReport(self._spool.leg_folder(ticket.leg, ticket.attempt) / "report.jsonl")
-            running = self._running[ticket] = _Running(report, Watched(rule))
-        if running.found is None:
-            judged = self._judged(running.watched, running.report.new_lines())
-            running.found = next((found for _, found in judged if found is not None), None)
-        if running.found is not None and not running.is_told:
-            self._spool.ask_to_stop(ticket, running.found.step)
-            running.is_told = True  # a full disk raises before, and the next look tries again
+        key = ticket.leg, ticket.attempt
+        if key not in self._attempts:
+            self._attempts[key] = self._new(*key)
+        attempt = self._attempts[key]
+        for _ in range(PIECES_A_LOOK):
+            if not attempt.read_on(self._objective, is_over=False):
+                break
+        if attempt.stop is not None and not attempt.is_asked:
+            self._spool.ask_to_stop(ticket, attempt.stop.step)
+            attempt.is_asked = True  # a full disk raises before, and the next look tries again
 
-    def decided(self, leg: str, attempt: int) -> tuple[Hopeless, tuple[Report, ...]] | None:
-        """Why an attempt that ended counts as stopped, and its reports up to there; None where it does not."""
-        rule = self._rules.get(leg)
-        if rule is None:
-            return None
-        reports: list[Report] = []
-        for report, found in self._judged(Watched(rule), self._spool.report_lines(leg, attempt)):
-            reports.append(report)
-            if found is not None:
-                return found, tuple(reports)
-        return None
+    def reports_of(self, leg: str, number: int, *, is_flood: bool) -> AttemptReports:
+        """What attempt `number` at a leg, which has ended, reported: read on from where the last look ended.
 
-    def _judged(self, watched: Watched, lines: Iterable[str]) -> Iterator[tuple[Report, Hopeless | None]]:
-        """The reports in order, each with what the rule says after it, up to the first that cannot be read."""
-        for line in lines:
-            try:
-                report = parse_report(line)
-            except InputError:
-                watched.leave_alone()
-                return
-            if report is not None:
-                value = report.metrics.get(self._objective.metric)
-                yield report, None if value is None else watched.see(report.step, self._objective.score(value))
+        Of a flood, reports past their limit, only a stop counts.
+        """
+        attempt = self._attempts.pop((leg, number), None)
+        if attempt is None or attempt.rule is not self._rules.get(leg) or not attempt.tail.is_as_read():
+            attempt = self._new(leg, number)
+        if is_flood and attempt.rule is None:
+            return AttemptReports()
+        while attempt.read_on(self._objective, is_over=True):
+            pass
+        reading = attempt.tail.reading
+        if attempt.stop is not None:
+            return AttemptReports(tuple(reading.reports[: attempt.judged]), stop=attempt.stop)
+        return AttemptReports() if is_flood else AttemptReports(tuple(reading.reports), reading.fault())
+
+    def _new(self, leg: str, number: int) -> _Attempt:
+        return _Attempt(ReportTail(self._spool.report_path(leg, number)), self._rules.get(leg))

@@ -1,4 +1,4 @@
-"""What a worker is told: how the model is trained, and the order for one leg."""
+"""What a worker gets: how the model is trained, and the order for each leg."""
 
 import re
 from dataclasses import asdict, dataclass, replace
@@ -7,9 +7,7 @@ from pathlib import Path
 from ...strategies.legs.command import expand
 from ...strategies.records import LegRequest
 
-TRAINER = Path(__file__).with_name("trainer.py")
-
-
+TRAINER = Path(__file__).with_name("trainer")  # a folder that is started by its path
 _TICKET = re.compile(r"(?P<sequence>\d{8})-(?P<leg>.+)\.a(?P<attempt>\d+)")
 
 

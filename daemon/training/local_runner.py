@@ -1,7 +1,7 @@
 """Runs a campaign's legs in worker processes on this machine, through the spool folder.
 
-Everything it knows is on the disk: a new runner on the same folder adopts the workers that live, takes in what
-ended, and gives lost legs to another attempt. Exactly one runner may use a folder at a time.
+Everything it knows is on the disk: a new runner on the same folder adopts the workers that live, reads back what
+ended, and makes another attempt at legs that were lost. Exactly one runner may use a folder at a time.
 """
 
 import sys
@@ -13,26 +13,25 @@ from pathlib import Path
 from ...strategies.errors import InputError
 from ...strategies.legs.ends import Objective, ProcessEnd, ProcessKind, end_of_leg, is_retried
 from ...strategies.legs.groups import MOST, plan_groups
-from ...strategies.legs.reports import read_reports
-from ...strategies.records import LegEnd, LegRequest, LegResult, Report
+from ...strategies.records import LegEnd, LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
 from .early_stopping import EarlyStop
 from .leg_order import Ticket, TrainingOrder
-from .report_tail import LiveReport, readable
 from .spool import Spool, check_leg_name
-from .supervisor import Crew
+from .supervisor import Supervisor
 from .worker_processes import Workers
 
 
 @dataclass(slots=True)
 class _Open:
-    """A leg that has not ended: its ticket in force, the legs that it is trained with (none: alone), and whether the
-    ticket was nowhere to be seen at the last look."""
+    """A leg that has not ended: its current ticket, the legs that it is trained with (none: alone), how its earlier
+    attempts ended (None: not read back yet), and whether the ticket was nowhere to be seen at the last look."""
 
     request: LegRequest
     ticket: Ticket
     group: tuple[str, ...] = ()
+    earlier: tuple[LegEnd, ...] | None = ()
     is_missing: bool = False
 
 
@@ -51,7 +50,7 @@ class LocalRunner:
         slots: int,
         environment: Mapping[str, str],
         clock: Clock,
-        shim_python: str = sys.executable,
+        worker_python: str = sys.executable,
         *,
         gpus: tuple[int, ...] = (),
         gpus_each: int = 0,
@@ -63,12 +62,11 @@ class LocalRunner:
         self._slots = slots
         self._clock = clock
         longest_s = training.timeout_s * (MOST if training.groups else 1)
-        self._workers = Workers(self._spool, environment, shim_python, longest_s, gpus, gpus_each)
-        self._crew = Crew(self._spool, self._workers, clock)
+        self._workers = Workers(self._spool, environment, worker_python, longest_s, gpus, gpus_each)
+        self._supervisor = Supervisor(self._spool, self._workers, clock)
         self._early_stop = EarlyStop(self._spool, objective)
         self._newest = self._spool.attempts()
         self._open: dict[str, _Open] = {}
-        self._curves: dict[tuple[str, int], tuple[LiveReport, list[Report]]] = {}
         self._settled: dict[str, LegResult] = {}
         self._is_stopped = False
         for leg, attempt in self._newest.items():
@@ -83,7 +81,7 @@ class LocalRunner:
         """Queue legs, in this order; one whose name is already known is left as it is.
 
         `among`: all that they were asked for together with, those that ended before included, so that the groups are
-        the same at each time of asking. `rule`: says which are stopped early; a new runner must be told it again
+        the same at each time of asking. `rule`: says which are stopped early; a new runner needs it again
         before it polls. Raises InputError for a name that cannot be used, a command that cannot be filled in, or an
         unknown parent.
         """
@@ -93,13 +91,13 @@ class LocalRunner:
         waiting: list[Ticket] = []
         for request in requests:
             check_leg_name(request.name)
-            known = self._newest.get(request.name)
-            if known is None:
+            attempt = self._newest.get(request.name)
+            if attempt is None:
                 self._sequence += 1
                 ticket = Ticket(self._sequence, request.name, 1)
                 waiting += self._prepare(request, ticket, group_of.get(request.name, ()))
-            elif self._spool.read_leg(request.name, known) is None:
-                waiting += self._replace_unreadable(request, known)
+            elif self._spool.read_leg(request.name, attempt) is None:
+                waiting += self._replace_unreadable(request, attempt)
         self._put(waiting)
 
     def poll(self) -> dict[str, LegResult]:
@@ -108,7 +106,7 @@ class LocalRunner:
         Also buries dead workers, retries what was lost or crashed, and starts workers for what waits. Raises
         CampaignFailed when workers cannot be started.
         """
-        self._crew.bury_dead()
+        self._supervisor.bury_dead()
         queued = self._spool.queued()  # before the claims: tickets move in that direction
         claimed = {ticket for ticket, _ in self._spool.claims()}
         waiting: list[Ticket] = []
@@ -127,30 +125,13 @@ class LocalRunner:
         self._put(waiting)
         if not self._is_stopped:
             self._start_workers()
-        results, self._settled = self._settled, {}  # where this call fails on its way, the next one tells them
+        results, self._settled = self._settled, {}  # where this call fails on its way, the next one gives them
         return results
-
-    def running(self) -> tuple[str, ...]:
-        """The legs that workers have claimed now, by name."""
-        return tuple(sorted({ticket.leg for ticket, _ in self._spool.claims()}))
-
-    def curve(self, name: str) -> tuple[Report, ...]:
-        """The reports of a leg's newest attempt so far; empty for a leg that is not known or has none."""
-        attempt = self._newest.get(name)
-        if attempt is None:
-            return ()
-        path = self._spool.leg_folder(name, attempt) / "report.jsonl"
-        live, reports = self._curves.setdefault((name, attempt), (LiveReport(path), []))
-        for line in live.new_lines():
-            report = readable(line)
-            if report is not None:
-                reports.append(report)
-        return tuple(reports)
 
     def stop(self, grace_s: float = 10.0) -> None:
         """End all workers and everything they started. Unfinished legs stay in the spool for a later runner."""
         self._is_stopped = True
-        self._crew.stop(grace_s)
+        self._supervisor.stop(grace_s)
 
     def _start_workers(self) -> None:
         queued, claims = self._spool.queued(), self._spool.claims()
@@ -162,12 +143,18 @@ class LocalRunner:
     def _put(self, tickets: Sequence[Ticket]) -> None:
         """Queue tickets, those of one group as one."""
         together: dict[object, list[Ticket]] = {}
-        for ticket in sorted(tickets, key=lambda one: one.sequence):
+        for ticket in sorted(tickets, key=lambda ticket: ticket.sequence):
             together.setdefault(self._open[ticket.leg].group or ticket.leg, []).append(ticket)
         for group in together.values():
             self._spool.put(*group)
 
-    def _prepare(self, request: LegRequest, ticket: Ticket, group: tuple[str, ...]) -> list[Ticket]:
+    def _prepare(
+        self,
+        request: LegRequest,
+        ticket: Ticket,
+        group: tuple[str, ...],
+        earlier: tuple[LegEnd, ...] | None = (),
+    ) -> list[Ticket]:
         """Make an attempt ready; its ticket, unless it has ended with that."""
         parent = None
         if request.parent is not None:
@@ -176,21 +163,22 @@ class LocalRunner:
             parent = self._spool.leg_folder(request.parent, self._newest[request.parent])
         is_ready = self._spool.prepare(request, ticket, self._training, parent, group)
         self._newest[request.name] = ticket.attempt
-        self._open[request.name] = _Open(request, ticket, group)
+        self._open[request.name] = _Open(request, ticket, group, earlier)
         return [ticket] if is_ready else []
 
     def _reopen(self, leg: str, attempt: int) -> None:
-        """Take up a leg that an earlier runner enqueued; one whose leg.json cannot be read waits for `submit`."""
-        found = self._spool.read_leg(leg, attempt)
-        if found is not None:
-            request, sequence = found
-            self._open[leg] = _Open(request, Ticket(sequence, leg, attempt), self._spool.read_group(leg, attempt))
+        """Adopt a leg that an earlier runner enqueued; one whose leg.json cannot be read waits for `submit`."""
+        order = self._spool.read_leg(leg, attempt)
+        if order is not None:
+            request, sequence = order
+            group = self._spool.read_group(leg, attempt)
+            self._open[leg] = _Open(request, Ticket(sequence, leg, attempt), group, None)
 
     def _replace_unreadable(self, request: LegRequest, attempt: int) -> list[Ticket]:
         self._sequence += 1
         ticket = Ticket(self._sequence, request.name, attempt)
-        self._crew.mark_lost(ticket, "its leg.json could not be read")
-        return self._prepare(request, Ticket(self._sequence, request.name, attempt + 1), ())
+        self._supervisor.mark_lost(ticket, "its leg.json could not be read")
+        return self._prepare(request, Ticket(self._sequence, request.name, attempt + 1), (), None)
 
     def _settle(self, leg: _Open) -> LegResult | list[Ticket]:
         """The result of a leg whose ticket is gone; when it goes on, the ticket to be queued, if there is one.
@@ -203,27 +191,29 @@ class LocalRunner:
         if process is None:
             return self._find_missing(leg)
         result = self._result(leg.request, ticket.attempt, process)
-        ends = (*self._earlier_ends(leg), result.end)
+        leg.earlier = self._earlier_ends(leg) if leg.earlier is None else leg.earlier
+        ends = (*leg.earlier, result.end)
         if not is_retried(ends):
             return result
         group = leg.group if result.end is LegEnd.LOST else ()
-        return self._prepare(leg.request, Ticket(ticket.sequence, ticket.leg, ticket.attempt + 1), group)
+        return self._prepare(leg.request, Ticket(ticket.sequence, ticket.leg, ticket.attempt + 1), group, ends)
 
     def _find_missing(self, leg: _Open) -> list[Ticket]:
         """Deal with a leg that is neither queued nor claimed nor ended, once it was so at two looks in a row.
 
         At a single look it may be a ticket that a worker put back just then. Otherwise an earlier runner died
-        before it queued the ticket, or somebody removed a claim.
+        before it queued the ticket, or someone removed a claim.
         """
         if not leg.is_missing:
             leg.is_missing = True
         elif self._spool.was_started(leg.ticket.leg, leg.ticket.attempt):
-            self._crew.mark_lost(leg.ticket, "its claim is gone")
+            self._supervisor.mark_lost(leg.ticket, "its claim is gone")
         else:
             return [leg.ticket]
         return []
 
     def _earlier_ends(self, leg: _Open) -> tuple[LegEnd, ...]:
+        """How the attempts ended that an earlier runner made."""
         return tuple(
             LegEnd.LOST if process is None else self._result(leg.request, attempt, process).end
             for attempt in range(1, leg.ticket.attempt)
@@ -231,15 +221,14 @@ class LocalRunner:
         )
 
     def _result(self, request: LegRequest, attempt: int, process: ProcessEnd) -> LegResult:
-        decided = self._early_stop.decided(request.name, attempt)
-        if decided is not None:
-            hopeless, reports = decided
-            detail = hopeless.sentence(lower_is_better=self._objective.lower_is_better)
+        is_flood = process.process is ProcessKind.REPORT_LIMIT
+        reported = self._early_stop.reports_of(request.name, attempt, is_flood=is_flood)
+        reports = reported.reports
+        if reported.stop is not None:
+            detail = reported.stop.sentence(lower_is_better=self._objective.lower_is_better)
             end, score = LegEnd.STOPPED, None
         else:
-            is_flood = process.process is ProcessKind.REPORT_LIMIT
-            reports, bad = read_reports(() if is_flood else self._spool.report_lines(request.name, attempt))
-            end, score, detail = end_of_leg(process, reports, bad, self._objective)
+            end, score, detail = end_of_leg(process, reports, reported.fault, self._objective)
         metric = self._objective.metric
         scores = (
             (report.step, self._objective.score(report.metrics[metric]))

@@ -46,10 +46,10 @@ def usable_cores(group: Path, cgroups: Path) -> int:
 
 def usable_memory_bytes(proc: Path, group: Path, cgroups: Path) -> int:
     """Memory that we may use: the machine's, within the limits of our group and those above it."""
-    found = re.search(r"^MemTotal:\s+(\d+) kB", (proc / "meminfo").read_text(), re.MULTILINE)
-    assert found is not None
+    total = re.search(r"^MemTotal:\s+(\d+) kB", (proc / "meminfo").read_text(), re.MULTILINE)
+    assert total is not None
     limits = [_bytes_of(folder / name) for folder in _upwards(group, cgroups) for name in ("memory.max", "memory.high")]
-    return min([int(found[1]) * 1024, *(limit for limit in limits if limit is not None)])
+    return min([int(total[1]) * 1024, *(limit for limit in limits if limit is not None)])
 
 
 def gpus(devices: Path = Path("/dev")) -> tuple[int, ...]:
@@ -59,7 +59,7 @@ def gpus(devices: Path = Path("/dev")) -> tuple[int, ...]:
     """
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return tuple(sorted(int(found[1]) for name in os.listdir(devices) if (found := _DEVICE.fullmatch(name))))
+        return tuple(sorted(int(device[1]) for name in os.listdir(devices) if (device := _DEVICE.fullmatch(name))))
     query = [tool, "--query-gpu=index", "--format=csv,noheader"]
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A runner for commands that replays schedules: piece after piece, each with constant values."""
+"""A runner that trains schedules of commands: piece after piece, each with constant values."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,8 +8,8 @@ from ...strategies.search.median_stopping import StopRule
 from .runner import Runner
 
 
-class ReplayRunner:
-    """Stands before another runner; legs without a schedule pass through."""
+class PiecewiseRunner:
+    """Hands its pieces to another runner; legs without a schedule pass through."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
@@ -31,15 +31,15 @@ class ReplayRunner:
     def poll(self) -> Mapping[str, LegResult]:
         """Whole legs that ended; the next piece of the others is queued."""
         self._ended |= self._runner.poll()
-        found: dict[str, LegResult] = {}
+        whole: dict[str, LegResult] = {}
         for name in list(self._pieces):
             results = self._results(self._pieces[name])
             if results and (results[-1].end is not LegEnd.COMPLETED or len(results) == len(self._pieces[name])):
-                found[name] = joined(self._whole[name], results)
+                whole[name] = joined(self._whole[name], results)
                 del self._pieces[name]
             elif results:
                 self._runner.submit([self._pieces[name][len(results)]])
-        return found
+        return whole
 
     def stop(self, grace_s: float = 10.0) -> None:
         """End all workers."""

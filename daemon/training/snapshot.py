@@ -14,6 +14,7 @@ from typing import IO
 
 from ...strategies.errors import CampaignFailed, StateError
 from ..config.model_tables import DataTable
+from ..durable_files import sync_file, sync_folder
 from .fingerprints import DataFingerprint, data_fingerprint, files_below
 
 COPY_LIMIT_BYTES = 2 << 30
@@ -25,13 +26,13 @@ _WILDCARD = re.compile(r"[*?[]")
 def sources(data: DataTable) -> tuple[Path, ...]:
     """The files and folders that [data] names now, in order. Raises CampaignFailed when there are none."""
     if data.path is not None:
-        found = [data.path] if data.path.exists() else []
+        files = [data.path] if data.path.exists() else []
     else:
         names = sorted(set(glob.glob(data.glob or "", recursive=True)))
-        found = [Path(name) for name in names if os.path.isfile(name)]
-    if not found:
+        files = [Path(name) for name in names if os.path.isfile(name)]
+    if not files:
         raise CampaignFailed(f"no data found at {data.path or data.glob}", remedy="check [data] in the model file")
-    return tuple(found)
+    return tuple(files)
 
 
 def take(
@@ -70,9 +71,9 @@ def run_prepare(argv: Sequence[str], workdir: Path, environment: Mapping[str, st
 
 
 def run_fingerprint(argv: Sequence[str], workdir: Path, environment: Mapping[str, str], timeout_s: float = 60.0) -> str:
-    """What the owner's command tells of the data, on its standard output; run as `run_prepare` runs its command."""
-    told = _run("fingerprint", argv, workdir, environment, timeout_s, errors=subprocess.DEVNULL)
-    return told.decode(errors="replace").strip()
+    """What the owner's command says about the data, on its standard output; run as `run_prepare` runs its command."""
+    output = _run("fingerprint", argv, workdir, environment, timeout_s, errors=subprocess.DEVNULL)
+    return output.decode(errors="replace").strip()
 
 
 def _run(
@@ -133,7 +134,7 @@ def _build(data: DataTable, fingerprint: DataFingerprint, target: Path) -> Path:
         partial.rename(target)
     finally:
         _remove(partial)
-    _sync(target.parent)
+    sync_folder(target.parent)
     return target
 
 
@@ -150,15 +151,7 @@ def _copy(source: Path, copy: Path) -> None:
     shutil.copyfile(source, copy)
     # Trainings share the copy, so none of them may change it.
     copy.chmod(0o444)
-    _sync(copy)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(copy)
 
 
 def _remove(path: Path) -> None:

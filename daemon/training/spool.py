@@ -1,7 +1,7 @@
 """The folder through which a campaign hands legs to its workers, and reads back what became of them.
 
 queue/TICKET             a leg that waits; TICKET is <sequence>-<leg>.a<attempt>, an empty file, or the first of a group
-                         of legs to be trained together: the file names the tickets of the others, one a line
+                         of legs to be trained together: the file names the tickets of the others, one per line
 claimed/TICKET~WORKER    a leg, or a group, that a worker took, by renaming the ticket
 legs/<leg>.a<attempt>/   leg.json, hyperparameters.json, trial.json (who trains it), report.jsonl,
                          output.log, checkpoint, exit.json; stop: asks the worker to end it early
@@ -17,7 +17,6 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -50,12 +49,8 @@ class Spool:
         self.stop_file.unlink(missing_ok=True)
 
     def leg_folder(self, leg: str, attempt: int) -> Path:
+        """The folder of an attempt at a leg."""
         return self.legs / f"{leg}.a{attempt}"
-
-    def enqueue(self, request: LegRequest, ticket: Ticket, training: TrainingOrder, parent: Path | None) -> None:
-        """Prepare an attempt, and put its ticket unless it has ended; harmless to repeat until it is claimed."""
-        if self.prepare(request, ticket, training, parent):
-            self.put(ticket)
 
     def prepare(
         self,
@@ -89,7 +84,7 @@ class Spool:
         sync_folder(self.legs)
         if others:
             passing = self.folder / f"{ticket}.new"
-            passing.write_text("".join(f"{one}\n" for one in others))
+            passing.write_text("".join(f"{other}\n" for other in others))
             sync_file(passing)
             passing.rename(self.queue / str(ticket))
         else:
@@ -129,9 +124,9 @@ class Spool:
 
     def read_leg(self, leg: str, attempt: int) -> tuple[LegRequest, int] | None:
         """What was asked and its sequence; None when leg.json cannot be read."""
-        found = read_json(self.leg_folder(leg, attempt) / "leg.json")
+        order = read_json(self.leg_folder(leg, attempt) / "leg.json")
         try:
-            return (request_of(found), int(found["sequence"])) if found is not None else None
+            return (request_of(order), int(order["sequence"])) if order is not None else None
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -144,17 +139,15 @@ class Spool:
         path = self.leg_folder(leg, attempt) / "exit.json"
         if not path.exists():
             return None
-        found = read_json(path)
+        end = read_json(path)
         try:
-            return ProcessEnd(**{**found, "process": ProcessKind(found["process"])}) if found is not None else _UNREAD
+            return ProcessEnd(**{**end, "process": ProcessKind(end["process"])}) if end is not None else _UNREAD
         except (KeyError, TypeError, ValueError):
             return _UNREAD
 
-    def report_lines(self, leg: str, attempt: int) -> Iterator[str]:
-        """The lines of its report file, one by one, since millions fit into its limit; none when it is not there."""
-        path = self.leg_folder(leg, attempt) / "report.jsonl"
-        with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
-            yield from file
+    def report_path(self, leg: str, attempt: int) -> Path:
+        """Its report file, which may not be there."""
+        return self.leg_folder(leg, attempt) / "report.jsonl"
 
 
 def remove_checkpoints(folder: Path) -> None:
@@ -180,7 +173,7 @@ def _tickets_in(entry: os.DirEntry[str], name: str) -> list[Ticket]:
     if first is None:
         return []
     others: list[str] = []
-    with contextlib.suppress(OSError):  # it has just moved on; where to, the next look will tell
+    with contextlib.suppress(OSError):  # it has just moved on; where to, the next look will show
         if entry.stat().st_size:
             others = Path(entry.path).read_text().split()
     return [first, *(ticket for ticket in map(Ticket.parse, others) if ticket is not None)]

@@ -1,4 +1,4 @@
-"""The workers of one spool folder as a whole: buried when dead, killed when stuck, ended when nobody wants them.
+"""The workers of one spool folder as a whole: buried when dead, killed when stuck, ended when no one wants them.
 
 Exactly one process may do so at a time: the one that holds the campaign's lease or its lock.
 """
@@ -20,8 +20,8 @@ SILENT_S = 120.0  # of a worker that should touch its file every few seconds, an
 SILENT_AGAIN_S = 30.0  # a second look after so long: the machine may have slept, or its clock may have been set
 
 
-class Crew:
-    """Living and dead workers on one spool folder, whoever started them."""
+class Supervisor:
+    """Looks after the workers on one spool folder, living and dead, whoever started them."""
 
     def __init__(self, spool: Spool, workers: Workers, clock: Clock) -> None:
         self._spool = spool
@@ -30,7 +30,7 @@ class Crew:
         self._silent_since: dict[str, float] = {}
 
     def bury_dead(self) -> None:
-        """Take in that workers died: what they left is killed, their legs are lost. One that is stuck is killed too."""
+        """Deal with workers that died: what they left is killed, their legs are lost. A stuck one is killed too."""
         self._workers.reap()
         for worker in self._workers.present():
             if self._workers.is_alive(worker) and not self._is_stuck(worker):
@@ -56,7 +56,7 @@ class Crew:
 
     def stop(self, grace_s: float) -> None:
         """End all workers and everything they started. Unfinished legs stay in the spool."""
-        with contextlib.suppress(OSError):  # a full disk: they are told by a signal all the same
+        with contextlib.suppress(OSError):  # a full disk: a signal tells them all the same
             self._spool.stop_file.touch()
         for worker in self._workers.present():
             self._workers.terminate(worker)
@@ -73,7 +73,7 @@ class Crew:
         return [worker for worker in self._workers.present() if self._workers.is_alive(worker)]
 
     def _is_stuck(self, worker: str) -> bool:
-        """Silent at two looks: nobody would see that its leg is past the deadline."""
+        """Silent at two looks: no one would see that its leg is past the deadline."""
         now = self._clock.monotonic()
         if self._workers.silent_s(worker, self._clock.now().timestamp()) < SILENT_S:
             self._silent_since.pop(worker, None)
@@ -82,17 +82,18 @@ class Crew:
 
     def _trained_by(self, worker: str) -> tuple[Identity, ...]:
         """The processes that a worker said it trains its claimed legs with."""
-        folders = (self._spool.leg_folder(t.leg, t.attempt) for t, by in self._spool.claims() if by == worker)
-        found = (identity_from(read_json(folder / "trial.json") or {}) for folder in folders)
-        return tuple(process for process in found if process is not None)
+        held = (ticket for ticket, holder in self._spool.claims() if holder == worker)
+        folders = (self._spool.leg_folder(ticket.leg, ticket.attempt) for ticket in held)
+        processes = (identity_from(read_json(folder / "trial.json") or {}) for folder in folders)
+        return tuple(process for process in processes if process is not None)
 
 
 def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0) -> int:
-    """End the workers of a campaign that is over, and give how many there were; for the holder of its lock alone."""
-    found = 0
+    """End the workers of a campaign that is over; how many there were. For the holder of its lock alone."""
+    count = 0
     present = [path for pattern in ("", "*/") for path in campaign.glob(f"{pattern}workers/*/worker.json")]
     for folder in {path.parents[2] for path in present}:
         spool = Spool(folder)
-        found += len(list(spool.workers.glob("*/worker.json")))
-        Crew(spool, Workers(spool), clock).stop(grace_s)
-    return found
+        count += len(list(spool.workers.glob("*/worker.json")))
+        Supervisor(spool, Workers(spool), clock).stop(grace_s)
+    return count

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from ...strategies.errors import CampaignFailed
 from ..durable_files import read_json, write_json
 from ..processes import Identity, identity_from, is_alive, kill_marked, marked, send
 from .spool import Spool
 
-SHIM = Path(__file__).with_name("shim.py")
+WORKER = Path(__file__).with_name("worker")  # a folder that is started by its path
 DEADLINE_S = 86400.0
 FAILED_STARTS = 3
 
@@ -22,7 +23,7 @@ _DEFAULTED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, sign
 
 
 class Workers:
-    """Those of one spool folder, whoever started them. A worker's id is also its nonce in RETUNED_WORKER.
+    """The workers of one spool folder, whoever started them. A worker's id is also its nonce in RETUNED_WORKER.
 
     Of `gpus` each new worker gets `gpus_each` for itself alone.
     """
@@ -81,7 +82,7 @@ class Workers:
         try:
             pid = os.posix_spawnp(
                 self._python,
-                [self._python, "-I", "-S", str(SHIM), str(self._spool.folder), worker],
+                [self._python, "-I", "-S", str(WORKER), str(self._spool.folder), worker],
                 {**self._environment, **_visible(gpus), "RETUNED_WORKER": worker},
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -99,7 +100,7 @@ class Workers:
         return worker
 
     def reap(self) -> None:
-        """Collect ended workers that this process started. Raises CampaignFailed when they fail again and again."""
+        """Collect ended workers that this process started. Raises CampaignFailed when they fail repeatedly."""
         for pid, worker in tuple(self._started.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended == 0:
@@ -115,8 +116,8 @@ class Workers:
     def terminate(self, worker: str) -> None:
         """Ask a living worker to put its leg back and end."""
         process = self._identity(worker)
-        for found in marked(worker) if process is None else (process,):
-            send(found, signal.SIGTERM)
+        for target in marked(worker) if process is None else (process,):
+            send(target, signal.SIGTERM)
 
     def kill(self, worker: str, also: tuple[Identity, ...], sleep: Callable[[float], None]) -> bool:
         """Kill a worker and what it started; False when something of it would not die."""
@@ -135,12 +136,14 @@ class Workers:
 
     def _identity(self, worker: str) -> Identity | None:
         """Who it is; None while it is starting."""
-        found = read_json(self._spool.workers / worker / "worker.json") or {}
-        return identity_from(found)
+        return identity_from(self._said_by(worker))
 
     def _gpus_of(self, worker: str) -> list[int]:
-        found = read_json(self._spool.workers / worker / "worker.json") or {}
-        return [gpu for gpu in found.get("gpus", ()) if isinstance(gpu, int)]
+        return [gpu for gpu in self._said_by(worker).get("gpus", ()) if isinstance(gpu, int)]
+
+    def _said_by(self, worker: str) -> dict[str, Any]:
+        """Its worker.json; empty when that cannot be read."""
+        return read_json(self._spool.workers / worker / "worker.json") or {}
 
     def _free_gpus(self) -> list[int]:
         if self._gpus_each == 0:

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from ..errors import InputError
 from ..records import Report
@@ -33,23 +34,37 @@ def parse_report(line: str) -> Report | None:
     return Report(step, {name: _metric(name, value) for name, value in found["metrics"].items()})
 
 
-def read_reports(lines: Iterable[str]) -> tuple[tuple[Report, ...], str | None]:
-    """The reports of a report file in order, and what is wrong with it (None when nothing is).
+@dataclass(slots=True)
+class ReportReading:
+    """What the lines of a report file say, taken in one after another.
 
-    Wrong is a malformed report, or a file that has lines of which none is a report.
+    `reports`: in their order, up to a malformed one. `malformed`: what is wrong with that; None where there is none.
     """
-    reports: list[Report] = []
-    unread: str | None = None
-    for number, line in enumerate(lines, start=1):
+
+    reports: list[Report] = field(default_factory=list)
+    malformed: str | None = None
+    _lines: int = 0
+    _unread: str | None = None
+
+    def take(self, line: str) -> None:
+        """Take in the next line; after a malformed report it says nothing more."""
+        self._lines += 1
+        if self.malformed is not None:
+            return
         try:
             report = parse_report(line)
         except InputError as error:
-            return tuple(reports), f"line {number}: {error}"
+            self.malformed = f"line {self._lines}: {error}"
+            return
         if report is not None:
-            reports.append(report)
-        elif unread is None and line.strip():
-            unread = f'line {number} is no JSON object with "step" and "metrics": {short(line.strip())}'
-    return tuple(reports), None if reports else unread
+            self.reports.append(report)
+        elif self._unread is None and line.strip():
+            line = short(line.strip())
+            self._unread = f'line {self._lines} is no JSON object with "step" and "metrics": {line}'
+
+    def fault(self) -> str | None:
+        """What is wrong: a malformed report, or a file that has lines of which none is a report. None: nothing."""
+        return self._unread if self.malformed is None and not self.reports else self.malformed
 
 
 def last_value(reports: Sequence[Report], metric: str) -> float | None:

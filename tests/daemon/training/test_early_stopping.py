@@ -14,7 +14,8 @@ import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.reports.progress import progress_of
 from retuned.daemon.state.campaigns import cancel_campaign, open_campaigns, results_of
-from retuned.daemon.training.leg_order import TrainingOrder
+from retuned.daemon.training.early_stopping import AttemptReports, EarlyStop
+from retuned.daemon.training.leg_order import Ticket, TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.spool import Spool
 from retuned.strategies.legs.ends import Objective
@@ -185,7 +186,7 @@ def test_a_stopped_run_is_killed_with_its_whole_tree(bench):
     seen = set()
     wait_for(lambda: seen.update(processes_naming(bench.mark)) or runner.poll())
     assert len(seen) >= 4
-    assert bench.runners[-1].running() == ()
+    assert Spool(bench.folder / "spool").claims() == ()
     wait_for(lambda: [pid for pid in seen if pid in processes_naming(bench.mark)] == worker_of(bench))
     end = json.loads((bench.folder / "spool/legs/a.a1/exit.json").read_text())
     assert end["process"] == "stopped"
@@ -223,6 +224,62 @@ def test_a_run_that_ended_while_nobody_led_is_judged_by_the_next_runner(bench):
     first.poll()
     wait_for((bench.folder / "spool/legs/a.a1/exit.json").exists)
     assert bench.finish(bench.runner(POOR), leg())["a"].end is LegEnd.STOPPED
+
+
+def lines(score, *steps):
+    return "".join(f'{{"step": {step}, "metrics": {{"score": {score}}}}}\n' for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("later", "curve", "stop"),
+    [
+        (None, [1, 2, 3, 4, 5], 5),  # the file as it was read
+        (lines(0.1, 1, 2, 3, 4, 5, 6), [1, 2, 3, 4, 5], 5),  # it grew after the decision
+        (lines(9, 1, 2, 3, 4, 5, 6), [1, 2, 3, 4, 5, 6], None),  # another one, which was begun anew
+        (lines(9, 1), [1], None),  # and is shorter
+        ("", [], None),  # or empty
+        ("gone", [], None),
+    ],
+)
+def test_what_the_file_says_in_the_end_counts_also_where_it_was_replaced_since_a_look(tmp_path, later, curve, stop):
+    spool, ticket = Spool(tmp_path), Ticket(1, "a", 1)
+    path = spool.report_path("a", 1)
+    path.parent.mkdir(parents=True)
+    path.write_text(lines(0.1, 1, 2, 3, 4, 5))
+    stopping = EarlyStop(spool, Objective("score", lower_is_better=False))
+    stopping.watch([leg()], RULE)
+    stopping.look(ticket)
+    assert (path.parent / "stop").exists()
+    path.unlink() if later == "gone" else path.write_text(later) if later is not None else None
+    reported = stopping.reports_of("a", 1, is_flood=False)
+    assert [report.step for report in reported.reports] == curve
+    assert (reported.stop.step if reported.stop else None) == stop
+
+
+def test_reports_are_judged_as_they_come_and_read_on_in_the_end(tmp_path):
+    spool, ticket = Spool(tmp_path), Ticket(1, "a", 1)
+    path = spool.report_path("a", 1)
+    path.parent.mkdir(parents=True)
+    stopping = EarlyStop(spool, Objective("score", lower_is_better=False))
+    stopping.watch([leg()], RULE)
+    stopping.look(ticket)  # before there is a file
+    path.write_text(lines(0.1, 1, 2, 3)[:-5])
+    stopping.look(ticket)
+    path.write_text(lines(0.1, 1, 2, 3, 4) + lines(0.1, 5).rstrip())
+    stopping.look(ticket)
+    assert not (path.parent / "stop").exists()  # the fifth line may go on
+    assert stopping.reports_of("a", 1, is_flood=False).stop.step == 5
+
+
+@pytest.mark.parametrize("rule", [RULE, None])
+def test_of_a_flood_only_a_stop_counts(tmp_path, rule):
+    spool = Spool(tmp_path)
+    path = spool.report_path("a", 1)
+    path.parent.mkdir(parents=True)
+    path.write_text(lines(0.1, 1, 2, 3, 4))
+    stopping = EarlyStop(spool, Objective("score", lower_is_better=False))
+    stopping.watch([leg()], rule)
+    assert stopping.reports_of("a", 1, is_flood=True) == AttemptReports()
 
 
 def test_a_stop_that_the_reports_do_not_bear_out_costs_an_attempt(bench):

@@ -6,16 +6,17 @@ import subprocess
 import sys
 import time
 import uuid
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.durable_files import read_json
+from retuned.daemon.durable_files import read_json, write_json
 from retuned.daemon.processes import identify, is_alive
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
+from retuned.daemon.training.report_tail import ReportTail
 from retuned.daemon.training.spool import Spool
 from retuned.daemon.training.supervisor import SILENT_AGAIN_S, SILENT_S, end_workers
 from retuned.strategies.errors import CampaignFailed, InputError
@@ -191,10 +192,12 @@ def test_a_running_leg_shows_its_reports_so_far(bench):
     runner = bench.runner(f"echo '{REPORT}'; sleep 60")
     runner.submit([leg()])
     runner.poll()
-    wait_for(lambda: runner.curve("a") != ())
-    assert runner.curve("a") == (Report(1.0, {"loss": 0.5}),)
-    assert runner.running() == ("a",)
-    assert runner.curve("unknown") == ()
+    spool = Spool(bench.folder / "spool")
+    tail, unknown = ReportTail(spool.report_path("a", 1)), ReportTail(spool.report_path("unknown", 1))
+    wait_for(lambda: tail.read_on(is_over=False))
+    assert tail.reading.reports == [Report(1.0, {"loss": 0.5})]
+    assert [ticket.leg for ticket, _ in spool.claims()] == ["a"]
+    assert (unknown.read_on(is_over=False), unknown.reading.reports) == (False, [])
 
 
 def test_a_killed_worker_costs_one_attempt_and_leaves_nothing_behind(bench):
@@ -246,6 +249,26 @@ def test_a_worker_id_whose_pid_passed_on_is_buried_and_the_stranger_lives(bench)
         stranger.kill()
     assert lives
     assert result.attempts == 2
+
+
+def test_a_worker_of_an_older_installation_is_adopted_and_ended(bench):
+    """It is known by what it wrote down and by the mark in its environment, never by the path of its program."""
+    older = bench.folder / "older" / "shim.py"
+    older.parent.mkdir()
+    older.write_text("import time\ntime.sleep(60)\n")
+    runner = bench.runner(f"echo '{REPORT}'")
+    runner.submit([leg()])
+    folder = bench.folder / "spool" / "workers" / "w1"
+    folder.mkdir()
+    environment = {"MARK": bench.mark, "RETUNED_WORKER": "w1"}
+    with subprocess.Popen([sys.executable, "-I", "-S", older, bench.folder / "spool", "w1"], env=environment) as worker:
+        write_json(folder / "worker.json", {"nonce": "w1", "deadline_s": 3600.0, **asdict(identify(worker.pid))})
+        (bench.folder / "spool/queue/00000001-a.a1").rename(bench.folder / "spool/claimed/00000001-a.a1~w1")
+        assert runner.poll() == {}
+        assert (bench.workers(), worker.poll()) == ([worker.pid], None)
+        runner.stop()
+        assert worker.wait(timeout=10) == -signal.SIGTERM
+    assert bench.workers() == []
 
 
 def test_an_unreadable_end_is_a_lost_attempt(bench):

@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.durable_files import write_json
 from retuned.daemon.processes import identify
-from retuned.daemon.training import shim
 from retuned.daemon.training.leg_order import Ticket, TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.spool import Spool, check_leg_name
+from retuned.daemon.training.worker.legs import begin_once, clear
 from retuned.strategies.errors import InputError
 from retuned.strategies.legs.ends import Objective, ProcessKind
 from retuned.strategies.legs.request import request_of
@@ -37,6 +37,12 @@ def spool(tmp_path):
     return spool
 
 
+def enqueue(spool, asked, ticket, training, parent):
+    """Prepare an attempt, and put its ticket unless it has ended with that."""
+    if spool.prepare(asked, ticket, training, parent):
+        spool.put(ticket)
+
+
 @given(
     name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True),
     sequence=st.integers(0, 99_999_999),
@@ -54,7 +60,7 @@ def test_a_leg_name_that_is_no_file_name_is_refused(name):
 
 def test_a_request_is_read_back_as_it_was_written(spool):
     asked = request("a", configuration={"lr": 1e-5, "n": 3, "nesterov": True, "kind": "sgd"}, keeps_checkpoint=True)
-    spool.enqueue(asked, Ticket(4, "a", 1), TRAINING, None)
+    enqueue(spool, asked, Ticket(4, "a", 1), TRAINING, None)
     assert spool.read_leg("a", 1) == (asked, 4)
 
 
@@ -69,7 +75,7 @@ def shape(asked):
 
 
 def test_an_order_is_spelled_out_for_the_worker(spool):
-    spool.enqueue(request("a", from_step=1.5, keeps_checkpoint=True), Ticket(0, "a", 1), TRAINING, None)
+    enqueue(spool, request("a", from_step=1.5, keeps_checkpoint=True), Ticket(0, "a", 1), TRAINING, None)
     order = json.loads((spool.leg_folder("a", 1) / "leg.json").read_text())
     assert order["argv"] == ["train", "0.5", "1"]
     assert order["environment"]["RETUNED_FROM_STEP"] == "1.5"
@@ -80,13 +86,13 @@ def test_an_order_is_spelled_out_for_the_worker(spool):
 
 def test_a_command_that_cannot_be_filled_in_leaves_nothing_behind(spool):
     with pytest.raises(InputError, match="lr"):
-        spool.enqueue(request("a", configuration={}), Ticket(0, "a", 1), TRAINING, None)
+        enqueue(spool, request("a", configuration={}), Ticket(0, "a", 1), TRAINING, None)
     assert os.listdir(spool.legs) == os.listdir(spool.queue) == []
 
 
 def test_a_leg_whose_parent_left_no_checkpoint_ends_at_once_with_the_reason(spool):
-    spool.enqueue(request("a"), Ticket(0, "a", 1), TRAINING, None)
-    spool.enqueue(request("b", parent="a"), Ticket(1, "b", 1), TRAINING, spool.leg_folder("a", 1))
+    enqueue(spool, request("a"), Ticket(0, "a", 1), TRAINING, None)
+    enqueue(spool, request("b", parent="a"), Ticket(1, "b", 1), TRAINING, spool.leg_folder("a", 1))
     end = spool.read_end("b", 1)
     assert end is not None
     assert "parent leg a left no checkpoint" in end.detail
@@ -105,7 +111,7 @@ def test_a_leg_whose_parent_left_no_checkpoint_ends_at_once_with_the_reason(spoo
     ],
 )
 def test_an_unreadable_end_counts_as_lost(spool, text):
-    spool.enqueue(request("a"), Ticket(0, "a", 1), TRAINING, None)
+    enqueue(spool, request("a"), Ticket(0, "a", 1), TRAINING, None)
     (spool.leg_folder("a", 1) / "exit.json").write_text(text)
     end = spool.read_end("a", 1)
     assert end is not None
@@ -169,7 +175,7 @@ def test_a_leg_that_was_begun_and_lost_its_claim_goes_to_another_attempt(spool):
     runner.submit([request("a")])
     (ticket,) = spool.queued()
     (spool.queue / str(ticket)).unlink()
-    shim.begin_once(spool.leg_folder("a", 1), {})
+    begin_once(spool.leg_folder("a", 1), {})
     for _ in range(3):
         runner.poll()
     assert {(ticket.leg, ticket.attempt) for ticket in spool.queued()} == {("a", 2)}
@@ -265,13 +271,13 @@ class FakeWorker:
             return
         yield
         folder = self.spool.leg_folder(self.ticket.leg, self.ticket.attempt)
-        if shim.begin_once(folder, {"worker": self.id}):
+        if begin_once(folder, {"worker": self.id}):
             self.machine.begun(self.ticket)
             yield
             (folder / "report.jsonl").write_bytes(REPORT)
             yield
             if self.machine.fate == "returned":
-                shim.clear(folder)
+                clear(folder)
                 self.machine.returned(self.ticket)
                 yield
                 os.rename(self.claim, self.spool.queue / str(self.ticket))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+TRAINING = Path("daemon", "training")
 
 RECIPE = """
 import math
@@ -80,12 +81,9 @@ from retuned.strategies import recipe as found
 
 class WhereFrom(Line):
     def metrics(self, model, data):
-        import sys
-        try:
-            import config
-            raise AssertionError("the daemon's own config was importable")
-        except ImportError:
-            pass
+        import importlib.util
+        ours = ["config", "leg_order", "trainer", "recipes", "leg_files", "worker", "leg_ends", "daemon"]
+        assert [name for name in ours if importlib.util.find_spec(name)] == [], "our own modules were importable"
         print("strategies from", found.__file__)
         return {"loss": 0.0}
 """
@@ -94,7 +92,7 @@ class WhereFrom(Line):
 class Campaign:
     """A campaign folder with legs to train, and a trainer process that is handed them."""
 
-    def __init__(self, folder, trainer=ROOT / "daemon" / "trainer.py", python=sys.executable, environment=None):
+    def __init__(self, folder, trainer=ROOT / TRAINING / "trainer", python=sys.executable, environment=None):
         self.folder = folder
         (folder / "recipe.py").write_text(RECIPE)
         (folder / "neighbour.py").write_text("SCALE = 2.0\n")
@@ -309,22 +307,54 @@ def test_a_missing_hyperparameter_is_told_with_its_remedy(campaign):
 
 def test_a_trainer_where_retuned_is_not_importable_uses_the_folder_beside_it(tmp_path):
     shutil.copytree(ROOT / "strategies", tmp_path / "release" / "strategies")
-    (tmp_path / "release" / "daemon").mkdir()
-    for name in ("trainer.py", "config.py"):
-        shutil.copy(ROOT / "daemon" / name, tmp_path / "release" / "daemon" / name)
+    shutil.copytree(ROOT / "daemon", tmp_path / "release" / "daemon")
     alone = tmp_path / "alone"
     alone.mkdir()
     # Isolated from the environment (-I) and without any path file (-S): an editable install is not seen, torch is.
     launcher = tmp_path / "python"
     packages = Path(pytest.__file__).resolve().parents[1]
     start = f"import runpy, sys; sys.path.append({str(packages)!r}); sys.argv[:] = sys.argv[1:]; "
-    start += "sys.path.insert(0, sys.argv[0].rpartition('/')[0]); runpy.run_path(sys.argv[0], run_name='__main__')"
+    start += "runpy.run_path(sys.argv[0], run_name='__main__')"
     launcher.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S -c "{start}" "$@"\n')
     launcher.chmod(0o755)
-    made = Campaign(alone, tmp_path / "release" / "daemon" / "trainer.py", str(launcher))
+    made = Campaign(alone, tmp_path / "release" / TRAINING / "trainer", str(launcher))
     assert made.hear() == {"ready": True}
     assert made.train("a0", "WhereFrom")[:2] == ("completed", "")
     assert f"strategies from {tmp_path}/release/strategies/recipe.py" in made.printed()
+    made.close()
+
+
+NAMES = ("recipes", "leg_files", "trainer", "worker", "legs", "children", "output", "watch")
+NAMESAKES = """
+import recipes, leg_files, trainer, worker, legs, children, output, watch
+from recipe import Line
+
+class Fine(Line):
+    def metrics(self, model, data):
+        modules = (recipes, leg_files, trainer, worker, legs, children, output, watch)
+        return {"loss": sum(module.HOW_MANY for module in modules)}
+
+class Fails(Line):
+    def loss(self, model, batch):
+        return recipes.fail()
+"""
+
+
+def test_modules_of_the_user_with_our_names_are_found_and_named_in_errors(campaign):
+    for name in NAMES:
+        (campaign.folder / f"{name}.py").write_text("HOW_MANY = 1\n\ndef fail():\n    raise KeyError('x')\n")
+    (campaign.folder / "namesakes.py").write_text(NAMESAKES)
+    fine, fails = ({"recipe": f"{campaign.folder}/namesakes.py:{name}"} for name in ("Fine", "Fails"))
+    assert campaign.train("n0", training=fine)[2][-1]["metrics"] == {"loss": 8}
+    assert campaign.train("n1", training=fails)[:2] == ("crashed", "KeyError: 'x' (recipes.py line 4)")
+
+
+def test_a_trainer_is_started_though_the_user_has_modules_of_its_names(tmp_path):
+    for name in NAMES:
+        (tmp_path / f"{name}.py").write_text("raise AssertionError('not the trainer')\n")
+    made = Campaign(tmp_path, environment={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert made.hear() == {"ready": True}
+    assert made.train("a0")[0] == "completed"
     made.close()
 
 

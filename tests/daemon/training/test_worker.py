@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from retuned.daemon.durable_files import write_json
 from retuned.daemon.processes import boot_id
-from retuned.daemon.training import shim
 from retuned.daemon.training.leg_order import Ticket, TrainingOrder
 from retuned.daemon.training.spool import Spool
+from retuned.daemon.training.worker.children import children_by_parent, children_of, peak_memory
+from retuned.daemon.training.worker_processes import WORKER
 from retuned.strategies.records import LegRequest, Purpose
 
 REPORT = '{"step": 1, "metrics": {"loss": 0.5}}'
@@ -77,7 +78,8 @@ class Bench:
     def enqueue(self, **configurations):
         for number, (name, configuration) in enumerate(configurations.items()):
             request = LegRequest(name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10)
-            self.spool.enqueue(request, Ticket(number, name, 1), self.training, None)
+            self.spool.prepare(request, Ticket(number, name, 1), self.training, None)
+            self.spool.put(Ticket(number, name, 1))
 
     def enqueue_group(self, **configurations):
         tickets = [Ticket(number, name, 1) for number, name in enumerate(configurations)]
@@ -90,7 +92,7 @@ class Bench:
         folder = self.spool.workers / self.worker_id
         folder.mkdir()
         write_json(folder / "worker.json", {"nonce": self.worker_id, "deadline_s": 3600})
-        argv = [sys.executable, "-I", "-S", shim.__file__, str(self.spool.folder), self.worker_id]
+        argv = [sys.executable, "-I", "-S", str(WORKER), str(self.spool.folder), self.worker_id]
         environment = {**SCRATCH, "MARK": self.mark, "RETUNED_WORKER": self.worker_id, "NAP": self.nap}
         return subprocess.Popen(argv, env=environment, start_new_session=True)
 
@@ -219,7 +221,7 @@ def test_a_flood_of_output_leaves_a_small_log_with_both_ends(tmp_path):
     bench.enqueue(a={})
     worker = bench.start()
     wait_for(bench.file("a", "exit.json").exists)
-    peak = shim.peak_memory(worker.pid)
+    peak = peak_memory(worker.pid)
     worker.terminate()
     worker.wait(timeout=10)
     log = bench.file("a", "output.log").read_bytes()
@@ -411,6 +413,6 @@ def test_a_worker_says_who_it_is_and_that_it_lives(tmp_path):
 
 def test_children_are_found_without_the_kernels_lists_of_children():
     with subprocess.Popen(["sleep", "60"]) as process:
-        found = (process.pid in shim.children_by_parent(os.getpid()), process.pid in shim.children_of(os.getpid()))
+        found = (process.pid in children_by_parent(os.getpid()), process.pid in children_of(os.getpid()))
         process.kill()
     assert found == (True, True)

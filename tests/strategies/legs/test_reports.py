@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from retuned.strategies.errors import InputError
 from retuned.strategies.legs.command import expand, placeholders
 from retuned.strategies.legs.ends import Objective, ProcessEnd, ProcessKind, end_of_leg, is_retried
-from retuned.strategies.legs.reports import parse_report, read_reports
+from retuned.strategies.legs.reports import ReportReading, parse_report
 from retuned.strategies.records import LegEnd, Report
 
 LOSS = Objective("loss", lower_is_better=True)
@@ -95,6 +95,14 @@ def test_a_metric_that_is_not_finite_becomes_nan(written):
     assert math.isnan(report.metrics["loss"])
 
 
+def read_reports(lines):
+    """The reports in these lines, and what is wrong with them."""
+    reading = ReportReading()
+    for line in lines:
+        reading.take(line)
+    return tuple(reading.reports), reading.fault()
+
+
 def test_a_file_of_lines_without_any_report_is_called_unreadable():
     assert read_reports(["", "loss=0.3"]) == ((), 'line 2 is no JSON object with "step" and "metrics": \'loss=0.3\'')
 
@@ -102,6 +110,13 @@ def test_a_file_of_lines_without_any_report_is_called_unreadable():
 def test_other_lines_between_reports_are_passed_over():
     reports, bad = read_reports(["hello", '{"step": 1, "metrics": {"loss": 2}}', '{"event": "saved"}'])
     assert (reports, bad) == ((Report(1.0, {"loss": 2.0}),), None)
+
+
+def test_nothing_after_a_malformed_report_counts():
+    good = '{"step": 1, "metrics": {"loss": 2}}'
+    reports, bad = read_reports(["hello", good, '{"step": 2, "metrics": 7}', good, '{"step": 3, "metrics": 7}'])
+    assert reports == (Report(1.0, {"loss": 2.0}),)
+    assert bad.startswith("line 3: a report has metrics 7;")
 
 
 def at(step, **metrics):
