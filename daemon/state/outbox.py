@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..clock import SystemClock
-from .store import Store, to_text
+from .store import Store, from_text, to_text
 
 BACKOFF_S = (10, 60, 300, 1800, 7200, 21600, 86400, 86400, 86400)
 """Waits between attempts; after the last one the message is dead and stays to be seen in `retuned alerts`."""
@@ -20,6 +20,16 @@ class FirstDue:
     id: str
     attempts: int
     next_attempt_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Messages that wait for one address; `last_error` None: none was tried, or what failed is not known."""
+
+    url: str
+    count: int
+    oldest_at: datetime
+    last_error: str | None
 
 
 def enqueue(
@@ -42,6 +52,22 @@ def first_due(store: Store, now: datetime) -> FirstDue | None:
         (to_text(now),),
     )
     return None if row is None else FirstDue(row["id"], row["attempts"], row["next_attempt_at"])
+
+
+def pending_by_address(store: Store) -> tuple[Pending, ...]:
+    """What waits to be delivered, by address, in order."""
+    rows = store.rows(
+        """SELECT url, count(*) AS n, min(created_at) AS oldest, max(last_error) AS error FROM outbox
+        WHERE state = 'pending' GROUP BY url ORDER BY url"""
+    )
+    return tuple(Pending(row["url"], row["n"], from_text(row["oldest"]), row["error"]) for row in rows)
+
+
+def dead_count(store: Store) -> int:
+    """Messages that were given up."""
+    row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'dead'")
+    assert row is not None
+    return int(row["n"])
 
 
 def pending_count(store: Store) -> int:
