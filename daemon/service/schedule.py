@@ -17,7 +17,6 @@ from ..state.due_dates import (
     due_after,
     due_models,
     has_campaign,
-    let_stand_for,
     move_on,
     stood_for_until,
     without_campaign,
@@ -64,12 +63,10 @@ def queue_triggered(
             missed = tuple(calendar.dates(due_at, now, model.anchor_at))
         else:
             due_at, missed = None, ()
-        queued = queue_campaign(
+        return queue_campaign(
             store, model=entry, kind="retune", trigger=trigger, seed=campaign_seed(store, model), options={}, now=now,
-            due_at=due_at, reason=reason,
+            due_at=due_at, stands_until=missed[-1] if missed else due_at, reason=reason,
         )  # fmt: skip
-        let_stand_for(store, queued, due_at, missed)
-        return queued
 
 
 def adapt_interval(store: Store, campaign: Campaign, now: datetime, house: HouseScheduleTable) -> Interval | None:
@@ -123,12 +120,11 @@ def _queue(store: Store, model: Model, now: datetime, house: HouseScheduleTable)
             return None
         move_on(store, model.id, calendar.next_due(now, anchor))
         missed = tuple(calendar.dates(due_at, now, anchor))
-        queued = queue_campaign(
+        return queue_campaign(
             store, model=entry, kind="retune", trigger="schedule", seed=campaign_seed(store, model), options={},
-            now=now, due_at=due_at, reason=_lateness(due_at, now, len(missed)),
+            now=now, due_at=due_at, stands_until=missed[-1] if missed else due_at,
+            reason=_lateness(due_at, now, len(missed)),
         )  # fmt: skip
-        let_stand_for(store, queued, due_at, missed)
-        return queued
 
 
 def _lateness(due_at: datetime, now: datetime, missed: int) -> str | None:

@@ -25,11 +25,13 @@ def queue_campaign(
     options: Mapping[str, Any],
     now: datetime,
     due_at: datetime | None = None,
+    stands_until: datetime | None = None,
     reason: str | None = None,
     priority: int = 0,
 ) -> int:
     """Insert a queued campaign inside the open transaction and give its number.
 
+    `stands_until`: the last due date that it stands for, so that a clock that is set back brings none of them again.
     `priority` is added to that of the model's file; `reason` says in words what made it due.
     """
     return store.insert(
@@ -45,6 +47,7 @@ def queue_campaign(
             "seed": seed,
             "options": to_json(options),
             "created_at": to_text(now),
+            "stands_until": None if stands_until is None else to_text(stands_until),
             "reason": reason,
             "priority": priority,
         },
@@ -165,11 +168,6 @@ def put_off_after_death(store: Store, campaign_id: int, failures: int, until: da
 def ask_by_hand(store: Store, campaign_id: int) -> None:
     """Make a campaign that still waits one that a person asked for."""
     store.change("UPDATE campaigns SET trigger = 'manual' WHERE id = ? AND phase = 'queued'", (campaign_id,))
-
-
-def stand_until(store: Store, campaign_id: int, until: datetime) -> None:
-    """Record the last due date that a campaign stands for."""
-    store.change("UPDATE campaigns SET stands_until = ? WHERE id = ?", (to_text(until), campaign_id))
 
 
 def stand_alone_after(store: Store, model_id: int, moment: datetime) -> None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ...strategies.schedule.due_calendar import Calendar
-from .campaign_writes import stand_until
 from .store import Row, Store, from_text, to_text
 
 
@@ -40,13 +39,6 @@ def due_after(store: Store, moment: datetime) -> tuple[DueModel, ...]:
     """Models of any state whose due date is still to come."""
     rows = store.rows("SELECT id, name FROM models WHERE next_due_at > ?", (to_text(moment),))
     return tuple(_due(row) for row in rows)
-
-
-def let_stand_for(store: Store, campaign: int, due_at: datetime | None, missed: tuple[datetime, ...]) -> None:
-    """Record up to which due date a campaign stands for, so that a clock that is set back brings none of them again."""
-    until = missed[-1] if missed else due_at
-    if until is not None:
-        stand_until(store, campaign, until)
 
 
 def stood_for_until(store: Store, model_id: int) -> datetime | None:
