@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from retuned.daemon.state.campaigns import campaigns_of, results_of
+from retuned.daemon.state.campaigns import campaigns_of
+from retuned.daemon.state.legs import results_of
 from retuned.daemon.state.registry import find_model
 from retuned.daemon.state.store import Store
 

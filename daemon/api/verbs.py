@@ -25,16 +25,11 @@ from ..reports.progress import progress_of
 from ..state import adoption
 from ..state.adoption import write_pending_settings
 from ..state.alert import Alert, list_alerts
-from ..state.campaigns import (
-    Campaign,
-    campaigns_of,
-    cancel_campaign,
-    find_campaign,
-    open_campaigns,
-    results_of,
-)
+from ..state.campaign_writes import ask_by_hand, cancel_campaign
+from ..state.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
 from ..state.faults import set_fact
 from ..state.lease import as_only_one, folder_of
+from ..state.legs import results_of
 from ..state.model_calendar import Planned, preview
 from ..state.registry import Model, all_models, find_model, register, set_state, settings_of
 from ..state.store import Store
@@ -244,8 +239,7 @@ class Verbs:
         campaign = open_or_queue(self.store, model, kind, seed, options, self.clock)
         if campaign.phase == "queued" and campaign.trigger != "manual":
             with self.store.transaction():
-                sql = "UPDATE campaigns SET trigger = 'manual' WHERE id = ? AND phase = 'queued'"
-                self.store.change(sql, (campaign.id,))
+                ask_by_hand(self.store, campaign.id)
         return find_campaign(self.store, campaign.id)
 
     def _cancel(self, campaign: Campaign) -> None:

@@ -16,6 +16,7 @@ from ...strategies.verdict.runs import Run
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.model_file import ModelFile
 from ..state.campaigns import Campaign
+from ..state.legs import planned_legs
 from ..state.registry import file_of_version
 from ..training.fingerprints import (
     CodeFingerprint,
@@ -146,6 +147,6 @@ def _ended(desk: LegDesk, requests: Sequence[LegRequest]) -> tuple[Run, ...]:
 def _is_spent(job: Job, requests: Sequence[LegRequest]) -> bool:
     """Whether the budget allows no more runs. What was planned before the campaign was interrupted is still made."""
     budget_s = budget_s_of(job)
-    planned = {row["name"] for row in job.store.rows("SELECT name FROM legs WHERE campaign_id = ?", (job.campaign.id,))}
+    planned = planned_legs(job.store, job.campaign.id)
     is_new = any(request.name not in planned for request in requests)
     return is_new and budget_s is not None and job.desk.compute_s >= budget_s

@@ -12,8 +12,9 @@ from ...strategies.space import derive_seed
 from ..clock import Clock
 from ..config.config import Config
 from ..config.model_file import ModelFile
-from ..state.campaigns import Campaign, campaigns_of, results_of
+from ..state.campaigns import Campaign, campaigns_of
 from ..state.lease import Lease
+from ..state.legs import results_of
 from ..state.registry import Model, configuration_of_version, file_of_version, find_model
 from ..state.store import Store
 from ..training.fingerprints import EnvironmentFingerprint

@@ -8,6 +8,7 @@ from ...strategies.errors import ConflictError, InputError
 from ...strategies.panda.diary import Wish, WishKind
 from ...strategies.panda.panda import moved_by_panda
 from ...strategies.panda.states import RING
+from ..state.campaign_writes import set_facts
 from ..state.campaigns import Campaign, find_campaign
 from ..state.registry import configuration_of_version, file_of_version
 from ..state.store import Store, to_json
@@ -79,7 +80,5 @@ def _take_down(store: Store, campaign_id: int, wish: Wish, told: str) -> Wished:
     with store.transaction():
         campaign = _living(store, campaign_id)
         wishes = [*campaign.facts.get("wishes", []), json.loads(to_json(wish.to_json()))]
-        store.change(
-            "UPDATE campaigns SET facts = ? WHERE id = ?", (to_json({**campaign.facts, "wishes": wishes}), campaign_id)
-        )
+        set_facts(store, campaign_id, {**campaign.facts, "wishes": wishes})
     return Wished(campaign_id, f"campaign {campaign_id} of {campaign.model}: {told}, from the next morning on")

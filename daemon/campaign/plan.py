@@ -13,7 +13,8 @@ from ...strategies.verdict.runs import Run
 from ...strategies.verdict.test_plan import YEARLY_ALPHA, plan_test
 from ...strategies.verdict.verdict_records import TestPlan
 from ..config.config import Config
-from ..state.campaigns import campaigns_of, results_of
+from ..state.campaigns import campaigns_of
+from ..state.legs import results_of
 from ..state.model_calendar import campaigns_a_year
 from ..state.registry import Model
 from ..state.store import Store

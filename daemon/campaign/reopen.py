@@ -6,7 +6,8 @@ from typing import Any
 from ...strategies.errors import CampaignFailed, ConflictError, InputError
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.model_file import ModelFile
-from ..state.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns, reopen_campaign
+from ..state.campaign_writes import reopen_campaign
+from ..state.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
 from ..state.registry import Model, file_of_version, find_model
 from ..state.store import Store
 from ..training.fingerprints import CodeFingerprint, DataFingerprint, code_fingerprint, data_fingerprint

@@ -6,8 +6,10 @@ from typing import Any
 from ...strategies.errors import ConflictError, InputError
 from ...strategies.space import derive_seed
 from ..clock import Clock
-from ..state.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns, queue_campaign
+from ..state.campaign_writes import queue_campaign
+from ..state.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
 from ..state.model_calendar import campaign_seed
+from ..state.models import find_entry
 from ..state.registry import Model
 from ..state.store import Store
 
@@ -24,13 +26,13 @@ def open_or_queue(
         if found:
             _refuse_other_options(found[0], seed, options)
             return found[0]
-        row = store.row("SELECT * FROM models WHERE id = ?", (model.id,))
-        assert row is not None
+        entry = find_entry(store, model.id)
+        assert entry is not None
         number = len(campaigns_of(store, model.id))
         own = derive_seed(model.id, kind, number) if kind == "baseline" else campaign_seed(store, model)
         campaign_id = queue_campaign(
             store,
-            model=row,
+            model=entry,
             kind=kind,
             trigger="manual",
             seed=own if seed is None else seed,

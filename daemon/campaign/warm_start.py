@@ -8,7 +8,8 @@ from ...strategies.records import Configuration, LegResult, Purpose
 from ...strategies.search.observations import Seen, Source
 from ...strategies.space import Space
 from ..config.model_file import ModelFile
-from ..state.campaigns import Campaign, campaigns_of, results_of
+from ..state.campaigns import Campaign, campaigns_of
+from ..state.legs import results_of
 from ..state.registry import file_of_version
 from ..state.store import Store
 

@@ -31,7 +31,8 @@ from ..config.model_tables import AlertsTable, SettingsTable
 from ..config.settings_file import plain
 from ..reports.progress import progress_of
 from ..state.adoption import put_in_force
-from ..state.campaigns import Campaign, cancel_campaign, find_campaign, open_campaigns
+from ..state.campaign_writes import cancel_campaign, move_baselines
+from ..state.campaigns import Campaign, find_campaign, open_campaigns
 from ..state.lease import Lease
 from ..state.registry import Model, find_model, register
 from ..state.store import Store
@@ -158,10 +159,7 @@ def _rust(store: Store, model: Model, plant: Plant, clock: Clock) -> Model:
     for campaign in open_campaigns(store, model.id):
         cancel_campaign(store, campaign, clock.now())  # the baseline of the bad values
     with store.transaction():
-        store.change(
-            "UPDATE campaigns SET settings_version = ? WHERE kind = 'baseline' AND phase = 'done'",
-            (rusted.settings_version,),
-        )
+        move_baselines(store, rusted.settings_version)
     return rusted
 
 

@@ -13,7 +13,8 @@ from ...strategies.verdict.evidence import EvidencePath, evidence_path
 from ...strategies.verdict.verdict_records import TestPlan
 from ...strategies.verdict.verdict_words import figure
 from ..config.model_file import ModelFile
-from ..state.campaigns import Campaign, campaigns_of, find_campaign, results_of
+from ..state.campaigns import Campaign, campaigns_of, find_campaign
+from ..state.legs import results_of
 from ..state.registry import Model, Settings, configuration_of_version, file_of_version, find_model, settings_of
 from ..state.store import Store
 from .trials import Trial, trials_of

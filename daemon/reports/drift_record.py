@@ -1,7 +1,8 @@
 """A model's drift record: one point a campaign."""
 
 from ...strategies.drift.drift import DriftPoint, mean_held_out_score
-from ..state.campaigns import Campaign, campaigns_of, results_of
+from ..state.campaigns import Campaign, campaigns_of
+from ..state.legs import results_of
 from ..state.registry import Model, file_of_version
 from ..state.store import Store
 from ..training.fingerprints import DataFingerprint, EnvironmentFingerprint

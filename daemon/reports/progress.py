@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ...strategies.records import LegEnd
 from ..state.campaigns import Campaign
+from ..state.legs import leg_states
 from ..state.store import Store
 
 
@@ -30,33 +31,31 @@ class Progress:
 
 def progress_of(store: Store, campaign: Campaign) -> Progress:
     """Where the campaign stands, from its rows."""
-    rows = store.rows(
-        "SELECT name, ended, score, seconds FROM legs WHERE campaign_id = ? ORDER BY rowid", (campaign.id,)
-    )
+    legs = leg_states(store, campaign.id)
     diary = campaign.facts.get("panda")
-    days = [row for row in rows if row["name"].startswith("search.") and ".d" in row["name"]]
-    search = [row for row in rows if row["name"].startswith("search.") and ".r" in row["name"]]
-    rungs = [int(row["name"].rpartition(".r")[2]) for row in search]
+    days = [leg for leg in legs if leg.name.startswith("search.") and ".d" in leg.name]
+    search = [leg for leg in legs if leg.name.startswith("search.") and ".r" in leg.name]
+    rungs = [int(leg.name.rpartition(".r")[2]) for leg in search]
     rung = max(rungs, default=None)
-    top = [row for row, at in zip(search, rungs, strict=True) if at == rung and row["score"] is not None]
-    scores = {row["name"].rpartition(".r")[0]: row["score"] for row in top}
+    top = [leg for leg, at in zip(search, rungs, strict=True) if at == rung]
+    scores = {leg.name.rpartition(".r")[0]: leg.score for leg in top if leg.score is not None}
     incumbent = scores.pop("search.000", None)
     if diary is not None:
         scores = {str(one["day"]): one["score"] for one in diary["evenings"]}
-    done = {row["name"] for row in rows if row["ended"] is not None}
+    done = {leg.name for leg in legs if leg.end is not None}
     return Progress(
         phase=campaign.phase,
-        planned=len(rows),
+        planned=len(legs),
         ended=len(done),
-        failed=sum(row["ended"] not in (None, LegEnd.COMPLETED.value, LegEnd.STOPPED.value) for row in rows),
-        trials=len({row["name"].rpartition(".")[0] for row in (*search, *days)}),
-        alive=sum(at == rung and row["ended"] in (None, "completed") for row, at in zip(search, rungs, strict=True)),
+        failed=sum(leg.end not in (None, LegEnd.COMPLETED, LegEnd.STOPPED) for leg in legs),
+        trials=len({leg.name.rpartition(".")[0] for leg in (*search, *days)}),
+        alive=sum(at == rung and leg.end in (None, LegEnd.COMPLETED) for leg, at in zip(search, rungs, strict=True)),
         rung=rung if diary is None else None,
         pairs=sum(name.replace(".c", ".i") in done for name in done if name.startswith("confirm.c")),
         incumbent=incumbent,
         best=max(scores.values(), default=None),
-        compute_s=sum(row["seconds"] or 0.0 for row in rows),
+        compute_s=sum(leg.seconds or 0.0 for leg in legs),
         started_at=campaign.started_at,
         seconds_expected=campaign.facts.get("seconds_expected"),
-        stopped=sum(row["ended"] == LegEnd.STOPPED.value for row in rows),
+        stopped=sum(leg.end is LegEnd.STOPPED for leg in legs),
     )

@@ -24,9 +24,10 @@ from ..config.model_file import ModelFile
 from ..config.schedule_tables import days_in
 from ..service.schedule import queue_triggered
 from ..state.campaigns import Campaign, campaigns_of
+from ..state.change_checks import check_again, checks_due, last_check, record_check
 from ..state.faults import note_fault
 from ..state.registry import Model, find_model
-from ..state.store import Row, Store, to_text
+from ..state.store import Store
 from ..training.fingerprints import (
     CodeFingerprint,
     DataFingerprint,
@@ -82,7 +83,7 @@ class Looks:
             return
         if self.started_at is not None and timedelta(0) <= now - self.started_at < PAUSE:
             return
-        if _due(self.store, now, 1):
+        if checks_due(self.store, now, 1):
             self.child, self.started_at = self.start(), now
 
     def stop(self) -> None:
@@ -107,18 +108,18 @@ def look_due(store: Store, config: Config, clock: Clock, environ: Mapping[str, s
     """
     eyes = _Eyes(environ)
     queued = []
-    for row in _due(store, clock.now(), A_PASS):
+    for due in checks_due(store, clock.now(), A_PASS):
         try:
-            model = find_model(store, row["name"])
-            if row["next_look_at"] is None:
+            model = find_model(store, due.model)
+            if due.is_first:
                 every = model.file.triggers.look_every_s
-                _look_again(store, model.id, clock.now() + jitter_of(f"look {model.name}", every))
+                check_again(store, model.id, clock.now() + jitter_of(f"look {model.name}", every))
                 continue
             found = _look(store, model, config, clock, eyes)
             queued.extend([] if found is None else [found])
         except (RetunedError, OSError, ValueError, TypeError, KeyError) as error:
-            note_fault(store, "looks", f"{row['name']} cannot be looked at: {error}", clock.now(), model_id=row["id"])
-            _look_again(store, row["id"], clock.now() + timedelta(days=1))
+            note_fault(store, "looks", f"{due.model} cannot be looked at: {error}", clock.now(), model_id=due.model_id)
+            check_again(store, due.model_id, clock.now() + timedelta(days=1))
     return tuple(queued)
 
 
@@ -137,18 +138,6 @@ class _Eyes:
                 raise CampaignFailed("nvidia-smi fails, so that the GPUs are not known", remedy="run it by hand")
             self.environments[asked] = environment_fingerprint(*asked)
         return self.environments[asked]
-
-
-def _due(store: Store, now: datetime, limit: int) -> list[Row]:
-    # two questions, so that each is answered by the index
-    new = store.rows(
-        "SELECT id, name, next_look_at FROM models WHERE state = 'active' AND next_look_at IS NULL LIMIT ?", (limit,)
-    )
-    return new + store.rows(
-        "SELECT id, name, next_look_at FROM models WHERE state = 'active' AND next_look_at <= ?"
-        " ORDER BY next_look_at LIMIT ?",
-        (to_text(now), limit - len(new)),
-    )
 
 
 def _look(store: Store, model: Model, config: Config, clock: Clock, eyes: _Eyes) -> int | None:
@@ -170,7 +159,7 @@ def _look(store: Store, model: Model, config: Config, clock: Clock, eyes: _Eyes)
         except (CampaignFailed, OSError) as error:
             _note_look(store, model, part, clock.now(), error=str(error))
     now = clock.now()
-    _look_again(store, model.id, now + timedelta(seconds=again_s))
+    check_again(store, model.id, now + timedelta(seconds=again_s))
     told = {part: change for part, change in changes.items() if change}
     if not told or before is None or _is_cooling_down(before, file, now):
         return None
@@ -202,9 +191,9 @@ def _data(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now:
     if file.data is None:
         return ""
     signature = _signature(file)
-    known = store.row("SELECT * FROM looks WHERE model_id = ? AND part = 'data'", (model.id,))
-    if known is not None and known["signature"] == signature and known["fingerprint"]:
-        found = DataFingerprint.from_json(known["fingerprint"])
+    known = last_check(store, model.id, "data")
+    if known is not None and known.signature == signature and known.fingerprint:
+        found = DataFingerprint.from_json(known.fingerprint)
     else:
         found = data_fingerprint(sources(file.data))
         if _signature(file) != signature:
@@ -265,19 +254,7 @@ def _note_look(
     error: str | None = None,
 ) -> None:
     """Record what was seen; an error keeps what was seen before, and is a fault once."""
-    known = store.row("SELECT error FROM looks WHERE model_id = ? AND part = ?", (model.id, part))
-    with store.transaction():
-        store.change(
-            """INSERT INTO looks (model_id, part, signature, fingerprint, looked_at, error) VALUES (?, ?, ?, ?, ?, ?)
-            ON CONFLICT (model_id, part) DO UPDATE SET signature = coalesce(excluded.signature, signature),
-            fingerprint = coalesce(excluded.fingerprint, fingerprint), looked_at = excluded.looked_at,
-            error = excluded.error""",
-            (model.id, part, signature, fingerprint, to_text(now), error),
-        )
-    if error is not None and (known is None or known["error"] != error):
+    known = last_check(store, model.id, part)
+    record_check(store, model.id, part, now, signature=signature, fingerprint=fingerprint, error=error)
+    if error is not None and (known is None or known.error != error):
         note_fault(store, "looks", f"{model.name}: {part}: {error}", now, model_id=model.id)
-
-
-def _look_again(store: Store, model_id: int, at: datetime) -> None:
-    with store.transaction():
-        store.change("UPDATE models SET next_look_at = ? WHERE id = ?", (to_text(at), model_id))

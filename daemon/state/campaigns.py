@@ -1,22 +1,18 @@
-"""The record of campaigns: their phases, legs, verdicts and the messages that follow from them.
+"""The record of campaigns: their phases, facts and verdicts, as they are read.
 
-What a campaign's own process writes goes through its lease (lease.py).
+Every change to a row: campaign_writes.py. What a campaign's own process writes goes through its lease (lease.py).
 """
 
 import json
-import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ...strategies.errors import UnknownName
-from ...strategies.legs.request import request_of
-from ...strategies.records import LegEnd, LegResult
 from ...strategies.schedule.grants import Grant
 from ...strategies.verdict.verdict_records import Verdict
-from .store import Row, Store, from_text, to_json, to_text
+from .store import Row, Store, from_text, to_text
 
 OPEN_PHASES = ("queued", "prepare", "search", "confirm", "causes")
 
@@ -118,98 +114,24 @@ def open_campaigns(store: Store, model_id: int | None = None) -> tuple[Campaign,
     return tuple(_campaign(row) for row in rows if model_id is None or row["model_id"] == model_id)
 
 
-def queue_campaign(
-    store: Store,
-    *,
-    model: Row,
-    kind: str,
-    trigger: str,
-    seed: int,
-    options: Mapping[str, Any],
-    now: datetime,
-    due_at: datetime | None = None,
-    reason: str | None = None,
-    priority: int = 0,
-) -> int:
-    """Insert a queued campaign inside the open transaction; `model` is its row in `models`.
+def ended_since(store: Store, moment: datetime) -> frozenset[int]:
+    """The numbers of campaigns that ended after a moment."""
+    rows = store.rows("SELECT id FROM campaigns WHERE ended_at > ?", (to_text(moment),))
+    return frozenset(row["id"] for row in rows)
 
-    `priority` is added to that of the model's file; `reason` says in words what made it due.
-    """
-    return store.insert(
-        "campaigns",
-        {
-            "model_id": model["id"],
-            "model_version": model["version"],
-            "settings_version": model["settings_version"],
-            "kind": kind,
-            "trigger": trigger,
-            "due_at": None if due_at is None else to_text(due_at),
-            "phase": "queued",
-            "seed": seed,
-            "options": to_json(options),
-            "created_at": to_text(now),
-            "reason": reason,
-            "priority": priority,
-        },
+
+def highest_number(store: Store) -> int:
+    """The number of the newest campaign; 0 where there is none."""
+    row = store.row("SELECT coalesce(max(id), 0) AS id FROM campaigns")
+    return int(row["id"]) if row else 0
+
+
+def last_compute_s(store: Store, model_id: int, kind: str) -> float | None:
+    """Seconds of training that the model's last finished campaign of a kind took; None: there is none, or it was not
+    timed."""
+    row = store.row(
+        """SELECT facts ->> '$.compute_s' AS seconds FROM campaigns
+        WHERE model_id = ? AND kind = ? AND phase = 'done' ORDER BY id DESC LIMIT 1""",
+        (model_id, kind),
     )
-
-
-def results_of(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
-    """The ended legs of a campaign in the order they were planned."""
-    rows = store.rows("SELECT * FROM legs WHERE campaign_id = ? AND ended IS NOT NULL ORDER BY rowid", (campaign_id,))
-    return tuple(_result(row) for row in rows)
-
-
-def _result(row: Row) -> LegResult:
-    curve = json.loads(zlib.decompress(row["curve"])) if row["curve"] else []
-    return LegResult(
-        request=request_of(json.loads(row["request"])),
-        end=LegEnd(row["ended"]),
-        score=row["score"],
-        detail=row["detail"],
-        metrics={name: math.nan if value is None else value for name, value in json.loads(row["metrics"]).items()},
-        curve=tuple((step, score) for step, score in curve),
-        seconds=row["seconds"],
-        cpu_s=row["cpu_s"],
-        peak_memory_bytes=row["peak_memory_bytes"],
-        attempts=row["attempts"],
-    )
-
-
-def give_up_campaign(store: Store, campaign: Campaign, reason: str, now: datetime) -> bool:
-    """End an open campaign as failed inside the open transaction, as no process of its own can; False when it ended.
-
-    The epoch moves on, so that a process that still comes writes nothing.
-    """
-    changed = store.change(
-        """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN 'failed' ELSE 'done' END, failure = ?,
-        epoch = epoch + 1, waits = NULL, ended_at = ? WHERE id = ? AND ended_at IS NULL""",
-        (reason, to_text(now), campaign.id),
-    )
-    return changed == 1
-
-
-def cancel_campaign(store: Store, campaign: Campaign, now: datetime) -> None:
-    """End an open campaign without a verdict; the epoch moves on, so that its process stops at its next look.
-
-    One that was reopened keeps the verdict it had, as after `Lease.fail`.
-    """
-    with store.transaction():
-        store.change(
-            """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN 'cancelled' ELSE 'done' END,
-            failure = 'cancelled by hand', epoch = epoch + 1, waits = NULL, ended_at = ?
-            WHERE id = ? AND ended_at IS NULL""",
-            (to_text(now), campaign.id),
-        )
-
-
-def reopen_campaign(store: Store, campaign_id: int, facts: Mapping[str, Any]) -> None:
-    """Put an ended campaign back into the confirm phase with these facts in all, inside the open transaction.
-
-    Its verdict stays in its place until there is another.
-    """
-    store.change(
-        """UPDATE campaigns SET phase = 'confirm', failure = NULL, facts = ?, failures = 0, not_before = NULL,
-        ended_at = NULL WHERE id = ?""",
-        (to_json(facts), campaign_id),
-    )
+    return None if row is None or row["seconds"] is None else float(row["seconds"])

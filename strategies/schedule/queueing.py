@@ -29,7 +29,7 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Waiting:
     """An open campaign that does not run.
 
     `hours`: of training that it is expected to take yet, None: unknown. `opens_at`: when its window opens, None: it
@@ -64,7 +64,7 @@ class Decision:
 
 
 def decide(
-    candidates: Sequence[Candidate],
+    waiting: Sequence[Waiting],
     running: Sequence[Running],
     machine: Machine,
     house: Sequence[Allowance],
@@ -73,10 +73,10 @@ def decide(
     """What is started now. A campaign that a person asked for, or that has begun, is not put off by limits and
     windows; the person is warned."""
     room = Room(machine, list(running))
-    first = _first_of_models(candidates, running)
+    first = _first_of_models(waiting, running)
     waits: dict[int, str] = {}
     warnings: list[tuple[int, str]] = []
-    for one in sorted(candidates, key=lambda candidate: (-_points(candidate, now), candidate.id)):
+    for one in sorted(waiting, key=lambda campaign: (-_points(campaign, now), campaign.id)):
         put_off = _put_off(one, (*one.allowances, *house), room.hours_left, now)
         is_free = one.is_manual or one.has_begun
         why = (
@@ -98,7 +98,7 @@ def retry_delay_s(failures: int) -> float | None:
     return RETRY_DELAYS_S[failures - 1] if failures <= len(RETRY_DELAYS_S) else None
 
 
-def _points(one: Candidate, now: datetime) -> float:
+def _points(one: Waiting, now: datetime) -> float:
     waited_days = max(0.0, (now - one.queued_at).total_seconds()) / 86400.0
     return (
         one.priority
@@ -108,20 +108,20 @@ def _points(one: Candidate, now: datetime) -> float:
     )  # fmt: skip
 
 
-def _first_of_models(candidates: Sequence[Candidate], running: Sequence[Running]) -> dict[int, int]:
+def _first_of_models(waiting: Sequence[Waiting], running: Sequence[Running]) -> dict[int, int]:
     """The campaign of each model that runs or may be next: its baseline, then the oldest."""
-    ordered = sorted(candidates, key=lambda one: (not one.is_baseline, one.id), reverse=True)
+    ordered = sorted(waiting, key=lambda one: (not one.is_baseline, one.id), reverse=True)
     return {one.model_id: one.id for one in ordered} | {one.model_id: one.id for one in running}
 
 
-def _later(one: Candidate, now: datetime) -> str:
+def _later(one: Waiting, now: datetime) -> str:
     if one.not_before is None or one.not_before <= now:
         return ""
     times = "once" if one.failures == 1 else f"{one.failures} times in a row"
     return f"its process died {times}; it is tried again at {one.not_before:%H:%M} UTC on {_day(one.not_before)}"
 
 
-def _put_off(one: Candidate, allowances: Sequence[Allowance], promised: float, now: datetime) -> str:
+def _put_off(one: Waiting, allowances: Sequence[Allowance], promised: float, now: datetime) -> str:
     """Why limits and windows put it off; empty where they do not."""
     for allowance in allowances:
         used = allowance.used_hours + (0.0 if allowance.whose else promised)

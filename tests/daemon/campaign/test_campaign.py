@@ -6,7 +6,8 @@ from pathlib import Path
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.state.adoption import adopt, rollback
 from retuned.daemon.state.alert import list_alerts
-from retuned.daemon.state.campaigns import campaigns_of, open_campaigns, results_of
+from retuned.daemon.state.campaigns import campaigns_of, open_campaigns
+from retuned.daemon.state.legs import results_of
 from retuned.daemon.state.registry import find_model
 from retuned.strategies.records import Outcome
 from retuned.strategies.verdict.verdict_records import Reason

@@ -16,7 +16,8 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.reports.drift_record import drift_points
 from retuned.daemon.state.adoption import put_in_force
 from retuned.daemon.state.alert import list_alerts, raise_alert
-from retuned.daemon.state.campaigns import cancel_campaign, find_campaign
+from retuned.daemon.state.campaign_writes import cancel_campaign
+from retuned.daemon.state.campaigns import find_campaign
 from retuned.daemon.state.registry import find_model
 from retuned.daemon.training.fingerprints import CodeFingerprint
 from retuned.strategies.errors import ConflictError, InputError

@@ -23,8 +23,10 @@ from retuned.daemon.service.service import ENDED_SEEN, Part, Service
 from retuned.daemon.service.waker import Waker
 from retuned.daemon.state.adoption import adopt
 from retuned.daemon.state.alert import list_alerts
-from retuned.daemon.state.campaigns import campaigns_of, cancel_campaign, find_campaign, open_campaigns, queue_campaign
+from retuned.daemon.state.campaign_writes import cancel_campaign, queue_campaign
+from retuned.daemon.state.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import recent_faults
+from retuned.daemon.state.models import find_entry
 from retuned.daemon.state.registry import find_model, register, set_state
 from retuned.daemon.state.running_service import is_serving, single_instance
 from retuned.daemon.state.store import to_text
@@ -106,8 +108,8 @@ def end_campaigns(desk, number=None):
 
 def queue_retune(desk, clock, model, **columns):
     with desk.store.transaction():
-        row = desk.store.row("SELECT * FROM models WHERE id = ?", (model.id,))
-        return queue_campaign(desk.store, model=row, kind="retune", trigger="schedule", seed=1, options={},
+        entry = find_entry(desk.store, model.id)
+        return queue_campaign(desk.store, model=entry, kind="retune", trigger="schedule", seed=1, options={},
                               now=clock.now(), **columns)  # fmt: skip
 
 

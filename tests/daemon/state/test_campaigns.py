@@ -12,8 +12,10 @@ import pytest
 from retuned.daemon.campaign.campaign import run_campaign
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.processes import identify
-from retuned.daemon.state.campaigns import cancel_campaign, find_campaign, give_up_campaign, open_campaigns, results_of
+from retuned.daemon.state.campaign_writes import cancel_campaign, give_up_campaign
+from retuned.daemon.state.campaigns import find_campaign, open_campaigns
 from retuned.daemon.state.lease import Holder, Lease, LostLease, as_only_one, holder_of
+from retuned.daemon.state.legs import results_of
 from retuned.daemon.state.store import Store
 from retuned.strategies.errors import ConflictError, UnknownName
 from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose
