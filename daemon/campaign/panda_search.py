@@ -42,7 +42,7 @@ def panda_task(job: Job, search: SearchTask, lives: int) -> PandaTask:
 def diary_facts(diary: Diary) -> dict[str, Any]:
     """The diary as JSON values, for whoever watches and for the page."""
     return {
-        "evenings": [asdict(evening) for evening in diary.evenings],
+        "evenings": [asdict(day_end) for day_end in diary.day_ends],
         "nudges": [{**asdict(nudge), "sentence": nudge.sentence} for nudge in diary.nudges],
         "best_trial": diary.best_trial,
         "days": diary.days,
