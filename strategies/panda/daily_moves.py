@@ -26,9 +26,9 @@ def judge_move(state: LifeState, before: ResumePoint) -> LifeState:
     """The state with today's move kept, where the score is no lower than `before` it; else back at that point."""
     state = replace(state, tried_from=None)
     if (state.here.score or 0.0) >= (before.score or 0.0):
-        return log(state, state.here.step, "better than in the morning: kept")
+        return log(state, state.here.step, "better than at the start of the day: kept")
     state = replace(state, moves_taken_back=state.moves_taken_back + 1)
-    state = log(state, before.step, f"no better than in the morning: taken back, to {step_text(before.step)}")
+    state = log(state, before.step, f"no better than at the start of the day: taken back, to {step_text(before.step)}")
     return go_back(state, before, before.path)
 
 

@@ -14,7 +14,7 @@ class Sign(StrEnum):
     GOES_WELL = "goes well"
     MEMORISES = "memorises"  # worse on the development rows, better on the training rows
     RATE_TOO_HIGH = "both losses rise"
-    NONE_AS_GOOD = "no evening as good as the probe"  # too high or memorising: so soon, the two look the same
+    NONE_AS_GOOD = "no day ended as well as the probe"  # too high or memorising: so soon, the two look alike
 
 
 def best_of(points: Sequence[ResumePoint]) -> ResumePoint:

@@ -297,7 +297,7 @@ def test_in_daily_mode_a_move_that_brings_nothing_is_taken_back():
     _, diary, life = train_life(task_of(0.01, **rules), World(best_at=40.0))
     texts = [nudge.text for nudge in diary.nudges]
     assert any("tries lr" in text for text in texts)
-    assert any("better than in the morning: kept" in text for text in texts)
+    assert any("better than at the start of the day: kept" in text for text in texts)
     assert any("taken back" in text for text in texts)
     assert spent(life) <= BUDGET
 
