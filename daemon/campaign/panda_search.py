@@ -1,4 +1,4 @@
-"""A panda through a runner: its days one after another, its diary in the record, and what people ask of it."""
+"""A panda search carried out: its days one after another, its diary in the record, and what people ask of it."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from .context import Job
 
 
 def run_panda(job: Job, task: PandaTask) -> Finished:
-    """Let the panda live day after day until it names its challenger. Each decision follows from recorded legs and
-    wishes alone; a wish gets the first day that is not planned yet, before that day is decided."""
+    """The end of the search, after the panda's lives were trained day by day. Each decision follows from recorded legs
+    and wishes alone; a wish gets the first day that is not planned yet, before that day is decided."""
     while True:
         task = replace(task, rules=replace(task.rules, wishes=_wishes(job.campaign.facts)))
         answer, diary = decide(task, job.desk.search_results)
@@ -32,7 +32,7 @@ def run_panda(job: Job, task: PandaTask) -> Finished:
 
 
 def panda_task(job: Job, search: SearchTask, lives: int) -> PandaTask:
-    """How the owner wants the panda brought up."""
+    """What the owner asks of a panda search: its rules, with the day's length, and how many lives."""
     table, moves = job.file.search, moved_by_panda(search.space, search.incumbent)
     day_s = parse_duration_s(table.day) if isinstance(table.day, str) else None
     day = None if day_s is not None else float(table.day or search.budget / DAYS)
@@ -40,9 +40,9 @@ def panda_task(job: Job, search: SearchTask, lives: int) -> PandaTask:
 
 
 def diary_facts(diary: Diary) -> dict[str, Any]:
-    """The diary as JSON values, for whoever watches and for the page."""
+    """The diary as JSON values, for whoever watches and for the page; the key "evenings" holds the ends of days."""
     return {
-        "evenings": [asdict(evening) for evening in diary.evenings],
+        "evenings": [asdict(day_end) for day_end in diary.day_ends],
         "nudges": [{**asdict(nudge), "sentence": nudge.sentence} for nudge in diary.nudges],
         "best_trial": diary.best_trial,
         "days": diary.days,
@@ -60,7 +60,7 @@ def _forget(job: Job, diary: Diary, legs: Sequence[LegRequest]) -> None:
 
 
 def _wishes(facts: Mapping[str, Any]) -> tuple[Wish, ...]:
-    return tuple(Wish.from_json(found) for found in facts.get("wishes", ()))
+    return tuple(Wish.from_json(stored) for stored in facts.get("wishes", ()))
 
 
 def _give_days(job: Job, next_day: int) -> None:

@@ -1,4 +1,4 @@
-"""What a person asks of a panda that lives, written into its record; it counts from the next morning on."""
+"""What a person asks of a panda that lives, written into its record; it counts from the start of the next day."""
 
 import json
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ class Wished:
 
 
 def wish_values(store: Store, campaign_id: int, values: Mapping[str, float]) -> Wished:
-    """Other values from the next morning on. Raises InputError for what the panda cannot move to."""
+    """Other values from the start of the next day. Raises InputError for what the panda cannot move to."""
     campaign = _living(store, campaign_id)
     file = file_of_version(store, campaign.model_id, campaign.model_version)
     configuration = configuration_of_version(store, campaign.model_id, campaign.settings_version, file.space())
-    moves = {one.name: one for one in moved_by_panda(file.space(), configuration)}
+    moves = {moved.name: moved for moved in moved_by_panda(file.space(), configuration)}
     if not values:
         raise InputError("no value to move to", f"the panda moves {', '.join(moves)}", "for instance lr=0.01")
     for name, value in values.items():
