@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 from scipy.stats import qmc
 
-from ..errors import CampaignFailed, InputError
+from ..errors import CampaignFailed
 from ..records import Configuration
 from ..search.observations import Seen
 from ..search.samplers import Sampler
@@ -45,7 +45,7 @@ def first_wave(
     new = _Distinct([incumbent])
     if everything is not None:
         return new.take(everything, count)
-    found = list(new.take(_allowed(space, warm), min(MOST_WARM, max(1, count // 4))))
+    found = list(new.take(space.allowed(warm), min(MOST_WARM, max(1, count // 4))))
     if sampler in (Sampler.SOBOL, Sampler.RANDOM):
         return (*found, *_drawn(space, (), (incumbent, *found), seed, count - len(found), sampler))
     generator = random.Random(derive_seed(seed, "search", "local"))
@@ -161,15 +161,6 @@ class _Distinct:
                 self._keys.add(key)
                 found.append(configuration)
         return tuple(found)
-
-
-def _allowed(space: Space, warm: Sequence[Configuration]) -> Iterable[Configuration]:
-    """Those that the space, which may have changed since, still allows."""
-    for configuration in warm:
-        try:
-            yield space.validate(configuration)
-        except InputError:
-            continue
 
 
 def _sobol(space: Space, base: Configuration, seed: int, count: int) -> Iterable[Configuration]:

@@ -175,7 +175,7 @@ def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, 
     campaign = wait_for_day(desk, 3)
     with pytest.raises(InputError, match="does not move 'hidden'"):
         verbs.nudge(campaign.id, {"hidden": 3})
-    with pytest.raises(InputError, match="it allows a number from 1e-06 to 10"):
+    with pytest.raises(InputError, match="allowed: a number from 1e-06 to 10"):
         verbs.nudge(campaign.id, {"lr": 100.0})
     with pytest.raises(InputError, match="--to-day 99"):
         verbs.back(campaign.id, 99)
