@@ -12,7 +12,7 @@ from ...strategies.errors import InputError
 from ...strategies.legs.ends import Objective
 from ...strategies.legs.reports import parse_report
 from ...strategies.records import LegRequest, Purpose, Report
-from ...strategies.search.median_stopping import Hopeless, StopRule, Watched
+from ...strategies.search.median_stopping import StopReason, StopRule, WatchedRun
 from .leg_order import Ticket
 from .report_tail import LiveReport
 from .spool import Spool
@@ -23,8 +23,8 @@ class _Running:
     """An attempt under way: its reports as they come, and what the rule has seen of them."""
 
     report: LiveReport
-    watched: Watched
-    found: Hopeless | None = None
+    watched: WatchedRun
+    found: StopReason | None = None
     is_told: bool = False  # its worker was asked to end it
 
 
@@ -50,7 +50,7 @@ class EarlyStop:
         running = self._running.get(ticket)
         if running is None:
             report = LiveReport(self._spool.leg_folder(ticket.leg, ticket.attempt) / "report.jsonl")
-            running = self._running[ticket] = _Running(report, Watched(rule))
+            running = self._running[ticket] = _Running(report, WatchedRun(rule))
         if running.found is None:
             judged = self._judged(running.watched, running.report.new_lines())
             running.found = next((found for _, found in judged if found is not None), None)
@@ -58,19 +58,19 @@ class EarlyStop:
             self._spool.ask_to_stop(ticket, running.found.step)
             running.is_told = True  # a full disk raises before, and the next look tries again
 
-    def decided(self, leg: str, attempt: int) -> tuple[Hopeless, tuple[Report, ...]] | None:
+    def decided(self, leg: str, attempt: int) -> tuple[StopReason, tuple[Report, ...]] | None:
         """Why an attempt that ended counts as stopped, and its reports up to there; None where it does not."""
         rule = self._rules.get(leg)
         if rule is None:
             return None
         reports: list[Report] = []
-        for report, found in self._judged(Watched(rule), self._spool.report_lines(leg, attempt)):
+        for report, found in self._judged(WatchedRun(rule), self._spool.report_lines(leg, attempt)):
             reports.append(report)
             if found is not None:
                 return found, tuple(reports)
         return None
 
-    def _judged(self, watched: Watched, lines: Iterable[str]) -> Iterator[tuple[Report, Hopeless | None]]:
+    def _judged(self, watched: WatchedRun, lines: Iterable[str]) -> Iterator[tuple[Report, StopReason | None]]:
         """The reports in order, each with what the rule says after it, up to the first that cannot be read."""
         for line in lines:
             try:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..records import Configuration
-from ..search.observations import Seen
+from ..search.observations import Observations
 from ..space import Space
 from .gaussian_process import Landscape, coordinates
 
@@ -23,7 +23,7 @@ def smoothed(
     space: Space,
     configurations: Mapping[str, Configuration],
     scores: Mapping[str, float],
-    others: Sequence[Seen] = (),
+    others: Sequence[Observations] = (),
 ) -> dict[str, float]:
     """The expected score of each scored trial, by trial; the scores themselves where they are too few or all equal.
 
@@ -44,7 +44,7 @@ def hope(
     space: Space,
     configurations: Mapping[str, Configuration],
     scores: Mapping[str, float],
-    others: Sequence[Seen],
+    others: Sequence[Observations],
     trial: str,
     rival: str,
 ) -> float:
@@ -65,9 +65,12 @@ def hope(
 
 
 def _model(
-    space: Space, configurations: Mapping[str, Configuration], scores: Mapping[str, float], others: Sequence[Seen]
+    space: Space,
+    configurations: Mapping[str, Configuration],
+    scores: Mapping[str, float],
+    others: Sequence[Observations],
 ) -> Landscape | None:
     if len(scores) < LEAST:
         return None
-    seen = Seen(tuple((configurations[trial], scores[trial]) for trial in sorted(scores)))
+    seen = Observations(tuple((configurations[trial], scores[trial]) for trial in sorted(scores)))
     return Landscape.fit(space, (seen, *others))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..hyperparameter import Kind
 from ..records import Configuration
-from ..search.observations import Seen, Source
+from ..search.observations import Observations, Source
 from ..space import Space
 
 Floats = NDArray[np.float64]
@@ -73,7 +73,7 @@ class Landscape:
     members: tuple[_Member, ...]
 
     @classmethod
-    def fit(cls, space: Space, groups: Sequence[Seen]) -> Self | None:
+    def fit(cls, space: Space, groups: Sequence[Observations]) -> Self | None:
         """The model of these scores, the first group being the one asked about; None where they are all equal.
 
         An absurdly low score is raised: how bad a bad configuration is must not stretch the scale on which the good

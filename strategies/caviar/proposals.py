@@ -10,7 +10,7 @@ from scipy.stats import qmc
 
 from ..errors import CampaignFailed
 from ..records import Configuration
-from ..search.observations import Seen
+from ..search.observations import Observations
 from ..search.samplers import Sampler
 from ..space import Space, configuration_key, derive_seed
 from .gaussian_process import Floats, Landscape, coordinates
@@ -57,7 +57,7 @@ def first_wave(
 
 def next_wave(
     space: Space,
-    seen: Sequence[Seen],
+    seen: Sequence[Observations],
     tried: Sequence[Configuration],
     seed: int,
     count: int,
@@ -123,7 +123,7 @@ def _most_telling(model: Landscape, places: Floats, candidates: int, count: int)
 
 
 def _drawn(
-    space: Space, seen: Sequence[Seen], tried: Sequence[Configuration], seed: int, count: int, sampler: Sampler
+    space: Space, seen: Sequence[Observations], tried: Sequence[Configuration], seed: int, count: int, sampler: Sampler
 ) -> tuple[Configuration, ...]:
     """Up to `count` new configurations by Optuna or, where it has none and for Sobol itself, the next points of the one
     Sobol sequence of this search."""
@@ -135,13 +135,13 @@ def _drawn(
 
 
 def _of_optuna(
-    space: Space, seen: Sequence[Seen], tried: Sequence[Configuration], seed: int, count: int, sampler: Sampler
+    space: Space, seen: Sequence[Observations], tried: Sequence[Configuration], seed: int, count: int, sampler: Sampler
 ) -> tuple[Configuration, ...]:
     try:
-        from .optuna_proposals import asked
+        from .optuna_proposals import propose_with_optuna
     except ImportError:
         raise CampaignFailed(*sampler.refusal(None)) from None
-    return asked(space, seen, tried, seed, count, sampler)
+    return propose_with_optuna(space, seen, tried, seed, count, sampler)
 
 
 class _Distinct:

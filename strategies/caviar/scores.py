@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from ..records import Configuration, LegEnd, LegResult, Purpose
 from ..search.median_stopping import StopRule
-from ..search.observations import Seen, Source
+from ..search.observations import Observations, Source
 
 Results = Mapping[str, LegResult]
 """The legs of a search that have ended, by name."""
@@ -56,28 +56,28 @@ def stop_rule(trials: Iterable[str], rung: int, results: Results, budget: float)
     return StopRule(curves, sum(leg.end is LegEnd.STOPPED for leg in legs), budget)
 
 
-def seen_in(trials: Mapping[str, Configuration], last: int, results: Results) -> tuple[Seen, ...]:
+def seen_in(trials: Mapping[str, Configuration], last: int, results: Results) -> tuple[Observations, ...]:
     """Scores by rung, the last one first, to propose from.
 
     A trial that did not complete, one stopped as hopeless among them, counts as the worst that did, so that what lies
     near it is not tried again; one that was left at a lower rung is seen there alone.
     """
-    groups: list[Seen] = []
+    groups: list[Observations] = []
     for rung in range(last, -1, -1):
         scores = completed_scores(trials, rung, results)
         worst = min(scores.values(), default=None)
         if worst is not None:
             ended = [trial for trial in trials if leg_name(trial, rung) in results]
             pairs = tuple((trials[trial], scores.get(trial, worst)) for trial in ended)
-            groups.append(Seen(pairs, Source.FULL if rung == last else Source.RUNG))
+            groups.append(Observations(pairs, Source.FULL if rung == last else Source.RUNG))
     return tuple(groups)
 
 
-def seen_below(trials: Mapping[str, Configuration], rung: int, results: Results) -> tuple[Seen, ...]:
+def seen_below(trials: Mapping[str, Configuration], rung: int, results: Results) -> tuple[Observations, ...]:
     """The scores at lower rungs of the trials that completed them."""
     found = (completed_scores(trials, lower, results) for lower in range(rung))
     return tuple(
-        Seen(tuple((trials[trial], score) for trial, score in scores.items()), Source.RUNG)
+        Observations(tuple((trials[trial], score) for trial, score in scores.items()), Source.RUNG)
         for scores in found
         if scores
     )

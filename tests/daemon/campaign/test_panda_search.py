@@ -96,7 +96,7 @@ def test_a_budget_without_room_for_pairs_ends_undecided_and_goes_on_later(new_de
     campaign = desk.retune(seed=5, budget_s=1.2 * per_run)
     assert (campaign.verdict.outcome, campaign.verdict.reason) == ("inconclusive", "budget_spent")
     assert campaign.facts["challenger"]["lr"][0][0] == 0.0
-    assert "go on later with retuned confirm" in campaign.facts["choice"]
+    assert "continue later with retuned confirm" in campaign.facts["choice"]
     verbs = Verbs(desk.store, desk.config, SystemClock())
     ended = desk.run(verbs.confirm("toy", 8))
     assert ended.verdict.outcome == "stale"

@@ -12,7 +12,7 @@ from retuned.strategies.caviar.caviar import INCUMBENT, Finished, Propose, Searc
 from retuned.strategies.caviar.scores import seen_in
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult, Purpose
 from retuned.strategies.search.median_stopping import StopRule, first_hopeless
-from retuned.strategies.search.observations import Seen, Source
+from retuned.strategies.search.observations import Observations, Source
 from retuned.strategies.search.successive_halving import plan_search, rung_budgets
 from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key, derive_seed
 
@@ -103,7 +103,7 @@ def test_the_last_trial_lies_where_the_score_is_expected_to_be_highest():
 def test_what_an_earlier_campaign_scored_saves_searching():
     generator = random.Random(5)
     places = [SPACE.from_unit([generator.random() for _ in range(4)]) for _ in range(60)]
-    seen = Seen(tuple((one, skill(one)) for one in places if skill(one) is not None), source=Source.EARLIER)
+    seen = Observations(tuple((one, skill(one)) for one in places if skill(one) is not None), source=Source.EARLIER)
     blind = [searched(task_of(seed=seed, challengers=6))[0] for seed in range(6)]
     warned = [searched(task_of(seed=seed, challengers=6, earlier=(seen,)))[0] for seed in range(6)]
     assert sum(skill(end.winner) for end in warned) > sum(skill(end.winner) for end in blind)
@@ -112,7 +112,7 @@ def test_what_an_earlier_campaign_scored_saves_searching():
 def test_an_earlier_campaign_on_another_landscape_does_little_harm():
     generator = random.Random(5)
     places = [SPACE.from_unit([generator.random() for _ in range(4)]) for _ in range(20)]
-    misleading = Seen(tuple((one, math.log10(one["decay"])) for one in places), source=Source.EARLIER)
+    misleading = Observations(tuple((one, math.log10(one["decay"])) for one in places), source=Source.EARLIER)
     ends = [searched(task_of(seed=seed, earlier=(misleading,)))[0] for seed in range(4)]
     assert all(skill(end.winner) - skill(STORED) > 0.5 * (1.0 - skill(STORED)) for end in ends)
 

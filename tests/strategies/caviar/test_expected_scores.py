@@ -6,7 +6,7 @@ import random
 import pytest
 from retuned.strategies.caviar.expected_scores import hope, smoothed
 from retuned.strategies.caviar.gaussian_process import coordinates
-from retuned.strategies.search.observations import Seen, Source
+from retuned.strategies.search.observations import Observations, Source
 from retuned.strategies.space import Hyperparameter, Kind, Space
 
 LINE = Space.of([Hyperparameter("x", Kind.FLOAT, 0.0, 1.0)])
@@ -55,7 +55,7 @@ def test_a_lower_rung_counts_as_much_as_it_is_like_the_full_budget(best_at_the_r
     trials = on_a_line([index / 8 for index in range(9)])
     scores = {trial: -((one["x"] - 0.4) ** 2) for trial, one in trials.items()}
     places = [index / 30 for index in range(31)]
-    rung = Seen(tuple(({"x": place}, -((place - best_at_the_rung) ** 2)) for place in places), Source.RUNG)
+    rung = Observations(tuple(({"x": place}, -((place - best_at_the_rung) ** 2)) for place in places), Source.RUNG)
     worth = smoothed(LINE, trials, scores, (rung,))
     assert [worth[trial] for trial in trials] == pytest.approx([scores[trial] for trial in trials], abs=0.02)
 
@@ -120,7 +120,9 @@ def test_a_lower_rung_helps_to_tell_luck_from_worth():
     truth = {trial: -4 * (one["x"] - 0.5) ** 2 for trial, one in trials.items()}
     scores = {trial: value + generator.gauss(0.0, 0.5) for trial, value in truth.items()}
     places = [index / 40 for index in range(40)]
-    below = Seen(tuple(({"x": x}, -4 * (x - 0.5) ** 2 - 3 + generator.gauss(0.0, 0.5)) for x in places), Source.RUNG)
+    below = Observations(
+        tuple(({"x": x}, -4 * (x - 0.5) ** 2 - 3 + generator.gauss(0.0, 0.5)) for x in places), Source.RUNG
+    )
     alone, helped = smoothed(LINE, trials, scores), smoothed(LINE, trials, scores, (below,))
     assert error(helped, truth) < error(alone, truth)
 
