@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ...strategies.fused.batch_size import Choice
+    from ...strategies.fused.batch_size import BatchChoice
     from ...strategies.recipe import Recipe
     from ...strategies.training.trial_run import Checkpoint, LegOrder, LegOutcome
 
@@ -140,7 +140,7 @@ class Trainer:
                 lambda number: _forget_reports(members[number], names[number] in own),
                 time.monotonic,
             ),
-            capacity.Machine(_free_memory(), _cache_of_a_core()),
+            capacity.MachineMemory(_free_memory(), _cache_of_a_core()),
             lambda key, choose: _recalled(campaign / "fusing", key, choose),
         )
         for number, why in found.alone.items():
@@ -283,9 +283,9 @@ def _keep(outcome: "LegOutcome", leg: Mapping[str, Any]) -> None:
         _save(outcome.checkpoint, Path(leg["checkpoint_out"]))
 
 
-def _recalled(folder: Path, kind: str, choose: "Callable[[], Choice]") -> "Choice":
+def _recalled(folder: Path, kind: str, choose: "Callable[[], BatchChoice]") -> "BatchChoice":
     """The choice on record for a kind of trials; else the one made now, unless another worker was quicker."""
-    from retuned.strategies.fused.batch_size import Choice
+    from retuned.strategies.fused.batch_size import BatchChoice
 
     path = folder / (hashlib.blake2b(kind.encode(), digest_size=12).hexdigest() + ".json")
     if not path.exists():
@@ -297,7 +297,7 @@ def _recalled(folder: Path, kind: str, choose: "Callable[[], Choice]") -> "Choic
             os.link(passing, path)
         passing.unlink()
     found = _read_json(path)
-    return Choice(found["is_fused"], found["most"], found["why"])
+    return BatchChoice(found["is_fused"], found["most"], found["why"])
 
 
 def _free_memory() -> int:
