@@ -1,4 +1,4 @@
-"""Which legs are handed out together: a function of what was asked for."""
+"""Which legs are given to a worker together: a function of the requested legs."""
 
 import pytest
 from retuned.strategies.legs.groups import plan_groups
