@@ -47,7 +47,7 @@ def choose_strategy(job: Job) -> Facts:
     capacity = replace(
         capacity,
         memory_share=peak / memory if peak and memory else None,
-        asked=None if asked == "auto" else choose.Strategy(asked),
+        requested=None if asked == "auto" else choose.Strategy(asked),
     )
     choice, estimate = choose.choose(capacity), choose.estimate(capacity, job.file.search.max_pairs)
     why = choice.sentence if asked == "auto" else f"{choice.sentence}; {asked} was asked for"
@@ -72,7 +72,7 @@ def capacity_of(
         compute_s=budget_s,
         probe_runs=probe_runs,
         probe_share=PROBE_SHARE,
-        asked=None if file.search.strategy == "auto" else choose.Strategy(file.search.strategy),
+        requested=None if file.search.strategy == "auto" else choose.Strategy(file.search.strategy),
         no_panda=file.why_no_panda(),
         lives=file.search.pandas,
         sampler=file.search.sampler,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from ...strategies.errors import InputError
 from ...strategies.records import Configuration, LegResult, Purpose
-from ...strategies.search.observations import Seen, Source
+from ...strategies.search.observations import Observations, Source
 from ...strategies.space import Space
 from ..config.model_file import ModelFile
 from ..state.campaigns import Campaign, campaigns_of
@@ -22,7 +22,7 @@ def warm_start(store: Store, campaign: Campaign, space: Space) -> tuple[Configur
     return tuple(_allowed(space, searched[-1].facts["top"])) if searched else ()
 
 
-def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[Seen, ...]:
+def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[Observations, ...]:
     """What the last campaigns scored at the full budget of their searches, the newest first; a group a campaign.
 
     Left out: campaigns that went by another metric, another direction or another budget, and configurations that the
@@ -39,7 +39,7 @@ def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[S
             if _is_full(result, file) and result.score is not None
             for allowed in _allowed(space, [result.request.configuration])
         )
-        groups += [Seen(scores, Source.EARLIER)] if scores else []
+        groups += [Observations(scores, Source.EARLIER)] if scores else []
     return tuple(groups)
 
 

@@ -1,4 +1,4 @@
-"""What a training says: its argv with values filled in, its report lines, and how one of its legs ended."""
+"""A training's report lines, parsed."""
 
 import json
 import math
@@ -19,19 +19,19 @@ def parse_report(line: str) -> Report | None:
     if not text.startswith("{"):
         return None
     try:
-        found = json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or "metrics" not in found:
+    if not isinstance(data, dict) or "metrics" not in data:
         return None
-    if "step" not in found:
+    if "step" not in data:
         raise _malformed("metrics, but no step", 'a report has both "step" and "metrics"')
-    step = _number(found["step"])
+    step = _number(data["step"])
     if step is None or not math.isfinite(step) or step < 0:
-        raise _malformed(f"step {short(found['step'])}", "a step is a finite number, 0 or more")
-    if not isinstance(found["metrics"], dict):
-        raise _malformed(f"metrics {short(found['metrics'])}", "metrics is an object of numbers")
-    return Report(step, {name: _metric(name, value) for name, value in found["metrics"].items()})
+        raise _malformed(f"step {short(data['step'])}", "a step is a finite number, 0 or more")
+    if not isinstance(data["metrics"], dict):
+        raise _malformed(f"metrics {short(data['metrics'])}", "metrics is an object of numbers")
+    return Report(step, {name: _metric(name, value) for name, value in data["metrics"].items()})
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class ReportReading:
             self.reports.append(report)
         elif self._unread is None and line.strip():
             line = short(line.strip())
-            self._unread = f'line {self._lines} is no JSON object with "step" and "metrics": {line}'
+            self._unread = f'line {self._lines} is not a JSON object with "step" and "metrics": {line}'
 
     def fault(self) -> str | None:
         """What is wrong: a malformed report, or a file that has lines of which none is a report. None: nothing."""
@@ -68,7 +68,7 @@ class ReportReading:
 
 
 def last_value(reports: Sequence[Report], metric: str) -> float | None:
-    """The metric in the last report that has it; None when none has."""
+    """The metric's value in the last report that has it; None without one."""
     return next((report.metrics[metric] for report in reversed(reports) if metric in report.metrics), None)
 
 
@@ -93,6 +93,6 @@ def _malformed(found: str, allowed: str) -> InputError:
 
 
 def short(value: object) -> str:
-    """A value as a message quotes it, cut where it is long."""
+    """A value as quoted in a message, truncated where it is long."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

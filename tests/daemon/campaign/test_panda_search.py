@@ -97,7 +97,7 @@ def test_a_budget_without_room_for_pairs_ends_undecided_and_goes_on_later(new_de
     campaign = desk.retune(seed=5, budget_s=1.2 * per_run)
     assert (campaign.verdict.outcome, campaign.verdict.reason) == ("inconclusive", "budget_spent")
     assert campaign.facts["challenger"]["lr"][0][0] == 0.0
-    assert "go on later with retuned confirm" in campaign.facts["choice"]
+    assert "continue later with retuned confirm" in campaign.facts["choice"]
     verbs = Verbs(desk.store, desk.config, SystemClock())
     ended = desk.run(verbs.confirm("toy", 8))
     assert ended.verdict.outcome == "stale"
@@ -176,7 +176,7 @@ def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, 
     campaign = wait_for_day(desk, 3)
     with pytest.raises(InputError, match="does not move 'hidden'"):
         verbs.nudge(campaign.id, {"hidden": 3})
-    with pytest.raises(InputError, match="it allows a number from 1e-06 to 10"):
+    with pytest.raises(InputError, match="allowed: a number from 1e-06 to 10"):
         verbs.nudge(campaign.id, {"lr": 100.0})
     with pytest.raises(InputError, match="--to-day 99"):
         verbs.back(campaign.id, 99)

@@ -140,7 +140,7 @@ def test_rollback_to_values_that_the_search_space_no_longer_has_is_refused(judge
     path = judged_copy.folder / "model.toml"
     path.write_text(path.read_text().replace("hyperparameters.lr", "hyperparameters.rate").replace("{lr}", "{rate}"))
     register(judged_copy.store, load_model_file(path), path, clock.now())
-    with pytest.raises(InputError, match="unknown hyperparameter 'lr'; the space has rate"):
+    with pytest.raises(InputError, match="unknown hyperparameter 'lr'; declared: rate"):
         rollback(judged_copy.store, "toy", None, clock.now())
     assert find_model(judged_copy.store, "toy").settings_version == 2
 

@@ -76,7 +76,7 @@ def test_hopeless_runs_of_a_search_are_ended_early_and_recorded_up_to_the_report
 def test_the_search_says_what_stopping_saved_and_is_sound_all_the_same(dragging):
     desk, campaign, _ = dragging
     assert (
-        "8 of 11 challengers completed, 3 stopped early, hopeless by the median rule, which saved 43 % of their"
+        "8 of 11 challengers completed, 3 stopped early, hopeless by the median rule, which saved 43% of their"
         in (campaign.facts["search"])
     )
     assert campaign.facts["challenger"] is not None

@@ -62,10 +62,10 @@ SCHEDULES = st.lists(st.integers(1, 30), max_size=5, unique=True).map(
 )
 
 
-@given(one=SCHEDULES, other=SCHEDULES, start=st.integers(0, 19), length=st.integers(1, 20))
-def test_the_pieces_cover_the_leg_in_order_with_the_values_of_each_step(one, other, start, length):
+@given(first=SCHEDULES, second=SCHEDULES, start=st.integers(0, 19), length=st.integers(1, 20))
+def test_the_pieces_cover_the_leg_in_order_with_the_values_of_each_step(first, second, start, length):
     leg = LegRequest(
-        "l", "t", Purpose.SEARCH, {"a": one, "b": other}, 1, 2, float(start), float(start + length), "before", True
+        "l", "t", Purpose.SEARCH, {"a": first, "b": second}, 1, 2, float(start), float(start + length), "before", True
     )
     pieces = stretches(leg)
     assert [piece.to_step for piece in pieces[:-1]] == [piece.from_step for piece in pieces[1:]]
@@ -74,8 +74,8 @@ def test_the_pieces_cover_the_leg_in_order_with_the_values_of_each_step(one, oth
     assert len({piece.name for piece in pieces}) == len(pieces)
     for piece in pieces:
         for step in (piece.from_step, piece.to_step - 1):
-            assert piece.configuration["a"] == max((s, v) for s, v in one if s <= step)[1]
-            assert piece.configuration["b"] == max((s, v) for s, v in other if s <= step)[1]
+            assert piece.configuration["a"] == max((s, v) for s, v in first if s <= step)[1]
+            assert piece.configuration["b"] == max((s, v) for s, v in second if s <= step)[1]
 
 
 def test_the_results_of_the_pieces_are_one_result():
