@@ -10,9 +10,9 @@ from retuned.daemon.state.registry import find_model
 from retuned.strategies.verdict.power import WANTED, detectable, simulated_power
 from retuned.strategies.verdict.verdict_records import TestPlan
 
-BIRTH = (0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.80)
-PLAN = TestPlan(alpha=0.0125, beta=0.1, d0=1.0, delta=0.012, n_max=32, birth_scores=BIRTH, birth_runs=8)
-SIGMA = float(np.std(BIRTH, ddof=1))
+BASELINE = (0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.80)
+PLAN = TestPlan(alpha=0.0125, beta=0.1, d0=1.0, delta=0.012, n_max=32, birth_scores=BASELINE, birth_runs=8)
+SIGMA = float(np.std(BASELINE, ddof=1))
 
 
 def test_the_smallest_loss_is_found_with_the_wanted_probability_and_no_smaller_one():
