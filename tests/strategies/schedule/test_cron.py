@@ -61,7 +61,7 @@ def next_day(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("0 0 30 2 *", "never occurs"),
         ("0 */6 * * *", "more than once a day"),
@@ -78,8 +78,8 @@ def next_day(text):
         ("", "not a cron expression"),
     ],
 )
-def test_what_is_no_usable_expression_is_refused_in_one_line(text, told):
-    with pytest.raises(InputError, match=told):
+def test_an_unusable_expression_is_refused_on_one_line(text, message):
+    with pytest.raises(InputError, match=message):
         parse_cron(text)
 
 

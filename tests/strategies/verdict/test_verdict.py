@@ -125,7 +125,7 @@ TABLE = [
     (PLAN, breaking(purpose_matters=False), pairs_of(32, 0.0), Outcome.INCONCLUSIVE, Reason.PURPOSE_IGNORED, False),
     # a contract that could not be tested is not taken on trust
     (PLAN, breaking(seed_matters=None), pairs_of(32, 0.05), Outcome.INCONCLUSIVE, Reason.CONTRACT_UNTESTED, False),
-    # equal calls differ as much as the effects
+    # identical calls differ as much as the effects
     (
         PLAN,
         breaking(seed_matters=False, is_deterministic=False),
