@@ -80,7 +80,7 @@ def changed(causes: Sequence[Cause], finding: Finding, change: Interval | None, 
         return f"{subject} changed (with the same settings {failures})"
     assert change is not None
     if finding is Finding.NO_CHANGE_SEEN:
-        return f"{subject} changed, with no measurable effect on the score of the same settings ({_range(change)})"
+        return f"{subject} changed, without a clear effect on the score of the same settings ({_range(change)})"
     size = f"the same settings score {signed(change.mean)}{where}; {_LEVEL} interval {_magnitudes(change)}"
     return f"{subject} changed ({size})"
 

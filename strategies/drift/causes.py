@@ -120,7 +120,7 @@ def extra_runs(change: Change, verdict: Verdict, runs: Runs) -> tuple[int, int]:
 
 def explain(change: Change, verdict: Verdict, runs: Runs, skipped: str = "") -> Causes:
     """What the runs say about the causes. `skipped`: why some that were wanted are missing."""
-    reason = change.no_old_data or skipped or "there are too few runs of the baseline"
+    reason = change.no_old_data or skipped or "the baseline has too few runs"
     effects = [_data(change, verdict, runs, reason), *_surroundings(change, verdict, runs, reason)]
     is_measured = any(effect.finding not in (Finding.NOT_KNOWN, Finding.UNCHANGED) for effect in effects)
     if change.data and change.has_moved and change.is_comparable and not is_measured:

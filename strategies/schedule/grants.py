@@ -168,11 +168,11 @@ class Room:
         return {gpu for grant in self._grants() for gpu in grant.gpus}
 
     def _holders(self, holds: Callable[[Grant], object]) -> str:
-        """Which campaigns use it, and which ones it is kept for."""
+        """Which campaigns use it, and which ones it is reserved for."""
         lists = [[str(holder.id) for holder in side if holds(holder.grant)] for side in (self.running, self.kept)]
         parts = [
             f"{words} campaign{'s' * (len(ids) > 1)} {', '.join(ids)}"
-            for words, ids in zip(("in use by", "kept for"), lists, strict=True)
+            for words, ids in zip(("in use by", "reserved for"), lists, strict=True)
             if ids
         ]
         return ", ".join(parts)

@@ -38,7 +38,7 @@ def _stale(verdict: Verdict, _: str) -> str:
 
 def _fresh(verdict: Verdict, searched: str) -> str:
     if verdict.reason is Reason.NOTHING_BETTER_FOUND:
-        why = f": {searched.rstrip('.')}" if searched else ""
+        why = f" ({searched.rstrip('.')})" if searched else ""
         return f"The stored settings are still good: the search found nothing better{why}."
     claim = (
         f"a challenger is better, but by less than {figure(verdict.delta)}"
@@ -99,7 +99,7 @@ def _inconclusive(verdict: Verdict, searched: str) -> str:
     )
     if more == "" and verdict.reason is Reason.UNDECIDED:
         more = (
-            " The smallest improvement that matters is small compared with the noise of a pair, so more pairs alone "
+            " The noise of a pair is large compared with the smallest improvement that matters, so more pairs alone "
             "may not settle it."
         )
     fell = f" The stored settings have got worse by {figure(verdict.drop)} since adoption."

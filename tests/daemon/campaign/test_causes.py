@@ -156,7 +156,7 @@ def test_an_environment_that_changes_no_score_is_told_from_the_data_that_does():
     assert (environment.low, environment.mean, environment.high) == (0.0, 0.0, 0.0)
     assert found(causes, Cause.DATA).finding is Finding.WORSE
     assert (
-        "the environment changed, with no measurable effect on the score of the same settings (equal to the last digit)"
+        "the environment changed, without a clear effect on the score of the same settings (equal to the last digit)"
         in causes.sentence
     )
 

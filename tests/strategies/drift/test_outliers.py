@@ -119,9 +119,9 @@ def test_more_rows_than_are_kept_are_still_one_glitch():
 
 def test_a_range_leaves_glitches_out_so_that_they_are_found_again():
     now = column(planted(TEMPERATURES, 1e6))
-    kept = usual_range(now, suspect(now, None))
-    assert kept.high == max(planted(TEMPERATURES, 0.0))
-    assert suspect(now, kept) != ()
+    usual = usual_range(now, suspect(now, None))
+    assert usual.high == max(planted(TEMPERATURES, 0.0))
+    assert suspect(now, usual) != ()
 
 
 def test_values_that_were_there_before_are_not_suspect():
@@ -153,8 +153,8 @@ def test_long_text_is_cut_short():
 
 
 def test_a_range_goes_through_json_unchanged():
-    kept = ranged(TEMPERATURES, "abc", "")
-    assert ColumnRange.from_json(kept.to_json()) == kept
+    usual = ranged(TEMPERATURES, "abc", "")
+    assert ColumnRange.from_json(usual.to_json()) == usual
 
 
 @given(

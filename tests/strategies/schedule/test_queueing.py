@@ -16,8 +16,8 @@ NOVEMBER = Allowance("month", 100.0, 97.0, datetime(2026, 12, 1, tzinfo=UTC))
 
 
 def candidate(number, **changes):
-    told = {"model_id": number, "model": f"model{number}", "queued_at": NOW - timedelta(minutes=5), **changes}
-    return Candidate(number, **told)
+    fields = {"model_id": number, "model": f"model{number}", "queued_at": NOW - timedelta(minutes=5), **changes}
+    return Candidate(number, **fields)
 
 
 def running(number, slots=1, memory_bytes=None, gpus=(), **changes):
@@ -161,7 +161,7 @@ def test_a_small_campaign_does_not_take_what_a_large_one_waits_for():
     large, small = candidate(1, need=Need(1, 0, 2), priority=1), candidate(2, need=Need(1, 0, 1))
     decision = decide([large, small], [running(14, gpus=(0,))], MACHINE, (), NOW)
     assert started(decision) == []
-    assert dict(decision.waits)[2] == "waits for a GPU: 2 of 2 in use by campaign 14, kept for campaign 1"
+    assert dict(decision.waits)[2] == "waits for a GPU: 2 of 2 in use by campaign 14, reserved for campaign 1"
 
 
 def test_a_campaign_that_needs_none_of_what_is_kept_goes_past():
@@ -219,7 +219,7 @@ def test_nothing_is_promised_twice_and_every_campaign_has_an_answer(queue):
     assert sum(grant.slots for grant in grants) <= MACHINE.slots
     assert sum(grant.memory_bytes or 0 for grant in grants) <= MACHINE.memory_bytes
     assert len(grants) <= MACHINE.campaigns
-    assert sorted([*started(decision), *dict(decision.waits)]) == [one.id for one in campaigns]
+    assert sorted([*started(decision), *dict(decision.waits)]) == [campaign.id for campaign in campaigns]
     assert all(
         (grant.memory_bytes or 0, len(grant.gpus))
         == (grant.slots * campaigns[number].need.memory_bytes, grant.slots * campaigns[number].need.gpus)
