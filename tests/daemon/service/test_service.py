@@ -305,7 +305,7 @@ def test_a_campaign_that_would_exceed_its_models_hours_is_put_off_and_one_by_han
     retune = queue_retune(desk, clock, model)
     service = make_service(desk, clock, starter)
     service.tick()
-    assert waits(desk, retune).startswith("it needs about 35 hours of training, and 10 a month are allowed: ")
+    assert waits(desk, retune).startswith("it needs about 35 hours of training, but only 10 a month are allowed: ")
     with desk.store.transaction():
         desk.store.change("UPDATE campaigns SET trigger = 'manual'")
     service.tick()
