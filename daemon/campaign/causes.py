@@ -54,7 +54,7 @@ def find_causes(job: Job, verdict: Verdict, challenger: Configuration) -> Facts:
     birth_file = file_of_version(job.store, job.model.id, job.baseline.model_version)
     change, old_data = _change(job.baseline, job.campaign, birth_file, job.file)
     runs = Runs(
-        birth=tuple(Run.of(result) for result in births),
+        baseline=tuple(Run.of(result) for result in births),
         now=tuple(Run.of(result) for result in present),
         floor=job.file.objective().floor,
     )

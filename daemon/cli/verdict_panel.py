@@ -57,7 +57,7 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
     if recommended is not None:
         lines.append(Text(f"\nTo take the new values up:  retuned adopt {model.name}", style="bold"))
     if verdict.watch:
-        lines.append(Text("\nWatch: evidence of 20 : 1 or more for a gain, but not for one that makes a verdict."))
+        lines.append(Text("\nWatch: the evidence for an improvement is 20:1 or more, but not enough for a verdict."))
     if verdict.can_go_on:
         candidate = campaign.facts.get("challenger")
         if candidate is not None:
@@ -88,10 +88,9 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     if verdict.challenger_mean is not None:
         pairs.append((f"{metric}, challenger", number(sign * verdict.challenger_mean)))
     if verdict.mean is not None:
-        low = "no lower bound" if verdict.lower is None else f"at least {number(verdict.lower, 3)}"
-        bounds = f"{number(verdict.mean, 3)}  ({low}, at most {number(verdict.upper, 3)})"
-        pairs.append(("gain of the challenger", bounds))
-        pairs.append(("evidence for a gain", f"{odds(verdict.e_value)}, STALE from {1 / verdict.alpha:.0f} : 1"))
+        low = "no lower bound" if verdict.lower is None else number(verdict.lower, 3)
+        pairs.append(("improvement", f"{number(verdict.mean, 3)} ({low} to {number(verdict.upper, 3)})"))
+        pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {1 / verdict.alpha:.0f}:1"))
     if verdict.delta is not None:
         pairs.append(("a gain that matters", f"from {number(verdict.delta, 3)}"))
     if verdict.n_pairs:

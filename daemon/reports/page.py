@@ -85,7 +85,7 @@ def _verdict_page(dossier: Dossier, verdict: Verdict) -> Page:
         badge=verdict.label,
         tone=verdict.outcome.value,
         byline=_byline(dossier),
-        lead=verdict.sentence.replace(" : 1", "\u00a0:\u00a01"),  # odds are not broken over two lines
+        lead=verdict.sentence.replace(" : 1", ":1"),  # verdicts of earlier versions have spaces in their odds
         meaning=meaning_of(dossier, verdict),
         tiles=verdict_tiles(dossier, verdict),
         sections=sections,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ...strategies.records import LegEnd, LegResult, Outcome, Value
 from ...strategies.verdict.notice import render, render_duration
-from ...strategies.verdict.verdict_records import Verdict
+from ...strategies.verdict.verdict_records import BROKEN_AT, Verdict
 from ...strategies.verdict.verdict_words import figure, odds
 from .campaign_record import Dossier
 from .figures import curves_figure, gain_figure
@@ -45,12 +45,11 @@ def verdict_tiles(dossier: Dossier, verdict: Verdict) -> tuple[Tile, ...]:
         )
     if verdict.mean is not None:
         tiles.append(Tile("gain of the challenger", figure(verdict.mean), _range(verdict)))
-        tiles.append(Tile("evidence for a gain", odds(verdict.e_value), f"STALE from {1 / verdict.alpha:.0f} : 1"))
+        tiles.append(Tile("evidence for a gain", odds(verdict.e_value), f"STALE at {1 / verdict.alpha:.0f}:1"))
     if verdict.incumbent_failed:
         of_runs = f"{verdict.incumbent_failed} of {verdict.incumbent_runs}"
-        tiles.append(
-            Tile("stored settings failed", of_runs, f"evidence {odds(verdict.divergence_e)}, BROKEN from 80 : 1")
-        )
+        evidence = f"evidence {odds(verdict.divergence_e)}, BROKEN at {BROKEN_AT:.0f}:1"
+        tiles.append(Tile("stored settings failed", of_runs, evidence))
     if verdict.outcome is Outcome.DEGRADED and verdict.drop is not None:
         tiles.append(Tile("fell since taken up", figure(verdict.drop), f"p = {figure(verdict.drop_p)}"))
     if verdict.n_pairs:
@@ -111,11 +110,11 @@ def evidence_section(dossier: Dossier, verdict: Verdict) -> Section:
             f"{len(alone)} fresh runs of the stored settings alone show how they fare now."
         )
         return Section("evidence", title, (sentence,), warnings, tables=(_runs_table(dossier, alone),) if alone else ())
-    rate = f"{100 * verdict.alpha:.4g} %"
+    rate = f"{100 * verdict.alpha:.4g}%"
     sentences: tuple[str, ...] = (
         "Stored settings and challenger were trained side by side, each pair on a seed and evaluation rows that the "
         f"search had never seen. The pairs were read after 4, 6, 8 ... of them. STALE needs evidence of "
-        f"{1 / verdict.alpha:.0f} : 1, which settings that are still good reach in at most {rate} of re-evaluations, "
+        f"{1 / verdict.alpha:.0f}:1, which settings that are still good reach in at most {rate} of re-evaluations, "
         "whenever the test stops."
         if verdict.is_covered else
         "Stored settings and challenger were trained side by side on new seeds, but the training does not keep the "

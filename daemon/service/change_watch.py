@@ -186,7 +186,9 @@ def _data(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now:
         _note_look(store, model, "data", now, fingerprint=json.dumps(told))
         seen = None if before is None else before.facts.get("told")
         return (
-            "" if seen is None else triggers.data_change(DataState(told=seen), DataState(told=told), file.triggers.data)
+            ""
+            if seen is None
+            else triggers.data_change(DataState(reported=seen), DataState(reported=told), file.triggers.data)
         )
     if file.data is None:
         return ""

@@ -7,7 +7,7 @@ says so. A campaign's due_at is the date that it stands for, whenever it ran.
 from datetime import datetime, timedelta
 
 from ...strategies.errors import RetunedError
-from ...strategies.schedule.adaptive_interval import Interval, interval_of
+from ...strategies.schedule.adaptive_interval import Spacing, interval_of
 from ...strategies.words import counted
 from ..config.schedule_tables import HouseScheduleTable, days_in
 from ..state.campaign_writes import queue_campaign, stand_alone_after
@@ -70,7 +70,7 @@ def queue_triggered(
         )  # fmt: skip
 
 
-def adapt_interval(store: Store, campaign: Campaign, now: datetime, house: HouseScheduleTable) -> Interval | None:
+def adapt_interval(store: Store, campaign: Campaign, now: datetime, house: HouseScheduleTable) -> Spacing | None:
     """With every = "auto": the interval after the campaign's verdict, and the due date that follows from it.
 
     Computed from all verdicts of the model, so that a second call changes nothing. None where the interval is fixed.

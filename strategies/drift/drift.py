@@ -1,4 +1,4 @@
-"""The drift record: one point a campaign, and what changed around the model since its settings were taken up."""
+"""The drift record: one point per campaign, and what changed around the model since its settings were adopted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ..verdict.runs import clipped
 
 @dataclass(frozen=True, slots=True)
 class DriftPoint:
-    """One campaign in the history of a model. Scores are signed so that higher is better; None: not measured."""
+    """One campaign in the history of a model. Scores are signed so that higher is better; None where not measured."""
 
     campaign_id: int
     kind: str
@@ -32,8 +32,8 @@ class DriftPoint:
     data: str
     environment: str
     changes: tuple[str, ...]
-    label: str = ""  # the verdict in a word for tables; empty for a baseline
-    cause: str = ""  # why, in a few words; empty where it was not asked
+    label: str = ""  # the verdict in one word, for tables; empty for a baseline
+    cause: str = ""  # why, in a few words; empty where no causes were looked for
 
 
 def mean_held_out_score(results: Sequence[LegResult], configuration_trials: str, floor: float | None) -> float | None:
@@ -61,7 +61,7 @@ def noise_of(results: Sequence[LegResult]) -> tuple[tuple[float, ...], tuple[flo
 
 
 def compute_seconds(results: Sequence[LegResult]) -> float:
-    """Seconds of training that the legs took together, parallel ones added up."""
+    """Seconds of training over all legs; parallel ones add up."""
     return sum(result.seconds for result in results)
 
 

@@ -137,7 +137,7 @@ def test_the_last_look_in_table_and_figure_is_the_verdict(stale, stale_verdict):
     assert interval["y"][-1] - interval["error_y"]["arrayminus"][-1] == pytest.approx(stale_verdict.lower)
     assert interval["y"][-1] + interval["error_y"]["array"][-1] == pytest.approx(stale_verdict.upper)
     assert trace(gain, "evidence for a gain")["y"][-1] == stale_verdict.e_value
-    assert trace(gain, "STALE from 80 : 1")["y"] == [80.0, 80.0]
+    assert trace(gain, "STALE at 80:1")["y"] == [80.0, 80.0]
     assert trace(gain, "delta, the least gain that counts")["y"] == [stale_verdict.delta] * 2
     assert len(trace(gain, "one pair")["y"]) == stale_verdict.n_pairs
 

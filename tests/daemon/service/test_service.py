@@ -154,7 +154,7 @@ def test_the_deaths_of_a_campaign_process_are_remembered_by_the_next_service(ser
     later = make_service(desk, clock, starter)
     later.tick()
     assert len(starter.of(1)) == 3
-    assert waits(desk, 1).startswith("its process died 3 times in a row; it is tried again at ")
+    assert waits(desk, 1).startswith("its process died 3 times in a row; the next attempt is at ")
     clock.move(seconds=600)
     ticks(later, clock, 2)
     assert find_campaign(desk.store, 1).failures == 4
@@ -255,7 +255,7 @@ def test_no_more_campaigns_run_at_once_than_allowed_and_one_a_model(desk, clock,
     ticks(make_service(desk, clock, starter, replace(MACHINE, campaigns=1)), clock, 3)
     assert [number for number, _ in starter.started] == [1]
     assert waits(desk, 1) is None
-    assert waits(desk, 2) == "waits for its turn: 1 of 1 campaigns runs"
+    assert waits(desk, 2) == "waits for its turn: 1 of 1 campaigns running"
     assert waits(desk, retune) == "waits for campaign 1 of first"
 
 
@@ -307,7 +307,7 @@ def test_a_campaign_that_would_exceed_its_models_hours_is_put_off_and_one_by_han
     retune = queue_retune(desk, clock, model)
     service = make_service(desk, clock, starter)
     service.tick()
-    assert waits(desk, retune).startswith("it needs about 35 hours of training, and 10 a month are allowed: ")
+    assert waits(desk, retune).startswith("it needs about 35 hours of training, but only 10 a month are allowed: ")
     with desk.store.transaction():
         desk.store.change("UPDATE campaigns SET trigger = 'manual'")
     service.tick()
@@ -325,7 +325,8 @@ def test_hours_of_this_month_that_are_used_up_come_back_with_the_next(desk, cloc
     service = make_service(desk, clock, starter, limits=LimitsTable(hours_a_month=35.5))
     service.tick()
     assert waits(desk, retune) == (
-        "deferred to 1 February: 1 of 35.5 hours of this month of all models are used and this one needs about 35 hours"
+        "deferred to 1 February: 1 of this month's 35.5 hours for all models are used, "
+        "and this campaign needs about 35 hours"
     )
     clock.move(days=1)
     service.tick()

@@ -231,7 +231,7 @@ def test_the_owner_is_told_to_look_at_the_data_with_no_values_to_adopt(told):
     (alert,) = [one for one in list_alerts(desk.store) if one.campaign_id == campaigns["glitch"].id]
     assert (alert.severity, alert.title) == ("alert", "toy: look at your data")
     assert "column temp, line 102: 1e6" in alert.text
-    assert "adopt" not in alert.text
+    assert "retuned adopt" not in alert.text
     assert "accept_outliers = true" in alert.text
 
 
