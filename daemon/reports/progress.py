@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ...strategies.records import LegEnd
+from ...strategies.legs.names import full_run, read_name
+from ...strategies.records import LegEnd, Purpose, Role
 from ..state.campaigns import Campaign
 from ..state.store import Store
 
@@ -33,30 +34,29 @@ def progress_of(store: Store, campaign: Campaign) -> Progress:
     rows = store.rows(
         "SELECT name, ended, score, seconds FROM legs WHERE campaign_id = ? ORDER BY rowid", (campaign.id,)
     )
-    diary = campaign.facts.get("panda")
-    days = [row for row in rows if row["name"].startswith("search.") and ".d" in row["name"]]
-    search = [row for row in rows if row["name"].startswith("search.") and ".r" in row["name"]]
-    rungs = [int(row["name"].rpartition(".r")[2]) for row in search]
-    rung = max(rungs, default=None)
-    top = [row for row, at in zip(search, rungs, strict=True) if at == rung and row["score"] is not None]
-    scores = {row["name"].rpartition(".r")[0]: row["score"] for row in top}
-    incumbent = scores.pop("search.000", None)
-    if diary is not None:
-        scores = {str(one["day"]): one["score"] for one in diary["evenings"]}
+    facts, legs = campaign.facts, [(read_name(row["name"]), row) for row in rows]
+    at_rungs = [(leg, row) for leg, row in legs if leg.rung is not None]
+    rung = max((leg.rung for leg, _ in at_rungs if leg.rung is not None), default=None)
+    top = [(leg, row) for leg, row in at_rungs if leg.rung == rung]
+    scores = {leg.number: row["score"] for leg, row in top if row["score"] is not None}
+    incumbent = scores.pop(0, None)
+    if facts.panda is not None:
+        scores = {evening.day: evening.score for evening in facts.panda.evenings}
     done = {row["name"] for row in rows if row["ended"] is not None}
+    challengers = [leg.number for leg, row in legs if leg.role is Role.CHALLENGER and row["ended"] is not None]
     return Progress(
         phase=campaign.phase,
         planned=len(rows),
         ended=len(done),
         failed=sum(row["ended"] not in (None, LegEnd.COMPLETED.value, LegEnd.STOPPED.value) for row in rows),
-        trials=len({row["name"].rpartition(".")[0] for row in (*search, *days)}),
-        alive=sum(at == rung and row["ended"] in (None, "completed") for row, at in zip(search, rungs, strict=True)),
-        rung=rung if diary is None else None,
-        pairs=sum(name.replace(".c", ".i") in done for name in done if name.startswith("confirm.c")),
+        trials=len({leg.number for leg, _ in legs if leg.is_of_search}),
+        alive=sum(row["ended"] in (None, "completed") for _, row in top),
+        rung=rung if facts.panda is None else None,
+        pairs=sum(full_run(Purpose.CONFIRM, Role.INCUMBENT, number) in done for number in challengers),
         incumbent=incumbent,
         best=max(scores.values(), default=None),
         compute_s=sum(row["seconds"] or 0.0 for row in rows),
         started_at=campaign.started_at,
-        seconds_expected=campaign.facts.get("seconds_expected"),
+        seconds_expected=None if facts.chosen is None else facts.chosen.seconds_expected,
         stopped=sum(row["ended"] == LegEnd.STOPPED.value for row in rows),
     )

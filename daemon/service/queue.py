@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from ...strategies.errors import RetunedError
+from ...strategies.records import Purpose
 from ...strategies.schedule.due_calendar import Calendar
 from ...strategies.schedule.grants import Grant, Need, Running
 from ...strategies.schedule.queueing import Allowance, Candidate
@@ -214,9 +215,10 @@ def _last_cost_s(store: Store, model_id: int, kind: str) -> float | None:
 
 def _cost_by_baseline_s(store: Store, model_id: int, file: ModelFile) -> float | None:
     row = store.row(
-        """SELECT total(seconds) AS seconds, count(*) AS runs FROM legs WHERE name LIKE 'replicate.%' AND campaign_id =
+        """SELECT total(seconds) AS seconds, count(*) AS runs FROM legs
+        WHERE request ->> '$.purpose' = ? AND campaign_id =
         (SELECT max(id) FROM campaigns WHERE model_id = ? AND kind = 'baseline' AND phase = 'done')""",
-        (model_id,),
+        (Purpose.REPLICATE.value, model_id),
     )
     if row is None or not row["runs"]:
         return None

@@ -9,16 +9,27 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator
 
 from ...strategies.errors import UnknownName
 from ...strategies.legs.request import request_of
 from ...strategies.records import LegEnd, LegResult
 from ...strategies.schedule.grants import Grant
 from ...strategies.verdict.verdict_records import Verdict
+from .campaign_facts import CampaignFacts
 from .store import Row, Store, from_text, to_json, to_text
 
 OPEN_PHASES = ("queued", "prepare", "search", "confirm", "causes")
+
+
+def _facts_in(value: object) -> CampaignFacts:
+    return value if isinstance(value, CampaignFacts) else CampaignFacts.from_json(dict(value))  # type: ignore[call-overload]
+
+
+SentFacts = Annotated[CampaignFacts, PlainSerializer(CampaignFacts.to_json), PlainValidator(_facts_in)]
+"""Facts that travel in the form that the database keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class Campaign:
     phase: str
     seed: int
     options: Mapping[str, Any]
-    facts: Mapping[str, Any]
+    facts: SentFacts
     verdict: Verdict | None
     failure: str | None
     epoch: int
@@ -79,7 +90,7 @@ def _campaign(row: Row) -> Campaign:
         phase=row["phase"],
         seed=row["seed"],
         options=json.loads(row["options"]),
-        facts=json.loads(row["facts"]),
+        facts=CampaignFacts.from_json(json.loads(row["facts"])),
         verdict=None if row["verdict"] is None else Verdict.from_json(json.loads(row["verdict"])),
         failure=row["failure"],
         epoch=row["epoch"],
@@ -203,7 +214,7 @@ def cancel_campaign(store: Store, campaign: Campaign, now: datetime) -> None:
         )
 
 
-def reopen_campaign(store: Store, campaign_id: int, facts: Mapping[str, Any]) -> None:
+def reopen_campaign(store: Store, campaign_id: int, facts: CampaignFacts) -> None:
     """Put an ended campaign back into the confirm phase with these facts in all, inside the open transaction.
 
     Its verdict stays in its place until there is another.
@@ -211,5 +222,5 @@ def reopen_campaign(store: Store, campaign_id: int, facts: Mapping[str, Any]) ->
     store.change(
         """UPDATE campaigns SET phase = 'confirm', failure = NULL, facts = ?, failures = 0, not_before = NULL,
         ended_at = NULL WHERE id = ?""",
-        (to_json(facts), campaign_id),
+        (to_json(facts.to_json()), campaign_id),
     )

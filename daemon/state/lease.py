@@ -11,18 +11,21 @@ import math
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ...strategies.errors import ConflictError
 from ...strategies.records import LegRequest, LegResult
 from ...strategies.verdict.verdict_records import Verdict
 from ..processes import Identity, identify, identity_from
+from .campaign_facts import CampaignFacts
 from .campaigns import Campaign, find_campaign
 from .store import Store, to_json, to_text
+
+Change = Callable[[CampaignFacts], CampaignFacts]
+"""Takes the facts as they stand inside the transaction, where others may write too, and gives the new ones."""
 
 LOCK_TRIES, LOCK_PAUSE_S = 5, 0.01  # somebody may just be looking who holds it
 
@@ -33,6 +36,11 @@ class Holder:
 
     process: Identity | None
     is_of_service: bool
+
+
+def unchanged(facts: CampaignFacts) -> CampaignFacts:
+    """The change that leaves the facts as they are."""
+    return facts
 
 
 class LostLease(ConflictError):
@@ -67,23 +75,23 @@ class Lease:
         """The campaign as it stands now."""
         return find_campaign(self._store, self.campaign_id)
 
-    def advance(self, phase: str, facts: Mapping[str, Any], now: datetime) -> Campaign:
-        """Move to a phase and add facts to the record."""
+    def advance(self, phase: str, change: Change, now: datetime) -> Campaign:
+        """Move to a phase and change the facts."""
         with self._store.transaction():
-            merged = {**self._fenced().facts, **facts}
+            facts = change(self._fenced().facts)
             self._store.change(
                 "UPDATE campaigns SET phase = ?, facts = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
-                (phase, to_json(merged), to_text(now), self.campaign_id),
+                (phase, to_json(facts.to_json()), to_text(now), self.campaign_id),
             )
         return self.campaign()
 
-    def amend(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Campaign:
-        """Change facts that others write too, in one transaction: `change` gets the facts and gives the new ones."""
+    def amend(self, change: Change) -> Campaign:
+        """Change facts that others write too, in one transaction."""
         with self._store.transaction():
-            campaign = self._fenced()
+            facts = change(self._fenced().facts)
             self._store.change(
                 "UPDATE campaigns SET facts = ? WHERE id = ?",
-                (to_json({**campaign.facts, **change(campaign.facts)}), self.campaign_id),
+                (to_json(facts.to_json()), self.campaign_id),
             )
         return self.campaign()
 
@@ -114,12 +122,17 @@ class Lease:
                     (*_outcome_columns(result), to_text(now), self.campaign_id, result.request.name),
                 )
 
-    def finish(self, verdict: Verdict | None, facts: Mapping[str, Any], now: datetime) -> Campaign:
+    def finish(self, verdict: Verdict | None, change: Change, now: datetime) -> Campaign:
         """Mark the campaign done inside the open transaction, so that its alert is committed with it."""
-        merged = {**self._fenced().facts, **facts}
+        facts = change(self._fenced().facts)
         self._store.change(
             "UPDATE campaigns SET phase = 'done', verdict = ?, failure = NULL, facts = ?, ended_at = ? WHERE id = ?",
-            (None if verdict is None else to_json(verdict.to_json()), to_json(merged), to_text(now), self.campaign_id),
+            (
+                None if verdict is None else to_json(verdict.to_json()),
+                to_json(facts.to_json()),
+                to_text(now),
+                self.campaign_id,
+            ),
         )
         return self.campaign()
 

@@ -1,38 +1,11 @@
 """Causes, what can be found of them, and the clauses that tell the owner; scores count as better or worse."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from ..verdict.confidence_intervals import LEVEL, Interval
+from .cause_records import Cause, Finding
 
 _LEVEL = f"{LEVEL:.0%}".replace("%", " %")
-
-
-class Cause(StrEnum):
-    """What an effect is laid to."""
-
-    DATA = "data"
-    ENVIRONMENT = "environment"
-    CODE = "code"
-    TOGETHER = "data and environment"  # where they cannot be told apart
-    SETTINGS = "settings"
-    BIRTH = "birth"
-
-
-class Finding(StrEnum):
-    """What was found of a cause."""
-
-    UNCHANGED = "unchanged"  # the thing itself is as it was
-    WORSE = "worse"  # it changed, and the same settings score worse for it
-    BETTER = "better"
-    NO_CHANGE_SEEN = "no change seen"  # it changed, but not the score, as far as the runs can tell
-    NOT_KNOWN = "not known"
-    GAIN_CONFIRMED = "gain confirmed"
-    NO_GAIN_CONFIRMED = "no gain confirmed"
-    RUSTED = "rusted"  # the challenger was no better on the old data
-    PARTLY_RUSTED = "partly rusted"  # it was better there, by less than half of today's gain
-    NEVER_OPTIMAL = "never optimal"  # it was about as much better there
-    UNSETTLED = "unsettled"
 
 
 _SUBJECT = {

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..legs.names import search_trial
 from ..records import LegEnd, LegRequest, LegResult
 from ..search.task import Propose
 from .diagnosis import Sign, best_of, lower_rate, sign_of, small_move
@@ -57,7 +58,7 @@ class _Life:
     ) -> None:
         self.rules, self.seed, self.results, self.probed, self.grown = rules, seed, results, probed, grown
         self.rate, self.budget = rules.rate.name, rules.search.budget
-        self.second_trial = f"search.{trials + len(probed.tried) + 1:03d}"
+        self.second_trial = search_trial(trials + len(probed.tried) + 1)
         self.here = Morning(None, self.second_trial, 0, 0.0, Path(()))
         self.mornings: list[Morning] = []  # of the present training, in order
         self.archive: list[Morning] = []  # of all

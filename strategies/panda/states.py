@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..hyperparameter import Hyperparameter
-from ..records import Configuration, LegRequest, LegResult, Purpose
-from ..search.task import INCUMBENT
+from ..legs.names import INCUMBENT, day_leg, read_name, rung_leg
+from ..records import Configuration, LegRequest, LegResult, Purpose, Role
 from ..space import derive_seed
 from .diary import Evening, Nudge
 from .task import PandaRules
 from .value_path import Path
 
 RING = 24  # evenings, beside the probes and the best one, that a life may go back to
-INCUMBENT_LEG = f"{INCUMBENT}.r0"  # the incumbent's own full run, beside the first life
+INCUMBENT_LEG = rung_leg(INCUMBENT, 0)  # the incumbent's own full run, beside the first life
 TAIL_SHARE = 0.3  # of the budget that decays to zero at the end
 
 
@@ -56,7 +56,7 @@ def leg_of(rules: PandaRules, seed: int, trial: str, day: int, stretch: Stretch,
     """The leg of one day, with its values as they stand on the path; probes are legs of day 0."""
     task = rules.search
     return LegRequest(
-        name=f"{trial}.d{day:04d}",
+        name=day_leg(trial, day),
         trial=trial,
         purpose=Purpose.SEARCH,
         configuration=path.within(task.incumbent, task.space),
@@ -68,6 +68,8 @@ def leg_of(rules: PandaRules, seed: int, trial: str, day: int, stretch: Stretch,
         keeps_checkpoint=True,
         skip_batches=stretch.skip_batches,
         is_guarded=True,
+        role=Role.CANDIDATE,
+        number=read_name(trial).number,
     )
 
 

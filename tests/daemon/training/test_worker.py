@@ -14,7 +14,7 @@ from retuned.daemon.processes import boot_id
 from retuned.daemon.training import shim
 from retuned.daemon.training.leg_order import Ticket, TrainingOrder
 from retuned.daemon.training.spool import Spool
-from retuned.strategies.records import LegRequest, Purpose
+from retuned.strategies.records import LegRequest, Purpose, Role
 
 REPORT = '{"step": 1, "metrics": {"loss": 0.5}}'
 ESCAPED = REPORT.replace("{", "{{").replace("}", "}}")
@@ -76,13 +76,17 @@ class Bench:
 
     def enqueue(self, **configurations):
         for number, (name, configuration) in enumerate(configurations.items()):
-            request = LegRequest(name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10)
+            request = LegRequest(
+                name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10, role=Role.CANDIDATE, number=0
+            )
             self.spool.enqueue(request, Ticket(number, name, 1), self.training, None)
 
     def enqueue_group(self, **configurations):
         tickets = [Ticket(number, name, 1) for number, name in enumerate(configurations)]
         for ticket, (name, configuration) in zip(tickets, configurations.items(), strict=True):
-            request = LegRequest(name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10)
+            request = LegRequest(
+                name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10, role=Role.CANDIDATE, number=0
+            )
             self.spool.prepare(request, ticket, self.training, None, tuple(configurations))
         self.spool.put(*tickets)
 
