@@ -165,7 +165,7 @@ def _contract_by_challenger(context: CampaignContext, contract: Contract, challe
     if Breach.UNTESTED not in contract.breaches:
         return contract
     return probe_contract(
-        context.runs, challenger, context.campaign.seed, context.file.training.budget, stem="probe_challenger"
+        context.runs, challenger, context.campaign.seed, context.file.training.budget, of_challenger=True
     )
 
 

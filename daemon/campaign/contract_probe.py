@@ -14,20 +14,22 @@ PROBE_RUNS = len(names.PROBE_VARIANTS)
 
 
 def probe_contract(
-    runs: LegRuns, configuration: Configuration, seed: int, budget: BudgetTable, *, stem: str = "probe"
+    runs: LegRuns, configuration: Configuration, seed: int, budget: BudgetTable, *, of_challenger: bool = False
 ) -> Contract:
     """What five short runs say of the training: do seed, split and purpose matter, is a call repeatable?
 
     A short run may hide an effect (a classifier that still answers one class), so whatever looks ignored is
-    looked at again in full runs before it counts. The legs' names start with `stem`.
+    looked at again in full runs before it counts.
     """
     share = PROBE_SHARE * budget.amount
     if budget.unit is not BudgetUnit.SECONDS:
         share = max(1.0, float(round(share)))
-    short = _contract(runs.run(_requests(stem, configuration, seed, share)))
+    legs = _requests(configuration, seed, share, of_challenger=of_challenger, is_full=False)
+    short = _contract(runs.run(legs))
     if not short.breaches or share >= budget.amount:
         return short
-    return _contract(runs.run(_requests(f"{stem}_full", configuration, seed, budget.amount)))
+    legs = _requests(configuration, seed, budget.amount, of_challenger=of_challenger, is_full=True)
+    return _contract(runs.run(legs))
 
 
 def seconds_per_full_run(results: Sequence[LegResult], budget: float) -> float | None:
@@ -44,11 +46,14 @@ def seconds_per_full_run(results: Sequence[LegResult], budget: float) -> float |
     return seconds[len(seconds) // 2] * budget / longest
 
 
-def _requests(stem: str, configuration: Configuration, seed: int, to_step: float) -> tuple[LegRequest, ...]:
+def _requests(
+    configuration: Configuration, seed: int, to_step: float, *, of_challenger: bool, is_full: bool
+) -> tuple[LegRequest, ...]:
+    named = [names.probe(variant, of_challenger=of_challenger, is_full=is_full) for variant in names.PROBE_VARIANTS]
     return tuple(
         LegRequest(
-            name=names.probe(stem, variant),
-            trial=names.probe(stem, variant),
+            name=name,
+            trial=name,
             purpose=Purpose.CONFIRM if variant == "purpose" else Purpose.SEARCH,
             configuration=configuration,
             seed=derive_seed(seed, "probe", "other" if variant == "seed" else "seed"),
@@ -58,7 +63,7 @@ def _requests(stem: str, configuration: Configuration, seed: int, to_step: float
             role=Role.PROBE,
             number=number,
         )
-        for number, variant in enumerate(names.PROBE_VARIANTS)
+        for number, (variant, name) in enumerate(zip(names.PROBE_VARIANTS, named, strict=True))
     )
 
 

@@ -32,7 +32,7 @@ _PATTERN = re.compile(
     r"(?P<stem>replicate\.|search\.|confirm\.[ic]|cause\.[ic])(?P<number>\d+)"
     r"(\.r(?P<rung>\d+)|\.d(?P<day>\d+))?(\.p\d+)?"
 )
-_PROBE = re.compile(rf"probe[a-z_]*\.(?P<variant>{'|'.join(PROBE_VARIANTS)})")
+_PROBE = re.compile(rf"probe(_challenger)?(_full)?\.(?P<variant>{'|'.join(PROBE_VARIANTS)})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ def day_leg(trial: str, day: int) -> str:
     return f"{trial}.d{day:04d}"
 
 
-def probe(stem: str, variant: str) -> str:
-    """The name of a probe of the contract."""
-    return f"{stem}.{variant}"
+def probe(variant: str, *, of_challenger: bool, is_full: bool) -> str:
+    """The name of a probe of the contract: a short run of the stored settings, or of the challenger, or a full one."""
+    return f"probe{'_challenger' if of_challenger else ''}{'_full' if is_full else ''}.{variant}"
 
 
 def piece(leg: str, number: int) -> str:

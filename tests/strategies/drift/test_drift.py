@@ -16,7 +16,9 @@ def full(purpose, role, number, score):
 
 
 RESULTS = (
-    leg(probe("probe", "purpose"), Purpose.CONFIRM, Role.PROBE, 4, -50.0),  # a confirm run in name alone
+    leg(
+        probe("purpose", of_challenger=False, is_full=False), Purpose.CONFIRM, Role.PROBE, 4, -50.0
+    ),  # a confirm run in name alone
     leg("search.000.r0", Purpose.SEARCH, Role.INCUMBENT, 0, 90.0),  # development rows
     full(Purpose.CONFIRM, Role.INCUMBENT, 0, 1.0),
     full(Purpose.CONFIRM, Role.CHALLENGER, 0, 1.5),

@@ -63,10 +63,20 @@ def test_legs_of_a_search_are_read_back_as_they_were_named(number, place):
     assert read_name(names.piece(names.day_leg(trial, place), 3)) == LegName(role, number, day=place)
 
 
-@pytest.mark.parametrize("stem", ["probe", "probe_full", "probe_challenger", "probe_challenger_full"])
 @pytest.mark.parametrize("variant", names.PROBE_VARIANTS)
-def test_probes_are_read_back_as_they_were_named(stem, variant):
-    assert read_name(names.probe(stem, variant)) == LegName(Role.PROBE, names.PROBE_VARIANTS.index(variant))
+@pytest.mark.parametrize(
+    ("whose", "stem"),
+    [
+        ({"of_challenger": False, "is_full": False}, "probe"),
+        ({"of_challenger": False, "is_full": True}, "probe_full"),
+        ({"of_challenger": True, "is_full": False}, "probe_challenger"),
+        ({"of_challenger": True, "is_full": True}, "probe_challenger_full"),
+    ],
+)
+def test_probes_are_read_back_as_they_were_named(whose, stem, variant):
+    name = names.probe(variant, **whose)
+    assert name == f"{stem}.{variant}"
+    assert read_name(name) == LegName(Role.PROBE, names.PROBE_VARIANTS.index(variant))
 
 
 def test_only_legs_of_a_search_have_a_rung_or_a_day():
