@@ -186,7 +186,7 @@ def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, 
     facts = find_campaign(desk.store, campaign.id).facts
     mine = next(nudge for nudge in facts.panda.nudges if nudge.by == "by hand")
     assert mine.day == facts.wishes[0].day >= 4
-    assert mine["text"].endswith("-> 0.02")
+    assert mine.text.endswith("-> 0.02")
     with pytest.raises(ConflictError, match="has no living panda"):
         verbs.hold(campaign.id)
     late = subprocess.run([*words, "nudge", "toy", "lr=0.02"], capture_output=True, text=True)
