@@ -17,7 +17,7 @@ from retuned.daemon.training.local_runner import LocalRunner
 from retuned.strategies.fused.batch_size import BatchChoice, MachineMemory
 from retuned.strategies.fused.fused import Fused, Legs, run_legs
 from retuned.strategies.legs.ends import Objective
-from retuned.strategies.records import LegRequest, Purpose
+from retuned.strategies.records import LegRequest, Purpose, Role
 from retuned.strategies.training.training import warm_up
 from retuned.strategies.training.trial_run import LegOrder
 
@@ -119,7 +119,18 @@ class Campaign:
         """Seconds from the order to the last result."""
         self.count += 1
         requests = [
-            LegRequest(f"l{self.count}.{number}", "t", Purpose.SEARCH, one, 1, 2, 0.0, epochs)
+            LegRequest(
+                f"l{self.count}.{number}",
+                "t",
+                Purpose.SEARCH,
+                one,
+                1,
+                2,
+                0.0,
+                epochs,
+                role=Role.CANDIDATE,
+                number=number,
+            )
             for number, one in enumerate(given)
         ]
         started = time.perf_counter()

@@ -131,7 +131,7 @@ class Fleet:
                 "model": campaign.model, "kind": campaign.kind, "seed": campaign.seed, "phase": campaign.phase,
                 "failure": campaign.failure,
                 "verdict": None if campaign.verdict is None else campaign.verdict.to_json(),
-                "recommended": campaign.facts.get("recommended"),
+                "recommended": campaign.facts.to_json().get("recommended"),
             }
             for campaign in self.campaigns()
         ]  # fmt: skip

@@ -33,12 +33,22 @@ class BudgetUnit(StrEnum):
 
 
 class Purpose(StrEnum):
-    """Why a trial runs: PROBE and SEARCH score the development slice, the others the held-out slice."""
+    """What a training is told that it runs for: SEARCH scores the development slice, the others the held-out slice."""
 
-    PROBE = "probe"
     SEARCH = "search"
     REPLICATE = "replicate"
     CONFIRM = "confirm"
+
+
+class Role(StrEnum):
+    """What a trial stands for in its campaign; with its purpose it says which runs it is compared with."""
+
+    INCUMBENT = "incumbent"  # the stored settings: a replicate, a side of a pair, or the first trial of a search
+    CHALLENGER = "challenger"  # the other side of a pair
+    CANDIDATE = "candidate"  # what a search tries beside the incumbent
+    PROBE = "probe"  # a short run that tests the contract
+    CAUSE_INCUMBENT = "cause_incumbent"  # a replicate made once more on the baseline's data, to tell causes apart
+    CAUSE_CHALLENGER = "cause_challenger"  # the same with the challenger
 
 
 class LegEnd(StrEnum):
@@ -68,9 +78,10 @@ class Report:
 class LegRequest:
     """A stretch of one trial that a decision requests.
 
-    `name` is unique in its campaign and file-name safe; `parent` names the leg whose checkpoint it starts
-    from, None for a start from initialisation. Steps are in the budget's unit. A guarded leg ends early on a spike
-    (see spike_guard.py) and first skips `skip_batches` batches; a command supports neither.
+    `name` is unique in its campaign and file-name safe (legs/names.py builds it); `number` counts the trials of a role,
+    and incumbent and challenger of a pair share theirs. `parent` names the leg whose checkpoint it starts from, None
+    for a start from initialisation. Steps are in the budget's unit. A guarded leg ends early on a spike (see
+    spike_guard.py) and first skips `skip_batches` batches; a command supports neither.
     """
 
     name: str
@@ -85,6 +96,18 @@ class LegRequest:
     keeps_checkpoint: bool = False
     skip_batches: int = 0
     is_guarded: bool = False
+    role: Role = field(kw_only=True)
+    number: int = field(kw_only=True)
+
+    @property
+    def is_of_search(self) -> bool:
+        """Whether it belongs to a trial of the search; probes are told the same purpose."""
+        return self.purpose is Purpose.SEARCH and self.role is not Role.PROBE
+
+    @property
+    def is_of_confirm(self) -> bool:
+        """Whether it is a side of a pair, or a run of the incumbent alone in the place of pairs."""
+        return self.purpose is Purpose.CONFIRM and self.role is not Role.PROBE
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,11 +97,11 @@ class Verbs:
 
     def report(self, named: str) -> PageView:
         """The page about a campaign, by its number or its model's name."""
-        from ..reports.campaign_record import dossier_of
+        from ..reports.campaign_record import record_of
         from ..reports.page import page_of, render_page
 
-        dossier = dossier_of(self.store, named)
-        return PageView(dossier.campaign.id, render_page(page_of(dossier)))
+        record = record_of(self.store, named)
+        return PageView(record.campaign.id, render_page(page_of(record)))
 
     def schedule(self, months: int = 12, name: str | None = None) -> tuple[Planned, ...]:
         """The due dates of the next months, soonest first."""

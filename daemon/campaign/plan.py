@@ -99,8 +99,7 @@ def _year_sentences(store: Store, model: Model, test: TestPlan, now: datetime) -
     unasked = [
         each for each in campaigns_of(store, model.id, "retune") if each.trigger != "manual" and each.created_at > since
     ]
-    plans = [TestPlan.from_json(each.facts["test_plan"]) for each in unasked if each.facts.get("test_plan")]
-    spent = sum(plan.alpha for plan in plans)
+    spent = sum(each.facts.searched.test_plan.alpha for each in unasked if each.facts.searched is not None)
     if spent + test.alpha <= YEARLY_ALPHA * (1 + 1e-9) or all(each.trigger == "schedule" for each in unasked):
         return ()
     return (

@@ -19,7 +19,7 @@ MOST_CAMPAIGNS = 3  # whose scores a search begins with
 def warm_start(store: Store, campaign: Campaign, space: Space) -> tuple[Configuration, ...]:
     """The top configurations of the last campaign that searched, those that the space still allows."""
     searched = _searched_before(store, campaign)
-    return tuple(_allowed(space, searched[-1].facts["top"])) if searched else ()
+    return tuple(_allowed(space, _top(searched[-1]))) if searched else ()
 
 
 def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[Observations, ...]:
@@ -45,7 +45,11 @@ def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[O
 
 def _searched_before(store: Store, campaign: Campaign) -> list[Campaign]:
     earlier = campaigns_of(store, campaign.model_id, "retune")
-    return [one for one in earlier if one.id < campaign.id and one.facts.get("top")]
+    return [one for one in earlier if one.id < campaign.id and _top(one)]
+
+
+def _top(campaign: Campaign) -> tuple[Configuration, ...]:
+    return () if campaign.facts.searched is None else campaign.facts.searched.top
 
 
 def _measure(file: ModelFile) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from ...strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint
 from ...strategies.errors import CampaignFailed, RetunedError
 from ...strategies.schedule import triggers
 from ...strategies.schedule.due_calendar import jitter_of
@@ -23,21 +24,13 @@ from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..config.schedule_tables import days_in
 from ..service.schedule import queue_triggered
+from ..state.campaign_facts import reached
 from ..state.campaigns import Campaign, campaigns_of
 from ..state.change_checks import check_again, checks_due, last_check, record_check
 from ..state.faults import note_fault
 from ..state.registry import Model, find_model
 from ..state.store import Store
-from ..training.fingerprints import (
-    CodeFingerprint,
-    DataFingerprint,
-    EnvironmentFingerprint,
-    code_fingerprint,
-    data_fingerprint,
-    environment_fingerprint,
-    files_below,
-    read_gpus,
-)
+from ..training.fingerprints import code_fingerprint, data_fingerprint, environment_fingerprint, files_below, read_gpus
 from ..training.snapshot import run_fingerprint, sources
 
 A_PASS = 200
@@ -169,7 +162,7 @@ def _look(store: Store, model: Model, config: Config, clock: Clock, eyes: _Eyes)
 
 def _last_seen(store: Store, model_id: int) -> Campaign | None:
     """The last campaign that looked at data, code and environment and has ended."""
-    ended = [each for each in campaigns_of(store, model_id) if not each.is_open and "environment" in each.facts]
+    ended = [each for each in campaigns_of(store, model_id) if not each.is_open and each.facts.prepared is not None]
     return max(ended, key=lambda each: each.id) if ended else None
 
 
@@ -184,7 +177,7 @@ def _data(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now:
         training = file.training
         told = run_fingerprint(file.triggers.fingerprint, training.workdir, training.environment(eyes.environ))
         _note_look(store, model, "data", now, fingerprint=json.dumps(told))
-        seen = None if before is None else before.facts.get("told")
+        seen = None if before is None else reached(before.facts.prepared).told
         return (
             ""
             if seen is None
@@ -201,11 +194,10 @@ def _data(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now:
         if _signature(file) != signature:
             raise Unsettled
     _note_look(store, model, "data", now, signature=signature, fingerprint=found.to_json())
-    if before is None or not before.facts.get("data"):
+    seen_data = None if before is None else reached(before.facts.prepared).data
+    if seen_data is None:
         return ""
-    return triggers.data_change(
-        _data_state(DataFingerprint.from_json(before.facts["data"])), _data_state(found), file.triggers.data
-    )
+    return triggers.data_change(_data_state(seen_data), _data_state(found), file.triggers.data)
 
 
 def _code(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now: datetime) -> str:
@@ -213,7 +205,7 @@ def _code(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now:
     _note_look(store, model, "code", now, fingerprint=found.to_json())
     if before is None:
         return ""
-    return triggers.code_change(_code_state(CodeFingerprint.from_json(before.facts["code"])), _code_state(found))
+    return triggers.code_change(_code_state(reached(before.facts.prepared).code), _code_state(found))
 
 
 def _environment(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now: datetime) -> str:
@@ -221,7 +213,7 @@ def _environment(store: Store, model: Model, before: Campaign | None, eyes: _Eye
     _note_look(store, model, "environment", now, fingerprint=found.to_json())
     if before is None:
         return ""
-    seen = EnvironmentFingerprint.from_json(before.facts["environment"])
+    seen = reached(before.facts.prepared).environment
     return triggers.environment_change(seen.parts(), found.parts(), seen.gpus, found.gpus, model.file.triggers.packages)
 
 

@@ -105,8 +105,9 @@ def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tupl
                 f"campaign {campaign_id} is not one of {model.name}", "", f"see: retuned history {model.name}"
             )
     for campaign in reversed(campaigns):
-        if campaign.verdict is not None and campaign.facts.get("recommended") is not None:
-            return model.space.validate(campaign.facts["recommended"]), campaign.id
+        ended = campaign.facts.ended
+        if campaign.verdict is not None and ended is not None and ended.recommended is not None:
+            return model.space.validate(ended.recommended), campaign.id
     raise ConflictError(
         f"no campaign has confirmed better settings for {model.name}",
         "settings can be adopted after a verdict STALE, or BROKEN with a confirmed challenger",

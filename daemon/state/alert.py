@@ -88,7 +88,7 @@ def _replaced(store: Store, row: Row) -> int | None:
 
 
 def _message_id(campaign: Campaign) -> str:
-    continued = len(campaign.facts.get("earlier_verdicts", ()))
+    continued = 0 if campaign.facts.continued is None else len(campaign.facts.continued.earlier_verdicts)
     return f"msg_{campaign.seed:08x}_{campaign.id}" + (f"_{continued}" if continued else "")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...strategies.schedule.grants import Grant
 from ...strategies.verdict.verdict_records import Verdict
+from .campaign_facts import CampaignFacts
 from .campaigns import Campaign, open_campaigns
 from .models import ModelEntry
 from .store import Store, to_json, to_text
@@ -59,26 +60,26 @@ def claim_campaign(store: Store, campaign_id: int, owner: int) -> None:
     store.change("UPDATE campaigns SET epoch = epoch + 1, owner = ? WHERE id = ?", (str(owner), campaign_id))
 
 
-def set_phase(store: Store, campaign_id: int, phase: str, facts: Mapping[str, Any], now: datetime) -> None:
+def set_phase(store: Store, campaign_id: int, phase: str, facts: CampaignFacts, now: datetime) -> None:
     """Move to a phase with these facts in all; the first time is the campaign's start."""
     store.change(
         "UPDATE campaigns SET phase = ?, facts = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
-        (phase, to_json(facts), to_text(now), campaign_id),
+        (phase, to_json(facts.to_json()), to_text(now), campaign_id),
     )
 
 
-def set_facts(store: Store, campaign_id: int, facts: Mapping[str, Any]) -> None:
+def set_facts(store: Store, campaign_id: int, facts: CampaignFacts) -> None:
     """Replace the facts by these."""
-    store.change("UPDATE campaigns SET facts = ? WHERE id = ?", (to_json(facts), campaign_id))
+    store.change("UPDATE campaigns SET facts = ? WHERE id = ?", (to_json(facts.to_json()), campaign_id))
 
 
 def finish_campaign(
-    store: Store, campaign_id: int, verdict: Verdict | None, facts: Mapping[str, Any], now: datetime
+    store: Store, campaign_id: int, verdict: Verdict | None, facts: CampaignFacts, now: datetime
 ) -> None:
     """Mark a campaign done, with its verdict and these facts in all."""
     store.change(
         "UPDATE campaigns SET phase = 'done', verdict = ?, failure = NULL, facts = ?, ended_at = ? WHERE id = ?",
-        (None if verdict is None else to_json(verdict.to_json()), to_json(facts), to_text(now), campaign_id),
+        (None if verdict is None else to_json(verdict.to_json()), to_json(facts.to_json()), to_text(now), campaign_id),
     )
 
 
@@ -128,7 +129,7 @@ def cancel_outdated_baselines(store: Store, model_id: int, now: datetime) -> Non
             )  # fmt: skip
 
 
-def reopen_campaign(store: Store, campaign_id: int, facts: Mapping[str, Any]) -> None:
+def reopen_campaign(store: Store, campaign_id: int, facts: CampaignFacts) -> None:
     """Put an ended campaign back into the confirm phase with these facts in all, inside the open transaction.
 
     Its verdict stays in its place until there is another.
@@ -136,7 +137,7 @@ def reopen_campaign(store: Store, campaign_id: int, facts: Mapping[str, Any]) ->
     store.change(
         """UPDATE campaigns SET phase = 'confirm', failure = NULL, facts = ?, failures = 0, not_before = NULL,
         ended_at = NULL WHERE id = ?""",
-        (to_json(facts), campaign_id),
+        (to_json(facts.to_json()), campaign_id),
     )
 
 

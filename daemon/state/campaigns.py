@@ -7,14 +7,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator
 
 from ...strategies.errors import UnknownName
 from ...strategies.schedule.grants import Grant
 from ...strategies.verdict.verdict_records import Verdict
+from .campaign_facts import CampaignFacts
 from .store import Row, Store, from_text, to_text
 
 OPEN_PHASES = ("queued", "prepare", "search", "confirm", "causes")
+
+
+def _facts_in(value: object) -> CampaignFacts:
+    return value if isinstance(value, CampaignFacts) else CampaignFacts.from_json(dict(value))  # type: ignore[call-overload]
+
+
+SentFacts = Annotated[CampaignFacts, PlainSerializer(CampaignFacts.to_json), PlainValidator(_facts_in)]
+"""Facts that travel in the form that the database keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class Campaign:
     phase: str
     seed: int
     options: Mapping[str, Any]
-    facts: Mapping[str, Any]
+    facts: SentFacts
     verdict: Verdict | None
     failure: str | None
     epoch: int
@@ -75,7 +86,7 @@ def _campaign(row: Row) -> Campaign:
         phase=row["phase"],
         seed=row["seed"],
         options=json.loads(row["options"]),
-        facts=json.loads(row["facts"]),
+        facts=CampaignFacts.from_json(json.loads(row["facts"])),
         verdict=None if row["verdict"] is None else Verdict.from_json(json.loads(row["verdict"])),
         failure=row["failure"],
         epoch=row["epoch"],

@@ -9,20 +9,23 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ...strategies.errors import ConflictError
 from ...strategies.records import LegRequest, LegResult
 from ...strategies.verdict.verdict_records import Verdict
 from ..processes import Identity, identify, identity_from
+from .campaign_facts import CampaignFacts
 from .campaign_writes import claim_campaign, fail_campaign, finish_campaign, set_facts, set_phase
 from .campaigns import Campaign, find_campaign
 from .legs import end_legs, plan_legs, planned_legs
 from .store import Store
+
+Change = Callable[[CampaignFacts], CampaignFacts]
+"""Takes the facts as they stand inside the transaction, where others may write too, and gives the new ones."""
 
 LOCK_TRIES, LOCK_PAUSE_S = 5, 0.01  # somebody may just be looking who holds it
 
@@ -33,6 +36,11 @@ class Holder:
 
     process: Identity | None
     is_of_service: bool
+
+
+def unchanged(facts: CampaignFacts) -> CampaignFacts:
+    """The change that leaves the facts as they are."""
+    return facts
 
 
 class LostLease(ConflictError):
@@ -65,17 +73,16 @@ class Lease:
         """The campaign as it stands now."""
         return find_campaign(self._store, self.campaign_id)
 
-    def advance(self, phase: str, facts: Mapping[str, Any], now: datetime) -> Campaign:
-        """Move to a phase and add facts to the record."""
+    def advance(self, phase: str, change: Change, now: datetime) -> Campaign:
+        """Move to a phase and change the facts."""
         with self._store.transaction():
-            set_phase(self._store, self.campaign_id, phase, {**self._fenced().facts, **facts}, now)
+            set_phase(self._store, self.campaign_id, phase, change(self._fenced().facts), now)
         return self.campaign()
 
-    def amend(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Campaign:
-        """Change facts that others write too, in one transaction: `change` gets the facts and gives the new ones."""
+    def amend(self, change: Change) -> Campaign:
+        """Change facts that others write too, in one transaction."""
         with self._store.transaction():
-            campaign = self._fenced()
-            set_facts(self._store, self.campaign_id, {**campaign.facts, **change(campaign.facts)})
+            set_facts(self._store, self.campaign_id, change(self._fenced().facts))
         return self.campaign()
 
     def planned(self) -> frozenset[str]:
@@ -94,9 +101,9 @@ class Lease:
             self._fenced()
             end_legs(self._store, self.campaign_id, results, now)
 
-    def finish(self, verdict: Verdict | None, facts: Mapping[str, Any], now: datetime) -> Campaign:
+    def finish(self, verdict: Verdict | None, change: Change, now: datetime) -> Campaign:
         """Mark the campaign done inside the open transaction, so that its alert is committed with it."""
-        finish_campaign(self._store, self.campaign_id, verdict, {**self._fenced().facts, **facts}, now)
+        finish_campaign(self._store, self.campaign_id, verdict, change(self._fenced().facts), now)
         return self.campaign()
 
     def fail(self, phase: str, reason: str, now: datetime) -> None:

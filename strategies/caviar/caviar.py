@@ -9,22 +9,21 @@ Decisions are made on complete rungs only, in the order of trials, so that speed
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ..legs.names import INCUMBENT, read_name, rung_leg, search_trial
 from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose
 from ..search.successive_halving import SearchPlan, plan_search, survivors
-from ..search.task import INCUMBENT, Finished, Propose, Ranked, SearchTask
+from ..search.task import Finished, Propose, Ranked, SearchTask
 from ..space import derive_seed
 from .expected_scores import smoothed, standardized_improvement
 from .proposals import first_wave, next_wave
 from .scores import (
     by_leg,
     completed_scores,
-    leg_name,
     legs_of,
     observations_below,
     observations_in,
     score_of,
     stop_rule,
-    trial_name,
 )
 
 LEAST_IMPROVEMENT = 0.3
@@ -38,7 +37,7 @@ def decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished
     incumbent = task.space.validate(task.incumbent, strict=False)
     plan = plan_search(task.challengers, task.full_runs, task.budget, task.unit, task.resumable)
     wave = first_wave(task.space, incumbent, task.warm, task.seed, plan.first, task.sampler)
-    trials = {trial_name(index): configuration for index, configuration in enumerate((incumbent, *wave))}
+    trials = {search_trial(index): configuration for index, configuration in enumerate((incumbent, *wave))}
     if not wave:
         return _without_challengers(incumbent)
     results = by_leg(history)
@@ -59,7 +58,7 @@ def decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished
             is_last=number == len(plan.waves),
             sampler=task.sampler,
         )
-        more = {trial_name(len(trials) + index): configuration for index, configuration in enumerate(proposed)}
+        more = {search_trial(len(trials) + index): configuration for index, configuration in enumerate(proposed)}
         legs = tuple(
             _leg(task, plan, trial, configuration, last, is_first=True) for trial, configuration in more.items()
         )
@@ -74,7 +73,7 @@ def _recorded(
     task: SearchTask, start: int, count: int, rung: int, results: Mapping[str, LegResult]
 ) -> tuple[Configuration, ...]:
     """The configurations of a wave that has been trained; empty where a trial of it is missing."""
-    legs = [results.get(leg_name(trial_name(start + index), rung)) for index in range(count)]
+    legs = [results.get(rung_leg(search_trial(start + index), rung)) for index in range(count)]
     trained = [task.space.validate(leg.request.configuration, strict=False) for leg in legs if leg is not None]
     return tuple(trained) if len(trained) == count else ()
 
@@ -95,7 +94,7 @@ def _finish(
     stopped = [leg for trial in tried for leg in legs_of(trial, last, results) if leg.end is LegEnd.STOPPED]
     is_sound = 2 * (finished + len(stopped)) >= len(tried)  # stopped runs are known to be worse
     failed = not challengers or (not is_sound and not is_above)
-    scores = {trial: score_of(results.get(leg_name(trial, last))) for trial in (INCUMBENT, winner)}
+    scores = {trial: score_of(results.get(rung_leg(trial, last))) for trial in (INCUMBENT, winner)}
     completed = f"{finished} of {len(tried)} challengers completed" + _stopped_early(stopped)
     return Finished(
         winner=trials[winner],
@@ -192,7 +191,7 @@ def _ranking(
         score = next((score_of(leg) for leg in reversed(legs) if score_of(leg) is not None), None)
         ended = legs[-1] if legs else None
         if score is not None and score_of(ended) is not None:
-            is_full = ended is not None and ended.request.name == leg_name(trial, last)
+            is_full = ended is not None and ended.request.name == rung_leg(trial, last)
             place = (0 if is_full else 1, -expected.get(trial, score))
         else:
             place = (_PLACES_WITHOUT_SCORE.get(ended.end, 4) if ended is not None else 4, 0.0)
@@ -213,9 +212,9 @@ def _leg(
     task: SearchTask, plan: SearchPlan, trial: str, configuration: Configuration, rung: int, is_first: bool = False
 ) -> LegRequest:
     """The trial's leg to a rung: from the rung below, or from the initialisation."""
-    has_parent = rung > 0 and not is_first
+    has_parent, named = rung > 0 and not is_first, read_name(trial)
     return LegRequest(
-        name=leg_name(trial, rung),
+        name=rung_leg(trial, rung),
         trial=trial,
         purpose=Purpose.SEARCH,
         configuration=configuration,
@@ -223,6 +222,8 @@ def _leg(
         split_seed=derive_seed(task.seed, "search", "split"),
         from_step=plan.rungs[rung - 1] if has_parent else 0.0,
         to_step=plan.rungs[rung],
-        parent=leg_name(trial, rung - 1) if has_parent else None,
+        parent=rung_leg(trial, rung - 1) if has_parent else None,
         keeps_checkpoint=rung < len(plan.rungs) - 1,
+        role=named.role,
+        number=named.number,
     )

@@ -3,22 +3,13 @@
 import math
 from collections.abc import Iterable, Mapping
 
+from ..legs.names import rung_leg
 from ..records import Configuration, LegEnd, LegResult, Purpose
 from ..search.median_stopping import StopRule
 from ..search.observations import Observations, Source
 
 Results = Mapping[str, LegResult]
 """The legs of a search that have ended, by name."""
-
-
-def trial_name(index: int) -> str:
-    """The name of a search's trial; number 0 is the incumbent."""
-    return f"search.{index:03d}"
-
-
-def leg_name(trial: str, rung: int) -> str:
-    """The name of a trial's leg to a rung."""
-    return f"{trial}.r{rung}"
 
 
 def by_leg(history: Iterable[LegResult]) -> dict[str, LegResult]:
@@ -32,7 +23,7 @@ def by_leg(history: Iterable[LegResult]) -> dict[str, LegResult]:
 
 def legs_of(trial: str, last: int, results: Results) -> list[LegResult]:
     """The ended legs of a trial up to a rung, in order."""
-    names = [leg_name(trial, rung) for rung in range(last + 1)]
+    names = [rung_leg(trial, rung) for rung in range(last + 1)]
     return [results[name] for name in names if name in results]
 
 
@@ -45,13 +36,13 @@ def score_of(result: LegResult | None) -> float | None:
 
 def completed_scores(trials: Iterable[str], rung: int, results: Results) -> dict[str, float]:
     """The scores of the trials that completed the rung."""
-    scores = {trial: score_of(results.get(leg_name(trial, rung))) for trial in trials}
+    scores = {trial: score_of(results.get(rung_leg(trial, rung))) for trial in trials}
     return {trial: score for trial, score in scores.items() if score is not None}
 
 
 def stop_rule(trials: Iterable[str], rung: int, results: Results, budget: float) -> StopRule:
     """What later runs at this rung are compared with: those of these trials, all ended, that completed it."""
-    legs = [results[leg_name(trial, rung)] for trial in trials if leg_name(trial, rung) in results]
+    legs = [results[rung_leg(trial, rung)] for trial in trials if rung_leg(trial, rung) in results]
     curves = tuple(leg.curve for leg in legs if score_of(leg) is not None)
     return StopRule(curves, sum(leg.end is LegEnd.STOPPED for leg in legs), budget)
 
@@ -67,7 +58,7 @@ def observations_in(trials: Mapping[str, Configuration], last: int, results: Res
         scores = completed_scores(trials, rung, results)
         worst = min(scores.values(), default=None)
         if worst is not None:
-            ended = [trial for trial in trials if leg_name(trial, rung) in results]
+            ended = [trial for trial in trials if rung_leg(trial, rung) in results]
             pairs = tuple((trials[trial], scores.get(trial, worst)) for trial in ended)
             groups.append(Observations(pairs, Source.FULL if rung == last else Source.RUNG))
     return tuple(groups)

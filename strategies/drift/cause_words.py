@@ -1,38 +1,11 @@
 """Causes, what can be found out about each, and the clauses for the owner, in which scores are better or worse."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from ..verdict.confidence_intervals import LEVEL, Interval
+from .cause_records import Cause, Finding
 
 _LEVEL = f"{LEVEL:.0%}"
-
-
-class Cause(StrEnum):
-    """What an effect is attributed to; the values are stored."""
-
-    DATA = "data"
-    ENVIRONMENT = "environment"
-    CODE = "code"
-    TOGETHER = "data and environment"  # where they cannot be told apart
-    SETTINGS = "settings"
-    BASELINE = "birth"  # whether the challenger was already better on the data of the baseline
-
-
-class Finding(StrEnum):
-    """What was found out about a cause; the values are stored."""
-
-    UNCHANGED = "unchanged"  # the cause itself did not change
-    WORSE = "worse"  # it changed, and the same settings score worse because of it
-    BETTER = "better"
-    NO_CHANGE_SEEN = "no change seen"  # it changed, but as far as the runs can tell, the score did not
-    NOT_KNOWN = "not known"
-    GAIN_CONFIRMED = "gain confirmed"
-    NO_GAIN_CONFIRMED = "no gain confirmed"
-    RUSTED = "rusted"  # the challenger was no better on the old data
-    PARTLY_RUSTED = "partly rusted"  # it was better there, but by less than half of today's improvement
-    NEVER_OPTIMAL = "never optimal"  # it was about as much better there as today
-    UNSETTLED = "unsettled"
 
 
 _SUBJECT = {

@@ -6,9 +6,8 @@ well tells rust from a poor first pick.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
 
 from ..verdict.confidence_intervals import LEVEL, Interval, paired, welch
 from ..verdict.run_scores import both_scored, failed_of, fails_more, scores
@@ -16,7 +15,7 @@ from ..verdict.runs import Run
 from ..verdict.safe_t_test import FIRST_LOOK, Bounds, look_sizes, mean_bounds
 from ..verdict.verdict_records import Verdict
 from . import cause_words as words
-from .cause_words import Cause, Finding
+from .cause_records import Cause, Causes, Effect, Finding
 
 MOST_AGAIN = 6  # runs of the current settings on the old data
 MOST_RIVALS = 8  # runs of the challenger there; fewer where the current settings must run as well
@@ -72,38 +71,6 @@ class Runs:
     floor: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """A cause and what was found out about it.
-
-    `mean` is the change in score (higher is better) that `of` describes, `low` and `high` its interval; None where it
-    was not measured. The interval covers 90%; that of SETTINGS is the verdict's, that of BASELINE has an error rate of
-    10% on each side.
-    """
-
-    cause: Cause
-    finding: Finding
-    of: str
-    words: str
-    mean: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Causes:
-    """All effects and the sentence about them for the owner; `skipped` says why some wanted runs were not made."""
-
-    effects: tuple[Effect, ...]
-    sentence: str
-    summary: str
-    skipped: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The causes as values that JSON can hold."""
-        return asdict(self) | {"level": LEVEL}
-
-
 def extra_runs(change: Change, verdict: Verdict, runs: Runs) -> tuple[int, int]:
     """How many runs on the old data are wanted in total: of the current settings, and of the challenger."""
     if change.no_old_data:
@@ -131,12 +98,12 @@ def explain(change: Change, verdict: Verdict, runs: Runs, skipped: str = "") -> 
         clauses = [words.nothing_changed(was_never_optimal=verdict.challenger_confirmed)]
     else:
         clauses = [effect.words for effect in effects]
-    return Causes((*effects, _settings(verdict)), words.why(clauses), _summary(effects), skipped)
+    return Causes((*effects, _settings(verdict)), words.why(clauses), _summary(effects), skipped, LEVEL)
 
 
 def unexplained(reason: str) -> Causes:
     """The record where nothing can be said about causes, for that reason."""
-    return Causes((), words.why([f"not known ({reason})"]), UNKNOWN, "")
+    return Causes((), words.why([f"not known ({reason})"]), UNKNOWN, "", LEVEL)
 
 
 def _data(change: Change, verdict: Verdict, runs: Runs, reason: str) -> Effect:

@@ -1,9 +1,9 @@
 """What a full run costs now, compared with the baseline; kept apart from what moved the score."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 from ..records import LegEnd, LegResult
 
@@ -28,6 +28,11 @@ class CostDrift:
             "seconds_ratio": _ratio(self.seconds_before, self.seconds_now),
             "memory_ratio": _ratio(self.memory_mib_before, self.memory_mib_now),
         }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """The drift that `to_json` gave; the ratios follow from it."""
+        return cls(**{one.name: found[one.name] for one in fields(cls)})
 
 
 def cost_drift(before: Sequence[LegResult], now: Sequence[LegResult]) -> CostDrift:

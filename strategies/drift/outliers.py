@@ -94,6 +94,24 @@ class ColumnRange:
 
 
 @dataclass(frozen=True, slots=True)
+class DataRanges:
+    """What is usual in the columns of a data set, by key, and why some of it was not looked into."""
+
+    columns: Mapping[str, ColumnRange]
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The ranges as values that JSON can hold."""
+        return {"columns": {key: column.to_json() for key, column in self.columns.items()}, "note": self.note}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The ranges that `to_json` gave."""
+        columns = {key: ColumnRange.from_json(column) for key, column in fields["columns"].items()}
+        return cls(columns, fields.get("note", ""))
+
+
+@dataclass(frozen=True, slots=True)
 class Suspicion:
     """Some cells that the owner should look at: the first of them, how many there are, and what is usual instead."""
 

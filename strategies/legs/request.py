@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..records import LegRequest, Purpose, configuration_of
+from ..records import LegRequest, Purpose, Role, configuration_of
+from .names import LegName, read_name
 
 
 def request_of(stored: Mapping[str, Any]) -> LegRequest:
     """The request in a leg.json or another object with its keys. Raises KeyError, TypeError or ValueError."""
+    named = _named(stored)
     return LegRequest(
         name=stored["name"],
         trial=stored["trial"],
@@ -21,4 +23,13 @@ def request_of(stored: Mapping[str, Any]) -> LegRequest:
         keeps_checkpoint=stored["keeps_checkpoint"],
         skip_batches=stored.get("skip_batches", 0),  # missing in legs of earlier versions
         is_guarded=stored.get("is_guarded", False),
+        role=named.role,
+        number=named.number,
     )
+
+
+def _named(stored: Mapping[str, Any]) -> LegName:
+    """What the leg stands for; a leg of an earlier version says it by its name alone."""
+    if "role" not in stored:
+        return read_name(stored["name"])
+    return LegName(Role(stored["role"]), int(stored["number"]))

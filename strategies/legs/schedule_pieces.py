@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ..records import LegEnd, LegRequest, LegResult
+from .names import piece
 
 
 def stretches(request: LegRequest) -> tuple[LegRequest, ...]:
@@ -25,7 +26,7 @@ def stretches(request: LegRequest) -> tuple[LegRequest, ...]:
         pieces.append(
             replace(
                 request,
-                name=request.name if is_last else f"{request.name}.p{number}",
+                name=request.name if is_last else piece(request.name, number),
                 configuration={**request.configuration, **constant},
                 from_step=start,
                 to_step=end,

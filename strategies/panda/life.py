@@ -6,6 +6,7 @@ A life is a fold: from the state that the probes leave, each recorded day gives 
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..legs.names import search_trial
 from ..records import LegEnd, LegRequest, LegResult
 from ..search.task import Propose
 from .daily_moves import judge_move, try_move
@@ -33,7 +34,7 @@ def follow_life(
     probes = probe(rules, seeds, start, results, trials)
     if isinstance(probes, Propose):
         return LifeSoFar(day=day), probes
-    second_trial = f"search.{trials + len(probes.tried) + 1:03d}"
+    second_trial = search_trial(trials + len(probes.tried) + 1)
     day_length = rules.day_length(tuple(results.values()))
     inputs = LifeInputs(rules, seeds, results, probes, second_trial, day_length)
     state = _begin(inputs, start[rules.rate.name], day)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from ..hyperparameter import Hyperparameter, Kind
-from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose
-from ..search.task import INCUMBENT, Finished, Propose, Ranked
+from ..legs.names import INCUMBENT
+from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose, Role
+from ..search.task import Finished, Propose, Ranked
 from ..space import Space
 from .diary import DayEnd, Nudge
 from .life import follow_life
@@ -94,6 +95,8 @@ def _incumbent_leg(task: PandaTask) -> LegRequest:
         split_seed=seeds.split,
         from_step=0.0,
         to_step=task.search.budget,
+        role=Role.INCUMBENT,
+        number=0,
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..legs.names import search_trial
 from ..records import LegEnd, LegRequest, LegResult
 from ..search.task import Propose
 from .states import ResumePoint, Seeds, Stretch, cost_of, leg_of, point_after, within_bounds
@@ -56,7 +57,7 @@ def probe(
 
     while wanted := next_exponents(scores, MOST_PROBES, is_allowed):
         for exponent in wanted:
-            trial = f"search.{trials + len(legs) + 1:03d}"
+            trial = search_trial(trials + len(legs) + 1)
             path = Path.of({**start, name: rate * STEP**exponent})
             legs[exponent] = leg_of(rules, seeds, trial, 0, Stretch(None, 0.0, end), path)
         if any(legs[exponent].name not in results for exponent in wanted):

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..hyperparameter import Hyperparameter
-from ..records import Configuration, LegRequest, LegResult, Purpose
-from ..search.task import INCUMBENT
+from ..legs.names import INCUMBENT, day_leg, read_name, rung_leg
+from ..records import Configuration, LegRequest, LegResult, Purpose, Role
 from ..space import derive_seed
 from .diary import DayEnd, Nudge
 from .task import PandaRules
 from .value_path import Path
 
 RING = 24  # ends of days, beside the probes and the best one, that a life may go back to
-INCUMBENT_LEG = f"{INCUMBENT}.r0"  # the incumbent's own full run, beside the first life
+INCUMBENT_LEG = rung_leg(INCUMBENT, 0)  # the incumbent's own full run, beside the first life
 TAIL_SHARE = 0.3  # of the budget: over so much of it the rate decays to zero at the end
 
 
@@ -76,7 +76,7 @@ def leg_of(rules: PandaRules, seeds: Seeds, trial: str, day: int, stretch: Stret
     """The leg of one day, with its values as they stand on the path; probes are legs of day 0."""
     task = rules.search
     return LegRequest(
-        name=f"{trial}.d{day:04d}",
+        name=day_leg(trial, day),
         trial=trial,
         purpose=Purpose.SEARCH,
         configuration=path.within(task.incumbent, task.space),
@@ -88,6 +88,8 @@ def leg_of(rules: PandaRules, seeds: Seeds, trial: str, day: int, stretch: Stret
         keeps_checkpoint=True,
         skip_batches=stretch.skip_batches,
         is_guarded=True,
+        role=Role.CANDIDATE,
+        number=read_name(trial).number,
     )
 
 

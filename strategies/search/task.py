@@ -8,7 +8,6 @@ from .median_stopping import StopRule
 from .observations import Observations
 from .samplers import Sampler
 
-INCUMBENT = "search.000"
 DEFAULT_CHALLENGERS = 18
 
 

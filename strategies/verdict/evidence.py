@@ -1,10 +1,10 @@
 """What the runs up to a look say: paired differences with failed runs at a floor, and the test on failures."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-from ..records import LegResult
+from ..records import LegResult, Purpose, Role
 from .divergence_test import divergence_e_value
 from .runs import Pair, Run, SearchSummary, clipped
 from .safe_t_test import Bounds, look_sizes, mean_bounds
@@ -157,23 +157,27 @@ def evidence_path(plan: TestPlan, verdict: Verdict, results: Sequence[LegResult]
     The floor is that of the verdict, which was fixed before the first pair.
     """
     plan = replace(plan, floor=verdict.floor)
-    trials = {result.request.trial: result for result in results}  # a trial's last leg
-    first = trials.get("search.000")
+    first = _by_number(results, Purpose.SEARCH, Role.INCUMBENT).get(0)
     search = SearchSummary(incumbent=None if first is None else Run.of(first))
-    pairs = tuple(_pair(plan, search, *both) for both in _recorded(trials))
+    pairs = tuple(_pair(plan, search, *both) for both in _recorded(results))
     usable = [_as_pair(pair) for pair in pairs if not pair.is_lost][: verdict.n_pairs]
     at = look_sizes(len(usable)) or ((len(usable),) if usable else ())
     return EvidencePath(pairs, tuple(weigh(plan, search, usable[:n], ()) for n in at))
 
 
-def _recorded(trials: Mapping[str, LegResult]) -> list[tuple[int, LegResult, LegResult]]:
+def _recorded(results: Sequence[LegResult]) -> list[tuple[int, LegResult, LegResult]]:
     """Number, incumbent and challenger of the pairs of which both sides have ended."""
-    found = []
-    for name, incumbent in trials.items():
-        challenger = trials.get(name.replace("confirm.i", "confirm.c"))
-        if name.startswith("confirm.i") and challenger is not None:
-            found.append((int(name.removeprefix("confirm.i")), incumbent, challenger))
-    return sorted(found, key=lambda pair: pair[0])
+    ours, theirs = (_by_number(results, Purpose.CONFIRM, role) for role in (Role.INCUMBENT, Role.CHALLENGER))
+    return [(number, ours[number], theirs[number]) for number in sorted(ours) if number in theirs]
+
+
+def _by_number(results: Sequence[LegResult], purpose: Purpose, role: Role) -> dict[int, LegResult]:
+    """The last leg of each trial in that role."""
+    return {
+        result.request.number: result
+        for result in results
+        if result.request.purpose is purpose and result.request.role is role
+    }
 
 
 def _pair(

@@ -17,10 +17,10 @@ from retuned.daemon.state.alert import list_alerts
 from retuned.daemon.state.campaigns import campaigns_of
 from retuned.daemon.state.legs import results_of
 from retuned.daemon.state.registry import find_model
-from retuned.strategies.drift.cause_words import Cause, Finding
+from retuned.strategies.drift.cause_records import Cause, Finding
 from retuned.strategies.drift.causes import Change, Runs, explain, extra_runs, unexplained
 from retuned.strategies.drift.cost_drift import cost_drift
-from retuned.strategies.records import LegEnd, LegRequest, LegResult, Outcome, Purpose
+from retuned.strategies.records import LegEnd, LegRequest, LegResult, Outcome, Purpose, Role
 from retuned.strategies.verdict.confidence_intervals import paired, welch
 from retuned.strategies.verdict.run_scores import fails_more
 from retuned.strategies.verdict.runs import Run
@@ -218,7 +218,7 @@ def test_without_a_baseline_nothing_is_known():
 
 
 def full_run(seconds, mib, end=LegEnd.COMPLETED):
-    request = LegRequest("a", "a", Purpose.CONFIRM, {}, 1, 1, 0.0, 10.0)
+    request = LegRequest("a", "a", Purpose.CONFIRM, {}, 1, 1, 0.0, 10.0, role=Role.INCUMBENT, number=0)
     return LegResult(request, end, 1.0, seconds=seconds, peak_memory_bytes=int(mib * 2**20))
 
 
@@ -244,11 +244,11 @@ def test_very_short_runs_have_no_cost_drift_worth_reporting():
 
 def test_a_moved_optimum_is_explained_where_people_look(judged):
     campaign = campaigns_of(judged.store, 1)[-1]
-    causes = campaign.facts["causes"]
-    assert causes["summary"] == "data worse, rusted"
+    causes = campaign.facts.ended.causes
+    assert causes.summary == "data worse, rusted"
     model = find_model(judged.store, "toy")
     (alert,) = list_alerts(judged.store)
-    assert causes["sentence"] in alert.text
+    assert causes.sentence in alert.text
     with console().capture() as _, (out := console()).capture() as shown:
         out.print(verdict_panel(model, campaign, model.configuration))
     assert "so the settings were good then and have rusted since" in " ".join(shown.get().replace("│", " ").split())
@@ -256,28 +256,28 @@ def test_a_moved_optimum_is_explained_where_people_look(judged):
     extra = [r for r in results_of(judged.store, campaign.id) if r.request.trial.startswith("cause.")]
     assert 4 <= len(extra) <= 8
     spent = sum(r.seconds for r in results_of(judged.store, campaign.id))  # in another order than the campaign's
-    assert campaign.facts["compute_s"] == pytest.approx(spent)
+    assert campaign.facts.ended.compute_s == pytest.approx(spent)
 
 
 def test_a_fresh_verdict_costs_no_run_for_its_causes(judged):
     fresh = campaigns_of(judged.store, 1)[1]
-    assert "causes" not in fresh.facts
+    assert fresh.facts.ended.causes is None
     assert [r for r in results_of(judged.store, fresh.id) if r.request.trial.startswith("cause.")] == []
 
 
 def test_another_environment_is_measured_on_the_data_that_was_kept(judged_copy):
     with judged_copy.store.transaction():
-        facts = campaigns_of(judged_copy.store, 1)[0].facts
+        facts = campaigns_of(judged_copy.store, 1)[0].facts.to_json()
         environment = json.loads(facts["environment"]) | {"packages": [["torch", "1.0.0"]]}
         judged_copy.store.change(
             "UPDATE campaigns SET facts = ? WHERE id = 1",
             (json.dumps({**facts, "environment": json.dumps(environment)}),),
         )
-    causes = judged_copy.retune(seed=1).facts["causes"]
-    effects = {effect["cause"]: effect for effect in causes["effects"]}
-    assert (effects["environment"]["finding"], effects["environment"]["mean"]) == ("no change seen", 0.0)
-    assert effects["data"]["finding"] == "worse"
-    assert effects["birth"]["finding"] == "rusted"
+    effects = {effect.cause: effect for effect in judged_copy.retune(seed=1).facts.ended.causes.effects}
+    environment = effects[Cause.ENVIRONMENT]
+    assert (environment.finding, environment.mean) == (Finding.NO_CHANGE_SEEN, 0.0)
+    assert effects[Cause.DATA].finding is Finding.WORSE
+    assert effects[Cause.BIRTH].finding is Finding.RUSTED
 
 
 def test_a_spent_budget_costs_the_causes_and_not_the_verdict(judged_copy):
@@ -290,8 +290,8 @@ def test_a_spent_budget_costs_the_causes_and_not_the_verdict(judged_copy):
         )
     campaign = judged_copy.retune()
     assert campaign.verdict.outcome is Outcome.STALE
-    assert campaign.facts["causes"]["skipped"] == "the compute budget is spent"
-    assert "not known (the compute budget is spent)" in campaign.facts["causes"]["sentence"]
+    assert campaign.facts.ended.causes.skipped == "the compute budget is spent"
+    assert "not known (the compute budget is spent)" in campaign.facts.ended.causes.sentence
     assert [r for r in results_of(judged_copy.store, 3) if r.request.trial.startswith("cause.")] == []
 
 
@@ -302,9 +302,9 @@ def test_a_poor_first_pick_is_not_called_rust(desk):
     desk.register(**{"hyperparameters.lr": POOR})
     desk.baseline()
     desk.write_data(best=0.01)
-    causes = desk.retune(seed=1).facts["causes"]
-    assert "never optimal" in causes["summary"]
-    assert "a poor first pick, not rust" in causes["sentence"]
+    causes = desk.retune(seed=1).facts.ended.causes
+    assert "never optimal" in causes.summary
+    assert "a poor first pick, not rust" in causes.sentence
 
 
 def test_old_data_that_was_not_kept_leaves_the_first_pick_unknown(desk):
@@ -312,10 +312,10 @@ def test_old_data_that_was_not_kept_leaves_the_first_pick_unknown(desk):
     desk.baseline()
     desk.write_data(optimum=-3.0)
     campaign = desk.retune(seed=1)
-    effects = {effect["cause"]: effect for effect in campaign.facts["causes"]["effects"]}
-    assert effects["data"]["finding"] == "worse"
-    assert effects["birth"]["finding"] == "not known"
-    assert "(the old data is not kept)" in campaign.facts["causes"]["sentence"]
+    effects = {effect.cause: effect for effect in campaign.facts.ended.causes.effects}
+    assert effects[Cause.DATA].finding is Finding.WORSE
+    assert effects[Cause.BIRTH].finding is Finding.NOT_KNOWN
+    assert "(the old data is not kept)" in campaign.facts.ended.causes.sentence
 
 
 def test_a_campaign_killed_while_it_looks_for_causes_goes_on_and_repeats_nothing(desk):
@@ -344,7 +344,7 @@ def test_a_campaign_killed_while_it_looks_for_causes_goes_on_and_repeats_nothing
     judged = campaigns_of(desk.store, 1)[-1]
     assert judged.phase == "causes"
     campaign = desk.retune(seed=1)
-    assert campaign.verdict == Verdict.from_json(judged.facts["judged"])
-    assert campaign.facts["causes"]["summary"] == "data worse, rusted"
+    assert campaign.verdict == judged.facts.judged
+    assert campaign.facts.ended.causes.summary == "data worse, rusted"
     again = {path.name for path in legs.iterdir() if path.name.rpartition(".a")[0] + ".a1" in ended}
     assert again == ended

@@ -35,6 +35,7 @@ from retuned.strategies.records import Outcome
 from retuned.strategies.schedule.grants import Grant, Machine
 
 TICK_S = 30.0
+REQUEST = '{"purpose": "replicate"}'
 TOYS = Path(__file__).parents[2] / "toys"
 MACHINE = Machine(slots=8, memory_bytes=24 << 30, gpus=(), campaigns=4)
 LEAD = """
@@ -301,7 +302,7 @@ def test_a_campaign_that_would_exceed_its_models_hours_is_put_off_and_one_by_han
     starter.command = ("sleep", "600")
     model = take_up(desk, clock, limits="hours_a_month = 10")
     with desk.store.transaction():
-        desk.store.insert("legs", {"campaign_id": 1, "name": "replicate.000", "request": "{}", "ended": "completed",
+        desk.store.insert("legs", {"campaign_id": 1, "name": "replicate.000", "request": REQUEST, "ended": "completed",
                                    "seconds": 3600.0, "planned_at": "", "ended_at": to_text(clock.now())})  # fmt: skip
         desk.store.change("UPDATE campaigns SET phase = 'done', ended_at = created_at")
     retune = queue_retune(desk, clock, model)
@@ -318,7 +319,7 @@ def test_hours_of_this_month_that_are_used_up_come_back_with_the_next(desk, cloc
     starter.command = ("sleep", "600")
     model = take_up(desk, clock)
     with desk.store.transaction():
-        desk.store.insert("legs", {"campaign_id": 1, "name": "replicate.000", "request": "{}", "ended": "completed",
+        desk.store.insert("legs", {"campaign_id": 1, "name": "replicate.000", "request": REQUEST, "ended": "completed",
                                    "seconds": 3600.0, "planned_at": "", "ended_at": to_text(clock.now())})  # fmt: skip
         desk.store.change("UPDATE campaigns SET phase = 'done', ended_at = created_at")
     retune = queue_retune(desk, clock, model)

@@ -34,7 +34,7 @@ def settings_file(desk, clock, name, text):
 
 
 def recommended(desk):
-    return find_campaign(desk.store, 3).facts["recommended"]["lr"]
+    return find_campaign(desk.store, 3).facts.ended.recommended["lr"]
 
 
 def test_adopting_makes_new_settings_that_say_where_they_came_from(judged_copy, live, clock):

@@ -59,7 +59,7 @@ def test_a_snapshot_goes_when_nobody_needs_it(judged_copy):
     judged_copy.retune(seed=2)
     assert len(snapshots(judged_copy)) == 3
     needed = {
-        Path(campaign.facts["snapshot"]).parent.name
+        Path(campaign.facts.prepared.snapshot).parent.name
         for campaign in campaigns_of(judged_copy.store, 1)
         if campaign.id in (1, 4)
     }

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from retuned.strategies.caviar.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
+from retuned.strategies.caviar.caviar import Finished, Propose, SearchTask, decide
 from retuned.strategies.caviar.scores import observations_in
-from retuned.strategies.records import BudgetUnit, LegEnd, LegResult, Purpose
+from retuned.strategies.legs.names import INCUMBENT
+from retuned.strategies.records import BudgetUnit, LegEnd, LegResult, Purpose, Role
 from retuned.strategies.search.median_stopping import StopRule, first_hopeless
 from retuned.strategies.search.observations import Observations, Source
 from retuned.strategies.search.successive_halving import plan_search, rung_budgets
@@ -169,7 +170,7 @@ def test_legs_of_other_purposes_are_not_mistaken_for_the_search():
 
 
 def _renamed(leg):
-    return type(leg)("probe.0", "probe", Purpose.PROBE, leg.configuration, leg.seed, leg.split_seed, 0.0, 300.0)
+    return replace(leg, name="probe.0", trial="probe", purpose=Purpose.CONFIRM, role=Role.PROBE, to_step=300.0)
 
 
 def test_warm_configurations_are_tried_first_and_those_no_longer_allowed_are_left_out():

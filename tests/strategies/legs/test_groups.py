@@ -2,11 +2,12 @@
 
 import pytest
 from retuned.strategies.legs.groups import plan_groups
-from retuned.strategies.records import LegRequest, Purpose
+from retuned.strategies.records import LegRequest, Purpose, Role
 
 
 def legs(*configurations, **changes):
     defaults = {"purpose": Purpose.SEARCH, "seed": 1, "split_seed": 2, "from_step": 0.0, "to_step": 6.0}
+    defaults |= {"role": Role.CANDIDATE, "number": 0}
     return [
         LegRequest(
             **{**defaults, "name": f"l{number}", "trial": f"l{number}", "configuration": configuration, **changes}

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from retuned.daemon.campaign.search import capacity_of
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.model_paths import check_paths
-from retuned.strategies.caviar.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
+from retuned.strategies.caviar.caviar import Finished, Propose, SearchTask, decide
 from retuned.strategies.caviar.optuna_proposals import propose_with_optuna
 from retuned.strategies.errors import CampaignFailed, InputError
+from retuned.strategies.legs.names import INCUMBENT
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult
 from retuned.strategies.search import choose
 from retuned.strategies.search.observations import Observations, Source
@@ -303,4 +304,4 @@ def test_a_campaign_searches_with_the_sampler_of_the_model_file(desk):
     desk.baseline()
     campaign = desk.retune(seed=3)
     assert campaign.phase == "done"
-    assert "proposed by Optuna's TPE" in campaign.facts["choice"]
+    assert "proposed by Optuna's TPE" in campaign.facts.chosen.choice

@@ -4,6 +4,7 @@ import math
 import random
 
 import pytest
+from retuned.strategies.legs.names import read_name
 from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose
 from retuned.strategies.verdict.contract import Contract
 from retuned.strategies.verdict.evidence import evidence_path
@@ -17,7 +18,8 @@ SEARCH_SCORES = (0.2, 0.0, -3.0)
 
 
 def leg(trial, end=LegEnd.COMPLETED, score=None, purpose=Purpose.CONFIRM):
-    request = LegRequest(trial, trial, purpose, {"lr": 0.1}, 1, 2, 0.0, 10.0)
+    named = read_name(trial)
+    request = LegRequest(trial, trial, purpose, {"lr": 0.1}, 1, 2, 0.0, 10.0, role=named.role, number=named.number)
     return LegResult(request, end, score if end is LegEnd.COMPLETED else None)
 
 
