@@ -25,10 +25,10 @@ from typing import Any
 from machine import header, print_table, write_record
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.model_file import load_model_file
-from retuned.daemon.state.campaign_writes import queue_campaign
-from retuned.daemon.state.campaigns import Campaign, campaigns_of, open_campaigns
-from retuned.daemon.state.models import all_entries
-from retuned.daemon.state.registry import all_models, register
+from retuned.daemon.state.campaigns.campaign_writes import queue_campaign
+from retuned.daemon.state.campaigns.campaigns import Campaign, campaigns_of, open_campaigns
+from retuned.daemon.state.models.models import all_entries
+from retuned.daemon.state.models.registry import all_models, register
 from retuned.daemon.state.store import Store
 from scene import TOY_MODEL, everywhere, kill
 

@@ -21,15 +21,15 @@ from ..config.model_file import ModelFile, model_file_in
 from ..config.model_paths import check_paths
 from ..reports.drift_record import drift_points
 from ..reports.progress import progress_of
-from ..state import adoption
 from ..state.alert import Alert, list_alerts
-from ..state.campaign_writes import cancel_campaign
-from ..state.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
+from ..state.campaigns.campaign_writes import cancel_campaign
+from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
+from ..state.campaigns.lease import as_only_one, folder_of
+from ..state.campaigns.legs import results_of
 from ..state.faults import set_fact
-from ..state.lease import as_only_one, folder_of
-from ..state.legs import results_of
-from ..state.model_calendar import Planned, preview
-from ..state.registry import Model, all_models, find_model, register, set_state, settings_of
+from ..state.models import adoption
+from ..state.models.model_calendar import Planned, preview
+from ..state.models.registry import Model, all_models, find_model, register, set_state, settings_of
 from ..state.store import Store
 from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token
 from ..training.supervisor import end_workers

@@ -14,10 +14,10 @@ from ...strategies.verdict.contract import Breach, Contract
 from ...strategies.verdict.runs import Run, SearchSummary
 from ..clock import Clock
 from ..config.config import Config
-from ..state.campaign_facts import reached
-from ..state.campaigns import Campaign
-from ..state.lease import Lease, LostLease
-from ..state.phase_records import Searched
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.lease import Lease, LostLease
+from ..state.campaigns.phase_records import Searched
 from ..state.store import Store
 from ..training.spool import remove_checkpoints
 from .conclude import record

@@ -18,9 +18,9 @@ from ...strategies.records import Configuration, LegRequest, LegResult, Outcome,
 from ...strategies.verdict.runs import Run
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.model_file import ModelFile
-from ..state.campaigns import Campaign
-from ..state.phase_records import Prepared
-from ..state.registry import file_of_version
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.phase_records import Prepared
+from ..state.models.registry import file_of_version
 from ..training.fingerprints import data_fingerprint
 from ..training.spool import remove_checkpoints
 from .context import CampaignContext, birth_results, budget_s_of, prepared_of

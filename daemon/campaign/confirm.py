@@ -10,9 +10,9 @@ from ...strategies.verdict.safe_t_test import FIRST_LOOK
 from ...strategies.verdict.test_plan import plan_test
 from ...strategies.verdict.verdict import judge
 from ...strategies.verdict.verdict_records import Continue, TestPlan, Verdict
-from ..state.campaigns import campaigns_of
-from ..state.legs import results_of
-from ..state.model_calendar import campaigns_a_year
+from ..state.campaigns.campaigns import campaigns_of
+from ..state.campaigns.legs import results_of
+from ..state.models.model_calendar import campaigns_a_year
 from ..state.store import Store
 from .context import CampaignContext, birth_results, budget_s_of, full_run, slice_base
 

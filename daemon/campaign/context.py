@@ -12,12 +12,12 @@ from ...strategies.space import derive_seed
 from ..clock import Clock
 from ..config.config import Config
 from ..config.model_file import ModelFile
-from ..state.campaign_facts import reached
-from ..state.campaigns import Campaign, campaigns_of
-from ..state.lease import Lease, unchanged
-from ..state.legs import results_of
-from ..state.phase_records import Ended, Prepared
-from ..state.registry import Model, configuration_of_version, file_of_version, find_model
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaigns import Campaign, campaigns_of
+from ..state.campaigns.lease import Lease, unchanged
+from ..state.campaigns.legs import results_of
+from ..state.campaigns.phase_records import Ended, Prepared
+from ..state.models.registry import Model, configuration_of_version, file_of_version, find_model
 from ..state.store import Store
 from ..training.local_runner import LocalRunner
 from ..training.piecewise_runner import PiecewiseRunner

@@ -6,8 +6,8 @@ from ...strategies.drift.drift import compute_seconds
 from ...strategies.records import LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
+from ..state.campaigns.lease import Lease
 from ..state.disk import is_full_error, patiently, wait_for_space
-from ..state.lease import Lease
 from ..training.runner import Runner
 
 POLL_S = 0.02

@@ -11,8 +11,8 @@ from ...strategies.panda.task import PandaRules, PandaTask
 from ...strategies.records import LegRequest
 from ...strategies.schedule.due import parse_duration_s
 from ...strategies.search.task import Finished, SearchTask
-from ..state.campaign_facts import CampaignFacts
-from ..state.phase_records import PandaDiary
+from ..state.campaigns.campaign_facts import CampaignFacts
+from ..state.campaigns.phase_records import PandaDiary
 from ..training.spool import leg_in
 from .context import CampaignContext
 

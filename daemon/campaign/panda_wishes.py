@@ -8,9 +8,9 @@ from ...strategies.panda.diary import Wish, WishKind
 from ...strategies.panda.panda import moved_by_panda
 from ...strategies.panda.states import RING
 from ...strategies.search.choose import Strategy
-from ..state.campaign_writes import set_facts
-from ..state.campaigns import Campaign, find_campaign
-from ..state.registry import configuration_of_version, file_of_version
+from ..state.campaigns.campaign_writes import set_facts
+from ..state.campaigns.campaigns import Campaign, find_campaign
+from ..state.models.registry import configuration_of_version, file_of_version
 from ..state.store import Store
 
 BY_HAND = "by hand"

@@ -13,10 +13,10 @@ from ...strategies.verdict.runs import Run
 from ...strategies.verdict.test_plan import YEARLY_ALPHA, plan_test
 from ...strategies.verdict.verdict_records import TestPlan
 from ..config.config import Config
-from ..state.campaigns import campaigns_of
-from ..state.legs import results_of
-from ..state.model_calendar import campaigns_a_year
-from ..state.registry import Model
+from ..state.campaigns.campaigns import campaigns_of
+from ..state.campaigns.legs import results_of
+from ..state.models.model_calendar import campaigns_a_year
+from ..state.models.registry import Model
 from ..state.store import Store
 from ..training.machine import machine_of
 from .confirm import noise_before

@@ -12,8 +12,8 @@ from ...strategies.records import Configuration
 from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..config.settings_file import plain, read_settings
-from ..state.phase_records import Prepared
-from ..state.registry import Model
+from ..state.campaigns.phase_records import Prepared
+from ..state.models.registry import Model
 from ..training.column_profile import check_data
 from ..training.fingerprints import code_fingerprint, data_fingerprint, environment_fingerprint
 from ..training.leg_order import TrainingOrder

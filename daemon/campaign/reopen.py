@@ -7,11 +7,11 @@ from ...strategies.drift.fingerprints import DataFingerprint
 from ...strategies.errors import CampaignFailed, ConflictError, InputError
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.model_file import ModelFile
-from ..state.campaign_facts import CampaignFacts, reached
-from ..state.campaign_writes import reopen_campaign
-from ..state.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
-from ..state.phase_records import Continued
-from ..state.registry import Model, file_of_version, find_model
+from ..state.campaigns.campaign_facts import CampaignFacts, reached
+from ..state.campaigns.campaign_writes import reopen_campaign
+from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
+from ..state.campaigns.phase_records import Continued
+from ..state.models.registry import Model, file_of_version, find_model
 from ..state.store import Store
 from ..training.fingerprints import code_fingerprint, data_fingerprint
 from ..training.snapshot import sources

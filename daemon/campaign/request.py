@@ -7,12 +7,12 @@ from typing import Any
 from ...strategies.errors import ConflictError, InputError
 from ...strategies.space import derive_seed
 from ..clock import Clock
-from ..state.adoption import write_pending_settings
-from ..state.campaign_writes import ask_by_hand, queue_campaign
-from ..state.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
-from ..state.model_calendar import campaign_seed
-from ..state.models import find_entry
-from ..state.registry import Model, find_model
+from ..state.campaigns.campaign_writes import ask_by_hand, queue_campaign
+from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
+from ..state.models.adoption import write_pending_settings
+from ..state.models.model_calendar import campaign_seed
+from ..state.models.models import find_entry
+from ..state.models.registry import Model, find_model
 from ..state.store import Store
 
 LARGEST_SEED = 2**31 - 1

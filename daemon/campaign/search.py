@@ -7,8 +7,8 @@ from ...strategies.records import Role
 from ...strategies.search import choose
 from ...strategies.search.task import DEFAULT_CHALLENGERS, Finished, Propose, SearchTask
 from ..config.model_file import ModelFile
-from ..state.campaign_facts import reached
-from ..state.phase_records import ChosenStrategy
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.phase_records import ChosenStrategy
 from .context import CampaignContext, birth_results, budget_s_of, prepared_of, room_of
 from .contract_probe import PROBE_RUNS, PROBE_SHARE, seconds_per_full_run
 from .leg_runs import LegRuns

@@ -8,9 +8,9 @@ from ...strategies.records import Configuration, LegResult, Purpose
 from ...strategies.search.observations import Observations, Source
 from ...strategies.space import Space
 from ..config.model_file import ModelFile
-from ..state.campaigns import Campaign, campaigns_of
-from ..state.legs import results_of
-from ..state.registry import file_of_version
+from ..state.campaigns.campaigns import Campaign, campaigns_of
+from ..state.campaigns.legs import results_of
+from ..state.models.registry import file_of_version
 from ..state.store import Store
 
 MOST_CAMPAIGNS = 3  # whose scores a search begins with

@@ -9,12 +9,12 @@ import typer
 from ...strategies.errors import CampaignFailed, ConflictError, InputError
 from ...strategies.records import Outcome
 from ...strategies.schedule.due import parse_duration_s
+from ..alerts.webhooks import deliver_due
 from ..api.verbs import Verbs
 from ..campaign.request import ask_for, baseline_request, check_seed, refuse_retired, retune_request
-from ..state.campaigns import Campaign
-from ..state.lease import holder_of
-from ..state.registry import find_model
-from ..state.webhooks import deliver_due
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.lease import holder_of
+from ..state.models.registry import find_model
 from .foreground import Display, conduct, finish_baseline, follow
 from .json_output import campaign_json
 from .session import CLOCK, Json, Name, Named, Session, app, print_json

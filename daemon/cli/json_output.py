@@ -6,10 +6,10 @@ from ...strategies.drift.drift import DriftPoint
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.settings_file import plain
 from ..state.alert import Alert
-from ..state.campaigns import Campaign
-from ..state.model_calendar import Planned
-from ..state.phase_records import ChosenStrategy, Ended, Prepared, Searched
-from ..state.registry import Model, Settings
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.phase_records import ChosenStrategy, Ended, Prepared, Searched
+from ..state.models.model_calendar import Planned
+from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
 
 

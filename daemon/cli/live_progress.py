@@ -14,9 +14,9 @@ from rich.text import Text
 from ...strategies.panda.diary import PANDA, DayEnd
 from ...strategies.verdict.notice import render_duration
 from ..reports.progress import Progress
-from ..state.campaigns import Campaign
-from ..state.phase_records import PandaDiary
-from ..state.registry import Model
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.phase_records import PandaDiary
+from ..state.models.registry import Model
 from .tables import number
 
 HEIGHT, WIDTH = 9, 64

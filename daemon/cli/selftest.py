@@ -29,13 +29,13 @@ from ..clock import Clock
 from ..config.config import Config
 from ..config.model_tables import AlertsTable, SettingsTable
 from ..reports.progress import progress_of
-from ..state.adoption import put_in_force
-from ..state.campaign_facts import reached
-from ..state.campaign_writes import cancel_campaign, move_baselines
-from ..state.campaigns import Campaign, find_campaign, open_campaigns
-from ..state.lease import Lease
-from ..state.phase_records import Searched
-from ..state.registry import Model, find_model, register
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaign_writes import cancel_campaign, move_baselines
+from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
+from ..state.campaigns.lease import Lease
+from ..state.campaigns.phase_records import Searched
+from ..state.models.adoption import put_in_force
+from ..state.models.registry import Model, find_model, register
 from ..state.store import Store
 from .foreground import Display, conduct, finish_baseline, interruptible
 

@@ -13,9 +13,9 @@ from ...strategies.verdict.notice import render_changes, render_duration
 from ...strategies.verdict.verdict_records import Reason, Verdict
 from ...strategies.verdict.verdict_words import divergence_odds, odds
 from ..api.views import Replicates
-from ..state.campaign_facts import reached
-from ..state.campaigns import Campaign
-from ..state.registry import Model
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaigns import Campaign
+from ..state.models.registry import Model
 from .tables import PANEL_WIDTH, STYLES, number
 
 

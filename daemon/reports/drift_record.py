@@ -2,10 +2,10 @@
 
 from ...strategies.drift.drift import DriftPoint, mean_held_out_score
 from ...strategies.records import Role
-from ..state.campaign_facts import reached
-from ..state.campaigns import Campaign, campaigns_of
-from ..state.legs import results_of
-from ..state.registry import Model, file_of_version
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaigns import Campaign, campaigns_of
+from ..state.campaigns.legs import results_of
+from ..state.models.registry import Model, file_of_version
 from ..state.store import Store
 
 

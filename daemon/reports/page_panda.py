@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ...strategies.panda.diary import DayEnd
-from ..state.phase_records import PandaDiary
+from ..state.campaigns.phase_records import PandaDiary
 from .campaign_record import CampaignRecord
 from .figures import Figure, Trace
 from .page_parts import Plot, Section, Table

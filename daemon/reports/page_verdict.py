@@ -7,7 +7,7 @@ from ...strategies.records import LegEnd, LegResult, Outcome, Purpose, Role, Val
 from ...strategies.verdict.notice import render, render_duration
 from ...strategies.verdict.verdict_records import BROKEN_AT, Verdict
 from ...strategies.verdict.verdict_words import figure, odds
-from ..state.campaign_facts import reached
+from ..state.campaigns.campaign_facts import reached
 from .campaign_record import CampaignRecord
 from .figures import curves_figure, gain_figure
 from .page_parts import Plot, Section, Table, Tile

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from ...strategies.legs.names import full_run, read_name
 from ...strategies.records import LegEnd, Purpose, Role
-from ..state.campaigns import Campaign
-from ..state.legs import leg_states
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.legs import leg_states
 from ..state.store import Store
 
 

@@ -24,11 +24,11 @@ from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..config.schedule_tables import days_in
 from ..service.schedule import queue_triggered
-from ..state.campaign_facts import reached
-from ..state.campaigns import Campaign, campaigns_of
-from ..state.change_checks import check_again, checks_due, last_check, record_check
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaigns import Campaign, campaigns_of
 from ..state.faults import note_fault
-from ..state.registry import Model, find_model
+from ..state.models.change_checks import check_again, checks_due, last_check, record_check
+from ..state.models.registry import Model, find_model
 from ..state.store import Store
 from ..training.fingerprints import code_fingerprint, data_fingerprint, environment_fingerprint, files_below, read_gpus
 from ..training.snapshot import run_fingerprint, sources

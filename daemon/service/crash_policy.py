@@ -9,10 +9,10 @@ from ...strategies.verdict.notice import Notice
 from ..clock import Clock
 from ..config.config import Config
 from ..state.alert import raise_alert
-from ..state.campaign_writes import give_up_campaign, put_off_after_death
-from ..state.campaigns import Campaign, find_campaign
+from ..state.campaigns.campaign_writes import give_up_campaign, put_off_after_death
+from ..state.campaigns.campaigns import Campaign, find_campaign
 from ..state.faults import note_fault
-from ..state.registry import find_model
+from ..state.models.registry import find_model
 from ..state.store import Store
 from .campaign_processes import Ended
 

@@ -13,9 +13,8 @@ import requests
 from ...strategies.errors import DiskFull
 from ..clock import Clock
 from ..state.faults import get_fact, newest_fault, note_fault, parts_failed_since, set_fact
-from ..state.outbox import FirstDue, first_due
+from ..state.outbox import FirstDue, first_due, place_of
 from ..state.store import Store, to_text
-from ..state.webhooks import place_of
 
 PULSE_EVERY_S = 60.0
 PULSE_TIMEOUT_S = 10.0

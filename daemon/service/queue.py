@@ -13,10 +13,10 @@ from ...strategies.search import choose
 from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..config.schedule_tables import LimitsTable
-from ..state.campaign_queue import QueuedCampaign, queued_campaigns
-from ..state.campaigns import last_compute_s
-from ..state.legs import baseline_run_s, hours_used, training_s
-from ..state.registry import file_of_version
+from ..state.campaigns.campaign_queue import QueuedCampaign, queued_campaigns
+from ..state.campaigns.campaigns import last_compute_s
+from ..state.campaigns.legs import baseline_run_s, hours_used, training_s
+from ..state.models.registry import file_of_version
 from ..state.store import Store
 
 HOURS_ARE_READ_EVERY = timedelta(minutes=1)

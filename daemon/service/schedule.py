@@ -10,10 +10,11 @@ from ...strategies.errors import RetunedError
 from ...strategies.schedule.adaptive_interval import Spacing, interval_of
 from ...strategies.words import counted
 from ..config.schedule_tables import HouseScheduleTable, days_in
-from ..state.campaign_writes import queue_campaign, stand_alone_after
-from ..state.campaigns import Campaign, campaigns_of, open_campaigns
-from ..state.change_checks import forget_checks_after
-from ..state.due_dates import (
+from ..state.campaigns.campaign_writes import queue_campaign, stand_alone_after
+from ..state.campaigns.campaigns import Campaign, campaigns_of, open_campaigns
+from ..state.faults import get_fact, note_fault, set_fact
+from ..state.models.change_checks import forget_checks_after
+from ..state.models.due_dates import (
     DueModel,
     due_after,
     due_models,
@@ -22,10 +23,9 @@ from ..state.due_dates import (
     stood_for_until,
     without_campaign,
 )
-from ..state.faults import get_fact, note_fault, set_fact
-from ..state.model_calendar import calendar_of, campaign_seed
-from ..state.models import find_entry, set_interval
-from ..state.registry import Model, find_model, model_of
+from ..state.models.model_calendar import calendar_of, campaign_seed
+from ..state.models.models import find_entry, set_interval
+from ..state.models.registry import Model, find_model, model_of
 from ..state.store import Store
 
 LATE_FROM = timedelta(hours=1)

@@ -8,17 +8,18 @@ import structlog
 
 from ...strategies.schedule.grants import Machine
 from ...strategies.schedule.queueing import Decision, decide
+from ..alerts.webhooks import deliver_due
 from ..clock import Clock
 from ..config.config import Config
 from ..service.schedule import adapt_interval, queue_due
-from ..state.adoption import write_pending_settings
-from ..state.campaign_queue import claimed_numbers, open_numbers
-from ..state.campaign_writes import grant_resources, put_off, set_waits
-from ..state.campaigns import Campaign, ended_since, find_campaign
+from ..state.campaigns.campaign_queue import claimed_numbers, open_numbers
+from ..state.campaigns.campaign_writes import grant_resources, put_off, set_waits
+from ..state.campaigns.campaigns import Campaign, ended_since, find_campaign
+from ..state.campaigns.legs import count_ended
 from ..state.faults import get_fact, note_fault, set_fact
-from ..state.legs import count_ended
+from ..state.models.adoption import write_pending_settings
+from ..state.outbox import place_of
 from ..state.store import Store
-from ..state.webhooks import deliver_due, place_of
 from .campaign_processes import CampaignProcesses, Ended
 from .crash_policy import note_death
 from .queue import Queue, QueueReader

@@ -8,11 +8,10 @@ from typing import Any
 
 from ...strategies.verdict.notice import Notice
 from ..config.config import Config
-from .campaigns import Campaign
-from .outbox import enqueue
-from .registry import Model
+from .campaigns.campaigns import Campaign
+from .models.registry import Model
+from .outbox import enqueue, place_of
 from .store import Row, Store, from_text, to_json, to_text
-from .webhooks import place_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from ..clock import SystemClock
 from .store import Store, from_text, to_text
@@ -121,3 +122,9 @@ def pending_count(store: Store) -> int:
     row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'pending'")
     assert row is not None
     return int(row["n"])
+
+
+def place_of(url: str) -> str:
+    """The address without its path and query, for people and logs: a chat service's path is a password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

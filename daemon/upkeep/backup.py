@@ -12,10 +12,10 @@ import structlog
 
 from ...strategies.errors import ConflictError, InputError, RetunedError
 from ..config.config import Config
-from ..state.campaigns import highest_number
+from ..state.campaigns.campaigns import highest_number
+from ..state.campaigns.lease import holder_of
 from ..state.checks import examine_copy, open_to_read, take_log_in
 from ..state.faults import get_fact, note_fault, set_fact
-from ..state.lease import holder_of
 from ..state.migrations import STEP_NAMES
 from ..state.running_service import single_instance
 from ..state.store import BUSY_TIMEOUT_S, FILE_NAME, Store, copy_database, sync

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from ...strategies.errors import RetunedError
 from ..config.config import resolve_secret
 from ..config.model_paths import check_paths
-from ..state.models import names_in_use
-from ..state.registry import Model, find_model
+from ..state.models.models import names_in_use
+from ..state.models.registry import Model, find_model
+from ..state.outbox import place_of
 from ..state.store import Store
-from ..state.webhooks import place_of
 from ..training.machine import machine_of
 from .doctor_findings import Case, Finding, counted
 

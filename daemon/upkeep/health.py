@@ -17,15 +17,14 @@ from importlib.metadata import version
 from typing import Any
 
 from ..config.config import Config
-from ..state.due_dates import next_due_model
+from ..state.campaigns.lease import holder_of
+from ..state.campaigns.legs import leg_counts
 from ..state.faults import Fault, get_fact, recent_faults
-from ..state.lease import holder_of
-from ..state.legs import leg_counts
-from ..state.outbox import dead_count, pending_by_address
+from ..state.models.due_dates import next_due_model
+from ..state.outbox import dead_count, pending_by_address, place_of
 from ..state.overview import OpenCampaign, claimed_campaigns, count_open, first_open, models_by_state
 from ..state.running_service import is_serving
 from ..state.store import Store, from_text
-from ..state.webhooks import place_of
 from .health_records import AtWork, Backup, Channel, DiskUse, Due, Health, Messages, Tick, WaitingCampaign
 
 SHOWN = 20  # of what waits, and of faults

@@ -14,8 +14,8 @@ from prometheus_client.registry import Collector
 
 from ...strategies.records import Outcome
 from ..config.config import Config
-from ..state.campaigns import OPEN_PHASES
-from ..state.due_dates import overdue_since
+from ..state.campaigns.campaigns import OPEN_PHASES
+from ..state.models.due_dates import overdue_since
 from ..state.overview import JudgedModel, campaigns_by_phase, next_models_due, verdicts_by_outcome
 from ..state.store import Store
 from .health import health_of

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.state.adoption import adopt, rollback
 from retuned.daemon.state.alert import list_alerts
-from retuned.daemon.state.campaigns import campaigns_of, open_campaigns
-from retuned.daemon.state.legs import results_of
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, open_campaigns
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.models.adoption import adopt, rollback
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.records import Outcome
 from retuned.strategies.verdict.verdict_records import Reason
 

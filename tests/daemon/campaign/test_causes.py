@@ -14,9 +14,9 @@ from retuned.daemon.cli.tables import console
 from retuned.daemon.cli.verdict_panel import verdict_panel
 from retuned.daemon.reports.drift_record import drift_points
 from retuned.daemon.state.alert import list_alerts
-from retuned.daemon.state.campaigns import campaigns_of
-from retuned.daemon.state.legs import results_of
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaigns import campaigns_of
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.drift.cause_records import Cause, Finding
 from retuned.strategies.drift.causes import Change, Runs, explain, extra_runs, unexplained
 from retuned.strategies.drift.cost_drift import cost_drift

@@ -16,11 +16,11 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.settings_file import plain
 from retuned.daemon.reports.page import write_page
-from retuned.daemon.state.adoption import adopt
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign
-from retuned.daemon.state.lease import folder_of
-from retuned.daemon.state.legs import results_of
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
+from retuned.daemon.state.campaigns.lease import folder_of
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.models.adoption import adopt
+from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.store import Store
 from retuned.strategies.errors import ConflictError, InputError
 

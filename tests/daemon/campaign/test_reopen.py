@@ -14,12 +14,12 @@ from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.cli.cli import app
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.reports.drift_record import drift_points
-from retuned.daemon.state.adoption import put_in_force
 from retuned.daemon.state.alert import list_alerts, raise_alert
-from retuned.daemon.state.campaign_writes import cancel_campaign
-from retuned.daemon.state.campaigns import find_campaign
-from retuned.daemon.state.phase_records import Continued
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign
+from retuned.daemon.state.campaigns.campaigns import find_campaign
+from retuned.daemon.state.campaigns.phase_records import Continued
+from retuned.daemon.state.models.adoption import put_in_force
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.drift.fingerprints import CodeFingerprint
 from retuned.strategies.errors import ConflictError, InputError
 from retuned.strategies.records import LegEnd, Outcome

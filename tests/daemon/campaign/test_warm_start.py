@@ -2,8 +2,8 @@
 
 from retuned.daemon.campaign.warm_start import earlier_scores, warm_start
 from retuned.daemon.config.model_file import load_model_file
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign
-from retuned.daemon.state.legs import results_of
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
+from retuned.daemon.state.campaigns.legs import results_of
 from retuned.strategies.search.observations import Source
 
 CHANGED_GOAL = 'metric = "loss"\ndirection = "minimize"'

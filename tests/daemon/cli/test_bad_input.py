@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from retuned.daemon.cli.cli import main
-from retuned.daemon.state.campaigns import campaigns_of
+from retuned.daemon.state.campaigns.campaigns import campaigns_of
 
 GOOD = """\
 name = "rides"

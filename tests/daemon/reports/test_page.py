@@ -13,8 +13,8 @@ from retuned.daemon.reports.page import page_of, render_page, write_page
 from retuned.daemon.reports.page_background import cost_section, share_of_full_search
 from retuned.daemon.reports.page_causes import causes_section
 from retuned.daemon.reports.parallel_coordinates import coordinates_figure
-from retuned.daemon.state.campaigns import find_campaign
-from retuned.daemon.state.legs import results_of
+from retuned.daemon.state.campaigns.campaigns import find_campaign
+from retuned.daemon.state.campaigns.legs import results_of
 from retuned.strategies.drift.cause_records import Cause, Causes, Effect, Finding
 from retuned.strategies.errors import ConflictError, InputError, UnknownName
 from retuned.strategies.records import LegEnd, Outcome

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.service.change_watch import Looks, look_due, start_child
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
 from retuned.daemon.state.faults import recent_faults
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.models.registry import find_model
 
 TOYS = Path(__file__).parents[2] / "toys"
 COOL = timedelta(days=40)

@@ -21,13 +21,13 @@ from retuned.daemon.config.schedule_tables import LimitsTable
 from retuned.daemon.service.campaign_processes import CampaignProcesses
 from retuned.daemon.service.service import ENDED_SEEN, Part, Service
 from retuned.daemon.service.waker import Waker
-from retuned.daemon.state.adoption import adopt
 from retuned.daemon.state.alert import list_alerts
-from retuned.daemon.state.campaign_writes import cancel_campaign, queue_campaign
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign, open_campaigns
+from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign, queue_campaign
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import recent_faults
-from retuned.daemon.state.models import find_entry
-from retuned.daemon.state.registry import find_model, register, set_state
+from retuned.daemon.state.models.adoption import adopt
+from retuned.daemon.state.models.models import find_entry
+from retuned.daemon.state.models.registry import find_model, register, set_state
 from retuned.daemon.state.running_service import is_serving, single_instance
 from retuned.daemon.state.store import to_text
 from retuned.strategies.errors import ConflictError
@@ -41,7 +41,7 @@ MACHINE = Machine(slots=8, memory_bytes=24 << 30, gpus=(), campaigns=4)
 LEAD = """
 import sys, time
 from pathlib import Path
-from retuned.daemon.state.lease import Lease
+from retuned.daemon.state.campaigns.lease import Lease
 from retuned.daemon.state.store import Store
 lease = Lease(Store(Path(sys.argv[1])), int(sys.argv[2]), is_of_service=True)
 print("held", flush=True)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 from retuned.daemon.config.model_file import load_model_file
-from retuned.daemon.state.adoption import adopt, adopt_file, rollback, write_pending_settings
-from retuned.daemon.state.campaigns import find_campaign, open_campaigns
-from retuned.daemon.state.registry import find_model, register, settings_of
+from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
+from retuned.daemon.state.models.adoption import adopt, adopt_file, rollback, write_pending_settings
+from retuned.daemon.state.models.registry import find_model, register, settings_of
 from retuned.strategies.errors import ConflictError, InputError, StateError, UnknownName
 
 TOML = """\

@@ -6,8 +6,8 @@ import pytest
 from retuned.daemon.config.config import AlertsTable, Config
 from retuned.daemon.config.settings_file import plain
 from retuned.daemon.state.alert import list_alerts, raise_alert
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.verdict.notice import Notice
 
 ALERT = Notice("toy: something", ("One.", "Two."), "alert", ("retuned drift toy",))

@@ -12,11 +12,11 @@ from pydantic import TypeAdapter
 from retuned.daemon.campaign.campaign import run_campaign
 from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.state.campaign_facts import VERSION, CampaignFacts, reached
-from retuned.daemon.state.campaigns import Campaign, find_campaign
-from retuned.daemon.state.legs import results_of
-from retuned.daemon.state.phase_records import Ended
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaign_facts import VERSION, CampaignFacts, reached
+from retuned.daemon.state.campaigns.campaigns import Campaign, find_campaign
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.campaigns.phase_records import Ended
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.panda.diary import WishKind
 from retuned.strategies.search.choose import Strategy
 

@@ -12,12 +12,12 @@ import pytest
 from retuned.daemon.campaign.campaign import run_campaign
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.processes import identify
-from retuned.daemon.state.campaign_facts import CampaignFacts
-from retuned.daemon.state.campaign_writes import cancel_campaign, give_up_campaign
-from retuned.daemon.state.campaigns import find_campaign, open_campaigns
-from retuned.daemon.state.lease import Holder, Lease, LostLease, as_only_one, holder_of, unchanged
-from retuned.daemon.state.legs import results_of
-from retuned.daemon.state.phase_records import Ended
+from retuned.daemon.state.campaigns.campaign_facts import CampaignFacts
+from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign, give_up_campaign
+from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
+from retuned.daemon.state.campaigns.lease import Holder, Lease, LostLease, as_only_one, holder_of, unchanged
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.campaigns.phase_records import Ended
 from retuned.daemon.state.store import Store
 from retuned.strategies.errors import ConflictError, UnknownName
 from retuned.strategies.panda.diary import Wish, WishKind
@@ -26,7 +26,7 @@ from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose, R
 HOLDER = """
 import sys
 from pathlib import Path
-from retuned.daemon.state.lease import Lease
+from retuned.daemon.state.campaigns.lease import Lease
 from retuned.daemon.state.store import Store
 from retuned.strategies.errors import RetunedError
 try:

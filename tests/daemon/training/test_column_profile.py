@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from retuned.daemon.cli.verdict_panel import verdict_panel
 from retuned.daemon.state.alert import list_alerts
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.training.column_profile import MOST_COLUMNS, check_data, read_profile
 from retuned.strategies.drift.outliers import DataRanges
 from retuned.strategies.records import Outcome

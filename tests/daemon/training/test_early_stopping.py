@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.reports.progress import progress_of
-from retuned.daemon.state.campaign_writes import cancel_campaign
-from retuned.daemon.state.campaigns import open_campaigns
-from retuned.daemon.state.legs import results_of
+from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign
+from retuned.daemon.state.campaigns.campaigns import open_campaigns
+from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.training.early_stopping import AttemptReports, EarlyStop
 from retuned.daemon.training.leg_order import Ticket, TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner

@@ -8,17 +8,17 @@ from threading import Event, Thread
 
 import pytest
 from pydantic import TypeAdapter
+from retuned.daemon.alerts.webhooks import deliver_due
 from retuned.daemon.config.config import Config
 from retuned.daemon.service.heartbeat import Heartbeat, Movement, Pulse, why_stuck
-from retuned.daemon.state.campaigns import open_campaigns
-from retuned.daemon.state.due_dates import overdue_since
+from retuned.daemon.state.campaigns.campaigns import open_campaigns
+from retuned.daemon.state.campaigns.lease import Lease
+from retuned.daemon.state.campaigns.phase_records import ChosenStrategy
 from retuned.daemon.state.faults import get_fact, note_fault, recent_faults, set_fact
-from retuned.daemon.state.lease import Lease
+from retuned.daemon.state.models.due_dates import overdue_since
 from retuned.daemon.state.outbox import FirstDue, enqueue
-from retuned.daemon.state.phase_records import ChosenStrategy
 from retuned.daemon.state.running_service import single_instance
 from retuned.daemon.state.store import Store, to_text
-from retuned.daemon.state.webhooks import deliver_due
 from retuned.daemon.upkeep.health import health_of
 from retuned.daemon.upkeep.health_records import Health
 from retuned.strategies.search.choose import Strategy

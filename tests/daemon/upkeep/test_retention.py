@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config, RetentionTable
-from retuned.daemon.state.campaigns import campaigns_of
+from retuned.daemon.state.campaigns.campaigns import campaigns_of
+from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.faults import get_fact
-from retuned.daemon.state.legs import results_of
 from retuned.daemon.upkeep.retention import Retention, disk_use, empty_trash, prune_step, size_of
 from retuned.strategies.records import Outcome
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.daemon.state.legs import results_of
+from retuned.daemon.state.campaigns.legs import results_of
 from retuned.strategies.legs.schedule_pieces import joined, stretches
 from retuned.strategies.records import LegEnd, LegRequest, LegResult, Outcome, Purpose, Role
 

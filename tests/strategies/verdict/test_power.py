@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from retuned.daemon.campaign.plan import plan_of
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.verdict.power import WANTED, detectable, simulated_power
 from retuned.strategies.verdict.verdict_records import TestPlan
 

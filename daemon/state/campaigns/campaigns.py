@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator
 
-from ...strategies.errors import UnknownName
-from ...strategies.schedule.grants import Grant
-from ...strategies.verdict.verdict_records import Verdict
+from ....strategies.errors import UnknownName
+from ....strategies.schedule.grants import Grant
+from ....strategies.verdict.verdict_records import Verdict
+from ..store import Row, Store, from_text, to_text
 from .campaign_facts import CampaignFacts
-from .store import Row, Store, from_text, to_text
 
 OPEN_PHASES = ("queued", "prepare", "search", "confirm", "causes")
 

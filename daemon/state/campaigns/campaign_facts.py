@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
-from ...strategies.panda.diary import Wish
-from ...strategies.verdict.contract import Contract
-from ...strategies.verdict.verdict_records import Verdict
+from ....strategies.panda.diary import Wish
+from ....strategies.verdict.contract import Contract
+from ....strategies.verdict.verdict_records import Verdict
 from .phase_records import ChosenStrategy, Continued, Ended, PandaDiary, Prepared, Searched
 
 VERSION = 1

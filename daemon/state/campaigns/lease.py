@@ -14,15 +14,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ...strategies.errors import ConflictError
-from ...strategies.records import LegRequest, LegResult
-from ...strategies.verdict.verdict_records import Verdict
-from ..processes import Identity, identify, identity_from
+from ....strategies.errors import ConflictError
+from ....strategies.records import LegRequest, LegResult
+from ....strategies.verdict.verdict_records import Verdict
+from ...processes import Identity, identify, identity_from
+from ..store import Store
 from .campaign_facts import CampaignFacts
 from .campaign_writes import claim_campaign, fail_campaign, finish_campaign, set_facts, set_phase
 from .campaigns import Campaign, find_campaign
 from .legs import end_legs, plan_legs, planned_legs
-from .store import Store
 
 Change = Callable[[CampaignFacts], CampaignFacts]
 """Takes the facts as they stand inside the transaction, where others may write too, and gives the new ones."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from .store import Row, Store, from_text, to_text
+from ..store import Row, Store, from_text, to_text
 
 
 @dataclass(frozen=True, slots=True)

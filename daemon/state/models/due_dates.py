@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ...strategies.schedule.due_calendar import Calendar
-from .store import Row, Store, from_text, to_text
+from ....strategies.schedule.due_calendar import Calendar
+from ..store import Row, Store, from_text, to_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import requests
 
 from ...strategies.errors import InputError, RetunedError
 from ..config.config import resolve_secret
-from .outbox import _SYSTEM, AT_ONCE, ROUND_S, Message, claim_message, due_messages, settle_message
-from .store import Store
+from ..state.outbox import _SYSTEM, AT_ONCE, ROUND_S, Message, claim_message, due_messages, settle_message
+from ..state.store import Store
 
 TIMEOUT_S = 10.0
 
@@ -106,12 +105,6 @@ def _why(error: BaseException) -> str:
             return f"no connection: {cause.strerror}"
         cause = cause.__cause__ or cause.__context__
     return f"it could not be sent ({type(error).__name__})"
-
-
-def place_of(url: str) -> str:
-    """The address without its path and query, for people and logs: a chat service's path is a password."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def sign(message_id: str, timestamp: str, body: bytes, secret: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from ...strategies.schedule.grants import Grant
-from .store import Row, Store, from_text
+from ....strategies.schedule.grants import Grant
+from ..store import Row, Store, from_text
 
 _QUEUED = """SELECT campaigns.id, model_id, models.name AS model, models.state, models.version AS newest,
     model_version, kind, trigger, priority, waits, failures, not_before, resources, options, started_at,

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from ...strategies.errors import ConflictError, InputError, RetunedError
-from ...strategies.records import Configuration
-from ...strategies.space import configuration_key
-from ..config.settings_file import plain, read_settings, write_settings
-from .campaigns import campaigns_of, find_campaign
+from ....strategies.errors import ConflictError, InputError, RetunedError
+from ....strategies.records import Configuration
+from ....strategies.space import configuration_key
+from ...config.settings_file import plain, read_settings, write_settings
+from ..campaigns.campaigns import campaigns_of, find_campaign
+from ..store import Store
 from .models import find_entry
 from .registry import (
     Model,
@@ -17,7 +18,6 @@ from .registry import (
     note_file_written,
     settings_of,
 )
-from .store import Store
 
 
 def adopt(store: Store, name: str, campaign_id: int | None, now: datetime) -> Model:

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from ...strategies.drift.cause_records import Causes
-from ...strategies.drift.cost_drift import CostDrift
-from ...strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint
-from ...strategies.drift.outliers import DataRanges
-from ...strategies.panda.diary import DayEnd, Nudge
-from ...strategies.records import Configuration, configuration_of
-from ...strategies.search.choose import Strategy
-from ...strategies.verdict.verdict_records import TestPlan, Verdict
-from ..config.settings_file import plain
+from ....strategies.drift.cause_records import Causes
+from ....strategies.drift.cost_drift import CostDrift
+from ....strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint
+from ....strategies.drift.outliers import DataRanges
+from ....strategies.panda.diary import DayEnd, Nudge
+from ....strategies.records import Configuration, configuration_of
+from ....strategies.search.choose import Strategy
+from ....strategies.verdict.verdict_records import TestPlan, Verdict
+from ...config.settings_file import plain
 
 Fields = Mapping[str, Any]
 """Values as JSON holds them, by name."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from ...strategies.legs.request import request_of
-from ...strategies.records import LegEnd, LegRequest, LegResult
-from .store import Row, Store, to_json, to_text
+from ....strategies.legs.request import request_of
+from ....strategies.records import LegEnd, LegRequest, LegResult
+from ..store import Row, Store, to_json, to_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ...strategies.errors import ConflictError, UnknownName
-from ...strategies.records import Configuration, configuration_of
-from ...strategies.space import Space, derive_seed
-from ..config.model_file import ModelFile
-from ..config.schedule_tables import HouseScheduleTable
-from ..config.settings_file import plain
-from .campaign_writes import cancel_outdated_baselines, queue_campaign
+from ....strategies.errors import ConflictError, UnknownName
+from ....strategies.records import Configuration, configuration_of
+from ....strategies.space import Space, derive_seed
+from ...config.model_file import ModelFile
+from ...config.schedule_tables import HouseScheduleTable
+from ...config.settings_file import plain
+from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
+from ..store import Row, Store, from_text, to_json, to_text
 from .due_dates import move_on, without_campaign
 from .models import (
     ModelEntry,
@@ -27,7 +28,6 @@ from .models import (
     set_state_of,
     set_version,
 )
-from .store import Row, Store, from_text, to_json, to_text
 
 STATES = ("active", "paused", "retired")
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from ...strategies.schedule.adaptive_interval import interval_of
-from ...strategies.schedule.due_calendar import Calendar
-from ...strategies.space import derive_seed
-from ..config.schedule_tables import HouseScheduleTable, days_in
-from .campaigns import campaigns_of
+from ....strategies.schedule.adaptive_interval import interval_of
+from ....strategies.schedule.due_calendar import Calendar
+from ....strategies.space import derive_seed
+from ...config.schedule_tables import HouseScheduleTable, days_in
+from ..campaigns.campaigns import campaigns_of
+from ..store import Store
 from .models import ModelEntry, entries_with_dates
 from .registry import Model, model_of
-from .store import Store
 
 PREVIEWED = 400
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ...strategies.schedule.grants import Grant
-from ...strategies.verdict.verdict_records import Verdict
+from ....strategies.schedule.grants import Grant
+from ....strategies.verdict.verdict_records import Verdict
+from ..models.models import ModelEntry
+from ..store import Store, to_json, to_text
 from .campaign_facts import CampaignFacts
 from .campaigns import Campaign, open_campaigns
-from .models import ModelEntry
-from .store import Store, to_json, to_text
 
 
 def queue_campaign(
