@@ -23,7 +23,7 @@ from ..state.campaigns.phase_records import Prepared
 from ..state.models.registry import file_of_version
 from ..training.fingerprints import data_fingerprint
 from ..training.spool import remove_checkpoints
-from .context import CampaignContext, birth_results, budget_s_of, prepared_of
+from .context import CampaignContext, baseline_results, budget_s_of, prepared_of
 from .leg_runs import LegRuns
 
 EXPLAINED = (Outcome.STALE, Outcome.BROKEN, Outcome.DEGRADED)
@@ -39,7 +39,7 @@ def find_causes(
     """
     births = tuple(
         result
-        for result in birth_results(context)
+        for result in baseline_results(context)
         if result.request.purpose is Purpose.REPLICATE and not Run.of(result).is_void
     )
     present = tuple(

@@ -14,7 +14,7 @@ from ..state.campaigns.campaigns import campaigns_of
 from ..state.campaigns.legs import results_of
 from ..state.models.model_calendar import campaigns_a_year
 from ..state.store import Store
-from .context import CampaignContext, birth_results, budget_s_of, full_run, slice_base
+from .context import CampaignContext, baseline_results, budget_s_of, full_run, slice_base
 
 
 def freeze_plan(context: CampaignContext) -> TestPlan:
@@ -23,7 +23,7 @@ def freeze_plan(context: CampaignContext) -> TestPlan:
     if searched is not None:
         return searched.test_plan
     goal, objective = context.file.goal, context.file.objective()
-    replicates = [result for result in birth_results(context) if result.request.purpose is Purpose.REPLICATE]
+    replicates = [result for result in baseline_results(context) if result.request.purpose is Purpose.REPLICATE]
     earlier = noise_before(context.store, context.model.id, context.campaign.settings_version, context.campaign.id)
     return plan_test(
         campaigns_a_year=campaigns_a_year(context.store, context.model, context.campaign.created_at),

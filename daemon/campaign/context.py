@@ -13,7 +13,7 @@ from ..clock import Clock
 from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..state.campaigns.campaign_facts import reached
-from ..state.campaigns.campaigns import Campaign, campaigns_of
+from ..state.campaigns.campaigns import Campaign, finished_baseline
 from ..state.campaigns.lease import Lease, unchanged
 from ..state.campaigns.legs import results_of
 from ..state.campaigns.phase_records import Ended, Prepared
@@ -78,7 +78,7 @@ def open_context(
         model = find_model(store, campaign.model)
         file = file_of_version(store, model.id, campaign.model_version)
         configuration = configuration_of_version(store, model.id, campaign.settings_version, file.space())
-        baseline = find_baseline(store, campaign)
+        baseline = finished_baseline(store, campaign.model_id, campaign.settings_version)
         if campaign.facts.prepared is None:
             lease.advance("prepare", unchanged, clock.now())
             before = None if baseline is None else prepared_of(baseline)
@@ -108,16 +108,6 @@ def prepared_of(campaign: Campaign) -> Prepared:
     return reached(campaign.facts.prepared)
 
 
-def find_baseline(store: Store, campaign: Campaign) -> Campaign | None:
-    """The finished baseline of the settings that the campaign re-evaluates."""
-    baselines = (
-        earlier
-        for earlier in reversed(campaigns_of(store, campaign.model_id, "baseline"))
-        if earlier.phase == "done" and earlier.settings_version == campaign.settings_version
-    )
-    return next(baselines, None)
-
-
 def _runner(
     file: ModelFile,
     campaign: Campaign,
@@ -144,8 +134,8 @@ def room_of(file: ModelFile, campaign: Campaign, config: Config) -> tuple[int, t
     return slots, tuple(range(len(environment.gpus))) if config.workers.gpus is None else config.workers.gpus
 
 
-def birth_results(context: CampaignContext) -> tuple[LegResult, ...]:
-    """The legs of the baseline of the settings in force."""
+def baseline_results(context: CampaignContext) -> tuple[LegResult, ...]:
+    """The legs of the baseline of the current settings."""
     return () if context.baseline is None else results_of(context.store, context.baseline.id)
 
 

@@ -7,10 +7,8 @@ from ...strategies.records import BudgetUnit, Configuration, LegRequest, LegResu
 from ...strategies.space import derive_seed
 from ...strategies.verdict.contract import Contract, contract_of
 from ..config.model_tables import BudgetTable
+from .forecast import PROBE_SHARE
 from .leg_runs import LegRuns
-
-PROBE_SHARE = 0.2  # of a full run; seeds and splits show in a score long before it is a good one
-PROBE_RUNS = len(names.PROBE_VARIANTS)
 
 
 def probe_contract(
@@ -30,20 +28,6 @@ def probe_contract(
         return short
     legs = _requests(configuration, seed, budget.amount, of_challenger=of_challenger, is_full=True)
     return _contract(runs.run(legs))
-
-
-def seconds_per_full_run(results: Sequence[LegResult], budget: float) -> float | None:
-    """Seconds that one full training takes, from the longest legs there are; None without a completed leg."""
-    rates = [
-        (result.request.to_step - result.request.from_step, result.seconds)
-        for result in results
-        if result.score is not None
-    ]
-    if not rates:
-        return None
-    longest = max(length for length, _ in rates)
-    seconds = sorted(seconds for length, seconds in rates if length == longest)
-    return seconds[len(seconds) // 2] * budget / longest
 
 
 def _requests(

@@ -1,6 +1,6 @@
 """What a re-evaluation would do, take and be able to detect, from what is known before it runs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,16 +13,14 @@ from ...strategies.verdict.runs import Run
 from ...strategies.verdict.test_plan import YEARLY_ALPHA, plan_test
 from ...strategies.verdict.verdict_records import TestPlan
 from ..config.config import Config
-from ..state.campaigns.campaigns import campaigns_of
+from ..state.campaigns.campaigns import campaigns_of, finished_baseline
 from ..state.campaigns.legs import results_of
 from ..state.models.model_calendar import campaigns_a_year
 from ..state.models.registry import Model
 from ..state.store import Store
 from ..training.machine import machine_of
 from .confirm import noise_before
-from .contract_probe import PROBE_RUNS, seconds_per_full_run
-from .prepare import slots_of
-from .search import capacity_of
+from .forecast import PROBE_RUNS, forecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +56,9 @@ class Plan:
 
 def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
     """The plan of the model's next campaign; without a baseline, time and noise are still unknown."""
-    baseline = next(
-        (c for c in reversed(campaigns_of(store, model.id, "baseline"))
-         if c.phase == "done" and c.settings_version == model.settings_version), None,
-    )  # fmt: skip
+    baseline = finished_baseline(store, model.id, model.settings_version)
     results = () if baseline is None else results_of(store, baseline.id)
-    per_run = seconds_per_full_run(results, model.file.training.budget.amount)
-    slots, budget_s = slots_of(model.file, config, None), model.file.search.budget_s
-    capacity = capacity_of(model.file, slots, per_run, budget_s, probe_runs=0 if baseline else PROBE_RUNS)
-    peak, memory = max((result.peak_memory_bytes for result in results), default=0), machine_of(config).memory_bytes
-    capacity = replace(capacity, memory_share=peak / memory if peak and memory else None)
+    found = forecast(model.file, results, machine_of(config), config, probe_runs=0 if baseline else PROBE_RUNS)
     goal, objective = model.file.goal, model.file.objective()
     earlier = noise_before(store, model.id, model.settings_version)
     differences = tuple(differences for _, differences in earlier)
@@ -81,16 +72,15 @@ def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
         drop_least=goal.least_drop,
         n_max=model.file.search.max_pairs,
     )
-    choice, cost = choose.choose(capacity), choose.estimate(capacity, model.file.search.max_pairs)
-    found = power.detectable(test, differences)
+    detectable = power.detectable(test, differences)
     sentences = (
-        choice.sentence,
-        cost.sentence,
+        found.sentence,
+        found.cost.sentence,
         _of_the_machine(model, config),
-        *_test_sentences(model, test, found),
+        *_test_sentences(model, test, detectable),
         *_year_sentences(store, model, test, now),
     )
-    return Plan((*sentences, _watched(model)), choice, cost, test, found)
+    return Plan((*sentences, _watched(model)), found.choice, found.cost, test, detectable)
 
 
 def _year_sentences(store: Store, model: Model, test: TestPlan, now: datetime) -> tuple[str, ...]:

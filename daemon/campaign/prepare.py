@@ -18,6 +18,7 @@ from ..training.column_profile import check_data
 from ..training.fingerprints import code_fingerprint, data_fingerprint, environment_fingerprint
 from ..training.leg_order import TrainingOrder
 from ..training.snapshot import run_fingerprint, run_prepare, sources, take
+from .forecast import slots_that_fit
 
 
 def prepare(model: Model, file: ModelFile, configuration: Configuration, before: Prepared | None, state: Path,
@@ -85,20 +86,13 @@ def training_order(file: ModelFile, data: str, slots: int, ways: int) -> Trainin
     )
 
 
-def slots_of(file: ModelFile, config: Config, environment: EnvironmentFingerprint | None) -> int:
-    """How many trials of this model run at once: as many as allowed, and as fit into memory and on the GPUs.
-
-    `environment` None: the machine was not looked at yet. Raises CampaignFailed when not even one fits.
-    """
-    slots, needs = min(file.training.slots, config.workers.slots), file.training.resources
-    if environment is None:
-        return slots
-    by_memory = environment.memory_bytes // needs.memory_bytes if needs.memory_bytes else slots
-    by_gpus = len(environment.gpus) // needs.gpus if needs.gpus else slots
-    if min(by_memory, by_gpus) == 0:
+def slots_of(file: ModelFile, config: Config, environment: EnvironmentFingerprint) -> int:
+    """How many trainings of this model run at once. Raises CampaignFailed when not even one fits."""
+    slots = slots_that_fit(file, config, environment.memory_bytes, len(environment.gpus))
+    if slots == 0:
         has = f"this machine has {environment.memory_bytes / 2**30:.1f} GiB and {len(environment.gpus)} GPUs"
         raise CampaignFailed("one training needs more than there is", has, "correct [training] resources")
-    return min(slots, by_memory, by_gpus)
+    return slots
 
 
 def _take_data(

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 from ...strategies.errors import RetunedError
 from ...strategies.schedule.due_calendar import Calendar
-from ...strategies.schedule.grants import Grant, Need, Running
+from ...strategies.schedule.grants import Grant, Machine, Need, Running
 from ...strategies.schedule.queueing import Allowance, Waiting
-from ...strategies.search import choose
+from ..campaign.forecast import forecast
 from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..config.schedule_tables import LimitsTable
 from ..state.campaigns.campaign_queue import QueuedCampaign, queued_campaigns
-from ..state.campaigns.campaigns import last_compute_s
-from ..state.campaigns.legs import baseline_run_s, hours_used, training_s
+from ..state.campaigns.campaigns import finished_baseline, last_compute_s
+from ..state.campaigns.legs import hours_used, results_of, training_s
 from ..state.models.registry import file_of_version
 from ..state.store import Store
 
@@ -57,7 +57,7 @@ class QueueReader:
     _known: dict[int, tuple[int, _Known]] = field(default_factory=dict)
     _used: dict[datetime, tuple[datetime, dict[int, float]]] = field(default_factory=dict)
 
-    def read(self, running: Collection[int], now: datetime) -> Queue:
+    def read(self, running: Collection[int], machine: Machine, now: datetime) -> Queue:
         """The queue as it stands, without and with the campaigns that run. A model that cannot be read keeps only
         its own campaigns back."""
         campaigns = queued_campaigns(self.store, running)
@@ -66,7 +66,7 @@ class QueueReader:
         waiting, active, unreadable = [], [], []
         for campaign in campaigns:
             try:
-                known = self._of(campaign)
+                known = self._of(campaign, machine)
             except Exception as error:  # whatever a broken row raises; the others shall be served
                 why = f"its model cannot be read: {_first_line(error)}"
                 unreadable.append((campaign.id, campaign.model_id, why))
@@ -113,7 +113,7 @@ class QueueReader:
             left = max(0.0, left - training_s(self.store, campaign.id) / 3600.0)
         return Running(campaign.id, campaign.model_id, grant, left)
 
-    def _of(self, campaign: QueuedCampaign) -> _Known:
+    def _of(self, campaign: QueuedCampaign, machine: Machine) -> _Known:
         """What the model's files say: the campaign's own version of the training, the newest of everything else."""
         version, known = self._known.get(campaign.id, (0, None))
         latest = campaign.newest_version
@@ -127,7 +127,7 @@ class QueueReader:
                 priority=newest.schedule.priority,
                 limits=newest.limits,
                 calendar=newest.schedule.calendar(self.config.schedule, campaign.model),
-                hours=expected_hours(self.store, campaign, own),
+                hours=expected_hours(self.store, campaign, own, machine, self.config),
             )
             self._known[campaign.id] = (latest, known)
         return known
@@ -151,14 +151,20 @@ class QueueReader:
         return sum(used.values()) if model_id is None else used.get(model_id, 0.0)
 
 
-def expected_hours(store: Store, campaign: QueuedCampaign, file: ModelFile) -> float | None:
-    """Hours of training that a campaign will about take: as the model's last one of its kind took, else from the runs
-    of its baseline. None while nothing was ever timed."""
-    given = json.loads(campaign.options).get("budget_s")
+def expected_hours(
+    store: Store, campaign: QueuedCampaign, file: ModelFile, machine: Machine, config: Config
+) -> float | None:
+    """Hours of training that a campaign will about take: as the model's last one of its kind took, else as is forecast
+    from the runs of its baseline. None while nothing was ever timed."""
+    options = json.loads(campaign.options)
+    given = options.get("budget_s")
     budget_s = file.search.budget_s if given is None else float(given)
     seconds = last_compute_s(store, campaign.model_id, campaign.kind)
     if seconds is None and campaign.kind == "retune":
-        seconds = _cost_by_baseline_s(store, campaign.model_id, file)
+        baseline = finished_baseline(store, campaign.model_id, campaign.settings_version)
+        legs = () if baseline is None else results_of(store, baseline.id)
+        strategy = options.get("strategy")
+        seconds = forecast(file, legs, machine, config, budget_s=budget_s, strategy=strategy).training_s
     bounds = [bound for bound in (seconds, budget_s) if bound is not None]
     return min(bounds) / 3600.0 if bounds else None
 
@@ -174,17 +180,6 @@ def span_end(span: str, now: datetime) -> datetime:
     if span == "year" or now.month == 12:
         return datetime(now.year + 1, 1, 1, tzinfo=UTC)
     return datetime(now.year, now.month + 1, 1, tzinfo=UTC)
-
-
-def _cost_by_baseline_s(store: Store, model_id: int, file: ModelFile) -> float | None:
-    per_run_s, budget = baseline_run_s(store, model_id), file.training.budget
-    if per_run_s is None:
-        return None
-    capacity = choose.Capacity(per_run_s, 1, file.training.is_resumable, budget.amount, budget.unit, probe_runs=0)
-    if file.search.challengers is not None:
-        capacity = replace(capacity, challengers=file.search.challengers)
-    expected = choose.estimate(capacity, file.search.max_pairs)
-    return per_run_s * (expected.full_runs_search + expected.runs_confirm_expected)
 
 
 def _has_limits(limits: LimitsTable) -> bool:

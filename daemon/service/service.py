@@ -204,7 +204,7 @@ class Service:
         if (self._open, running) == self._decided and len(running) >= machine.campaigns:
             return  # nothing can be started, and thousands may wait
         self._decided = (self._open, running)
-        queue = self._queue_reader.read(running, now)
+        queue = self._queue_reader.read(running, machine, now)
         decision = decide(queue.waiting, queue.running, machine, queue.house, now)
         self._write_down(queue, decision)
         for campaign_id, model_id, why in queue.unreadable:

@@ -9,8 +9,8 @@ from ....strategies.schedule.grants import Grant
 from ..store import Row, Store, from_text
 
 _QUEUED = """SELECT campaigns.id, model_id, models.name AS model, models.state, models.version AS newest,
-    model_version, kind, trigger, priority, waits, failures, not_before, resources, options, started_at,
-    campaigns.created_at AS created_at
+    model_version, campaigns.settings_version AS settings_version, kind, trigger, priority, waits, failures, not_before,
+    resources, options, started_at, campaigns.created_at AS created_at
     FROM campaigns JOIN models ON models.id = campaigns.model_id WHERE """
 
 
@@ -28,6 +28,7 @@ class QueuedCampaign:
     model_state: str
     newest_version: int
     model_version: int
+    settings_version: int
     kind: str
     trigger: str
     priority: int
@@ -67,6 +68,7 @@ def _queued(row: Row) -> QueuedCampaign:
         model_state=row["state"],
         newest_version=row["newest"],
         model_version=row["model_version"],
+        settings_version=row["settings_version"],
         kind=row["kind"],
         trigger=row["trigger"],
         priority=row["priority"],

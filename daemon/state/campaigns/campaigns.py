@@ -119,6 +119,16 @@ def campaigns_of(store: Store, model_id: int, kind: str | None = None) -> tuple[
     return tuple(_campaign(row) for row in rows if kind is None or row["kind"] == kind)
 
 
+def finished_baseline(store: Store, model_id: int, settings_version: int) -> Campaign | None:
+    """The last finished baseline of a model's settings; None while there is none."""
+    row = store.row(
+        f"{_SELECT} WHERE model_id = ? AND campaigns.settings_version = ? AND kind = 'baseline' AND phase = 'done'"
+        " ORDER BY campaigns.id DESC LIMIT 1",
+        (model_id, settings_version),
+    )
+    return None if row is None else _campaign(row)
+
+
 def open_campaigns(store: Store, model_id: int | None = None) -> tuple[Campaign, ...]:
     """Campaigns that still have work to do, baselines first, then in the order they were queued."""
     rows = store.rows(f"{_SELECT} WHERE ended_at IS NULL ORDER BY kind = 'retune', campaigns.id")

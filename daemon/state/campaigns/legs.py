@@ -76,16 +76,6 @@ def hours_used(store: Store, since: datetime) -> dict[int, float]:
     return {row["model_id"]: row["seconds"] / 3600.0 for row in rows}
 
 
-def baseline_run_s(store: Store, model_id: int) -> float | None:
-    """Seconds that a run of the model's last finished baseline took on average; None where there is none."""
-    row = store.row(
-        """SELECT total(seconds) AS seconds, count(*) AS runs FROM legs WHERE name LIKE 'replicate.%' AND campaign_id =
-        (SELECT max(id) FROM campaigns WHERE model_id = ? AND kind = 'baseline' AND phase = 'done')""",
-        (model_id,),
-    )
-    return None if row is None or not row["runs"] else float(row["seconds"]) / int(row["runs"])
-
-
 def plan_legs(store: Store, campaign_id: int, requests: Iterable[LegRequest], now: datetime) -> None:
     """Write legs down inside the open transaction; those already known are left alone."""
     for request in requests:

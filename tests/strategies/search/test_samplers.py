@@ -14,7 +14,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from retuned.daemon.campaign.search import capacity_of
+from retuned.daemon.campaign.forecast import forecast
+from retuned.daemon.config.config import Config
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.model_paths import check_paths
 from retuned.strategies.caviar.caviar import Finished, Propose, SearchTask, decide
@@ -22,7 +23,7 @@ from retuned.strategies.caviar.optuna_proposals import propose_with_optuna
 from retuned.strategies.errors import CampaignFailed, InputError
 from retuned.strategies.legs.names import INCUMBENT
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult
-from retuned.strategies.search import choose
+from retuned.strategies.schedule.grants import Machine
 from retuned.strategies.search.observations import Observations, Source
 from retuned.strategies.search.samplers import Sampler
 from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key
@@ -294,9 +295,8 @@ def test_a_model_file_with_an_optuna_that_is_there_is_accepted(tmp_path):
 
 
 def test_the_plan_says_who_proposes(tmp_path):
-    capacity = capacity_of(written(tmp_path), 2, None, None, probe_runs=0)
-    sentence = choose.choose(capacity).sentence
-    assert sentence.startswith("caviar: 18 challengers (the later ones proposed by Optuna's TPE), 2 trainings at once")
+    sentence = forecast(written(tmp_path), (), Machine(2, None, (), 1), Config(state=tmp_path)).sentence
+    assert sentence.startswith("caviar: 18 challengers (the later ones proposed by Optuna's TPE), 1 training at once")
 
 
 def test_a_campaign_searches_with_the_sampler_of_the_model_file(desk):
