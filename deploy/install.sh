@@ -78,9 +78,12 @@ else
     "$VERSION/bin/python" -m pip --disable-pip-version-check install --quiet -c "$SOURCE/deploy/constraints.txt" "$BUILD"
 fi
 "$VERSION/bin/retuned" --help >/dev/null
-mkdir -p "$VERSION/share/retuned"
-cp "$SOURCE/README.md" "$SOURCE/config.example.toml" "$HERE/README.md" "$HERE/uninstall.sh" "$VERSION/share/retuned/" 2>/dev/null ||
-    cp "$SOURCE/README.md" "$SOURCE/config.example.toml" "$VERSION/share/retuned/"
+SHARE=$VERSION/share/retuned
+mkdir -p "$SHARE/deploy"
+for part in README.md config.example.toml docs; do
+    [ ! -e "$SOURCE/$part" ] || cp -R "$SOURCE/$part" "$SHARE/"
+done
+cp "$HERE/README.md" "$HERE/uninstall.sh" "$SHARE/deploy/"
 
 install -d -m 0750 -o root -g retuned "$CONFIG"
 install -d -m 0700 -o retuned -g retuned "$STATE"

@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BOX = ROOT / "tests" / "systemd" / "box.sh"
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "config.example.toml", "daemon", "strategies", "deploy")
+PARTS = ("pyproject.toml", "README.md", "LICENSE", "config.example.toml", "daemon", "strategies", "deploy", "docs")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 WORKERS = "daemon/training/worker "  # what their command lines hold
 DETECTABLE = {"best": 0.0, "optimum": -3.0, "noise": 0.1, "sleep_s": 0.4}
@@ -156,6 +156,12 @@ def test_it_is_installed_and_says_that_it_is_ready(installed):
     assert len(list(json.loads(installed.run("retuned", "models", "--json").stdout))) == 0
     assert installed.run("stat", "-c", "%U %a", "/var/lib/retuned").stdout == "retuned 700\n"
     assert installed.run("stat", "-c", "%U %G %a", "/etc/retuned/config.toml").stdout == "root retuned 640\n"
+
+
+def test_the_documents_are_installed_where_their_links_lead(installed):
+    share = "/opt/retuned/current/share/retuned"
+    for document in ("README.md", "docs/operations.md", "deploy/README.md", "deploy/uninstall.sh", "config.example.toml"):
+        installed.run("test", "-s", f"{share}/{document}")
 
 
 def test_the_unit_is_sound(installed):
