@@ -160,7 +160,13 @@ def test_it_is_installed_and_says_that_it_is_ready(installed):
 
 def test_the_documents_are_installed_where_their_links_lead(installed):
     share = "/opt/retuned/current/share/retuned"
-    for document in ("README.md", "docs/operations.md", "deploy/README.md", "deploy/uninstall.sh", "config.example.toml"):
+    for document in (
+        "README.md",
+        "docs/operations.md",
+        "deploy/README.md",
+        "deploy/uninstall.sh",
+        "config.example.toml",
+    ):
         installed.run("test", "-s", f"{share}/{document}")
 
 

@@ -8,7 +8,7 @@ from ...strategies.errors import ConflictError, InputError
 from ...strategies.space import derive_seed
 from ..clock import Clock
 from ..state.campaigns.campaign_writes import ask_by_hand, queue_campaign
-from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
+from ..state.campaigns.campaigns import Campaign, count_campaigns, find_campaign, open_campaigns
 from ..state.models.adoption import write_pending_settings
 from ..state.models.model_calendar import campaign_seed
 from ..state.models.models import find_entry
@@ -78,7 +78,7 @@ def open_or_queue(
             return found[0]
         entry = find_entry(store, model.id)
         assert entry is not None
-        number = len(campaigns_of(store, model.id))
+        number = count_campaigns(store, model.id)
         own = derive_seed(model.id, kind, number) if kind == "baseline" else campaign_seed(store, model)
         campaign_id = queue_campaign(
             store,

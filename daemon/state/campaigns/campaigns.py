@@ -119,6 +119,12 @@ def campaigns_of(store: Store, model_id: int, kind: str | None = None) -> tuple[
     return tuple(_campaign(row) for row in rows if kind is None or row["kind"] == kind)
 
 
+def count_campaigns(store: Store, model_id: int) -> int:
+    """How many campaigns the model has had, of every kind."""
+    row = store.row("SELECT count(*) AS n FROM campaigns WHERE model_id = ?", (model_id,))
+    return int(row["n"]) if row else 0
+
+
 def finished_baseline(store: Store, model_id: int, settings_version: int) -> Campaign | None:
     """The last finished baseline of a model's settings; None while there is none."""
     row = store.row(

@@ -9,7 +9,7 @@ from ....strategies.schedule.adaptive_interval import interval_of
 from ....strategies.schedule.due_calendar import Calendar
 from ....strategies.space import derive_seed
 from ...config.schedule_tables import HouseScheduleTable, days_in
-from ..campaigns.campaigns import campaigns_of
+from ..campaigns.campaigns import campaigns_of, count_campaigns
 from ..store import Store
 from .models import ModelEntry, entries_with_dates
 from .registry import Model, model_of
@@ -44,7 +44,7 @@ def calendar_of(model: Model, house: HouseScheduleTable, interval_days: int | No
 
 def campaign_seed(store: Store, model: Model) -> int:
     """The seed of a model's next campaign: from its name, its number and [search] seed, so that it can be had again."""
-    number = len(campaigns_of(store, model.id))
+    number = count_campaigns(store, model.id)
     return derive_seed(model.file.search.seed or 0, model.name, "campaign", number)
 
 
