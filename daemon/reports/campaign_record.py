@@ -14,6 +14,7 @@ from ...strategies.verdict.verdict_records import TestPlan
 from ...strategies.verdict.verdict_words import figure
 from ..config.model_file import ModelFile
 from ..state.campaigns import Campaign, campaigns_of, find_campaign, results_of
+from ..state.names import campaign_number
 from ..state.registry import Model, Settings, configuration_of_version, file_of_version, find_model, settings_of
 from ..state.store import Store
 from .trials import Trial, trials_of
@@ -86,9 +87,8 @@ def dossier_of(store: Store, named: str) -> Dossier:
 
     Raises UnknownName for neither, InputError for a model without one, ConflictError for an unfinished campaign.
     """
-    campaign = (
-        find_campaign(store, int(named)) if named.isascii() and named.isdecimal() else _last_finished(store, named)
-    )
+    number = campaign_number(store, named)
+    campaign = _last_finished(store, named) if number is None else find_campaign(store, number)
     if campaign.is_open:
         raise ConflictError(
             f"campaign {campaign.id} of {campaign.model} has not ended yet ({campaign.phase})",

@@ -81,7 +81,7 @@ def _write_pending(store: Store, model_id: int) -> None:
     assert row is not None
     model = model_of(store, row)
     if model.file.settings_file is not None:
-        write_settings(model.file.settings_file, model.configuration)
+        write_settings(model.file.settings_file, model.configuration, model.file.hyperparameters)
     with store.transaction():
         store.change(
             "UPDATE settings SET is_file_pending = 0 WHERE model_id = ? AND version <= ?",

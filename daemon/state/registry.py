@@ -16,6 +16,7 @@ from ..config.model_file import ModelFile
 from ..config.schedule_tables import HouseScheduleTable
 from ..config.settings_file import plain
 from .campaigns import open_campaigns, queue_campaign
+from .names import refuse_number
 from .store import Row, Store, from_text, to_json, to_text
 
 STATES = ("active", "paused", "retired")
@@ -111,6 +112,7 @@ def register(
     with store.transaction():
         row = store.row("SELECT * FROM models WHERE name = ?", (file.name,))
         if row is None:
+            refuse_number(file.name)
             sentence = _insert_model(store, file, source, now, house or HouseScheduleTable())
         elif file_of_version(store, row["id"], row["version"]).fingerprint() == file.fingerprint():
             return Registration(model_of(store, row), False, False, f"{file.name} is unchanged, nothing to do")
