@@ -30,6 +30,7 @@ from ..state.faults import set_fact
 from ..state.models import adoption
 from ..state.models.model_calendar import Planned, preview
 from ..state.models.registry import Model, all_models, find_model, register, set_state, settings_of
+from ..state.names import campaign_number
 from ..state.store import Store
 from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token
 from ..training.supervisor import end_workers
@@ -118,8 +119,9 @@ class Verbs:
 
     def open_of(self, named: str) -> tuple[Campaign, ...]:
         """The campaign of that number, or the open ones of the model of that name, baseline first."""
-        if named.isascii() and named.isdecimal():
-            return (find_campaign(self.store, int(named)),)
+        number = campaign_number(self.store, named)
+        if number is not None:
+            return (find_campaign(self.store, number),)
         return open_campaigns(self.store, find_model(self.store, named).id)
 
     def ended(self, campaign: int) -> Ended:

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,18 @@ def read_settings(file: ModelFile) -> Mapping[str, Any] | None:
     return {name: value for name, value in values.items() if name in file.hyperparameters}
 
 
-def write_settings(path: Path, configuration: Configuration) -> None:
+def write_settings(path: Path, configuration: Configuration, names: Collection[str]) -> None:
     """Put the hyperparameters into the file atomically; its other keys, and comments in TOML, stay.
+
+    `names` are all of the model's hyperparameters: those that the configuration has no value for, because another
+    choice switches them off, leave the file.
 
     Raises InputError for a file that cannot be read, StateError when its folder cannot be written.
     """
     path = path.resolve()  # the file that a symbolic link leads to is written, the link stays
     present = _parse(path) if path.exists() else _parse_text("", path.suffix)
+    for name in set(names) - set(configuration):
+        present.pop(name, None)
     present.update(plain(configuration))
     text = json.dumps(present, indent=2) + "\n" if path.suffix == ".json" else tomlkit.dumps(present)
     try:
@@ -68,7 +73,7 @@ def _replace(path: Path, text: str) -> None:
 
 def _parse(path: Path) -> MutableMapping[str, Any]:
     try:
-        return _parse_text(path.read_text(), path.suffix)
+        return _parse_text(path.read_text("utf-8-sig"), path.suffix)
     except (OSError, ValueError, ParseError) as error:
         raise InputError(
             f"the settings file {path} cannot be read: {error}", "JSON or TOML", "mend it by hand"

@@ -122,8 +122,10 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
             f"{path}: is larger than 1 MiB", "a TOML file of settings", "check that this is the right file"
         )
     try:
-        return tomllib.loads(content.decode())
+        return tomllib.loads(content.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
     except UnicodeDecodeError as error:
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise InputError(f"{path}: is UTF-16 text", "UTF-8", "save the file as UTF-8") from None
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}: line {line} is not UTF-8 text", remedy="save the file as UTF-8") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError

@@ -16,6 +16,7 @@ from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign
 from ..state.campaigns.legs import results_of
 from ..state.campaigns.phase_records import Ended, Prepared
 from ..state.models.registry import Model, Settings, configuration_of_version, file_of_version, find_model, settings_of
+from ..state.names import campaign_number
 from ..state.store import Store
 from .trials import Trial, trials_of
 
@@ -104,9 +105,8 @@ def record_of(store: Store, named: str) -> CampaignRecord:
 
     Raises UnknownName for neither, InputError for a model without one, ConflictError for an unfinished campaign.
     """
-    campaign = (
-        find_campaign(store, int(named)) if named.isascii() and named.isdecimal() else _last_finished(store, named)
-    )
+    number = campaign_number(store, named)
+    campaign = _last_finished(store, named) if number is None else find_campaign(store, number)
     if campaign.is_open:
         raise ConflictError(
             f"campaign {campaign.id} of {campaign.model} has not ended yet ({campaign.phase})",

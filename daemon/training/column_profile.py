@@ -25,7 +25,27 @@ _FIRST_CELLS = 8
 _PIECE_ROWS = 2048
 _CELLS_OF_TEXT = 10_000  # a column that begins with so many is text to its end
 _SEPARATORS = {".csv": "", ".tsv": "\t", ".tab": "\t"}
-_MISSING = frozenset({"", "na", "n/a", "null", "none"})
+_MISSING = frozenset(  # as pandas, R, SQL and spreadsheets write a missing value, in lower case
+    {
+        "",
+        "na",
+        "n/a",
+        "<na>",
+        "#n/a",
+        "nan",
+        "-nan",
+        "nat",
+        "null",
+        "nil",
+        "none",
+        "missing",
+        "-",
+        "--",
+        ".",
+        "?",
+        "\\n",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ..errors import InputError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
+WEEKS_LOOKED_AHEAD = 26  # a weekly window is lost where the clock skips its hours, so one week is not enough
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
 _ALLOWED = "allowed: days, hours or both"
 _REMEDY = 'write for example "Mon-Fri 20:00-06:00" or "Sat Sun"'
@@ -39,25 +40,25 @@ def parse_window(text: str) -> Window:
     return Window(days, *_minutes(hours, text)) if hours else Window(days)
 
 
-def is_open(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> bool:
-    """Whether a campaign may start at that moment; always, without windows."""
-    return next_open(windows, at, zone) == at
-
-
 def next_open(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> datetime:
     """`at` itself if a window is open then, else the moment in UTC when the next one opens."""
     if not windows:
         return at
-    spans = list(_spans(windows, at, zone))
-    if any(start <= at < end for start, end in spans):
-        return at
-    return min(start for start, _ in spans if start > at)
+    for week in range(WEEKS_LOOKED_AHEAD):
+        spans = list(_spans(windows, at, zone, 7 * week - 1))
+        if any(start <= at < end for start, end in spans):
+            return at
+        if later := [start for start, _ in spans if start > at]:
+            return min(later)
+    raise AssertionError(f"none of {windows} opens in {WEEKS_LOOKED_AHEAD} weeks from {at} in {zone}")
 
 
-def _spans(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """Start and end of the windows from the day before `at` to eight days after it, in UTC."""
+def _spans(
+    windows: Sequence[Window], at: datetime, zone: ZoneInfo, first_day: int
+) -> Iterator[tuple[datetime, datetime]]:
+    """The windows that begin on ten days from that one on, as moments; today is day 0."""
     today = at.astimezone(zone).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
-    for shift in range(-1, 9):
+    for shift in range(first_day, first_day + 10):
         midnight = today + timedelta(days=shift)
         for window in windows:
             if midnight.weekday() in window.days:
@@ -65,7 +66,7 @@ def _spans(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> Iterator[
                     (midnight + timedelta(minutes=minutes)).replace(tzinfo=zone).astimezone(UTC)
                     for minutes in (window.start, window.end)
                 )
-                if start < end:  # else the change to summer time skips it
+                if start < end:  # else the clock skips it that day, and the next week's counts
                     yield start, end
 
 

@@ -91,7 +91,7 @@ def _write_pending(store: Store, model_id: int) -> None:
     assert entry is not None
     model = model_of(store, entry)
     if model.file.settings_file is not None:
-        write_settings(model.file.settings_file, model.configuration)
+        write_settings(model.file.settings_file, model.configuration, model.file.hyperparameters)
     with store.transaction():
         note_file_written(store, model)
 

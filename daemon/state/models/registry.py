@@ -16,6 +16,7 @@ from ...config.model_file import ModelFile
 from ...config.schedule_tables import HouseScheduleTable
 from ...config.settings_file import plain
 from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
+from ..names import refuse_number
 from ..store import Row, Store, from_text, to_json, to_text
 from .due_dates import move_on, without_campaign
 from .models import (
@@ -122,6 +123,7 @@ def register(
     with store.transaction():
         entry = entry_named(store, file.name)
         if entry is None:
+            refuse_number(file.name)
             sentence = _insert_model(store, file, source, now, house or HouseScheduleTable())
         elif file_of_version(store, entry.id, entry.version).fingerprint() == file.fingerprint():
             return Registration(model_of(store, entry), False, False, f"{file.name} is unchanged, nothing to do")

@@ -164,3 +164,17 @@ def test_a_configuration_of_another_user_is_told_in_one_line_unless_a_service_is
     first, second = told.stdout.splitlines()
     assert "this user may not read it" in first
     assert second == "/nonexistent/.local/state/retuned"
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_bytes(b'\xef\xbb\xbfstate = "here"\n')
+    assert load_config(path, {}).state == tmp_path / "here"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_file_in_utf_16_is_named_as_such(tmp_path, encoding):
+    path = tmp_path / "config.toml"
+    path.write_bytes('\ufeffstate = "here"\n'.encode(encoding))
+    with pytest.raises(InputError, match="is UTF-16 text; UTF-8; save the file as UTF-8"):
+        load_config(path, {})

@@ -88,6 +88,48 @@ def test_rows_that_are_too_short_or_too_long_are_read_as_far_as_they_go(tmp_path
     assert (profile.columns["temp"].numbers, profile.columns["temp"].missing) == (301, 1)
 
 
+SPELLINGS = [
+    "",
+    "NaN",
+    "nan",
+    "-nan",
+    "NaT",
+    "NA",
+    "N/A",
+    "<NA>",
+    "#N/A",
+    "null",
+    "NULL",
+    "None",
+    "nil",
+    "-",
+    "--",
+    ".",
+    "?",
+    "\\N",
+]
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_a_missing_value_is_one_however_it_is_spelt(tmp_path, text):
+    rows = weather()
+    rows[250][1] = text
+    profile = read_profile(write(tmp_path / "w.csv", HEADER, rows))
+    assert (profile.columns["temp"].numbers, profile.columns["temp"].missing, profile.columns["temp"].bad) == (
+        299,
+        1,
+        0,
+    )
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "1e999", "12,5", "error", "0x10"])
+def test_what_is_no_number_and_not_missing_is_a_glitch(tmp_path, text):
+    rows = weather()
+    rows[250][1] = text
+    profile = read_profile(write(tmp_path / "w.tsv", HEADER, rows, "\t"))
+    assert (profile.columns["temp"].missing, profile.columns["temp"].bad) == (0, 1)
+
+
 @pytest.mark.parametrize("name", ["w.parquet", "w.json", "w.csv.gz"])
 def test_other_formats_are_not_looked_into_and_that_is_noted(tmp_path, name):
     (tmp_path / name).write_bytes(b"\x00\x01")
