@@ -5,7 +5,7 @@ from ...strategies.records import Role
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign, campaigns_of
 from ..state.campaigns.legs import results_of
-from ..state.models.registry import Model, file_of_version
+from ..state.models.registry import Model
 from ..state.store import Store
 
 
@@ -17,10 +17,7 @@ def drift_points(store: Store, model: Model) -> tuple[DriftPoint, ...]:
 
 def _point(store: Store, campaign: Campaign) -> DriftPoint:
     results = results_of(store, campaign.id)
-    floor = file_of_version(store, campaign.model_id, campaign.model_version).objective().floor
     verdict, prepared, ended = campaign.verdict, reached(campaign.facts.prepared), reached(campaign.facts.ended)
-    if verdict is not None and verdict.floor is not None:
-        floor = verdict.floor
     assert campaign.ended_at is not None
     return DriftPoint(
         campaign_id=campaign.id,
@@ -30,8 +27,8 @@ def _point(store: Store, campaign: Campaign) -> DriftPoint:
         settings_version=campaign.settings_version,
         outcome=None if verdict is None else verdict.outcome,
         reason="" if verdict is None else verdict.reason.value,
-        incumbent=mean_held_out_score(results, Role.INCUMBENT, floor),
-        challenger=mean_held_out_score(results, Role.CHALLENGER, floor),
+        incumbent=mean_held_out_score(results, Role.INCUMBENT),
+        challenger=mean_held_out_score(results, Role.CHALLENGER),
         mean=None if verdict is None else verdict.mean,
         lower=None if verdict is None else verdict.lower,
         upper=None if verdict is None else verdict.upper,

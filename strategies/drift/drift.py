@@ -6,7 +6,6 @@ from datetime import datetime
 from statistics import fmean
 
 from ..records import LegEnd, LegResult, Outcome, Purpose, Role
-from ..verdict.runs import clipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +35,17 @@ class DriftPoint:
     cause: str = ""  # why, in a few words; empty where no causes were looked for
 
 
-def mean_held_out_score(results: Sequence[LegResult], role: Role, floor: float | None) -> float | None:
-    """Mean score on held-out rows of the trials in that role.
-
-    A diverged run counts with the floor where one is declared and is left out otherwise; None without a run.
-    """
+def mean_held_out_score(results: Sequence[LegResult], role: Role) -> float | None:
+    """Mean score on held-out rows of the completed runs in that role, as measured; None without one."""
     scores = [
-        _floored(result, floor)
+        result.score
         for result in results
-        if result.request.role is role and result.request.purpose in (Purpose.CONFIRM, Purpose.REPLICATE)
+        if result.request.role is role
+        and result.request.purpose in (Purpose.CONFIRM, Purpose.REPLICATE)
+        and result.end is LegEnd.COMPLETED
+        and result.score is not None
     ]
-    finite = [score for score in scores if score is not None]
-    return fmean(finite) if finite else None
+    return fmean(scores) if scores else None
 
 
 def noise_of(results: Sequence[LegResult]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -67,9 +65,3 @@ def compute_seconds(results: Sequence[LegResult]) -> float:
 def count_runs(results: Sequence[LegResult]) -> int:
     """The number of trials that the legs belong to."""
     return len({result.request.trial for result in results})
-
-
-def _floored(result: LegResult, floor: float | None) -> float | None:
-    if result.end is LegEnd.COMPLETED and result.score is not None:
-        return clipped(result.score, floor)
-    return floor if result.end is LegEnd.DIVERGED else None

@@ -7,7 +7,7 @@ from statistics import fmean, median
 from ..records import LegResult, Purpose, Role
 from .divergence_test import divergence_e_value
 from .runs import Pair, Run, SearchSummary, clipped
-from .safe_t_test import Bounds, look_sizes, mean_bounds
+from .safe_t_test import FIRST_LOOK, Bounds, look_sizes, mean_bounds
 from .verdict_records import TestPlan, Verdict
 
 _ROUNDING = 1e-12  # a spread below this share of the scores is rounding, not noise
@@ -17,9 +17,12 @@ _ROUNDING = 1e-12  # a spread below this share of the scores is rounding, not no
 class Evidence:
     """The numbers behind a look; `bounds` is None where no pair has two scores.
 
-    `incumbent_scores` are those of completed confirm runs; in the means a failed run counts as the floor, where
-    there is one. `incumbent_runs`, `incumbent_failed` and `divergence_e` cover all of its independent runs;
-    `divergence_at` is the number of runs after which that evidence was reached.
+    The means are of completed runs, as measured. `incumbent_scores` are what the fall since the baseline is judged by:
+    completed runs, not below a declared floor. `incumbent_runs` and `incumbent_failed` cover all of its independent
+    runs; `divergence_e` those whose end says something about the settings, and `divergence_at` is the number of them
+    after which that evidence was reached. `floor` is what a failed run counts as in a pair, and `cut` how many
+    completed ones were below a declared floor and count as it. `all_fail`: nothing trains any more, whatever the
+    settings; `why_failed` is the detail of the last such run.
     """
 
     n_pairs: int
@@ -33,6 +36,9 @@ class Evidence:
     divergence_e: float
     divergence_at: int
     floor: float | None
+    cut: int = 0
+    all_fail: bool = False
+    why_failed: str = ""
 
     @property
     def has_noise(self) -> bool:
@@ -45,61 +51,98 @@ class Evidence:
         return self.n_pairs > (0 if self.bounds is None else self.bounds.n)
 
 
-def weigh(plan: TestPlan, search: SearchSummary, pairs: Sequence[Pair], alone: Sequence[Run]) -> Evidence:
-    """The evidence of ended pairs and of runs of the incumbent alone; lost runs must be left out of both."""
-    floor = plan.floor if plan.floor is not None else floor_of(search.scores)
+def weigh(
+    plan: TestPlan,
+    search: SearchSummary,
+    pairs: Sequence[Pair],
+    alone: Sequence[Run],
+    failed_score: float | None = None,
+) -> Evidence:
+    """The evidence of ended pairs and of runs of the incumbent alone; lost runs must be left out of both.
+
+    `failed_score`: what a failed run counts as, where that is on record; None: a declared floor, else one from the
+    search and the pairs themselves.
+    """
     incumbent = [pair.incumbent for pair in pairs if pair.incumbent is not None]
     challenger = [pair.challenger for pair in pairs if pair.challenger is not None]
+    completed = [run.finite_score for run in (*incumbent, *challenger) if run.finite_score is not None]
+    floor = failed_score if failed_score is not None else _failed_score(plan, search, completed)
     scored = [
         (ours, theirs)
         for pair in pairs
-        if (ours := _paired_score(pair.incumbent, floor)) is not None
-        and (theirs := _paired_score(pair.challenger, floor)) is not None
+        if (ours := _paired_score(pair.incumbent, plan.floor, floor)) is not None
+        and (theirs := _paired_score(pair.challenger, plan.floor, floor)) is not None
     ]
     of_search = [run for run in (search.incumbent,) if run is not None and not run.is_void]
+    shared = [pair for pair in pairs if _has_failed(pair.incumbent) and _has_failed(pair.challenger)]
+    is_outage = _is_outage(search, of_search, alone)
+    telling = [] if is_outage else [*of_search, *alone]
+    telling += [pair.incumbent for pair in pairs if pair.incumbent is not None and pair not in shared]
+    divergence_e, divergence_at = _divergence([run.has_failed for run in telling], plan)
     failures = [run.has_failed for run in (*of_search, *alone, *incumbent)]
-    divergence_e, divergence_at = _divergence(failures, plan)
+    untold = [run.detail for run in (*alone, *(pair.challenger for pair in shared)) if run is not None]
     return Evidence(
         n_pairs=len(pairs),
         bounds=_bounds(plan, scored),
-        incumbent_scores=_completed([*alone, *incumbent], floor),
-        incumbent_mean=_mean([*alone, *incumbent], floor),
-        challenger_mean=_mean(challenger, floor),
+        incumbent_scores=_completed([*alone, *incumbent], plan.floor),
+        incumbent_mean=_mean([*alone, *incumbent]),
+        challenger_mean=_mean(challenger),
         incumbent_runs=len(failures),
         incumbent_failed=sum(failures),
         challenger_failed=sum(run.has_failed for run in challenger),
         divergence_e=divergence_e,
         divergence_at=divergence_at,
         floor=floor,
+        cut=sum(plan.floor is not None and score < plan.floor for score in completed),
+        all_fail=is_outage or (len(pairs) >= FIRST_LOOK and len(shared) == len(pairs)),
+        why_failed=untold[-1] if untold else "",
     )
 
 
 def floor_of(search_scores: Sequence[float]) -> float | None:
-    """What a failed run scores where the owner declares no floor; None with fewer than three scores.
-
-    The worst score of the search, but at most ten times as far below its best as its median is: one absurd score
-    must not decide how much a failed run weighs. The search ends before the first pair, so the floor is fixed by
-    then.
-    """
+    """The lowest of some scores, but at most ten times as far below the best as the median is; None with fewer than
+    three. One absurd score must not decide how much a failed run weighs, or how a plot is scaled."""
     if len(search_scores) < 3:
         return None
     best = max(search_scores)
     return max(min(search_scores), best - 10 * (best - median(search_scores)))
 
 
-def _paired_score(run: Run | None, floor: float | None) -> float | None:
+def _failed_score(plan: TestPlan, search: SearchSummary, completed: Sequence[float]) -> float | None:
+    """What a failed run counts as: the declared floor, else the floor of the search's scores and never more than a run
+    of these pairs that completed. None where neither is known."""
+    if plan.floor is not None:
+        return plan.floor
+    floor = floor_of(search.scores)
+    return None if floor is None else min((floor, *completed))
+
+
+def _is_outage(search: SearchSummary, of_search: Sequence[Run], alone: Sequence[Run]) -> bool:
+    """Whether runs of the incumbent alone fail for a reason that is not its own: every one of them, though it completed
+    in the search just before, or when nothing in the search completed either."""
+    if not of_search or not alone or not all(run.has_failed for run in alone):
+        return False
+    return not of_search[0].has_failed or (search.has_failed and not search.scores)
+
+
+def _has_failed(run: Run | None) -> bool:
+    return run is not None and run.has_failed
+
+
+def _paired_score(run: Run | None, declared: float | None, failed: float | None) -> float | None:
+    """A run's score in its pair: as measured, unless below a floor that the owner declares; `failed` if it has none."""
     if run is None or run.finite_score is None:
-        return floor
-    return clipped(run.finite_score, floor)
+        return failed
+    return clipped(run.finite_score, declared)
 
 
-def _mean(runs: Iterable[Run], floor: float | None) -> float | None:
-    scores = [score for run in runs if (score := _paired_score(run, floor)) is not None]
+def _mean(runs: Iterable[Run]) -> float | None:
+    scores = [run.finite_score for run in runs if run.finite_score is not None]
     return fmean(scores) if scores else None
 
 
-def _completed(runs: Iterable[Run], floor: float | None) -> tuple[float, ...]:
-    return tuple(clipped(run.finite_score, floor) for run in runs if run.finite_score is not None)
+def _completed(runs: Iterable[Run], declared: float | None) -> tuple[float, ...]:
+    return tuple(clipped(run.finite_score, declared) for run in runs if run.finite_score is not None)
 
 
 def _bounds(plan: TestPlan, scored: Sequence[tuple[float, float]]) -> Bounds | None:
@@ -154,15 +197,15 @@ class EvidencePath:
 def evidence_path(plan: TestPlan, verdict: Verdict, results: Sequence[LegResult]) -> EvidencePath:
     """The path to a verdict, from the frozen plan and the recorded legs; empty where no pair was run.
 
-    The floor is that of the verdict, which was fixed before the first pair.
+    A failed run counts as it did in the verdict.
     """
-    plan = replace(plan, floor=verdict.floor)
     first = _by_number(results, Purpose.SEARCH, Role.INCUMBENT).get(0)
     search = SearchSummary(incumbent=None if first is None else Run.of(first))
-    pairs = tuple(_pair(plan, search, *both) for both in _recorded(results))
+    failed = verdict.floor
+    pairs = tuple(_pair(plan, search, failed, *both) for both in _recorded(results))
     usable = [_as_pair(pair) for pair in pairs if not pair.is_lost][: verdict.n_pairs]
     at = look_sizes(len(usable)) or ((len(usable),) if usable else ())
-    return EvidencePath(pairs, tuple(weigh(plan, search, usable[:n], ()) for n in at))
+    return EvidencePath(pairs, tuple(weigh(plan, search, usable[:n], (), failed) for n in at))
 
 
 def _recorded(results: Sequence[LegResult]) -> list[tuple[int, LegResult, LegResult]]:
@@ -181,12 +224,17 @@ def _by_number(results: Sequence[LegResult], purpose: Purpose, role: Role) -> di
 
 
 def _pair(
-    plan: TestPlan, search: SearchSummary, number: int, incumbent: LegResult, challenger: LegResult
+    plan: TestPlan,
+    search: SearchSummary,
+    failed_score: float | None,
+    number: int,
+    incumbent: LegResult,
+    challenger: LegResult,
 ) -> PairedRuns:
     pair = PairedRuns(number, incumbent, challenger, None)
     if pair.is_lost:
         return pair
-    alone = weigh(plan, search, [_as_pair(pair)], ()).bounds
+    alone = weigh(plan, search, [_as_pair(pair)], (), failed_score).bounds
     return pair if alone is None else replace(pair, difference=alone.mean)
 
 

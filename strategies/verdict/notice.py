@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..records import Configuration, Outcome, Value
+from ..words import counted
 from .verdict_records import BROKEN_AT, Reason, Verdict
-from .verdict_words import divergence_odds, odds
+from .verdict_words import divergence_odds, figure, odds
 
 SHOWN_POINTS = 6  # of a schedule in a sentence; records and settings files hold all of them
 
@@ -44,9 +45,11 @@ class Notice:
 
 
 def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
-    """The notice that a verdict calls for; None for FRESH, and INCONCLUSIVE unless scores fell or data looks odd."""
+    """The notice that a verdict calls for; None for FRESH, and INCONCLUSIVE unless something is wrong."""
     if verdict.reason is Reason.LOOK_AT_DATA:
         return _look_at_data(subject, verdict)
+    if verdict.reason is Reason.ALL_FAIL:
+        return _all_fail(subject, verdict)
     if verdict.outcome is Outcome.STALE:
         return _stale(subject, verdict)
     if verdict.outcome is Outcome.BROKEN:
@@ -146,6 +149,34 @@ def _look_at_data(subject: Subject, verdict: Verdict) -> Notice:
     )
 
 
+def _all_fail(subject: Subject, verdict: Verdict) -> Notice:
+    return Notice(
+        title=f"{subject.model}: training fails now, whatever the hyperparameters",
+        sentences=(verdict.sentence, *_background(subject)),
+        severity="digest",
+        commands=(f"retuned retune {subject.model}", f"retuned history {subject.model}"),
+    )
+
+
+def counted_at_floor(verdict: Verdict, sign: float, metric: str) -> tuple[str, ...]:
+    """How failed and cut runs of the pairs count, in a sentence each; nothing where every run counts as measured.
+
+    `sign` is -1.0 for a metric of which less is better.
+    """
+    if verdict.floor is None:
+        return ()
+    floor, sentences = f"{metric} {figure(sign * verdict.floor)}", []
+    failed = verdict.incumbent_failed + verdict.challenger_failed
+    if failed:
+        sentences.append(
+            f"{counted(failed, 'run')} failed ({verdict.incumbent_failed} with the stored settings, "
+            f"{verdict.challenger_failed} with the challenger's); in a pair each counts as {floor}."
+        )
+    if verdict.cut:
+        sentences.append(f"{counted(verdict.cut, 'run')} scored below the declared floor; each counts as {floor}.")
+    return tuple(sentences)
+
+
 def _suspicions(verdict: Verdict) -> tuple[str, ...]:
     return tuple(f"Look at your data: {suspicion}." for suspicion in verdict.suspicions)
 
@@ -164,6 +195,7 @@ def _loss(subject: Subject, verdict: Verdict) -> tuple[str, ...]:
         f"Measured on {verdict.n_pairs} pairs of fresh training runs, old and new settings side by side on the same "
         f"seeds and rows: evidence {odds(verdict.e_value)}; the bar is {1 / verdict.alpha:.0f}:1 "
         f"(settings that are still good pass it in at most {verdict.alpha:.2%} of campaigns).",
+        *counted_at_floor(verdict, sign, subject.metric),
     )
 
 

@@ -1,7 +1,7 @@
 """What a verdict is built from: the incumbent's and the challenger's runs, in pairs, and the search before them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..records import LegEnd, LegResult
 
@@ -10,15 +10,19 @@ _VOID_ENDS = frozenset({LegEnd.LOST, LegEnd.CANCELLED, LegEnd.STOPPED})
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One full training run with its own seed and split: how it ended, and its score where it has one."""
+    """One full training run with its own seed and split: how it ended, and its score where it has one.
+
+    `detail` says in a line why it failed.
+    """
 
     end: LegEnd
     score: float | None = None
+    detail: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, result: LegResult) -> "Run":
         """The run behind a leg's result."""
-        return cls(result.end, result.score)
+        return cls(result.end, result.score, result.detail)
 
     @property
     def is_void(self) -> bool:

@@ -63,6 +63,7 @@ _BY_GLITCHES = frozenset(
         Reason.SEARCH_FAILED,
         Reason.NO_NOISE,
         Reason.NO_FLOOR,
+        Reason.ALL_FAIL,
         Reason.CONTRACT_UNTESTED,
     }
 )
@@ -111,6 +112,7 @@ def _judge_incumbent_alone(
         return Continue(0, len(incumbent_runs) + missing, sentence)
     evidence = weigh(plan, search, (), usable)
     reason = Reason.SEARCH_FAILED if search.has_failed else Reason.NOTHING_BETTER_FOUND
+    reason = Reason.ALL_FAIL if evidence.all_fail else reason
     return _conclude(plan, contract, search, evidence, reason)
 
 
@@ -129,7 +131,7 @@ def _decide(plan: TestPlan, contract: Contract, evidence: Evidence) -> Reason | 
 
 def _is_stuck(plan: TestPlan, contract: Contract, evidence: Evidence) -> bool:
     """Whether more pairs could not lead to a decision."""
-    if evidence.is_unscored or (evidence.n_pairs >= _NO_NOISE_AFTER and not evidence.has_noise):
+    if evidence.all_fail or evidence.is_unscored or (evidence.n_pairs >= _NO_NOISE_AFTER and not evidence.has_noise):
         return True
     if contract.allows_stale:
         return False
@@ -139,6 +141,8 @@ def _is_stuck(plan: TestPlan, contract: Contract, evidence: Evidence) -> bool:
 
 def _undecided(contract: Contract, evidence: Evidence, ending: Reason = Reason.UNDECIDED) -> Reason:
     """Why there is no decision; what is wrong goes before what ran out."""
+    if evidence.all_fail:
+        return Reason.ALL_FAIL
     if evidence.n_pairs < FIRST_LOOK:
         return ending
     if contract.breaches:
@@ -187,6 +191,8 @@ def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidenc
         drop_p=drop_p,
         has_fallen=has_fallen,
         floor=evidence.floor,
+        cut=evidence.cut,
+        why_failed=evidence.why_failed,
     )
     return replace(verdict, sentence=sentence_of(verdict, search.reason))
 

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     BUDGET_SPENT = "budget_spent"
     SEARCH_FAILED = "search_failed"  # no challenger to compare with
     NO_NOISE = "no_noise"  # the differences of all pairs are equal
+    ALL_FAIL = "all_fail"  # nothing trains any more, whatever the settings
     NO_FLOOR = "no_floor"  # runs failed, and nothing says what a failed run scores
     RUNS_LOST = "runs_lost"  # too many runs were lost to their machines
     NOT_REPEATABLE = "not_repeatable"
@@ -93,7 +94,9 @@ class Verdict:
     `is_covered` is False where the contract is broken, so that they do not hold. `divergence_at` is the number of
     runs after which `divergence_e` was reached. `drop` is how far the incumbent's mean lies below its baseline;
     `has_fallen`: that is significant and at least `drop_least` of the plan. `suspicions` name values in the data
-    that look like glitches.
+    that look like glitches. The means are of completed runs, as measured; `floor` is what a failed run counts as in a
+    pair, and `cut` how many completed ones count as it too, being below a floor that the owner declares. `why_failed`:
+    the detail of the last run that failed.
     """
 
     outcome: Outcome
@@ -125,6 +128,8 @@ class Verdict:
     has_fallen: bool = False
     floor: float | None = None
     suspicions: tuple[str, ...] = ()
+    cut: int = 0
+    why_failed: str = ""
 
     @property
     def watch(self) -> bool:

@@ -84,6 +84,9 @@ def _inconclusive(verdict: Verdict, searched: str) -> str:
             "A few such values can make good settings look stale or broken."
         )
     why = _UNDECIDED.get(verdict.reason, verdict.covered)
+    if verdict.reason is Reason.ALL_FAIL:
+        last = f" The last one: {verdict.why_failed}." if verdict.why_failed else ""
+        return f"No decision. {why}{last}"
     if verdict.reason is Reason.SEARCH_FAILED and searched:
         why = searched[0].upper() + searched[1:].rstrip(".") + "."
     improvement = ""
@@ -121,6 +124,8 @@ _UNDECIDED = {  # a breach of the contract has its own sentence, in `covered`
     Reason.SEARCH_FAILED: "The search could not name a challenger; read the output of its runs.",
     Reason.NO_NOISE: "All pairs differ by the same amount, so there is no noise to measure an improvement "
     "against; check that the training uses the hyperparameters, the seed and the split seed that it is given.",
+    Reason.ALL_FAIL: "Training fails now whatever the settings, which says nothing about the stored ones: "
+    "look at the machine, the services that the training needs, the data and the code, then re-tune again.",
     Reason.NO_FLOOR: "Runs diverged or crashed, and nothing says what such a run scores; "
     "declare a floor under [objective].",
     Reason.RUNS_LOST: "Too many runs were lost to machine failures; check the workers, then re-tune again.",

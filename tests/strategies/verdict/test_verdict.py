@@ -8,6 +8,7 @@ from hypothesis import strategies as some
 from retuned.strategies.errors import InputError
 from retuned.strategies.records import LegEnd, Outcome
 from retuned.strategies.verdict.contract import Contract
+from retuned.strategies.verdict.evidence import weigh
 from retuned.strategies.verdict.runs import Pair, Run, SearchSummary
 from retuned.strategies.verdict.test_plan import plan_test
 from retuned.strategies.verdict.verdict import judge
@@ -87,13 +88,13 @@ TABLE = [
     (PLAN, HOLDS, with_incumbent(pairs_of(32, 0.0), DIVERGED, *ALL), Outcome.BROKEN, Reason.FAILS_MORE_OFTEN, True),
     # a crash counts like a divergence
     (PLAN, HOLDS, with_incumbent(pairs_of(32, 0.0), CRASHED, *ALL), Outcome.BROKEN, Reason.FAILS_MORE_OFTEN, True),
-    # both die in every pair: BROKEN, nothing to recommend, and it stops at eight pairs
+    # both die in every pair: that speaks against neither, and it stops at the first look
     (
         PLAN,
         HOLDS,
         with_challenger(with_incumbent(pairs_of(32, 0.0), CRASHED, *ALL), CRASHED, *ALL),
-        Outcome.BROKEN,
-        Reason.FAILS_MORE_OFTEN,
+        Outcome.INCONCLUSIVE,
+        Reason.ALL_FAIL,
         False,
     ),
     # half of the baseline diverged already: not BROKEN; floor scores make the noise too loud for STALE
@@ -184,7 +185,13 @@ ALONE = [
         Reason.SEARCH_FAILED,
     ),
     # ... and BROKEN when the incumbent crashes too, its search run included
-    (SearchSummary(has_failed=True, incumbent=CRASHED), [CRASHED] * 4, Outcome.BROKEN, Reason.FAILS_MORE_OFTEN),
+    (SearchSummary(has_failed=True, incumbent=CRASHED), [CRASHED] * 4, Outcome.INCONCLUSIVE, Reason.ALL_FAIL),
+    (
+        SearchSummary(has_failed=True, incumbent=CRASHED, scores=(0.5,)),
+        [CRASHED] * 4,
+        Outcome.BROKEN,
+        Reason.FAILS_MORE_OFTEN,
+    ),
 ]
 
 
@@ -258,7 +265,65 @@ def test_one_absurd_search_score_does_not_become_the_floor():
 
 def test_scores_below_the_floor_count_as_the_floor():
     pairs = with_incumbent(pairs_of(32, 0.0), scored(-1e9), *ALL)
-    assert judge(PLAN, HOLDS, SearchSummary(), pairs).incumbent_mean == -1.0
+    verdict = judge(PLAN, HOLDS, SearchSummary(), pairs)
+    assert verdict.mean == pytest.approx(verdict.challenger_mean + 1.0)
+    assert (verdict.cut, verdict.floor) == (verdict.n_pairs, -1.0)
+    assert verdict.incumbent_mean == -1e9  # what is shown is what was measured
+
+
+@given(
+    some.lists(some.tuples(some.floats(-5, 5), some.floats(-5, 5)), min_size=4, max_size=12),
+    some.sets(some.integers(0, 11)),
+)
+def test_a_floor_that_nobody_declares_changes_no_score_and_lies_below_every_one(scores, failing):
+    pairs = [Pair(number, scored(ours), scored(theirs)) for number, (ours, theirs) in enumerate(scores)]
+    pairs = with_incumbent(pairs, DIVERGED, *(number for number in failing if number < len(scores)))
+    completed = [run.score for pair in pairs for run in (pair.incumbent, pair.challenger) if run.score is not None]
+    search = SearchSummary(scores=(1.0, 1.0, 1.0, 0.5))  # most alike, so that their median is their best
+    evidence = weigh(FLOORLESS, search, pairs, ())
+    counted = [
+        (theirs.score - (evidence.floor if ours.has_failed else ours.score))
+        for ours, theirs in ((pair.incumbent, pair.challenger) for pair in pairs)
+    ]
+    assert evidence.floor <= min(completed)
+    assert evidence.bounds.mean == pytest.approx(sum(counted) / len(counted))
+    assert evidence.cut == 0
+
+
+def test_settings_that_all_lie_below_the_searchs_scores_are_told_as_measured():
+    pairs = [Pair(n, scored(-2.01 + 0.001 * n), scored(-1.0 - 0.001 * n)) for n in range(32)]
+    search = SearchSummary(scores=(-1.0, -1.0, -1.0, -1.0, -2.0))
+    verdict = judge(replace(FLOORLESS, birth_scores=()), HOLDS, search, pairs)
+    assert verdict.outcome is Outcome.STALE
+    assert verdict.incumbent_mean == pytest.approx(-2.0, abs=0.02)
+    assert verdict.mean == pytest.approx(1.0, abs=0.02)
+
+
+REFUSED = Run(LegEnd.CRASHED, detail="exit code 1: Connection refused")
+
+
+@pytest.mark.parametrize("end", [LegEnd.CRASHED, LegEnd.SIGNALLED, LegEnd.TIMED_OUT, LegEnd.NO_METRIC, LegEnd.DIVERGED])
+@pytest.mark.parametrize("plan", [PLAN, FLOORLESS])
+def test_what_fails_on_both_sides_of_every_pair_speaks_against_neither(end, plan):
+    run = Run(end, detail="exit code 1: Connection refused")
+    verdict = judge(plan, HOLDS, SearchSummary(scores=(0.7, 0.8, 0.9)), [Pair(n, run, run) for n in range(32)])
+    assert (verdict.outcome, verdict.reason, verdict.n_pairs) == (Outcome.INCONCLUSIVE, Reason.ALL_FAIL, 4)
+    assert "Connection refused" in verdict.sentence
+    assert verdict.divergence_e == 1.0
+
+
+def test_failures_that_the_challenger_does_not_share_still_break_the_settings():
+    shared = [Pair(n, REFUSED, REFUSED) for n in range(2)]
+    own = [Pair(n, DIVERGED, scored(0.8 + 0.01 * n)) for n in range(2, 12)]
+    verdict = judge(PLAN, HOLDS, SearchSummary(incumbent=DIVERGED), [*shared, *own])
+    assert verdict.outcome is Outcome.BROKEN
+
+
+def test_an_outage_after_the_search_is_not_laid_to_the_settings():
+    search = SearchSummary(nothing_better=True, incumbent=scored(0.8), scores=(0.8, 0.7, 0.6))
+    verdict = judge(PLAN, HOLDS, search, (), [REFUSED] * 4)
+    assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, Reason.ALL_FAIL)
+    assert "Connection refused" in verdict.sentence
 
 
 def test_a_spent_budget_ends_with_what_is_there_and_says_how_much_is_missing():
