@@ -1,11 +1,12 @@
 """The service's health and the doctor's findings for people."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.console import Console
 from rich.text import Text
 
+from ...strategies.words import age
 from ..upkeep.doctor_findings import Finding
 from ..upkeep.health_records import Health
 from .tables import table
@@ -53,11 +54,11 @@ def _facts(health: Health, now: datetime) -> list[tuple[str, str]]:
     facts = [("state", health.state)]
     if health.is_serving and health.up_since is not None:
         facts.append(
-            ("up since", f"{health.up_since:%Y-%m-%d %H:%M} UTC ({_span(now - health.up_since)}), pid {health.pid}")
+            ("up since", f"{health.up_since:%Y-%m-%d %H:%M} UTC ({age(now - health.up_since)}), pid {health.pid}")
         )
     if health.last_tick is not None:
         tick = health.last_tick
-        facts.append(("last round", f"{_span(now - tick.at)} ago, took {tick.seconds * 1000:.0f} ms"))
+        facts.append(("last round", f"{age(now - tick.at)} ago, took {tick.seconds * 1000:.0f} ms"))
     facts.append(("models", ", ".join(f"{count} {state}" for state, count in health.models) or "none"))
     if health.next_due is not None:
         facts.append(("next due", f"{health.next_due.model}, {health.next_due.due_at:%Y-%m-%d %H:%M} UTC"))
@@ -85,11 +86,3 @@ def _size(count: int) -> str:
         if count >= size:
             return f"{count / size:.3g} {unit}" if count / size < 1000 else f"{count / size:.0f} {unit}"
     return f"{count} B"
-
-
-def _span(span: timedelta) -> str:
-    seconds = max(0.0, span.total_seconds())
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"

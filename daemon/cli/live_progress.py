@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...strategies.panda.diary import PANDA, DayEnd
-from ...strategies.verdict.notice import render_duration
+from ...strategies.words import duration
 from ..reports.progress import Progress
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import PandaDiary
@@ -158,7 +158,7 @@ def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Pan
     left = (
         ""
         if progress.seconds_expected is None
-        else f", about {render_duration(max(0.0, progress.seconds_expected - elapsed_s))} left"
+        else f", about {duration(max(0.0, progress.seconds_expected - elapsed_s))} left"
     )
-    grid.add_row("time", f"{render_duration(elapsed_s)}{left}; {render_duration(progress.compute_s)} of compute")
+    grid.add_row("time", f"{duration(elapsed_s)}{left}; {duration(progress.compute_s)} of compute")
     return Panel(grid, title=f"{model.name}: campaign {campaign.id}", border_style="blue")

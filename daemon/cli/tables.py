@@ -8,8 +8,9 @@ from rich.text import Text
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.records import Configuration, Outcome
-from ...strategies.verdict.notice import render, render_duration
+from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_records import Verdict
+from ...strategies.words import duration
 from ..state.campaigns.campaigns import Campaign
 from ..state.models.model_calendar import Planned
 from ..state.models.registry import Model, Settings
@@ -137,7 +138,7 @@ def drift_table(out: Console, model: Model, points: Sequence[DriftPoint]) -> Non
             number(None if point.incumbent is None else sign * point.incumbent),
             number(None if point.challenger is None else sign * point.challenger),
             number(point.lower, 3), number(point.upper, 3), number(point.e_value, 3) if point.n_pairs else "-",
-            str(point.n_pairs), render_duration(point.compute_s), point.data[:6] or "-", point.environment[:6],
+            str(point.n_pairs), duration(point.compute_s), point.data[:6] or "-", point.environment[:6],
             _what_changed(point),
         )
         for point in points

@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ...strategies.records import Configuration
-from ...strategies.verdict.notice import render_changes, render_duration
+from ...strategies.verdict.notice import render_changes
 from ...strategies.verdict.verdict_records import Reason, Verdict
 from ...strategies.verdict.verdict_words import divergence_odds, odds
+from ...strategies.words import duration
 from ..api.views import Replicates
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign
@@ -98,7 +99,7 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
         failed = f"{verdict.incumbent_failed} of {verdict.incumbent_runs} ({divergence_odds(verdict)})"
         pairs.append(("failed runs, stored settings", failed))
     ended = reached(campaign.facts.ended)
-    cost = f"{ended.runs} training runs, {render_duration(ended.compute_s)} of compute"
+    cost = f"{ended.runs} training runs, {duration(ended.compute_s)} of compute"
     pairs.append(("cost", f"{cost}; seed {campaign.seed}"))
     grid.add_row("", "")
     for name, value in pairs:
