@@ -21,7 +21,7 @@ from .tables import PANEL_WIDTH, STYLES, number
 
 
 def baseline_panel(model: Model, campaign: Campaign, runs: Replicates) -> Panel:
-    """What the baseline found: score, noise, and whether the contract holds."""
+    """The result of a baseline: score, noise, and whether the contract holds."""
     if campaign.phase != "done":
         return _panel(
             [Text(campaign.failure or campaign.phase)], f"{model.name}: baseline {campaign.phase}", campaign, "red"
@@ -55,7 +55,7 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
     lines.append(_figures(model, campaign, verdict))
     lines += [Text(sentence) for sentence in _background(campaign, verdict)]
     if recommended is not None:
-        lines.append(Text(f"\nTo take the new values up:  retuned adopt {model.name}", style="bold"))
+        lines.append(Text(f"\nTo adopt the new values:  retuned adopt {model.name}", style="bold"))
     if verdict.watch:
         lines.append(Text("\nWatch: the evidence for an improvement is 20:1 or more, but not enough for a verdict."))
     if verdict.can_go_on:
@@ -66,7 +66,7 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
             )
         more = 8 if verdict.pairs_needed is None else verdict.pairs_needed + verdict.pairs_needed % 2
         command = f"retuned confirm {model.name} --more {more}"
-        lines.append(Text(f"\nTo go on with more pairs of the same:  {command}", style="bold"))
+        lines.append(Text(f"\nTo continue with more pairs:  {command}", style="bold"))
     title = Text(f" {model.name}: {verdict.label} ", style=STYLES[verdict.outcome])
     return _panel(lines, title, campaign, STYLES[verdict.outcome].split()[-1])
 
@@ -80,9 +80,9 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     metric = model.file.goal.metric
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     pairs: list[tuple[str, str]] = []
-    birth = reached(campaign.facts.searched).test_plan.birth_scores
-    if birth:
-        pairs.append((f"{metric}, when taken up", number(sign * fmean(birth))))
+    baseline = reached(campaign.facts.searched).test_plan.birth_scores
+    if baseline:
+        pairs.append((f"{metric}, at adoption", number(sign * fmean(baseline))))
     if verdict.incumbent_mean is not None:
         pairs.append((f"{metric}, stored settings", number(sign * verdict.incumbent_mean)))
     if verdict.challenger_mean is not None:
@@ -92,7 +92,7 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
         pairs.append(("improvement", f"{number(verdict.mean, 3)} ({low} to {number(verdict.upper, 3)})"))
         pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {1 / verdict.alpha:.0f}:1"))
     if verdict.delta is not None:
-        pairs.append(("a gain that matters", f"from {number(verdict.delta, 3)}"))
+        pairs.append(("smallest improvement that matters", number(verdict.delta, 3)))
     if verdict.n_pairs:
         pairs.append(("pairs", str(verdict.n_pairs)))
     if verdict.incumbent_failed:
@@ -109,7 +109,7 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
 
 def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:
     prepared, ended = reached(campaign.facts.prepared), reached(campaign.facts.ended)
-    changes = f"\nSince these settings were taken up: {'; '.join(prepared.changes)}." if prepared.changes else ""
+    changes = f"\nSince these settings were adopted: {'; '.join(prepared.changes)}." if prepared.changes else ""
     notes = "\n".join(f"Note: {note}." for note in (*prepared.notes, *_suspicions(campaign)))
     reasons = (ended.causes, ended.cost_drift)
     why = [f"\n{reason.sentence}" for reason in reasons if reason is not None and reason.sentence]
@@ -118,7 +118,7 @@ def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:
 
 
 def _suspicions(campaign: Campaign) -> tuple[str, ...]:
-    """What looks like a glitch in the data, where the verdict itself does not say it."""
+    """What looks like a glitch in the data, where the verdict itself does not say so."""
     if campaign.verdict is not None and campaign.verdict.reason is Reason.LOOK_AT_DATA:
         return ()
     return tuple(f"look at your data: {suspicion}" for suspicion in campaign.facts.suspicions)

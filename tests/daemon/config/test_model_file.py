@@ -82,7 +82,7 @@ BAD = [
     # missing keys and tables
     ('owner = "team"', "", "owner is missing", "add it"),
     ('direction = "minimize"', "", "objective.direction is missing", "add it"),
-    ("value = 0.1", "", "hyperparameters.lr.value is missing", "in force"),
+    ("value = 0.1", "", "hyperparameters.lr.value is missing", "the current value is required"),
     ("budget = {steps = 100}", "", "training.budget is missing", "add it"),
     # names
     ('"rides"', '"-rides"', "name is '-rides'", "letters, digits"),
@@ -321,7 +321,7 @@ def test_a_recipes_precision_reaches_its_workers_and_a_command_has_none_to_give(
     coarse = ("resumable = true", 'precision = "bf16"')
     assert training_order(loaded(tmp_path, recipe, coarse), "", 1, 0).precision == "bf16"
     assert training_order(loaded(tmp_path, recipe, ("resumable = true", "")), "", 1, 0).precision == "float32"
-    with pytest.raises(InputError, match=r"training\.precision is 'bf16'.*a command sees to its own precision"):
+    with pytest.raises(InputError, match=r"training\.precision is 'bf16'.*a command chooses its own precision"):
         loaded(tmp_path, coarse)
     with pytest.raises(InputError, match=r"training\.precision is 'fp8'"):
         loaded(tmp_path, recipe, ("resumable = true", 'precision = "fp8"'))
