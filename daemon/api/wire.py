@@ -36,8 +36,8 @@ def load_result(verb: str, content: bytes) -> Any:  # noqa: ANN401 - each verb g
 
 def dump_arguments(verb: str, arguments: Mapping[str, object]) -> dict[str, Any]:
     """The arguments of a verb as JSON values; None, every such argument's default, is left out."""
-    given = {name: value for name, value in arguments.items() if value is not None}
-    return arguments_of(verb).model_validate(given).model_dump(mode="json", exclude_unset=True)
+    present = {name: value for name, value in arguments.items() if value is not None}
+    return arguments_of(verb).model_validate(present).model_dump(mode="json", exclude_unset=True)
 
 
 def load_arguments(verb: str, given: Mapping[str, object]) -> dict[str, Any]:

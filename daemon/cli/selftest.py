@@ -54,7 +54,7 @@ class Check:
     def sentence(self) -> str:
         """The test case, its result, and whether that was expected."""
         result = f"failed: {self.failure}" if self.verdict is None else f"{self.verdict.label}: {self.verdict.sentence}"
-        return f"{self.tried}: {result} Expected: {self.expected}: {'ok' if self.is_passed else 'NOT MET'}."
+        return f"{self.tried}: {result} Expected {self.expected}: {'ok' if self.is_passed else 'NOT MET'}."
 
     def to_json(self) -> dict[str, Any]:
         """The check as JSON values."""

@@ -59,10 +59,10 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
     if verdict.watch:
         lines.append(Text("\nWatch: the evidence for an improvement is 20:1 or more, but not enough for a verdict."))
     if verdict.can_go_on:
-        candidate = reached(campaign.facts.searched).challenger
-        if candidate is not None:
+        challenger = reached(campaign.facts.searched).challenger
+        if challenger is not None:
             lines.append(
-                Text(f"\nCandidate: {render_changes(incumbent, model.space.validate(candidate, strict=False))}")
+                Text(f"\nChallenger: {render_changes(incumbent, model.space.validate(challenger, strict=False))}")
             )
         more = 8 if verdict.pairs_needed is None else verdict.pairs_needed + verdict.pairs_needed % 2
         command = f"retuned confirm {model.name} --more {more}"
@@ -88,8 +88,7 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     if verdict.challenger_mean is not None:
         pairs.append((f"{metric}, challenger", number(sign * verdict.challenger_mean)))
     if verdict.mean is not None:
-        low = "no lower bound" if verdict.lower is None else number(verdict.lower, 3)
-        pairs.append(("improvement", f"{number(verdict.mean, 3)} ({low} to {number(verdict.upper, 3)})"))
+        pairs.append(("improvement", f"{number(verdict.mean, 3)} ({_bounds(verdict)})"))
         pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {1 / verdict.alpha:.0f}:1"))
     if verdict.delta is not None:
         pairs.append(("smallest improvement that matters", number(verdict.delta, 3)))
@@ -105,6 +104,15 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     for name, value in pairs:
         grid.add_row(Text(name, style="dim"), Text(value))
     return grid
+
+
+def _bounds(verdict: Verdict) -> str:
+    """The confidence bounds of the improvement; either may not exist yet."""
+    if verdict.lower is None:
+        return "no lower bound" if verdict.upper is None else f"no lower bound, at most {number(verdict.upper, 3)}"
+    if verdict.upper is None:
+        return f"at least {number(verdict.lower, 3)}"
+    return f"{number(verdict.lower, 3)} to {number(verdict.upper, 3)}"
 
 
 def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:

@@ -192,7 +192,7 @@ def resolve_secret(reference: str, environ: Mapping[str, str]) -> str:
             )
         return _secret_in(Path(folder) / name)
     raise InputError(
-        "a secret is written in place of a reference",
+        "the secret given is not a reference",
         "allowed: 'env:NAME', 'file:/path' or 'credential:NAME'",
         "put the secret in a file that only retuned can read and write its path as 'file:/path'",
     )

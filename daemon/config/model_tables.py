@@ -127,9 +127,9 @@ class BudgetTable(Table):
 
     @model_validator(mode="after")
     def _has_one_unit(self) -> Self:
-        given = [unit.value for unit in BudgetUnit if getattr(self, unit) is not None]
-        if len(given) != 1:
-            found = "has " + (" and ".join(given) or "no unit")
+        units = [unit.value for unit in BudgetUnit if getattr(self, unit) is not None]
+        if len(units) != 1:
+            found = "has " + (" and ".join(units) or "no unit")
             raise refusal(found, "allowed: exactly one of steps, epochs, seconds", "for instance budget = {epochs = 6}")
         return self
 

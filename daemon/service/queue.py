@@ -54,7 +54,7 @@ class QueueReader:
 
     store: Store
     config: Config
-    _known: dict[int, tuple[int, _FileFacts]] = field(default_factory=dict)
+    _facts: dict[int, tuple[int, _FileFacts]] = field(default_factory=dict)
     _used: dict[datetime, tuple[datetime, dict[int, float]]] = field(default_factory=dict)
 
     def read(self, running: Collection[int], now: datetime) -> Queue:
@@ -62,24 +62,24 @@ class QueueReader:
         campaigns."""
         campaigns = queued_campaigns(self.store, running)
         numbers = {campaign.id for campaign in campaigns}
-        self._known = {number: entry for number, entry in self._known.items() if number in numbers}
+        self._facts = {number: entry for number, entry in self._facts.items() if number in numbers}
         waiting, active, unreadable = [], [], []
         for campaign in campaigns:
             try:
-                known = self._of(campaign)
+                facts = self._of(campaign)
             except Exception as error:  # whatever a broken row raises; the others must still be served
                 why = f"its model cannot be read: {_first_line(error)}"
                 unreadable.append((campaign.id, campaign.model_id, why))
-                known = None
+                facts = None
             if campaign.id in running:
-                active.append(self._running(campaign, known))
+                active.append(self._running(campaign, facts))
             else:
-                waiting.append(self._waiting(campaign, known, unreadable[-1][2] if known is None else "", now))
+                waiting.append(self._waiting(campaign, facts, unreadable[-1][2] if facts is None else "", now))
         house = self._allowances(self.config.limits, None, "", now)
         waits = {campaign.id: campaign.waits for campaign in campaigns}
         return Queue(tuple(waiting), tuple(active), house, waits, tuple(unreadable))
 
-    def _waiting(self, campaign: QueuedCampaign, known: _FileFacts | None, hindrance: str, now: datetime) -> Waiting:
+    def _waiting(self, campaign: QueuedCampaign, facts: _FileFacts | None, hindrance: str, now: datetime) -> Waiting:
         waiting = Waiting(
             id=campaign.id,
             model_id=campaign.model_id,
@@ -93,44 +93,44 @@ class QueueReader:
             gpus=() if campaign.grant is None else campaign.grant.gpus,
             hindrance=hindrance or ("its model is retired" if campaign.model_state == "retired" else ""),
         )
-        return waiting if known is None else self._with_files(waiting, campaign, known, now)
+        return waiting if facts is None else self._with_files(waiting, campaign, facts, now)
 
-    def _with_files(self, waiting: Waiting, campaign: QueuedCampaign, known: _FileFacts, now: datetime) -> Waiting:
-        opens_at = known.calendar.starts_at(now)
+    def _with_files(self, waiting: Waiting, campaign: QueuedCampaign, facts: _FileFacts, now: datetime) -> Waiting:
+        opens_at = facts.calendar.starts_at(now)
         return replace(
             waiting,
-            priority=known.priority + campaign.priority,
-            need=known.need,
-            hours=known.hours,
+            priority=facts.priority + campaign.priority,
+            need=facts.need,
+            hours=facts.hours,
             opens_at=None if opens_at <= now else opens_at,
-            allowances=self._allowances(known.limits, campaign.model_id, campaign.model, now),
+            allowances=self._allowances(facts.limits, campaign.model_id, campaign.model, now),
         )
 
-    def _running(self, campaign: QueuedCampaign, known: _FileFacts | None) -> Running:
+    def _running(self, campaign: QueuedCampaign, facts: _FileFacts | None) -> Running:
         grant = Grant(1) if campaign.grant is None else campaign.grant
-        left = 0.0 if known is None or known.hours is None else known.hours
+        left = 0.0 if facts is None or facts.hours is None else facts.hours
         if left and _has_limits(self.config.limits):
             left = max(0.0, left - training_s(self.store, campaign.id) / 3600.0)
         return Running(campaign.id, campaign.model_id, grant, left)
 
     def _of(self, campaign: QueuedCampaign) -> _FileFacts:
         """What the model's files say: the campaign's own version for the training, the newest for everything else."""
-        version, known = self._known.get(campaign.id, (0, None))
+        version, facts = self._facts.get(campaign.id, (0, None))
         latest = campaign.newest_version
-        if known is None or version != latest:
+        if facts is None or version != latest:
             own = file_of_version(self.store, campaign.model_id, campaign.model_version)
             is_newest = campaign.model_version == latest
             newest = own if is_newest else file_of_version(self.store, campaign.model_id, latest)
             needs = own.training.resources
-            known = _FileFacts(
+            facts = _FileFacts(
                 need=Need(own.training.slots, needs.memory_bytes or 0, needs.gpus),
                 priority=newest.schedule.priority,
                 limits=newest.limits,
                 calendar=newest.schedule.calendar(self.config.schedule, campaign.model),
                 hours=expected_hours(self.store, campaign, own),
             )
-            self._known[campaign.id] = (latest, known)
-        return known
+            self._facts[campaign.id] = (latest, facts)
+        return facts
 
     def _allowances(
         self, limits: LimitsTable, model_id: int | None, whose: str, now: datetime

@@ -90,7 +90,7 @@ BAD = [
     ('"rides"', '"r' + "x" * 64 + '"', "name is 'rxxx", "up to 64"),
     ('"team"', '""', "owner is ''", "not empty"),
     ('"team"', '"a\\nb"', "owner is", "one line"),
-    ("[hyperparameters.lr]", '[hyperparameters."l r"]', "hyperparameters.l r is no name", "rename it"),
+    ("[hyperparameters.lr]", '[hyperparameters."l r"]', "hyperparameters.l r is not a name", "rename it"),
     ("[hyperparameters.lr]", "[hyperparameters.seed]", "hyperparameters.seed has a name", "reserved"),
     # commands
     (COMMAND, '"python3 train.py"', "training.command is the text", '["python3", "train.py"]'),
@@ -347,7 +347,7 @@ def complete(tmp_path):
 RECIPE = ('command = ["python3", "train.py", "--lr={lr}"]', 'recipe = "recipe.py:Rides"')
 BAD_PATHS = [
     (("resumable = true", 'workdir = "gone"'), "training.workdir: there is no folder"),
-    (("resumable = true", 'python = "rides.csv"'), "training.python: .* is not a program"),
+    (("resumable = true", 'python = "rides.csv"'), "training.python: .* is not an executable program"),
     (('"python3"', '"no-such-program-here"'), "training.command: there is no program"),
     (('"python3"', '"./rides.csv"'), "training.command: there is no program"),
     ((RECIPE[0], 'recipe = "recipe.py:Ride"'), "has no class Ride; its classes are Rides; did you mean 'Rides'"),
