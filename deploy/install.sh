@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs retuned as a system service, or upgrades it: give the command again with a newer source.
-# What it makes: the user retuned, a virtual environment under /opt/retuned, /etc/retuned/config.toml, the state folder
+# Installs retuned as a system service, or upgrades it: run it again from a newer source.
+# It creates: the user retuned, a virtual environment under /opt/retuned, /etc/retuned/config.toml, the state folder
 # /var/lib/retuned, /usr/local/bin/retuned, the unit retuned.service, and a first token for root.
 set -eu
 
@@ -20,7 +20,7 @@ usage: install.sh [--source DIR] [--python PROGRAM] [--site-packages DIR] [--no-
   --source DIR         the source of retuned; default: the folder above this script
   --python PROGRAM     Python 3.11 or newer for the service; default: python3
   --site-packages DIR  use the packages that lie in DIR instead of downloading them
-  --no-start           install, and leave the service as it is
+  --no-start           install only, and leave the service as it is
 Other settings of pip go through its own variables, such as PIP_NO_INDEX and PIP_FIND_LINKS.
 EOF
 }
@@ -32,9 +32,9 @@ refuse() {
 
 while [ $# -gt 0 ]; do
     case $1 in
-        --source) [ $# -gt 1 ] || refuse "--source wants a folder"; SOURCE=$2; shift ;;
-        --python) [ $# -gt 1 ] || refuse "--python wants a program"; PYTHON=$2; shift ;;
-        --site-packages) [ $# -gt 1 ] || refuse "--site-packages wants a folder"; SITE=$2; shift ;;
+        --source) [ $# -gt 1 ] || refuse "--source needs a folder"; SOURCE=$2; shift ;;
+        --python) [ $# -gt 1 ] || refuse "--python needs a program"; PYTHON=$2; shift ;;
+        --site-packages) [ $# -gt 1 ] || refuse "--site-packages needs a folder"; SITE=$2; shift ;;
         --no-start) START=no ;;
         -h | --help) usage; exit 0 ;;
         *) usage >&2; refuse "unknown option $1" ;;
@@ -42,10 +42,10 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-[ "$(id -u)" = 0 ] || refuse "must run as root; give the command again with sudo"
+[ "$(id -u)" = 0 ] || refuse "must run as root; run it again with sudo"
 [ -f "$SOURCE/pyproject.toml" ] || refuse "$SOURCE is not the source of retuned; name it with --source"
-command -v systemctl >/dev/null || refuse "systemctl is not there; without systemd run: retuned serve"
-command -v "$PYTHON" >/dev/null || refuse "$PYTHON is not there; name a Python 3.11 or newer with --python"
+command -v systemctl >/dev/null || refuse "systemctl is missing; without systemd run: retuned serve"
+command -v "$PYTHON" >/dev/null || refuse "$PYTHON is missing; name a Python 3.11 or newer with --python"
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     refuse "$PYTHON is $("$PYTHON" -V 2>&1); Python 3.11 or newer is needed: --python PROGRAM"
 case $(readlink -f "$(command -v "$PYTHON")") in
@@ -57,7 +57,7 @@ if ! getent passwd retuned >/dev/null; then
     useradd --system --user-group --home-dir "$STATE" --no-create-home --shell /usr/sbin/nologin retuned
 fi
 
-# A new environment beside the old one: what runs in the old one, trainings too, goes on there.
+# A new environment next to the old one: what runs in the old one, trainings included, continues there.
 umask 022
 mkdir -p "$PREFIX/versions"
 VERSION=$PREFIX/versions/$(date -u +%Y%m%dT%H%M%SZ).$$
@@ -97,7 +97,7 @@ ln -sfn "$PREFIX/current/bin/retuned" /usr/local/bin/retuned
 install -m 0644 "$HERE/retuned.service" "$UNIT"
 systemctl daemon-reload
 
-# Older versions go, but the one before, and those that something still runs in.
+# Older versions are removed, except the previous one and those still in use by a process.
 for old in "$PREFIX"/versions/*; do
     [ "$old" = "$VERSION" ] || [ "$old" = "$PREVIOUS" ] || grep -qsF "$old/" /proc/[0-9]*/cmdline || rm -rf "$old"
 done
@@ -109,7 +109,7 @@ if [ "$START" = yes ]; then
     if [ ! -e "$TOKEN" ]; then
         (umask 077 && mkdir -p "$(dirname "$TOKEN")" &&
             retuned token create "root-$(hostname)" --role admin > "$TOKEN.new" 2>/dev/null && mv "$TOKEN.new" "$TOKEN") ||
-            { rm -f "$TOKEN.new"; echo "no first token was made; make one with: retuned token create NAME --role admin"; }
+            { rm -f "$TOKEN.new"; echo "no first token was created; create one with: retuned token create NAME --role admin"; }
     fi
     echo "retuned runs: $(systemctl is-active retuned.service); look with: retuned status, retuned doctor"
     [ ! -e "$TOKEN" ] || echo "root's token for the HTTP interface: $TOKEN"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Takes the service away. The database, the campaigns and the configuration stay, unless --purge is given.
+# Removes the service. The database, the campaigns and the configuration stay, unless --purge is given.
 set -eu
 
-[ "$(id -u)" = 0 ] || { echo "uninstall.sh: must run as root; give the command again with sudo" >&2; exit 2; }
+[ "$(id -u)" = 0 ] || { echo "uninstall.sh: must run as root; run it again with sudo" >&2; exit 2; }
 PURGE=no
 case ${1:-} in
     "") ;;
@@ -11,7 +11,7 @@ case ${1:-} in
 esac
 
 systemctl disable --now --quiet retuned.service 2>/dev/null || true
-# Trainings that the service left running end with it now: nobody would take them up.
+# Trainings that the service left running are ended too: no service would take them over.
 if pkill -TERM -u retuned 2>/dev/null; then
     sleep 3
     pkill -KILL -u retuned 2>/dev/null || true
@@ -23,8 +23,8 @@ rm -rf /opt/retuned
 if [ "$PURGE" = yes ]; then
     rm -rf /var/lib/retuned /etc/retuned /etc/systemd/system/retuned.service.d
     userdel retuned 2>/dev/null || true
-    echo "retuned is gone, with its database and configuration"
+    echo "retuned is removed, with its database and configuration"
 else
-    echo "retuned is gone; kept: the database in /var/lib/retuned, the configuration in /etc/retuned"
+    echo "retuned is removed; kept: the database in /var/lib/retuned, the configuration in /etc/retuned"
     echo "to remove these too: uninstall.sh --purge"
 fi

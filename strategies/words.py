@@ -17,8 +17,8 @@ def duration(seconds: float | None) -> str:
         return "unknown time"
     for unit, length, least in _SHORT:
         if seconds >= least * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
+            return f"{_three_digits(seconds / length)} {unit}"
+    return f"{_three_digits(seconds)} s"
 
 
 def age(span: timedelta) -> str:
@@ -28,3 +28,8 @@ def age(span: timedelta) -> str:
         if seconds >= 2 * length:
             return counted(round(seconds / length), unit)
     return counted(round(seconds), "second")
+
+
+def _three_digits(number: float) -> str:
+    """The number without an exponent, where it is neither huge nor tiny."""
+    return f"{float(f'{number:.3g}'):g}"

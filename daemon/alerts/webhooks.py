@@ -1,4 +1,4 @@
-"""Messages on their way to a webhook: claimed, signed, posted, tried again."""
+"""Delivery of messages to webhooks: claimed, signed, posted, retried."""
 
 import base64
 import hashlib
@@ -19,12 +19,12 @@ TIMEOUT_S = 10.0
 
 
 CLAIM_S = 60.0
-"""How long a message belongs to the process that tries it: longer than any try may take."""
+"""How long a message belongs to the process that attempts it: longer than any attempt may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one attempt."""
+    """The result of one attempt."""
 
     id: str
     url: str
@@ -41,10 +41,10 @@ def deliver_due(
     round_s: float = ROUND_S,
     monotonic: Callable[[], float] = _SYSTEM.monotonic,
 ) -> tuple[Delivery, ...]:
-    """Try the messages that are due, the longest due first; a failure is put off with growing delay.
+    """Attempt the messages that are due, the longest due first; a failed one is retried with growing delay.
 
-    At most `limit` of them, and none is begun once `round_s` are over. A receiver that could not be reached is not
-    asked again in the same round, so that a dead one costs each round one timeout; what is left stays due.
+    At most `limit` messages, and none is started after `round_s`. A receiver that could not be reached is not tried
+    again in the same round, so that a dead one costs each round one timeout; the rest stay due.
     """
     messages = due_messages(store, now, limit)
     ends_at, unreachable, done = monotonic() + round_s, set[str](), list[Delivery]()
@@ -67,7 +67,7 @@ def _attempt(store: Store, message: Message, now: datetime, environ: Mapping[str
 
 
 def _post(message: Message, now: datetime, environ: Mapping[str, str]) -> str | None:
-    """Send the message; None when it was taken, else the reason in one line (never with the secret in it)."""
+    """Send the message; None when it was accepted, else the reason in one line (never with the secret in it)."""
     body = message.payload.encode()
     headers = {"content-type": "application/json", "user-agent": "retuned", "webhook-id": message.id}
     headers["webhook-timestamp"] = str(int(now.timestamp()))
@@ -80,13 +80,13 @@ def _post(message: Message, now: datetime, environ: Mapping[str, str]) -> str | 
         return str(error)
     except (requests.RequestException, ValueError) as error:
         return _why(error)
-    return None if 200 <= status < 300 else f"HTTP status {status}, 200 to 299 was expected"
+    return None if 200 <= status < 300 else f"HTTP status {status}, expected 200 to 299"
 
 
 def _status_of_post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
     with requests.Session() as session:
         session.trust_env = False  # no proxy and no .netrc password from the environment
-        # streamed: the answer's body is of no interest and may be without end
+        # streamed: the answer's body does not matter and may be endless
         answer = session.post(url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, stream=True)
         answer.close()
     return answer.status_code
@@ -96,7 +96,7 @@ _UNREACHABLE = ("no answer", "no connection")
 
 
 def _why(error: BaseException) -> str:
-    """The cause of a failed delivery; the errors' own texts repeat the address, whose path may hold a token."""
+    """The cause of a failed delivery; the errors' own texts repeat the address, whose path may contain a token."""
     if isinstance(error, requests.Timeout):
         return f"no answer within {TIMEOUT_S:g} s"
     cause: BaseException | None = error

@@ -1,4 +1,4 @@
-"""The verbs of a running service: the same records, the same errors, over HTTP."""
+"""The verbs of a running service over HTTP, with the same records and the same errors."""
 
 import inspect
 import socket
@@ -26,7 +26,7 @@ class Gone(StateError):
 
 
 def remote(place: Place) -> Verbs:
-    """The verbs as the service at that place does them. Their errors are the verbs' own, or Gone."""
+    """The verbs as the service at that place runs them. They raise their own errors, or Gone."""
     return cast("Verbs", _Remote(place))
 
 
@@ -34,7 +34,9 @@ class _Remote:
     def __init__(self, place: Place) -> None:
         self._url = place.url
         self._session = requests.Session()
-        self._session.trust_env = False  # no proxy stands before this machine, and ~/.netrc would replace the token
+        self._session.trust_env = (
+            False  # this machine has no proxy in front of it, and ~/.netrc would replace the token
+        )
         self._session.headers["authorization"] = f"Bearer {place.token}"
         if place.url.startswith(UNIX):
             self._session.mount("http://localhost/", _UnixAdapter(place.url.removeprefix(UNIX)))
@@ -52,9 +54,9 @@ class _Remote:
 
         return call
 
-    def _ask(self, route: Route, given: dict[str, Any]) -> Any:  # noqa: ANN401
-        path = route.path.format(**{name: quote(_segment(given.pop(name)), safe="") for name in route.in_path})
-        sent: Mapping[str, Any] = {"json": given} if route.is_acting else {"params": given}
+    def _ask(self, route: Route, arguments: dict[str, Any]) -> Any:  # noqa: ANN401
+        path = route.path.format(**{name: quote(_segment(arguments.pop(name)), safe="") for name in route.in_path})
+        sent: Mapping[str, Any] = {"json": arguments} if route.is_acting else {"params": arguments}
         try:
             answer = self._session.request(
                 route.method, self._base + path, timeout=(CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S), allow_redirects=False,
@@ -64,8 +66,7 @@ class _Remote:
             raise _gone(self._url, route, error) from None
         if answer.status_code == 200:
             return self._read(route, answer.content)
-        told = load_error(answer.content)
-        raise told or StateError(
+        raise load_error(answer.content) or StateError(
             f"the service at {self._url} answered {answer.status_code} {answer.reason}",
             remedy="is it a retuned service? see: retuned doctor",
         )
@@ -76,13 +77,13 @@ class _Remote:
         except (ValueError, KeyError, TypeError):
             raise StateError(
                 f"the answer of the service at {self._url} to {route.verb} cannot be read",
-                "the command line and the service are of one version",
+                "allowed: a command line and a service of the same version",
                 "restart the service after an upgrade",
             ) from None
 
 
 def _segment(value: object) -> str:
-    """A name as one part of a path; raises UnknownName for what cannot be one, and so names nothing."""
+    """A name as one segment of a path; raises UnknownName for text that cannot be one and so names nothing."""
     text = str(value)
     if text in ("", ".", "..") or "/" in text:
         raise UnknownName(f"nothing is registered as '{text[:60]}'", remedy="see: retuned models")
@@ -92,17 +93,17 @@ def _segment(value: object) -> str:
 def _gone(url: str, route: Route, error: requests.RequestException) -> Gone:
     if isinstance(error, requests.ConnectTimeout) or _is_refused(error):
         return Gone(f"the service at {url} does not answer", "a running service", "start it, or see its log")
-    unknown = "it is not known whether it still did what was asked" if route.is_acting else ""
-    return Gone(f"the service at {url} ended or was cut off while it answered", unknown, "see: retuned models")
+    unknown = "it is not known whether it carried out the request" if route.is_acting else ""
+    return Gone(f"the service at {url} ended or was cut off while answering", unknown, "see: retuned models")
 
 
 def _is_refused(error: BaseException) -> bool:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ConnectionRefusedError | FileNotFoundError):
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError | FileNotFoundError):
             return True
-        inner = getattr(seen, "reason", None) or (seen.args[0] if seen.args else None)
-        seen = inner if isinstance(inner, BaseException) else seen.__cause__ or seen.__context__
+        inner = getattr(cause, "reason", None) or (cause.args[0] if cause.args else None)
+        cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
     return False
 
 
@@ -112,10 +113,10 @@ class _UnixConnection(HTTPConnection):
         self._path = path
 
     def _new_conn(self) -> socket.socket:
-        made = socket.socket(socket.AF_UNIX)
-        made.settimeout(CONNECT_TIMEOUT_S)
-        made.connect(self._path)
-        return made
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(CONNECT_TIMEOUT_S)
+        connection.connect(self._path)
+        return connection
 
 
 class _UnixPool(HTTPConnectionPool):

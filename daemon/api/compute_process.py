@@ -1,4 +1,4 @@
-"""Verbs that compute, done by a process of their own: the service itself loads no numerical library."""
+"""Verbs that compute, each run in a separate process: the service itself loads no numerical library."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ FAILED = 3
 
 
 def ask(config: Config, verb: str, arguments: Mapping[str, object]) -> bytes:
-    """What the verb gives, as JSON, from a process that ends with it. Raises the verb's own errors."""
+    """The verb's result as JSON, from a process started for it. Raises the verb's own errors."""
     question = {
         "config": config.model_dump(mode="json", by_alias=True, exclude_none=True),
         "verb": verb,
@@ -27,7 +27,7 @@ def ask(config: Config, verb: str, arguments: Mapping[str, object]) -> bytes:
     try:
         done = subprocess.run(command, input=json.dumps(question).encode(), capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        raise StateError(f"{verb} took longer than {TIMEOUT_S:g} s", remedy="see the load of the machine") from None
+        raise StateError(f"{verb} took longer than {TIMEOUT_S:g} s", remedy="check the load of the machine") from None
     if done.returncode == 0:
         return done.stdout
     error = load_error(done.stdout) if done.returncode == FAILED else None
@@ -37,13 +37,13 @@ def ask(config: Config, verb: str, arguments: Mapping[str, object]) -> bytes:
 
 
 def answer(question: bytes, clock: Clock) -> tuple[bytes, int]:
-    """The other side: what to write to standard output, and the exit code."""
-    asked = json.loads(question)
-    config = Config.model_validate(asked["config"])
+    """The other side of `ask`: what to write to standard output, and the exit code."""
+    request = json.loads(question)
+    config = Config.model_validate(request["config"])
     store = Store(config.state)
     try:
-        verbs, verb = Verbs(store, config, clock), asked["verb"]
-        return dump_result(verb, getattr(verbs, verb)(**load_arguments(verb, asked["arguments"]))), 0
+        verbs, verb = Verbs(store, config, clock), request["verb"]
+        return dump_result(verb, getattr(verbs, verb)(**load_arguments(verb, request["arguments"]))), 0
     except RetunedError as error:
         return dump_error(error), FAILED
     finally:

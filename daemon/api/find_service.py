@@ -1,4 +1,4 @@
-"""Which service a command goes to: the one that owns the state folder, one that is named, or none."""
+"""Which service runs a command: the one that owns the state folder, one named by $RETUNED_URL, or none."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +9,9 @@ from ..state.running_service import UNIX, Place, is_serving, read_place, url_of
 
 
 def find_service(config: Config, environ: Mapping[str, str]) -> Place | None:
-    """Where to ask; None: no service owns the state folder, or it answers nobody, so the caller does it itself.
+    """The service's address; None: no service owns the state folder, or its API is off, so the caller runs the command.
 
-    $RETUNED_URL names one. A state folder of another user is only reached through its service, on [api] listen.
+    $RETUNED_URL overrides it. Another user's state folder is only reached through its service, on [api] listen.
     """
     if environ.get("RETUNED_URL"):
         return Place(_checked(environ["RETUNED_URL"]), _token(environ))
@@ -27,7 +27,7 @@ def _place_of_another_user(config: Config, environ: Mapping[str, str]) -> Place:
     if listen == "off" or listen.endswith(":0"):
         raise StateError(
             f"the state folder {config.state} belongs to another user, and [api] listen = '{listen}' names no address",
-            "a fixed port or a unix socket, and a token",
+            "allowed: a fixed port or a unix socket, and a token",
             "set RETUNED_URL and RETUNED_TOKEN, or choose another folder with --state DIR",
         )
     return Place(url_of(listen), _token(environ))
@@ -42,9 +42,9 @@ def _token(environ: Mapping[str, str]) -> str:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         raise InputError(
-            "the service wants a token, and there is none",
+            "the service requires a token, and there is none",
             f"$RETUNED_TOKEN, or the file {path}",
-            "an admin makes one: retuned token create NAME --role operator",
+            "an admin creates one: retuned token create NAME --role operator",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What stands before every request: whose name it was sent to, how large it is and how long it may take to come."""
+"""Checks on every request before it is answered: its Host header, its origin, its size and how long it takes."""
 
 import asyncio
 import ipaddress
@@ -24,15 +24,15 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Guard:
-    """Refuses a request in one line, or lets it through with its whole body read."""
+    """Refuses a request with a one-line error, or passes it on with its whole body read."""
 
     def __init__(self, app: App) -> None:
-        """`app` gets what passes."""
+        """`app` gets the requests that pass."""
         self._app = app
         self._names = {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """One request, by ASGI."""
+        """Handle one request, as ASGI requires."""
         if scope["type"] == "http":
             await self._pass(scope, receive, send)
 
@@ -45,8 +45,8 @@ class Guard:
         try:
             body = await asyncio.wait_for(_whole_body(receive), BODY_TIMEOUT_S)
         except TimeoutError:
-            found = InputError(f"the request did not come within {BODY_TIMEOUT_S:g} s", remedy="send it again")
-            await refuse(send, 408, found)
+            error = InputError(f"the request did not arrive within {BODY_TIMEOUT_S:g} s", remedy="send it again")
+            await refuse(send, 408, error)
             return
         if body is None:
             await refuse(send, 413, _too_large())
@@ -56,9 +56,9 @@ class Guard:
     def _refusal(self, method: str, headers: dict[bytes, str]) -> tuple[int, RetunedError] | None:
         host = headers.get(b"host", "")
         if not self._is_own(host):
-            # A page from elsewhere can have its own name resolved to this machine (DNS rebinding): its name tells.
+            # A web page can have its own host name resolved to this machine (DNS rebinding); the Host header shows it.
             allowed = f"allowed: an IP address or {', '.join(sorted(self._names))}"
-            return 421, InputError(f"the Host header is '{host[:100]}'", allowed, "use the address of api.json")
+            return 421, InputError(f"the Host header is '{host[:100]}'", allowed, "use the address in api.json")
         if method != "GET" and b"origin" in headers:
             return 403, InputError("the request comes from a web page", "allowed: programs and the command line")
         length = headers.get(b"content-length", "0")
@@ -79,16 +79,16 @@ class Guard:
 
 
 async def refuse(send: Send, status: int, error: RetunedError) -> None:
-    """Answer with an error."""
+    """Answer with the error as JSON."""
     body = dump_error(error)
-    given = HEADERS | {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
-    headers = [(name.encode(), value.encode()) for name, value in given.items()]
+    named = HEADERS | {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    headers = [(name.encode(), value.encode()) for name, value in named.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
-    """The body; None when it is too large, whatever its header says."""
+    """The body; None when it is too large, whatever its header claims."""
     parts, size = [], 0
     while True:
         message = await receive()
@@ -111,4 +111,4 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _too_large() -> InputError:
-    return InputError("the body is too large", f"allowed: {LARGEST_BODY_BYTES} bytes", "send less at once")
+    return InputError("the body is too large", f"allowed: {LARGEST_BODY_BYTES} bytes", "send less")

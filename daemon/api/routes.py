@@ -1,4 +1,4 @@
-"""One table: each verb's HTTP method and path, and the least role that may ask for it."""
+"""One table: each verb's HTTP method and path, and the lowest role that may use it."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ PREFIX = "/api/v1"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a verb is found. `is_heavy`: it computes, so the service has it done by a process of its own."""
+    """The address of a verb. `is_heavy`: it computes, so the service runs it in a separate process."""
 
     verb: str
     method: str
@@ -24,7 +24,7 @@ class Route:
 
     @property
     def in_path(self) -> tuple[str, ...]:
-        """The arguments that stand in the path."""
+        """The arguments that are part of the path."""
         return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
 
 
@@ -36,8 +36,8 @@ def _act(verb: str, path: str, role: Role = Role.OPERATOR, method: str = "POST")
     return Route(verb, method, PREFIX + path, role)
 
 
-# What a registered model's command does, it does as the service's user: so registering is for admins. An operator
-# runs, stops and takes up what an admin has registered.
+# A registered model's command runs as the service's user, so only admins may register. An operator runs, stops and
+# adopts what an admin has registered.
 ROUTES = (
     _read("models", "/models"),
     _read("show", "/models/{name}"),

@@ -43,11 +43,11 @@ STOP_TIMEOUT_S = 10.0
 OF_THE_SERVICE = "the service's own command line"
 STATUS = {UnknownName: 404, InputError: 400, ConflictError: 409, StateError: 503, CampaignFailed: 422}
 log = structlog.get_logger("retuned")
-HOW_TO_GET_ONE = "make one where the service runs: retuned token create NAME --role viewer"
+HOW_TO_GET_ONE = "create one where the service runs: retuned token create NAME --role viewer"
 
 
 class Refused(InputError):
-    """A request without the right to what it asks for."""
+    """A request whose caller lacks the right to make it."""
 
     def __init__(self, status: int, found: str, allowed: str, remedy: str = "") -> None:
         super().__init__(found, allowed, remedy)
@@ -55,10 +55,10 @@ class Refused(InputError):
 
 
 class Api:
-    """Answers on [api] listen in a thread of its own, between `start` and `stop`."""
+    """The server: answers on [api] listen in a separate thread, between `start` and `stop`."""
 
     def __init__(self, state: Path, config: Config, clock: Clock, wake: Callable[[], None]) -> None:
-        """`wake` is called after each verb that changes something, so that the service looks at once."""
+        """`wake` is called after each verb that changes something, so that the next round starts at once."""
         self._state = state
         self._config = config
         self._clock = clock
@@ -71,9 +71,9 @@ class Api:
         self._path: Path | None = None
 
     def start(self) -> str | None:
-        """Listen, write STATE/api.json and give the address; None where the configuration says "off".
+        """Listen, write STATE/api.json and return the address; None where the configuration says "off".
 
-        Raises StateError when nobody can listen there.
+        Raises StateError when it cannot listen there.
         """
         if self._config.api.listen == "off":
             return None
@@ -91,7 +91,7 @@ class Api:
         return url
 
     def stop(self) -> None:
-        """Answer what has been asked, and no more."""
+        """Finish the requests in progress and take no more."""
         if self._server is None or self._thread is None:
             return
         remove_place(self._state)
@@ -107,7 +107,7 @@ class Api:
         app = FastAPI(title="retuned", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
         for route in ROUTES:
             app.add_api_route(
-                route.path, self._endpoint(route), methods=[route.method], name=route.verb, summary=_first_line(route),
+                route.path, self._endpoint(route), methods=[route.method], name=route.verb, summary=_summary(route),
                 openapi_extra=_described(route), description=f"For {route.role.word}s and above.",
             )  # fmt: skip
         app.add_api_route("/healthz", _healthz, methods=["GET"], include_in_schema=False)
@@ -119,13 +119,13 @@ class Api:
     def _endpoint(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             body = await request.body()
-            given = dict(request.query_params) | request.path_params
-            return await self._in_thread(lambda: self._answer(route, request.headers, given, body))
+            arguments = dict(request.query_params) | request.path_params
+            return await self._in_thread(lambda: self._answer(route, request.headers, arguments, body))
 
         return endpoint
 
     async def _metrics(self, request: Request) -> Response:
-        """For Prometheus, which sends a viewer's token (authorization in its scrape configuration)."""
+        """Metrics for Prometheus, which sends a viewer's token (authorization in its scrape configuration)."""
 
         def answer() -> Response:
             with self._store() as store:
@@ -144,7 +144,7 @@ class Api:
         return await self._in_thread(answer)
 
     async def _in_thread(self, answer: Callable[[], Response]) -> Response:
-        """Database connections belong to threads, so all work is done in one; whatever fails becomes one line."""
+        """Answer in one thread, because database connections belong to threads; a failure becomes a one-line error."""
 
         def guarded() -> Response:
             try:
@@ -161,13 +161,13 @@ class Api:
         except TimeoutError:
             return _error(StateError(f"no answer within {ANSWER_TIMEOUT_S:g} s", remedy="see the service's log"))
 
-    def _answer(self, route: Route, headers: Mapping[str, str], given: dict[str, Any], body: bytes) -> Response:
+    def _answer(self, route: Route, headers: Mapping[str, str], sent: dict[str, Any], body: bytes) -> Response:
         with self._store() as store:
             caller = self._enter(store, headers, route.role)
             if route.is_acting:
                 _refuse_other_content(headers, body)
-                given = load_object(body) | given
-            arguments = load_arguments(route.verb, given)
+                sent = load_object(body) | sent
+            arguments = load_arguments(route.verb, sent)
             if route.is_heavy:
                 return _json(200, ask(self._config, route.verb, arguments))
             verbs = Verbs(store, self._config, self._clock, self._user)
@@ -179,7 +179,7 @@ class Api:
         return _json(200, content)
 
     def _enter(self, store: Store, headers: Mapping[str, str], least: Role) -> Caller:
-        """Who asks; raises Refused for a caller without a good token or without the role."""
+        """The caller; raises Refused for one without a valid token or without the role."""
         scheme, _, secret = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise Refused(401, "no token was sent", "allowed: the header 'Authorization: Bearer TOKEN'", HOW_TO_GET_ONE)
@@ -188,7 +188,7 @@ class Api:
             return Caller(OF_THE_SERVICE, Role.ADMIN)
         caller = caller_of(store, secret)
         if caller is None:
-            raise Refused(401, "the token is not known or was revoked", "", HOW_TO_GET_ONE)
+            raise Refused(401, "the token is unknown or was revoked", "", HOW_TO_GET_ONE)
         if caller.role < least:
             words = " or ".join(role.word for role in Role if role >= least)
             raise Refused(403, f"the token '{caller.name}' has the role {caller.role.word}", f"allowed: {words}")
@@ -199,7 +199,7 @@ class Api:
         return caller
 
     def _store(self) -> closing[Store]:
-        """A short-lived store of this thread."""
+        """A short-lived store for this thread."""
         return closing(Store(self._state, BUSY_TIMEOUT_S))
 
     def _wait_until_started(self) -> None:
@@ -216,7 +216,7 @@ class Api:
 
 
 def _server_config(app: Guard) -> uvicorn.Config:
-    """Few connections, short waits, and not a word: what is worth a line is logged as an event."""
+    """Few connections, short timeouts and no log of uvicorn's own: what matters is logged as an event."""
     return uvicorn.Config(
         app, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, log_level="critical",
         access_log=False, server_header=False, date_header=False, proxy_headers=False, limit_concurrency=64,
@@ -232,11 +232,11 @@ async def _no_such_address(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     what = "no such address" if status == 404 else "not possible at this address"
     found = f"{request.method} {request.url.path[:200]}: {what}"
-    return _error(UnknownName(found, remedy=f"the addresses: GET {PREFIX}/openapi.json"), status)
+    return _error(UnknownName(found, remedy=f"for the addresses: GET {PREFIX}/openapi.json"), status)
 
 
 def _refuse_other_content(headers: Mapping[str, str], body: bytes) -> None:
-    """What a web page can send without asking first is refused: forms and plain text."""
+    """Refuse what a web page can send without a preflight request: forms and plain text."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if body.strip() and kind != "application/json":
         raise Refused(415, f"the body is of type '{kind[:60]}'", "allowed: application/json")
@@ -248,15 +248,15 @@ def _json(status: int, content: bytes) -> Response:
 
 def _error(error: RetunedError, status: int | None = None) -> Response:
     if status is None:
-        known = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-        status = error.status if isinstance(error, Refused) else known
+        own = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+        status = error.status if isinstance(error, Refused) else own
     answer = _json(status, dump_error(error))
     if status == 401:
         answer.headers["www-authenticate"] = "Bearer"
     return answer
 
 
-def _first_line(route: Route) -> str:
+def _summary(route: Route) -> str:
     return (getattr(Verbs, route.verb).__doc__ or "").partition("\n")[0]
 
 
@@ -264,13 +264,13 @@ def _described(route: Route) -> dict[str, Any]:
     """The arguments of a route for openapi.json."""
     schema = arguments_of(route.verb).model_json_schema()
     required = schema.get("required", [])
-    rest = {name: one for name, one in schema.get("properties", {}).items() if name not in route.in_path}
+    rest = {name: value for name, value in schema.get("properties", {}).items() if name not in route.in_path}
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in route.in_path
     ]
     if not route.is_acting:
         queries = [
-            {"name": name, "in": "query", "required": name in required, "schema": one} for name, one in rest.items()
+            {"name": name, "in": "query", "required": name in required, "schema": value} for name, value in rest.items()
         ]
         return {"parameters": parameters + queries}
     body = {"type": "object", "properties": rest, "required": [name for name in required if name in rest]}

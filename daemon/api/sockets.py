@@ -8,21 +8,21 @@ from ...strategies.errors import ConflictError, StateError
 from ..state.running_service import UNIX
 
 BACKLOG = 64
-SOCKET_MODE = 0o660  # the group of the service's user may connect, and needs a token then
+SOCKET_MODE = 0o660  # the group of the service's user may connect, but still needs a token
 
 
 def listen(wanted: str) -> socket.socket:
-    """A listening socket for "HOST:PORT" (port 0: a free one) or "unix:/PATH".
+    """A listening socket for "HOST:PORT" (port 0: any free one) or "unix:/PATH".
 
-    Raises StateError when that cannot be had, ConflictError when another process has it.
+    Raises StateError when the address cannot be used, ConflictError when another process listens on the path.
     """
     try:
         return _listen_unix(Path(wanted.removeprefix(UNIX))) if wanted.startswith(UNIX) else _listen_tcp(wanted)
     except OSError as error:
         raise StateError(
             f"the API cannot listen on {wanted}: {error.strerror or error}",
-            "[api] listen: an address of this machine whose port is free",
-            "choose another, or 127.0.0.1:0 for any free port",
+            "allowed as [api] listen: an address of this machine with a free port",
+            "choose another, such as 127.0.0.1:0 for any free port",
         ) from None
 
 
@@ -43,21 +43,21 @@ def _listen_tcp(wanted: str) -> socket.socket:
 
 def _listen_unix(path: Path) -> socket.socket:
     _make_free(path)
-    made = socket.socket(socket.AF_UNIX)
+    listening = socket.socket(socket.AF_UNIX)
     before = os.umask(0o777 & ~SOCKET_MODE)
     try:
-        made.bind(str(path))
+        listening.bind(str(path))
     except OSError:
-        made.close()
+        listening.close()
         raise
     finally:
         os.umask(before)
-    made.listen(BACKLOG)
-    return made
+    listening.listen(BACKLOG)
+    return listening
 
 
 def _make_free(path: Path) -> None:
-    """Remove a socket that a killed service left; raises ConflictError while somebody listens there."""
+    """Remove a socket that a killed service left behind; raises ConflictError while a process listens there."""
     if not path.is_socket():
         return
     with socket.socket(socket.AF_UNIX) as probe:
@@ -66,4 +66,6 @@ def _make_free(path: Path) -> None:
         except ConnectionRefusedError:
             path.unlink()
             return
-    raise ConflictError(f"another process listens on {path}", "one service a socket", "choose another [api] listen")
+    raise ConflictError(
+        f"another process listens on {path}", "one service for each socket", "choose another [api] listen"
+    )

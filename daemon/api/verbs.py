@@ -1,6 +1,6 @@
-"""The verbs: what a person or a program can ask of retuned, on plain arguments, giving plain records.
+"""The verbs: what a person or a program can have retuned do, with plain arguments and plain records as results.
 
-The command line calls them in its own process, or in the service's over HTTP; what they do is the same.
+The command line calls them in its own process, or over HTTP in the service's; they do the same in both.
 """
 
 import errno
@@ -57,7 +57,7 @@ from .views import (
 
 @dataclass(frozen=True, slots=True)
 class Verbs:
-    """One method a verb. `user`: whose process this is, where that is the service's; None: the caller's own."""
+    """One method for each verb. `user`: the service's user where this is its process; None: the caller's process."""
 
     store: Store
     config: Config
@@ -69,7 +69,7 @@ class Verbs:
         return tuple(Listed(model, self._last_verdict(model)) for model in all_models(self.store))
 
     def show(self, name: str) -> Shown:
-        """One model and where it stands."""
+        """One model, its last verdict and its open campaigns."""
         model = find_model(self.store, name)
         return Shown(model, self._last_verdict(model), open_campaigns(self.store, model.id))
 
@@ -79,7 +79,7 @@ class Verbs:
         return History(model, settings_of(self.store, model), campaigns_of(self.store, model.id))
 
     def alerts(self, name: str | None = None) -> tuple[Alert, ...]:
-        """The alerts, newest first; of one model where it is named."""
+        """The alerts, newest first; of one model where `name` is given."""
         if name is not None:
             find_model(self.store, name)
         return list_alerts(self.store, name)
@@ -90,7 +90,7 @@ class Verbs:
         return Drift(model, drift_points(self.store, model))
 
     def plan(self, name: str) -> PlanView:
-        """What a re-evaluation would do, take and be able to detect."""
+        """What a re-evaluation would do, cost and be able to detect."""
         from ..campaign.plan import plan_of
 
         plan = plan_of(self.store, find_model(self.store, name), self.config, self.clock.now())
@@ -113,9 +113,9 @@ class Verbs:
         return preview(self.store, self.config.schedule, self.clock.now(), months, name)
 
     def standing(self, campaign: int) -> Standing:
-        """Where a campaign stands."""
-        found = find_campaign(self.store, campaign)
-        return Standing(find_model(self.store, found.model), found, progress_of(self.store, found))
+        """A campaign's current state."""
+        present = find_campaign(self.store, campaign)
+        return Standing(find_model(self.store, present.model), present, progress_of(self.store, present))
 
     def open_of(self, named: str) -> tuple[Campaign, ...]:
         """The campaign of that number, or the open ones of the model of that name, baseline first."""
@@ -126,13 +126,13 @@ class Verbs:
 
     def ended(self, campaign: int) -> Ended:
         """How a campaign ended."""
-        found = find_campaign(self.store, campaign)
-        model = find_model(self.store, found.model)
+        ended = find_campaign(self.store, campaign)
+        model = find_model(self.store, ended.model)
         values = {version.version: version.configuration for version in settings_of(self.store, model)}
-        return Ended(model, found, values[found.settings_version], self._replicates(found))
+        return Ended(model, ended, values[ended.settings_version], self._replicates(ended))
 
     def register(self, content: str, file: Path) -> Registered:
-        """Take up a model file's content; `file` is its absolute path, from whose folder relative paths count."""
+        """Register a model file's content; `file` is its absolute path, and relative paths count from its folder."""
         if not file.is_absolute():
             raise InputError(f"{file} is a relative path", "allowed: the model file's absolute path")
         model_file = model_file_in(content.encode(errors="surrogateescape"), file)
@@ -142,92 +142,92 @@ class Verbs:
         return Registered(done.model.name, done.sentence, waits)
 
     def pause(self, name: str) -> SentModel:
-        """No scheduled re-evaluations until the model is resumed."""
+        """Stop scheduled re-evaluations until the model is resumed."""
         return set_state(self.store, name, "paused")
 
     def resume(self, name: str) -> SentModel:
-        """Scheduled re-evaluations go on."""
+        """Resume scheduled re-evaluations."""
         return set_state(self.store, name, "active")
 
     def retire(self, name: str) -> SentModel:
-        """Out of service; open campaigns are cancelled."""
+        """Take a model out of service; its open campaigns are cancelled."""
         model = set_state(self.store, name, "retired")
         for campaign in open_campaigns(self.store, model.id):
             self._cancel(campaign)
         return model
 
     def baseline(self, name: str) -> Queued:
-        """Queue the training of the settings in force on fresh seeds, or take up the open one."""
+        """Queue the training of the current settings on fresh seeds, or continue the open one."""
         return Queued(ask_for(self.store, baseline_request(self.store, name), self.clock), None)
 
     def retune(
         self, name: str, strategy: str | None = None, budget_s: float | None = None, seed: int | None = None
     ) -> Queued:
-        """Queue a re-evaluation by hand, or take up the open one; an open baseline runs first."""
+        """Queue a manual re-evaluation, or continue the open one; an open baseline runs first."""
         request = retune_request(self.store, name, strategy, budget_s, seed)
         campaign = ask_for(self.store, request, self.clock)
         baselines = [other for other in open_campaigns(self.store, campaign.model_id) if other.kind == "baseline"]
         return Queued(campaign, baselines[0] if baselines else None)
 
     def confirm(self, name: str, more: int = 8, campaign: int | None = None) -> Campaign:
-        """Open an INCONCLUSIVE re-evaluation again for more pairs."""
+        """Reopen an INCONCLUSIVE re-evaluation for more pairs."""
         return reopen(self.store, trainable(self.store, name), more, campaign)
 
     def cancel(self, named: str) -> tuple[Campaign, ...]:
         """Cancel the campaign of that number, or the open ones of that model."""
-        found = tuple(one for one in self.open_of(named) if one.is_open)
-        for campaign in found:
+        campaigns = tuple(campaign for campaign in self.open_of(named) if campaign.is_open)
+        for campaign in campaigns:
             self._cancel(campaign)
-        return found
+        return campaigns
 
     def nudge(self, campaign: int, values: dict[str, float]) -> Wished:
-        """Give a living panda other values."""
+        """Give a running panda new values from the next day."""
         return wish_values(self.store, campaign, values)
 
     def back(self, campaign: int, to_day: int) -> Wished:
-        """Let a living panda go on from the end of an earlier day."""
+        """Roll a running panda back to the end of an earlier day."""
         return wish_back(self.store, campaign, to_day)
 
     def hold(self, campaign: int, release: bool = False) -> Wished:
-        """Keep a living panda from moving anything by itself, or let it again."""
+        """Stop automatic moves of a running panda, or resume them."""
         return wish_hold(self.store, campaign, release=release)
 
     def adopt(self, name: str, campaign: int | None = None, from_file: bool = False) -> SentModel:
-        """Put recommended values in force, or those edited in the settings file."""
+        """Adopt recommended values, or those edited in the settings file."""
         if from_file:
             return adoption.adopt_file(self.store, name, self.clock.now())
         return adoption.adopt(self.store, name, campaign, self.clock.now())
 
     def rollback(self, name: str, to: int | None = None) -> SentModel:
-        """Put an older settings version in force."""
+        """Adopt an older settings version again."""
         return adoption.rollback(self.store, name, to, self.clock.now())
 
     def status(self) -> Health:
-        """How the service is, what it does, what waits and what went wrong."""
+        """The service's health: what runs, what waits and what went wrong."""
         return health_of(self.store, self.config, self.clock.now())
 
     def backup(self) -> CopyMade:
         """Make a checked copy of the database now."""
-        made = make_backup(self.config.state, folder_of_backups(self.config), self.clock.now())
-        size = made.stat().st_size
-        set_fact(self.store, LAST_BACKUP, {"path": str(made), "bytes": size}, self.clock.now())
-        drop_old_backups(made.parent, self.config.backup.keep)
-        return CopyMade(made, size)
+        path = make_backup(self.config.state, folder_of_backups(self.config), self.clock.now())
+        size = path.stat().st_size
+        set_fact(self.store, LAST_BACKUP, {"path": str(path), "bytes": size}, self.clock.now())
+        drop_old_backups(path.parent, self.config.backup.keep)
+        return CopyMade(path, size)
 
     def token_create(self, name: str, role: str) -> NewToken:
-        """Make a token; its secret is given this once."""
+        """Create a token; its secret is returned this once."""
         return create_token(self.store, name, role, self.clock.now())
 
     def token_list(self) -> tuple[Token, ...]:
-        """Every token, revoked ones included."""
+        """Every token, including revoked ones."""
         return list_tokens(self.store)
 
     def token_revoke(self, name: str) -> Token:
-        """End a token."""
+        """Revoke a token."""
         return revoke_token(self.store, name, self.clock.now())
 
     def _cancel(self, campaign: Campaign) -> None:
-        """Cancel a campaign; the workers that it left are ended by the service, or here where there is none."""
+        """Cancel a campaign; its remaining workers are ended by the service, or here where there is none."""
         cancel_campaign(self.store, campaign, self.clock.now())
         if self.user is None:
             with as_only_one(self.store.state, campaign.id) as is_mine:
@@ -235,31 +235,32 @@ class Verbs:
                     end_workers(folder_of(self.store.state, campaign.id), self.clock)
 
     def _replicates(self, campaign: Campaign) -> Replicates:
-        runs = [one for one in results_of(self.store, campaign.id) if one.request.purpose is Purpose.REPLICATE]
-        failed = [one for one in runs if one.score is None]
+        results = results_of(self.store, campaign.id)
+        runs = [result for result in results if result.request.purpose is Purpose.REPLICATE]
+        failed = [run for run in runs if run.score is None]
         why = f"{failed[0].end.value.replace('_', ' ')}: {failed[0].detail}" if failed else ""
-        return Replicates(tuple(one.score for one in runs if one.score is not None), len(runs), why)
+        return Replicates(tuple(run.score for run in runs if run.score is not None), len(runs), why)
 
     def _last_verdict(self, model: Model) -> Verdict | None:
-        verdicts = [one.verdict for one in campaigns_of(self.store, model.id, "retune") if one.verdict]
+        verdicts = [campaign.verdict for campaign in campaigns_of(self.store, model.id, "retune") if campaign.verdict]
         return verdicts[-1] if verdicts else None
 
     def _check_paths(self, file: ModelFile) -> None:
-        """Raise InputError for what is not there, or what the service's user cannot read."""
+        """Raise InputError for a path that is missing or that the service's user cannot read."""
         try:
             check_paths(file)
             if self.user is not None:
                 _check_readable(file)
         except PermissionError as error:
-            raise self._in_its_eyes(InputError(f"{error.filename} cannot be reached: {error.strerror}")) from None
+            raise self._naming_the_user(InputError(f"{error.filename} cannot be reached: {error.strerror}")) from None
         except InputError as error:
-            raise self._in_its_eyes(error) from None
+            raise self._naming_the_user(error) from None
 
-    def _in_its_eyes(self, error: InputError) -> InputError:
+    def _naming_the_user(self, error: InputError) -> InputError:
         if self.user is None:
             return error
-        seen = f"the service runs as user '{self.user}', who must be able to read data, code and interpreter"
-        return InputError(error.found, error.allowed, "; ".join(part for part in (error.remedy, seen) if part))
+        rights = f"the service runs as user '{self.user}', who must be able to read data, code and interpreter"
+        return InputError(error.found, error.allowed, "; ".join(part for part in (error.remedy, rights) if part))
 
 
 def _check_readable(file: ModelFile) -> None:

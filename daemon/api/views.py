@@ -1,4 +1,4 @@
-"""What the verbs give: plain records, the same ones in this process and from a service over HTTP."""
+"""What the verbs return: plain records, the same ones in this process and from a service over HTTP."""
 
 import json
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ from ..state.store import from_text
 
 
 def _model_out(model: Model, info: SerializationInfo) -> dict[str, Any]:
-    row = {one.name: getattr(model, one.name) for one in fields(Model)}
+    row = {field.name: getattr(model, field.name) for field in fields(Model)}
     row = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
     file = json.loads(model.file.to_json())
-    if info.context is not None and "webhook" in file.get("alerts", {}):  # the rest of a webhook's address is a secret
+    if info.context is not None and "webhook" in file.get("alerts", {}):  # the path of a webhook is a secret
         file["alerts"]["webhook"] = place_of(file["alerts"]["webhook"])
     return row | {"file": file, "source": str(model.source), "configuration": plain(model.configuration)}
 
@@ -45,7 +45,7 @@ def _model_in(value: object) -> Model:
 
 
 SentModel = Annotated[Model, PlainSerializer(_model_out), PlainValidator(_model_in)]
-"""A model whose file travels in the form that the registry keeps; in a context, webhooks without their secret part."""
+"""A model whose file is sent in the form that the registry keeps; in a context, webhooks without their secret part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A model with its last verdict and what is open."""
+    """A model with its last verdict and its open campaigns."""
 
     model: SentModel
     last: Verdict | None
@@ -85,7 +85,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A campaign that was asked for, and the open baseline that runs before it; None: there is none."""
+    """A requested campaign, and the open baseline that runs before it; None: there is none."""
 
     campaign: Campaign
     baseline: Campaign | None
@@ -93,7 +93,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a campaign stands now."""
+    """A campaign's current state."""
 
     model: SentModel
     campaign: Campaign
@@ -145,7 +145,7 @@ class PageView:
 
 @dataclass(frozen=True, slots=True)
 class CopyMade:
-    """A copy of the database that was made by hand."""
+    """A copy of the database that was made on request."""
 
     file: Path
     size_bytes: int

@@ -1,6 +1,6 @@
 """Records as JSON and back: what a service and its callers send each other.
 
-JSON has no NaN and no infinity; they travel as {"$number": "nan"}, so that every JSON reader can read the rest.
+JSON has no NaN and no infinity; they are sent as {"$number": "nan"}, so that every JSON reader can read the rest.
 """
 
 import inspect
@@ -24,20 +24,20 @@ _KINDS = {
 
 
 def dump_result(verb: str, value: object, *, is_masked: bool = False) -> bytes:
-    """What the verb gave, as JSON; masked: the addresses of webhooks without what is secret in them."""
+    """The verb's result as JSON; masked: the addresses of webhooks without their secret part."""
     context = {"is_masked": True} if is_masked else None
     return _dump(_result_of(verb).dump_python(value, mode="json", by_alias=True, context=context))
 
 
 def load_result(verb: str, content: bytes) -> Any:  # noqa: ANN401 - each verb gives another type
-    """What `dump_result` wrote. Raises ValueError for anything else."""
+    """The result that `dump_result` wrote. Raises ValueError for anything else."""
     return _result_of(verb).validate_python(_load(content))
 
 
 def dump_arguments(verb: str, arguments: Mapping[str, object]) -> dict[str, Any]:
-    """The arguments of a verb as JSON values; those that are None are left out, for None is every verb's default."""
-    given = {name: value for name, value in arguments.items() if value is not None}
-    return arguments_of(verb).model_validate(given).model_dump(mode="json", exclude_unset=True)
+    """The arguments of a verb as JSON values; None, every such argument's default, is left out."""
+    present = {name: value for name, value in arguments.items() if value is not None}
+    return arguments_of(verb).model_validate(present).model_dump(mode="json", exclude_unset=True)
 
 
 def load_arguments(verb: str, given: Mapping[str, object]) -> dict[str, Any]:
@@ -52,25 +52,25 @@ def load_arguments(verb: str, given: Mapping[str, object]) -> dict[str, Any]:
 def load_object(content: bytes) -> dict[str, Any]:
     """A JSON object, {} for no content; raises InputError for anything else."""
     try:
-        found = json.loads(content) if content.strip() else {}
+        value = json.loads(content) if content.strip() else {}
     except (ValueError, RecursionError):
         raise InputError("the body is not JSON", "allowed: one JSON object with the verb's arguments") from None
-    if not isinstance(found, dict):
-        raise InputError(f"the body is {shown(found)}", "allowed: one JSON object with the verb's arguments")
-    return found
+    if not isinstance(value, dict):
+        raise InputError(f"the body is {shown(value)}", "allowed: one JSON object with the verb's arguments")
+    return value
 
 
 def dump_error(error: RetunedError) -> bytes:
     """An error as JSON: its type is the nearest one that errors.py names."""
-    kind = next(one.__name__ for one in type(error).__mro__ if one.__name__ in _KINDS)
+    kind = next(parent.__name__ for parent in type(error).__mro__ if parent.__name__ in _KINDS)
     return _dump({"type": kind, "found": error.found, "allowed": error.allowed, "remedy": error.remedy})
 
 
 def load_error(content: bytes) -> RetunedError | None:
     """The error that `dump_error` wrote; None for anything else."""
     try:
-        found = json.loads(content)
-        return _KINDS[found["type"]](*(str(found[part]) for part in ("found", "allowed", "remedy")))
+        error = json.loads(content)
+        return _KINDS[error["type"]](*(str(error[part]) for part in ("found", "allowed", "remedy")))
     except (ValueError, RecursionError, KeyError, TypeError):
         return None
 
@@ -81,12 +81,15 @@ def arguments_of(verb: str) -> type[BaseModel]:
     method = getattr(Verbs, verb)
     hints = get_type_hints(method, include_extras=True)
     parameters = list(inspect.signature(method).parameters.values())[1:]
-    given = {
-        one.name: (hints[one.name], ... if one.default is inspect.Parameter.empty else one.default)
-        for one in parameters
+    declared = {
+        parameter.name: (
+            hints[parameter.name],
+            ... if parameter.default is inspect.Parameter.empty else parameter.default,
+        )
+        for parameter in parameters
     }
-    made: type[BaseModel] = create_model(verb, __config__=ConfigDict(extra="forbid"), **given)  # type: ignore[call-overload]
-    return made
+    table: type[BaseModel] = create_model(verb, __config__=ConfigDict(extra="forbid"), **declared)  # type: ignore[call-overload]
+    return table
 
 
 @cache
@@ -117,9 +120,9 @@ def _marked(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return {_MARK: str(value)}
     if isinstance(value, dict):
-        return {name: _marked(one) for name, one in value.items()}
-    return [_marked(one) for one in value] if isinstance(value, list | tuple) else value
+        return {name: _marked(part) for name, part in value.items()}
+    return [_marked(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _unmarked(found: dict[str, Any]) -> object:
-    return float(found[_MARK]) if found.keys() == {_MARK} and isinstance(found[_MARK], str) else found
+def _unmarked(table: dict[str, Any]) -> object:
+    return float(table[_MARK]) if table.keys() == {_MARK} and isinstance(table[_MARK], str) else table

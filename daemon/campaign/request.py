@@ -1,4 +1,4 @@
-"""How a campaign that a person asks for begins: in the command's own process and over HTTP alike."""
+"""How a campaign that a person requests begins, whether in the command's own process or over HTTP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ LARGEST_SEED = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A campaign that may be run: its model is not retired and its options are allowed. `seed` None: the model's own
-    next one."""
+    """A campaign that may be run: its model is not retired and its options are allowed. `seed` None: the model's next
+    one."""
 
     model: Model
     kind: str
@@ -37,9 +37,9 @@ def baseline_request(store: Store, name: str) -> Request:
 def retune_request(
     store: Store, name: str, strategy: str | None = None, budget_s: float | None = None, seed: int | None = None
 ) -> Request:
-    """The request to re-evaluate a model; what a crash kept out of its settings file is written first.
+    """The request to re-evaluate a model; settings that a crash kept out of its settings file are written first.
 
-    None for an option: what the model file says. Raises UnknownName, ConflictError, and InputError for a bad option.
+    An option that is None is the model file's. Raises UnknownName, ConflictError, and InputError for a bad option.
     """
     model = trainable(store, name)
     options = _retune_options(strategy, budget_s, seed, model)
@@ -48,8 +48,8 @@ def retune_request(
 
 
 def ask_for(store: Store, request: Request, clock: Clock) -> Campaign:
-    """The open or newly queued campaign of a request, which from now on is one that a person asked for: such a one is
-    not put off by windows and limits. Raises ConflictError as `open_or_queue` does."""
+    """The open or newly queued campaign of a request. From now on it counts as manual: windows and limits do not defer
+    it. Raises ConflictError as `open_or_queue` does."""
     campaign = open_or_queue(store, request.model, request.kind, request.seed, request.options, clock)
     if campaign.phase == "queued" and campaign.trigger != "manual":
         with store.transaction():
@@ -58,7 +58,7 @@ def ask_for(store: Store, request: Request, clock: Clock) -> Campaign:
 
 
 def trainable(store: Store, name: str) -> Model:
-    """The model of that name. Raises UnknownName, and ConflictError for one that is retired."""
+    """The model of that name. Raises UnknownName, and ConflictError for a retired one."""
     model = find_model(store, name)
     refuse_retired(model)
     return model
@@ -67,25 +67,25 @@ def trainable(store: Store, name: str) -> Model:
 def open_or_queue(
     store: Store, model: Model, kind: str, seed: int | None, options: Mapping[str, Any], clock: Clock
 ) -> Campaign:
-    """The model's open campaign of that kind, which then goes on, or a new one.
+    """The model's open campaign of that kind, which is continued, or a new one.
 
-    Raises ConflictError when an open one was started with another seed or budget.
+    Raises ConflictError when the open one was started with another seed or other options.
     """
     with store.transaction():
-        found = [campaign for campaign in open_campaigns(store, model.id) if campaign.kind == kind]
-        if found:
-            _refuse_other_options(found[0], seed, options)
-            return found[0]
+        already_open = [campaign for campaign in open_campaigns(store, model.id) if campaign.kind == kind]
+        if already_open:
+            _refuse_other_options(already_open[0], seed, options)
+            return already_open[0]
         entry = find_entry(store, model.id)
         assert entry is not None
         number = count_campaigns(store, model.id)
-        own = derive_seed(model.id, kind, number) if kind == "baseline" else campaign_seed(store, model)
+        next_seed = derive_seed(model.id, kind, number) if kind == "baseline" else campaign_seed(store, model)
         campaign_id = queue_campaign(
             store,
             model=entry,
             kind=kind,
             trigger="manual",
-            seed=own if seed is None else seed,
+            seed=next_seed if seed is None else seed,
             options=options,
             now=clock.now(),
         )
@@ -96,7 +96,7 @@ def refuse_retired(model: Model) -> None:
     """Raise ConflictError for a retired model."""
     if model.state == "retired":
         raise ConflictError(
-            f"{model.name} is retired", "active and paused models can be trained", f"retuned resume {model.name}"
+            f"{model.name} is retired", "allowed: an active or paused model", f"retuned resume {model.name}"
         )
 
 
@@ -112,15 +112,15 @@ def _retune_options(strategy: str | None, budget_s: float | None, seed: int | No
         raise InputError(
             f"--strategy {strategy} is not available",
             "allowed: auto, caviar, panda",
-            "leave it out for the model file's",
+            "omit it to use the model file's strategy",
         )
     if strategy == "panda" and (why := model.file.why_no_panda()):
-        raise InputError(f"{model.name} cannot be babysat: {why}", "", "leave --strategy out")
+        raise InputError(f"{model.name} cannot be babysat: {why}", "", "omit --strategy")
     check_seed(seed)
     if budget_s is not None and not 0 < budget_s < 1e9:
         raise InputError(f"--budget {budget_s:g} is out of range", "allowed: a time above zero", "for instance 2h")
-    given = {"strategy": strategy, "budget_s": budget_s}
-    return {name: value for name, value in given.items() if value is not None}
+    options = {"strategy": strategy, "budget_s": budget_s}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _refuse_other_options(campaign: Campaign, seed: int | None, options: Mapping[str, Any]) -> None:
@@ -129,6 +129,6 @@ def _refuse_other_options(campaign: Campaign, seed: int | None, options: Mapping
     if has_other_seed or has_other_options:
         raise ConflictError(
             f"campaign {campaign.id} of {campaign.model} is still open, with seed {campaign.seed}",
-            "one open campaign a model; it goes on with the seed and budget that it was started with",
-            f"retuned retune {campaign.model}, or first: retuned cancel {campaign.model}",
+            "one open campaign for each model, which keeps its seed, strategy and budget",
+            f"to continue it: retuned retune {campaign.model}; to start afresh, first: retuned cancel {campaign.model}",
         )

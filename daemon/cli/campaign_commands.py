@@ -1,4 +1,4 @@
-"""Commands that train: started here, or asked of the service and watched."""
+"""Commands that train: run in this process, or by the service and watched from here."""
 
 import os
 from pathlib import Path
@@ -27,12 +27,12 @@ EXIT_CODES = {
     Outcome.INCONCLUSIVE: 13,
 }
 
-Detach = Annotated[bool, typer.Option("--detach", help="Leave it to the service and give its number at once.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Leave the campaign to the service and print its number.")]
 
 
 @app.command("baseline")
 def _baseline(context: typer.Context, name: Name, detach: Detach = False) -> None:
-    """Train the settings in force on fresh seeds, to know their score and noise and to compare with later."""
+    """Train the current settings on fresh seeds to measure their score and noise."""
     session: Session = context.obj
     verbs = session.verbs
     if session.is_remote or detach:
@@ -59,13 +59,13 @@ def _retune(
 ) -> None:
     """Re-evaluate a model now. Exit code: 0 fresh, 10 stale, 11 degraded, 12 broken, 13 inconclusive."""
     session: Session = context.obj
-    session.verbs.show(name)  # an unknown name is told before a wrong option
+    session.verbs.show(name)  # an unknown name is reported before a wrong option
     budget_s = None if budget is None else parse_duration_s(budget)
     if session.is_remote or detach:
         _check_service(session, detach)
-        number = _ask_for(session, name, strategy, budget_s, seed, detach, as_json)
+        number = _retune_remotely(session, name, strategy, budget_s, seed, detach, as_json)
     else:
-        number = _carry_out(session, name, strategy, budget_s, seed, _display(is_quiet=as_json))
+        number = _retune_here(session, name, strategy, budget_s, seed, _display(is_quiet=as_json))
     _show_end(session, number, as_json)
 
 
@@ -74,11 +74,11 @@ def _confirm(
     context: typer.Context,
     name: Name,
     more: Annotated[int, typer.Option(help="How many more pairs, an even number.")] = 8,
-    campaign: Annotated[int | None, typer.Option(help="This re-evaluation, not the last one.")] = None,
+    campaign: Annotated[int | None, typer.Option(help="Continue this re-evaluation, not the last one.")] = None,
     detach: Detach = False,
     as_json: Json = False,
 ) -> None:
-    """Continue a re-evaluation that ended INCONCLUSIVE by more pairs of the same; its error rate stays."""
+    """Continue an INCONCLUSIVE re-evaluation with more pairs of the same challenger; its error rate holds."""
     session: Session = context.obj
     verbs, display = session.verbs, _display(is_quiet=as_json)
     if session.is_remote or detach:
@@ -102,8 +102,8 @@ def _watch(context: typer.Context, named: Named, as_json: Json = False) -> None:
     for campaign in campaigns:
         if campaign.is_open and not session.is_remote and holder_of(session.config.state, campaign.id) is None:
             raise ConflictError(
-                f"nobody works on campaign {campaign.id} of {campaign.model}",
-                "a running service, or a command that carries it out",
+                f"no process is running campaign {campaign.id} of {campaign.model}",
+                "a running service, or the command that runs the campaign",
                 f"retuned serve, or: retuned {campaign.kind} {campaign.model}",
             )
         follow(session.verbs, campaign.id, CLOCK, _display(is_quiet=as_json), session.again)
@@ -114,8 +114,8 @@ def _watch(context: typer.Context, named: Named, as_json: Json = False) -> None:
 def _selftest(
     context: typer.Context,
     name: Name,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave its state folder, STATE/selftest/NAME.")] = False,
-    seed: Annotated[int | None, typer.Option(help="The same seed on the same data gives the same answer.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep its state folder, STATE/selftest/NAME.")] = False,
+    seed: Annotated[int | None, typer.Option(help="The same seed on the same data gives the same result.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check on the model's own training that bad settings are found and equal ones pass. Exit code: 0 passed, 1 not."""
@@ -126,20 +126,20 @@ def _selftest(
     refuse_retired(model)
     check_seed(seed)
     config = session.own_config
-    done = selftest(model, CLOCK, config, os.environ, _display(is_quiet=as_json), keep=keep, seed=seed)
+    result = selftest(model, CLOCK, config, os.environ, _display(is_quiet=as_json), keep=keep, seed=seed)
     if as_json:
-        print_json(done.to_json())
+        print_json(result.to_json())
     else:
-        print("\n".join(done.sentences))
+        print("\n".join(result.sentences))
         if keep:
             print(f"kept: {Path(config.state) / 'selftest' / name}")
-    raise typer.Exit(0 if done.is_passed else 1)
+    raise typer.Exit(0 if result.is_passed else 1)
 
 
-def _carry_out(
+def _retune_here(
     session: Session, name: str, strategy: str | None, budget_s: float | None, seed: int | None, display: Display
 ) -> int:
-    """Re-evaluate in this process."""
+    """Re-evaluate in this process; the campaign's number."""
     request = retune_request(session.store, name, strategy, budget_s, seed)
     finish_baseline(session.store, request.model, CLOCK, session.config, display)
     campaign = ask_for(session.store, request, CLOCK)
@@ -153,7 +153,7 @@ def _conduct(session: Session, campaign: Campaign, display: Display) -> None:
     deliver_due(session.store, CLOCK.now())
 
 
-def _ask_for(
+def _retune_remotely(
     session: Session,
     name: str,
     strategy: str | None,
@@ -162,28 +162,28 @@ def _ask_for(
     detach: bool,
     as_json: bool,
 ) -> int:
-    """Let the service re-evaluate, and watch it."""
+    """Have the service re-evaluate, and watch it; the campaign's number."""
     queued = session.verbs.retune(name, strategy, budget_s, seed)
     _leave(queued.campaign, detach, as_json)
     display = _display(is_quiet=as_json)
     if queued.baseline is not None:
-        first = follow(session.verbs, queued.baseline.id, CLOCK, display, session.again)
-        if first.phase != "done":
+        baseline = follow(session.verbs, queued.baseline.id, CLOCK, display, session.again)
+        if baseline.phase != "done":
             session.verbs.cancel(str(queued.campaign.id))
-            raise CampaignFailed(f"the baseline of {name} {first.phase}: {first.failure}")
+            raise CampaignFailed(f"the baseline of {name} {baseline.phase}: {baseline.failure}")
     return follow(session.verbs, queued.campaign.id, CLOCK, display, session.again).id
 
 
 def _check_service(session: Session, detach: bool) -> None:
     if detach and not session.is_remote:
         raise InputError(
-            f"no service answers for {session.config.state}", "--detach leaves a campaign to a running service",
-            "start it: retuned serve; or leave --detach out",
+            f"no service runs on {session.config.state}", "--detach leaves a campaign to a running service",
+            "start one: retuned serve; or omit --detach",
         )  # fmt: skip
 
 
 def _leave(campaign: Campaign, detach: bool, as_json: bool) -> None:
-    """Leave with the campaign's number, where the caller does not want to watch."""
+    """Exit with the campaign's number where the caller does not want to watch."""
     if not detach:
         return
     if as_json:
@@ -194,7 +194,7 @@ def _leave(campaign: Campaign, detach: bool, as_json: bool) -> None:
 
 
 def _show_end(session: Session, number: int, as_json: bool) -> NoReturn:
-    """Show how a campaign ended, and leave with the exit code of its verdict."""
+    """Show how a campaign ended, and exit with its verdict's code."""
     ended = session.verbs.ended(number)
     campaign, is_baseline = ended.campaign, ended.campaign.kind == "baseline"
     if as_json:
@@ -225,9 +225,9 @@ def _display(is_quiet: bool = False) -> Display:
 def _nudge(
     context: typer.Context,
     named: Named,
-    values: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="What to move, such as lr=0.01.")],
+    values: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="New values, such as lr=0.01.")],
 ) -> None:
-    """Give a living panda other values from the next morning on."""
+    """Give a running panda new values from the next day."""
     verbs: Verbs = context.obj.verbs
     print(verbs.nudge(_campaign(verbs, named), dict(_value(word) for word in values)).sentence)
 
@@ -236,9 +236,9 @@ def _nudge(
 def _back(
     context: typer.Context,
     named: Named,
-    to_day: Annotated[int, typer.Option("--to-day", help="The day whose end it goes on from; 0 is the probe.")],
+    to_day: Annotated[int, typer.Option("--to-day", help="Resume from the end of this day; 0 is the probe.")],
 ) -> None:
-    """Let a living panda go on from the end of an earlier day."""
+    """Roll a running panda back to the end of an earlier day."""
     verbs: Verbs = context.obj.verbs
     print(verbs.back(_campaign(verbs, named), to_day).sentence)
 
@@ -247,19 +247,19 @@ def _back(
 def _hold(
     context: typer.Context,
     named: Named,
-    release: Annotated[bool, typer.Option("--release", help="Let it move by itself again.")] = False,
+    release: Annotated[bool, typer.Option("--release", help="Resume automatic moves.")] = False,
 ) -> None:
-    """Keep a living panda from moving anything by itself; it still goes back when the training diverges."""
+    """Stop automatic moves of a running panda; it is still rolled back when the training diverges."""
     verbs: Verbs = context.obj.verbs
     print(verbs.hold(_campaign(verbs, named), release).sentence)
 
 
 def _campaign(verbs: Verbs, named: str) -> int:
     """The number of the campaign, or of the model's open re-evaluation."""
-    found = [one for one in verbs.open_of(named) if one.kind == "retune"]
-    if not found:
-        raise ConflictError(f"{named} has no open re-evaluation", "", f"begin one: retuned retune {named}")
-    return found[0].id
+    campaigns = [campaign for campaign in verbs.open_of(named) if campaign.kind == "retune"]
+    if not campaigns:
+        raise ConflictError(f"{named} has no open re-evaluation", "", f"start one: retuned retune {named}")
+    return campaigns[0].id
 
 
 def _value(word: str) -> tuple[str, float]:
@@ -267,4 +267,4 @@ def _value(word: str) -> tuple[str, float]:
     try:
         return name, float(text)
     except ValueError:
-        raise InputError(f"{word!r} is no value to move to", "allowed: NAME=NUMBER", "for instance lr=0.01") from None
+        raise InputError(f"{word!r} is not a value", "allowed: NAME=NUMBER", "for instance lr=0.01") from None

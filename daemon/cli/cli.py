@@ -1,4 +1,4 @@
-"""The command `retuned`: one command a verb. Heavy libraries load only in the commands that need them."""
+"""The command `retuned`: one subcommand for each verb. Heavy libraries load only in the commands that need them."""
 
 import os
 import sys
@@ -24,21 +24,21 @@ def main() -> NoReturn:
         words = sys.argv[1:] or ["--help"]
         code = typer.main.get_command(app).main(words, prog_name="retuned", standalone_mode=False)
         sys.stdout.flush()
-        if code == INTERRUPTED:  # typer turns Ctrl-C into this, without a word
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this, without a message
             raise KeyboardInterrupt
     except RetunedError as error:
-        code = _say_error(str(error), error.exit_code)
+        code = _print_error(str(error), error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        code = _say_error("interrupted; an open campaign goes on when the command is given again", INTERRUPTED)
+        code = _print_error("interrupted; an open campaign resumes when the command is run again", INTERRUPTED)
     except typer.TyperException as error:
         sentence = error.format_message() if isinstance(error, typer.BadParameter.__bases__) else str(error)
-        code = _say_error(f"{' '.join(sentence.split()).rstrip('.')}; see: retuned --help", 2)
+        code = _print_error(f"{' '.join(sentence.split()).rstrip('.')}; see: retuned --help", 2)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone
         code = 141
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _say_error(sentence: str, code: int) -> int:
+def _print_error(sentence: str, code: int) -> int:
     print(f"retuned: {sentence}", file=sys.stderr)
     return code

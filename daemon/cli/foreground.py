@@ -23,7 +23,7 @@ WATCH_S = 0.25
 
 
 def finish_baseline(store: Store, model: Model, clock: Clock, config: Config, display: Display) -> None:
-    """Run the model's queued baseline first: without it a verdict knows neither noise nor causes."""
+    """Run the model's queued baseline first: without it neither the noise nor the causes are known."""
     for campaign in open_campaigns(store, model.id):
         if campaign.kind == "baseline":
             ended = conduct(store, model, campaign, clock, config, display)
@@ -32,7 +32,8 @@ def finish_baseline(store: Store, model: Model, clock: Clock, config: Config, di
 
 
 def conduct(store: Store, model: Model, campaign: Campaign, clock: Clock, config: Config, display: Display) -> Campaign:
-    """Bring a campaign to its end: in this process, or by watching the service that owns the state folder."""
+    """The campaign once it has ended: run in this process, or watched while the service that owns the state folder runs
+    it."""
 
     def read() -> tuple[Campaign, Progress]:
         present = find_campaign(store, campaign.id)
@@ -45,7 +46,7 @@ def conduct(store: Store, model: Model, campaign: Campaign, clock: Clock, config
         while (present := find_campaign(store, campaign.id)).is_open:
             show()
             if not is_serving(store.state):
-                with contextlib.suppress(ConflictError):  # the process that the service had started may still hold it
+                with contextlib.suppress(ConflictError):  # the process that the service started may still hold it
                     return _run_here(store, campaign, clock, config, show)
             clock.sleep(WATCH_S)
         return present
@@ -53,7 +54,7 @@ def conduct(store: Store, model: Model, campaign: Campaign, clock: Clock, config
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM end the process like Ctrl-C, so that workers are stopped and the lease is given back."""
+    """Make SIGTERM end the process as Ctrl-C does, so that workers are stopped and the lease is released."""
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -72,11 +73,11 @@ def _run_here(store: Store, campaign: Campaign, clock: Clock, config: Config, sh
         return run_campaign(store, campaign.id, clock=clock, config=config, environ=os.environ, watch=show)
 
 
-PATIENCE_S = 30.0  # with a service that is being restarted; the campaign goes on meanwhile
+PATIENCE_S = 30.0  # while a service restarts; the campaign continues meanwhile
 
 
 class Parted(RetunedError):
-    """The watcher left; the campaign goes on."""
+    """The watcher left; the campaign continues."""
 
     exit_code = 130
 
@@ -84,30 +85,30 @@ class Parted(RetunedError):
 def follow(
     verbs: Verbs, campaign_id: int, clock: Clock, display: Display, again: Callable[[], Verbs | None] = lambda: None
 ) -> Campaign:
-    """The campaign once it has ended. Ctrl-C raises Parted: the service goes on with it.
+    """The campaign once it has ended. Ctrl-C raises Parted: the service continues it.
 
-    `again` finds the service once more after it was gone, and gives None while there is none.
+    `again` finds the service again after it went away; None while there is none.
     """
     standing = verbs.standing(campaign_id)
-    seen = [standing]
+    latest = [standing]
     try:
-        with display(standing.model, lambda: (seen[-1].campaign, seen[-1].progress)) as show:
+        with display(standing.model, lambda: (latest[-1].campaign, latest[-1].progress)) as show:
             show()
-            while seen[-1].campaign.is_open:
+            while latest[-1].campaign.is_open:
                 clock.sleep(WATCH_S)
-                verbs, seen[0] = _look(verbs, campaign_id, clock, again)
+                verbs, latest[0] = _look(verbs, campaign_id, clock, again)
                 show()
     except KeyboardInterrupt:
         raise Parted(
-            f"detached; campaign {campaign_id} goes on",
+            f"detached; campaign {campaign_id} continues",
             f"watch it again: retuned watch {campaign_id}",
             f"stop it: retuned cancel {campaign_id}",
         ) from None
-    return seen[-1].campaign
+    return latest[-1].campaign
 
 
 def _look(verbs: Verbs, campaign_id: int, clock: Clock, again: Callable[[], Verbs | None]) -> tuple[Verbs, Standing]:
-    """Where the campaign stands, by the service or by the one that takes its place; raises Gone when none does."""
+    """The campaign's state, from the service or from its successor; raises Gone when there is none."""
     until = clock.monotonic() + PATIENCE_S
     while True:
         try:

@@ -1,11 +1,12 @@
 """The service's health and the doctor's findings for people."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.console import Console
 from rich.text import Text
 
+from ...strategies.words import age
 from ..upkeep.doctor_findings import Finding
 from ..upkeep.health_records import Health
 from .tables import table
@@ -14,7 +15,7 @@ COLOURS = {"ok": "green", "degraded": "yellow", "failing": "red", "warning": "ye
 
 
 def show_health(out: Console, health: Health, now: datetime) -> None:
-    """What `retuned status` shows: the word, what is wrong, then what runs, what waits and what lies around."""
+    """Print what `retuned status` shows: overall health, problems, facts, campaigns, last errors."""
     out.print(Text.assemble(("retuned ", "bold"), health.version, ": ", (health.overall, COLOURS[health.overall])))
     for sentence in health.sentences:
         out.print(Text(f"  - {sentence}"))
@@ -23,25 +24,28 @@ def show_health(out: Console, health: Health, now: datetime) -> None:
     if health.running:
         out.print()
         rows = [
-            (str(one.campaign), one.model, one.kind, one.phase, f"{one.runs_done} of {one.runs_planned}",
-             "" if one.expected_end is None else f"{one.expected_end:%Y-%m-%d %H:%M}")
-            for one in health.running
+            (str(work.campaign), work.model, work.kind, work.phase, f"{work.runs_done} of {work.runs_planned}",
+             "" if work.expected_end is None else f"{work.expected_end:%Y-%m-%d %H:%M}")
+            for work in health.running
         ]  # fmt: skip
         table(out, ("running", "model", "kind", "phase", "runs", "expected end (UTC)"), rows, "")
     if health.queue:
         out.print()
-        queued = [(str(one.campaign), one.model, one.kind, one.why or "about to start") for one in health.queue]
+        queued = [
+            (str(waiting.campaign), waiting.model, waiting.kind, waiting.why or "about to start")
+            for waiting in health.queue
+        ]
         table(out, ("waiting", "model", "kind", "why"), queued, "")
         if health.queue_length > len(health.queue):
             out.print(f"... and {health.queue_length - len(health.queue)} more")
     if health.faults:
         out.print()
-        shown = [(f"{one.at:%Y-%m-%d %H:%M}", one.part, one.sentence) for one in health.faults[:5]]
+        shown = [(f"{fault.at:%Y-%m-%d %H:%M}", fault.part, fault.sentence) for fault in health.faults[:5]]
         table(out, ("last errors (UTC)", "part", "what"), shown, "")
 
 
 def show_findings(out: Console, findings: Sequence[Finding]) -> None:
-    """What `retuned doctor` shows: a line a finding, and below what to do."""
+    """Print what `retuned doctor` shows: a line for each finding, and what to do below it."""
     for finding in findings:
         sign = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}[finding.level]
         out.print(Text.assemble((sign, COLOURS[finding.level]), f" {finding.part}: {finding.sentence}"))
@@ -53,15 +57,15 @@ def _facts(health: Health, now: datetime) -> list[tuple[str, str]]:
     facts = [("state", health.state)]
     if health.is_serving and health.up_since is not None:
         facts.append(
-            ("up since", f"{health.up_since:%Y-%m-%d %H:%M} UTC ({_span(now - health.up_since)}), pid {health.pid}")
+            ("up since", f"{health.up_since:%Y-%m-%d %H:%M} UTC ({age(now - health.up_since)}), pid {health.pid}")
         )
     if health.last_tick is not None:
         tick = health.last_tick
-        facts.append(("last round", f"{_span(now - tick.at)} ago, took {tick.seconds * 1000:.0f} ms"))
+        facts.append(("last round", f"{age(now - tick.at)} ago, took {tick.seconds * 1000:.0f} ms"))
     facts.append(("models", ", ".join(f"{count} {state}" for state, count in health.models) or "none"))
     if health.next_due is not None:
         facts.append(("next due", f"{health.next_due.model}, {health.next_due.due_at:%Y-%m-%d %H:%M} UTC"))
-    messages = f"{health.messages.pending} to be delivered, {health.messages.dead} given up"
+    messages = f"{health.messages.pending} to deliver, {health.messages.dead} given up"
     places = ", ".join(channel.place for channel in health.channels)
     facts.append(("messages", messages + (f" ({places})" if places else "")))
     facts.append(("disk", _disk(health)))
@@ -85,11 +89,3 @@ def _size(count: int) -> str:
         if count >= size:
             return f"{count / size:.3g} {unit}" if count / size < 1000 else f"{count / size:.0f} {unit}"
     return f"{count} B"
-
-
-def _span(span: timedelta) -> str:
-    seconds = max(0.0, span.total_seconds())
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"

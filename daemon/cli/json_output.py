@@ -14,7 +14,7 @@ from ..state.tokens import Token
 
 
 def model_json(model: Model, last: Verdict | None) -> dict[str, Any]:
-    """A model and where it stands; `last` is its last verdict."""
+    """A model and its state; `last` is its last verdict."""
     return {
         "name": model.name,
         "owner": model.file.owner,
@@ -44,7 +44,7 @@ def settings_json(settings: Settings) -> dict[str, Any]:
 
 
 def campaign_json(campaign: Campaign, model: Model) -> dict[str, Any]:
-    """A campaign with its verdict; scores are in the metric's own direction, gains positive where better."""
+    """A campaign with its verdict; scores are in the metric's own direction, improvements are positive."""
     verdict, facts = campaign.verdict, campaign.facts
     moments = {"created_at": campaign.created_at, "started_at": campaign.started_at, "ended_at": campaign.ended_at}
     return {
@@ -58,7 +58,7 @@ def campaign_json(campaign: Campaign, model: Model) -> dict[str, Any]:
         **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
         "verdict": None if verdict is None else verdict_json(verdict, model),
         "failure": campaign.failure,
-        **_found_json(facts.searched, facts.prepared),
+        **_search_json(facts.searched, facts.prepared),
         **_chosen_json(facts.chosen),
         **_ended_json(facts.ended),
         "more_pairs": 0 if facts.continued is None else facts.continued.more_pairs,
@@ -75,7 +75,7 @@ def _chosen_json(chosen: ChosenStrategy | None) -> dict[str, Any]:
     }
 
 
-def _found_json(searched: Searched | None, prepared: Prepared | None) -> dict[str, Any]:
+def _search_json(searched: Searched | None, prepared: Prepared | None) -> dict[str, Any]:
     challenger = None if searched is None else searched.challenger
     return {
         "challenger": None if challenger is None else plain(challenger),
@@ -132,7 +132,7 @@ def alert_json(alert: Alert) -> dict[str, Any]:
 
 
 def planned_json(planned: Planned) -> dict[str, Any]:
-    """A due date to come."""
+    """A future due date."""
     return {
         "model": planned.model,
         "due_at": planned.due_at.isoformat(),
@@ -152,7 +152,7 @@ def token_json(token: Token) -> dict[str, Any]:
 
 
 def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
-    """A point of the drift record; scores are in the metric's own direction, gains positive where better."""
+    """A point of the drift record; scores are in the metric's own direction, improvements are positive."""
     return {
         "campaign": point.campaign_id,
         "kind": point.kind,

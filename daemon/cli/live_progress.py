@@ -1,4 +1,4 @@
-"""A panda in the terminal: its learning curve, the rate below it, and the last nudges."""
+"""The live display of a campaign; of a panda its learning curve, the rate below it and the last nudges."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...strategies.panda.diary import PANDA, DayEnd
-from ...strategies.verdict.notice import render_duration
+from ...strategies.words import duration
 from ..reports.progress import Progress
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import PandaDiary
@@ -36,7 +36,7 @@ def _curve(day_ends: Sequence[DayEnd], metric: str, sign: float, incumbent: floa
     """The ends of days from left to right; a rolled-back stretch shows in a new colour."""
     shown = day_ends[-WIDTH:]
     values = [sign * (day_end.score or 0.0) for day_end in shown]
-    low, high = (found([*values, *([] if incumbent is None else [incumbent])]) for found in (min, max))
+    low, high = (bound([*values, *([] if incumbent is None else [incumbent])]) for bound in (min, max))
     spread = (high - low) or 1.0
     rows = [[Text(" ") for _ in shown] for _ in range(HEIGHT)]
     if incumbent is not None:
@@ -50,8 +50,8 @@ def _curve(day_ends: Sequence[DayEnd], metric: str, sign: float, incumbent: floa
     drawn = [Text(f"{labels.get(number, ''):>9} ┤").append_text(_joined(row)) for number, row in enumerate(rows)]
     last = shown[-1]
     foot = f"{metric}, day {shown[0].day} to {last.day}; now {values[-1]:.4g} at step {last.step:g}"
-    beside = "" if incumbent is None else f"; ─ the stored settings' {incumbent:.4g} at their end"
-    return [*drawn, Text(f"{'':>9}  {foot}{beside}", style="dim"), _rates(shown)]
+    line = "" if incumbent is None else f"; ─ stored settings {incumbent:.4g} at their end"
+    return [*drawn, Text(f"{'':>9}  {foot}{line}", style="dim"), _rates(shown)]
 
 
 def _row(value: float, low: float, spread: float) -> int:
@@ -78,8 +78,8 @@ REDRAW_S = 0.25
 
 @contextmanager
 def live_progress(model: Model, read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
-    """A display on standard error that `read` feeds whenever the function it gives is called; without a terminal,
-    one line a phase."""
+    """A display on standard error, redrawn from `read` by calling the function that it gives; without a terminal, one
+    line for each phase."""
     out = Console(stderr=True, highlight=False)
     with _panel_display(out, model, read) if out.is_terminal else _line_display(out, read) as draw:
         yield draw
@@ -87,29 +87,29 @@ def live_progress(model: Model, read: Callable[[], tuple[Campaign, Progress]]) -
 
 @contextmanager
 def no_progress(_model: Model, _read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
-    """Nothing at all."""
+    """A display that shows nothing."""
     yield lambda: None
 
 
 @contextmanager
 def _line_display(out: Console, read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
-    said, told = "", 0
+    line_shown, nudges_shown = "", 0
 
-    def say() -> None:
-        nonlocal said, told
+    def draw() -> None:
+        nonlocal line_shown, nudges_shown
         campaign, progress = read()
         nudges = () if campaign.facts.panda is None else campaign.facts.panda.nudges
-        for nudge in nudges[told:]:
+        for nudge in nudges[nudges_shown:]:
             out.print(f"campaign {campaign.id}: {nudge.sentence}")
-        told = len(nudges)
+        nudges_shown = len(nudges)
         waits = f", {campaign.waits}" if campaign.waits else ""
         stopped = f", {progress.stopped} stopped early as hopeless" if progress.stopped else ""
         line = f"campaign {campaign.id} ({campaign.kind}): {progress.phase}{stopped}{waits}"
-        if line != said:
+        if line != line_shown:
             out.print(line)
-            said = line
+            line_shown = line
 
-    yield say
+    yield draw
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Pan
     left = (
         ""
         if progress.seconds_expected is None
-        else f", about {render_duration(max(0.0, progress.seconds_expected - elapsed_s))} left"
+        else f", about {duration(max(0.0, progress.seconds_expected - elapsed_s))} left"
     )
-    grid.add_row("time", f"{render_duration(elapsed_s)}{left}; {render_duration(progress.compute_s)} of compute")
+    grid.add_row("time", f"{duration(elapsed_s)}{left}; {duration(progress.compute_s)} of compute")
     return Panel(grid, title=f"{model.name}: campaign {campaign.id}", border_style="blue")

@@ -1,4 +1,4 @@
-"""Commands that change the registry and the settings in force."""
+"""Commands that change the registry and the current settings."""
 
 import os
 from pathlib import Path
@@ -15,27 +15,27 @@ from .session import Name, Named, app
 
 @app.command("register")
 def _register(context: typer.Context, file: Annotated[Path, typer.Argument(help="The model file (TOML).")]) -> None:
-    """Register a model, or take up a changed model file as a new version."""
+    """Register a model, or a changed model file as a new version."""
     content = content_of(file)
-    model_file = model_file_in(content, file)  # what is wrong in it is told with the path as it was typed
+    model_file = model_file_in(content, file)  # errors in it name the path as it was typed
     if context.obj.place is None:
         check_paths(model_file)  # before a state folder is made
     done = context.obj.verbs.register(content.decode(), Path(os.path.abspath(file)))
     print(done.sentence)
     if done.waits_for_baseline:
-        print(f"`retuned serve` runs the baseline by itself; to run it now: retuned baseline {done.name}")
+        print(f"`retuned serve` runs the baseline; to run it now: retuned baseline {done.name}")
 
 
 @app.command("pause")
 def _pause(context: typer.Context, name: Name) -> None:
     """Stop scheduled re-evaluations of a model until it is resumed."""
     context.obj.verbs.pause(name)
-    print(f"{name} is paused; retuned resume {name} brings it back")
+    print(f"{name} is paused; to undo: retuned resume {name}")
 
 
 @app.command("resume")
 def _resume(context: typer.Context, name: Name) -> None:
-    """Let scheduled re-evaluations of a paused or retired model go on."""
+    """Resume scheduled re-evaluations of a paused or retired model."""
     context.obj.verbs.resume(name)
     print(f"{name} is active")
 
@@ -44,7 +44,7 @@ def _resume(context: typer.Context, name: Name) -> None:
 def _retire(context: typer.Context, name: Name) -> None:
     """Take a model out of service; its history stays."""
     context.obj.verbs.retire(name)
-    print(f"{name} is retired, its history stays; retuned resume {name} brings it back")
+    print(f"{name} is retired, its history stays; to undo: retuned resume {name}")
 
 
 @app.command("cancel")
@@ -62,32 +62,34 @@ def _adopt(
     context: typer.Context,
     name: Name,
     campaign: Annotated[
-        int | None, typer.Option(help="Take this campaign's values, not the last confirmed ones.")
+        int | None, typer.Option(help="Adopt this campaign's values, not the last confirmed ones.")
     ] = None,
     from_file: Annotated[
-        bool, typer.Option("--from-file", help="Take the values edited in the settings file.")
+        bool, typer.Option("--from-file", help="Adopt the values edited in the settings file.")
     ] = False,
 ) -> None:
-    """Put the values in force that a campaign recommended, and write the model's settings file."""
-    _say_in_force(context.obj.verbs.adopt(name, campaign, from_file))
+    """Adopt the values that a campaign recommended, and write the model's settings file."""
+    _print_adopted(context.obj.verbs.adopt(name, campaign, from_file))
 
 
 @app.command("rollback")
 def _rollback(
     context: typer.Context,
     name: Name,
-    to: Annotated[int | None, typer.Option(help="Settings version to go back to; default: the one before.")] = None,
+    to: Annotated[int | None, typer.Option(help="Settings version to adopt again; default: the previous one.")] = None,
 ) -> None:
-    """Put an older version of the settings in force again."""
-    _say_in_force(context.obj.verbs.rollback(name, to))
+    """Adopt an older version of the settings again."""
+    _print_adopted(context.obj.verbs.rollback(name, to))
 
 
-def _say_in_force(model: Model) -> None:
+def _print_adopted(model: Model) -> None:
     from .tables import configuration_text
 
-    print(f"{model.name}: settings v{model.settings_version} are in force: {configuration_text(model.configuration)}")
+    print(
+        f"{model.name}: settings v{model.settings_version} are now current: {configuration_text(model.configuration)}"
+    )
     if model.file.settings_file is not None:
         print(f"written to {model.file.settings_file}")
     else:
-        print("nothing was written, for the model file names no [settings] file: copy the values to your training")
-    print("a baseline of them is queued; retuned rollback " + model.name + " takes this back")
+        print("no file was written, because the model file names no [settings] file: copy the values to your training")
+    print(f"a baseline of them is queued; to undo: retuned rollback {model.name}")

@@ -1,7 +1,7 @@
 """Whether the detector works on the owner's own training: known-bad settings must be found, equal ones must pass.
 
-Everything happens in a throw-away state folder, on a copy of the present data, with the campaigns that the service
-itself runs; registry, alerts, webhooks and the settings file of the model are never touched.
+The test runs in a temporary state folder, on a copy of the present data, with the campaigns that the service itself
+runs; registry, alerts, webhooks and the model's settings file are never touched.
 """
 
 import fcntl
@@ -42,7 +42,7 @@ from .foreground import Display, conduct, finish_baseline, interruptible
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was tried, and what came out; `verdict` is None where the campaign failed."""
+    """One test case and its result; `verdict` is None where the campaign failed."""
 
     tried: str
     expected: str
@@ -52,9 +52,9 @@ class Check:
 
     @property
     def sentence(self) -> str:
-        """What was tried and what came out."""
-        said = f"failed: {self.failure}" if self.verdict is None else f"{self.verdict.label}: {self.verdict.sentence}"
-        return f"{self.tried}: {said} Expected: {self.expected}: {'ok' if self.is_passed else 'NOT MET'}."
+        """The test case, its result, and whether that was expected."""
+        result = f"failed: {self.failure}" if self.verdict is None else f"{self.verdict.label}: {self.verdict.sentence}"
+        return f"{self.tried}: {result} Expected {self.expected}: {'ok' if self.is_passed else 'NOT MET'}."
 
     def to_json(self) -> dict[str, Any]:
         """The check as JSON values."""
@@ -72,7 +72,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """What a self-test tried. Of the planted values one must be found: mild ones may still be good."""
+    """The result of a self-test. One of the planted values must be found: mild ones may still be good."""
 
     identical: Check
     planted: tuple[Check, ...]
@@ -84,8 +84,8 @@ class SelfTest:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was tried, what came out, and whether the test is passed."""
-        end = "The self-test is passed." if self.is_passed else "The self-test is NOT passed."
+        """A sentence for each test case, then whether the test passed."""
+        end = "The self-test passed." if self.is_passed else "The self-test did NOT pass."
         return (*(check.sentence for check in (self.identical, *self.planted)), end)
 
     def to_json(self) -> dict[str, Any]:
@@ -109,12 +109,12 @@ def selftest(
 ) -> SelfTest:
     """Test the detector on the model: its settings against themselves, then planted bad settings in their place.
 
-    A detector that works calls equal settings stale with probability alpha, so one failure in some eighty is no
-    defect; the same seed gives the same answer. `keep` leaves the state folder, STATE/selftest/NAME. Raises
-    CampaignFailed when not even the stored settings can be trained, InputError when nothing can be planted.
+    A working detector calls equal settings stale with probability alpha, so one failure in about eighty is no defect;
+    the same seed gives the same result. `keep` leaves the state folder, STATE/selftest/NAME. Raises CampaignFailed
+    when not even the stored settings can be trained, InputError when nothing can be planted.
     """
     candidates = plants(model.space, model.configuration)
-    with _throw_away_folder(config.state / "selftest", model.name, keep) as state:
+    with _temporary_folder(config.state / "selftest", model.name, keep) as state:
         config = config.model_copy(update={"state": state, "alerts": type(config.alerts)()})
         store = Store(state)
         try:
@@ -132,36 +132,38 @@ def selftest(
 
 
 def _registered(store: Store, model: Model, clock: Clock) -> Model:
-    """The model in the throw-away registry, with the settings in force and without ways out of it."""
+    """The model in the temporary registry, with its current settings; it prepares no data, writes no settings file and
+    sends no alert."""
     data = None if model.file.data is None else model.file.data.model_copy(update={"prepare": None})
-    inward = {"settings": SettingsTable(), "alerts": AlertsTable(), "data": data}
-    copy = register(store, model.file.model_copy(update=inward), model.source, clock.now()).model
+    isolated = {"settings": SettingsTable(), "alerts": AlertsTable(), "data": data}
+    copy = register(store, model.file.model_copy(update=isolated), model.source, clock.now()).model
     if configuration_key(copy.configuration) == configuration_key(model.configuration):
         return copy
-    return put_in_force(store, copy, model.configuration, "in force", clock.now())
+    return put_in_force(store, copy, model.configuration, "current", clock.now())
 
 
 def _planted(
     store: Store, model: Model, plant: Plant, clock: Clock, config: Config, display: Display, seed: int | None
 ) -> Check:
-    """A re-evaluation as the service runs it, with a bad value in force instead of the good one."""
+    """A re-evaluation as the service runs it, with a bad value current instead of the good one."""
     changed = render_changes(model.configuration, plant.configuration)
-    rusted = _rust(store, model, plant, clock)
-    campaign = open_or_queue(store, rusted, "retune", seed, {}, clock)
-    ended = conduct(store, rusted, campaign, clock, config, display)
+    planted = _plant(store, model, plant, clock)
+    campaign = open_or_queue(store, planted, "retune", seed, {}, clock)
+    ended = conduct(store, planted, campaign, clock, config, display)
     verdict = ended.verdict
     is_found = verdict is not None and verdict.outcome in (Outcome.STALE, Outcome.BROKEN)
     return Check(f"planted {changed} ({plant.how})", "STALE or BROKEN", verdict, ended.failure, is_found)
 
 
-def _rust(store: Store, model: Model, plant: Plant, clock: Clock) -> Model:
-    """Put the planted values in force, with the good settings' baseline as theirs: they were good at birth."""
-    rusted = put_in_force(store, find_model(store, model.name), plant.configuration, "planted", clock.now())
+def _plant(store: Store, model: Model, plant: Plant, clock: Clock) -> Model:
+    """The model with the planted values as current settings and the good settings' baseline as theirs: as if they had
+    been good once."""
+    planted = put_in_force(store, find_model(store, model.name), plant.configuration, "planted", clock.now())
     for campaign in open_campaigns(store, model.id):
         cancel_campaign(store, campaign, clock.now())  # the baseline of the bad values
     with store.transaction():
-        move_baselines(store, rusted.settings_version)
-    return rusted
+        move_baselines(store, planted.settings_version)
+    return planted
 
 
 def _against_itself(
@@ -173,7 +175,7 @@ def _against_itself(
     display: Display,
     seed: int | None,
 ) -> Check:
-    """The settings in force on both sides of every pair: same rows, another training seed on each side."""
+    """The current settings on both sides of every pair: same rows, another training seed on each side."""
     queued = open_or_queue(store, model, "retune", None if seed is None else derive_seed(seed, "identical"), {}, clock)
 
     def read() -> tuple[Campaign, Any]:
@@ -222,8 +224,8 @@ def _sides(context: CampaignContext, number: int) -> tuple[LegRequest, LegReques
 
 
 @contextmanager
-def _throw_away_folder(parent: Path, name: str, keep: bool) -> Iterator[Path]:
-    """An empty folder of this name, gone at the end unless it is to be kept; one self-test at a time below `parent`."""
+def _temporary_folder(parent: Path, name: str, keep: bool) -> Iterator[Path]:
+    """An empty folder of this name, removed at the end unless it is kept; one self-test at a time below `parent`."""
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = parent / name
     lock = os.open(parent, os.O_RDONLY | os.O_CLOEXEC)
@@ -237,6 +239,8 @@ def _throw_away_folder(parent: Path, name: str, keep: bool) -> Iterator[Path]:
             if not keep:
                 shutil.rmtree(folder, ignore_errors=True)
     except BlockingIOError:
-        raise ConflictError("a self-test already runs", "one at a time in a state folder", "wait for it") from None
+        raise ConflictError(
+            "a self-test is already running", "one at a time in each state folder", "wait for it to end"
+        ) from None
     finally:
         os.close(lock)

@@ -1,4 +1,4 @@
-"""Commands of the service itself, and of those who look after it."""
+"""The command that runs the service, those that it starts, and those that manage its tokens."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ TokenName = Annotated[str, typer.Argument(metavar="NAME", help="Whose token it i
 
 @app.command("serve")
 def _serve(context: typer.Context) -> None:
-    """Run the service: due campaigns and alerts, until SIGTERM."""
+    """Run the service, which runs due campaigns and sends alerts, until SIGTERM."""
     session: Session = context.obj
     configure(session.config.service.log)
     serve(session.config.state, session.config, CLOCK, session.arguments)
@@ -28,7 +28,7 @@ def _serve(context: typer.Context) -> None:
 
 @app.command("campaign", hidden=True)
 def _campaign(context: typer.Context, campaign_id: int) -> None:
-    """Work on one campaign; the service starts this."""
+    """Run one campaign; the service starts this."""
     from ..service.campaign_process import lead
 
     session: Session = context.obj
@@ -37,7 +37,7 @@ def _campaign(context: typer.Context, campaign_id: int) -> None:
 
 @app.command("answer", hidden=True)
 def _answer() -> None:
-    """Compute what a verb gives, from the question on standard input; the service's API starts this."""
+    """Compute the result of the verb that standard input names; the service's API starts this."""
     content, code = answer(sys.stdin.buffer.read(), CLOCK)
     sys.stdout.buffer.write(content)
     raise typer.Exit(code)
@@ -47,32 +47,32 @@ def _answer() -> None:
 def _token_create(
     context: typer.Context,
     name: TokenName,
-    role: Annotated[str, typer.Option(help="viewer reads; operator runs and adopts too; admin registers too.")],
+    role: Annotated[str, typer.Option(help="viewer reads; operator may also run and adopt; admin may also register.")],
     as_json: Json = False,
 ) -> None:
-    """Make a token and print it, this once."""
-    made = context.obj.verbs.token_create(name, role)
+    """Create a token and print it, once."""
+    created = context.obj.verbs.token_create(name, role)
     if as_json:
-        print_json(token_json(made.token) | {"token": made.secret})
+        print_json(token_json(created.token) | {"token": created.secret})
         return
-    print(made.secret)
-    print("keep it now: only its hash is stored, it cannot be shown again", file=sys.stderr)
+    print(created.secret)
+    print("save it now: only its hash is stored, so it cannot be shown again", file=sys.stderr)
 
 
 @tokens.command("list")
 def _token_list(context: typer.Context, as_json: Json = False) -> None:
-    """List the tokens, revoked ones included."""
-    found = context.obj.verbs.token_list()
+    """List the tokens, including revoked ones."""
+    listed = context.obj.verbs.token_list()
     if as_json:
-        print_json([token_json(token) for token in found])
+        print_json([token_json(token) for token in listed])
         return
     from .tables import console, tokens_table
 
-    tokens_table(console(), found)
+    tokens_table(console(), listed)
 
 
 @tokens.command("revoke")
 def _token_revoke(context: typer.Context, name: TokenName) -> None:
-    """End a token for good."""
+    """Revoke a token for good."""
     context.obj.verbs.token_revoke(name)
     print(f"the token {name} is revoked")

@@ -1,4 +1,4 @@
-"""What every command has: the application, the configuration, and the verbs, here or in a service."""
+"""What every command uses: the application, the configuration, and the verbs, in this process or in a service."""
 
 import json
 import os
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Re-evaluates the hyperparameters of production models and says when they have gone stale.",
 )
-"""The commands; `main` of cli.py runs them and turns errors into lines and exit codes."""
+"""The commands; `main` in cli.py runs them and turns errors into lines and exit codes."""
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered model.")]
 Named = Annotated[str, typer.Argument(metavar="CAMPAIGN|NAME", help="A campaign's number, or a model's name.")]
@@ -46,23 +46,23 @@ class Session:
 
     @property
     def store(self) -> Store:
-        """The state database, for what this process does itself."""
+        """The state database, for commands that this process runs itself."""
         if self._store is None:
             self.refuse_root()
             self._store = Store(self.config.state)
         return self._store
 
     def refuse_root(self) -> None:
-        """Raise StateError for root at another user's state folder, which that user could not write any more."""
+        """Raise StateError for root on another user's state folder, which that user could then no longer write."""
         _refuse_root(self.config.state)
 
     @cached_property
     def place(self) -> Place | None:
-        """The service that owns the state folder; None: what is asked is done here."""
+        """The service that owns the state folder; None: this process runs the command itself."""
         return find_service(self.config, os.environ)
 
     def again(self) -> Verbs | None:
-        """The verbs of the service that has taken the place of one that is gone; None while there is none."""
+        """The verbs of the service that succeeds one that went away; None while there is none."""
         place = find_service(self.config, os.environ)
         if place is None:
             return None
@@ -71,7 +71,7 @@ class Session:
 
     @property
     def is_remote(self) -> bool:
-        """Whether a service does what is asked."""
+        """Whether a service runs the command."""
         return self.place is not None
 
     @property
@@ -92,7 +92,7 @@ class Session:
 
 
 def _refuse_root(state: Path) -> None:
-    """What root writes into another user's state folder, that user's service could not write again."""
+    """Raise StateError where root would write files that the state folder's owner could not write again."""
     if os.geteuid() != 0 or not state.exists() or state.stat().st_uid == 0:
         return
     try:
@@ -100,9 +100,9 @@ def _refuse_root(state: Path) -> None:
     except KeyError:
         owner = str(state.stat().st_uid)
     raise StateError(
-        f"the state folder {state} belongs to the user {owner}, and no service runs on it",
+        f"the state folder {state} belongs to user {owner}, and no service runs on it",
         "allowed: that user alone",
-        f"give the command again as: runuser -u {owner} -- retuned ...",
+        f"run the command as: runuser -u {owner} -- retuned ...",
     )
 
 
@@ -120,5 +120,5 @@ def _options(
 
 
 def print_json(value: object) -> None:
-    """A value as JSON for programs."""
+    """Print a value as JSON."""
     print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

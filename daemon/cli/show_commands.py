@@ -1,4 +1,4 @@
-"""Commands that show what is on record."""
+"""Commands that show what is recorded."""
 
 import json
 from pathlib import Path
@@ -15,18 +15,18 @@ from .session import Json, Name, app, print_json
 @app.command("models")
 def _models(context: typer.Context, as_json: Json = False) -> None:
     """List the registered models."""
-    found = [(one.model, one.last) for one in context.obj.verbs.models()]
+    listed = [(entry.model, entry.last) for entry in context.obj.verbs.models()]
     if as_json:
-        print_json([model_json(model, verdict) for model, verdict in found])
+        print_json([model_json(model, verdict) for model, verdict in listed])
         return
     from .tables import console, models_table
 
-    models_table(console(), found)
+    models_table(console(), listed)
 
 
 @app.command("show")
 def _show(context: typer.Context, name: Name, as_json: Json = False) -> None:
-    """Show a model: its settings in force, its search space and where it stands."""
+    """Show a model: its current settings, its search space and its open campaigns."""
     shown = context.obj.verbs.show(name)
     if as_json:
         file = {"file": json.loads(shown.model.file.to_json()), "source": str(shown.model.source)}
@@ -40,20 +40,20 @@ def _show(context: typer.Context, name: Name, as_json: Json = False) -> None:
 @app.command("history")
 def _history(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Show the settings versions and the campaigns of a model."""
-    found = context.obj.verbs.history(name)
+    history = context.obj.verbs.history(name)
     if as_json:
-        settings = [settings_json(version) for version in found.settings]
-        campaigns = [campaign_json(campaign, found.model) for campaign in found.campaigns]
+        settings = [settings_json(version) for version in history.settings]
+        campaigns = [campaign_json(campaign, history.model) for campaign in history.campaigns]
         print_json({"settings": settings, "campaigns": campaigns})
         return
     from .tables import console, history_tables
 
-    history_tables(console(), found.model, found.settings, found.campaigns)
+    history_tables(console(), history.model, history.settings, history.campaigns)
 
 
 @app.command("plan")
 def _plan(context: typer.Context, name: Name, as_json: Json = False) -> None:
-    """Show what a re-evaluation would do, take and be able to detect, without running it."""
+    """Show what a re-evaluation would do, cost and be able to detect, without running it."""
     plan = context.obj.verbs.plan(name)
     if as_json:
         print_json(plan.figures)
@@ -65,35 +65,35 @@ def _plan(context: typer.Context, name: Name, as_json: Json = False) -> None:
 @app.command("schedule")
 def _schedule(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model's.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model.")] = None,
     months: Annotated[int, typer.Option(help="How far ahead, 1 to 120.")] = 12,
     as_json: Json = False,
 ) -> None:
-    """Show when each model is due in the months to come, and by which rule."""
-    found = context.obj.verbs.schedule(months, name)
+    """Show when each model is due in the coming months, and by which rule."""
+    dates = context.obj.verbs.schedule(months, name)
     if as_json:
-        print_json([planned_json(planned) for planned in found])
+        print_json([planned_json(planned) for planned in dates])
         return
     from .tables import console, schedule_table
 
-    schedule_table(console(), found, months)
+    schedule_table(console(), dates, months)
 
 
 @app.command("alerts")
 def _alerts(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model's.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List alerts, newest first, and how their deliveries stand."""
-    found = context.obj.verbs.alerts(name)
+    """List alerts, newest first, with the state of their deliveries."""
+    alerts = context.obj.verbs.alerts(name)
     if as_json:
-        print_json([alert_json(alert) for alert in found])
+        print_json([alert_json(alert) for alert in alerts])
         return
-    for alert in found:
+    for alert in alerts:
         print(f"[{alert.created_at:%Y-%m-%d %H:%M} UTC] campaign {alert.campaign_id}, {alert.severity}\n{alert.text}")
-        print("".join(f"  ({line})\n" for line in alert.deliveries or ("no webhook is set: listed here only",)))
-    if not found:
+        print("".join(f"  ({line})\n" for line in alert.deliveries or ("no webhook is set; listed here only",)))
+    if not alerts:
         print("no alerts")
 
 
@@ -101,30 +101,30 @@ def _alerts(
 def _drift(
     context: typer.Context,
     name: Name,
-    plot: Annotated[Path | None, typer.Option(help="Draw it into this .png, .svg or .html file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Plot it to this .png, .svg or .html file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show how the stored settings fared over time."""
-    found = context.obj.verbs.drift(name)
+    drift = context.obj.verbs.drift(name)
     if plot is not None:
-        write_plot(found.model, found.points, plot)
+        write_plot(drift.model, drift.points, plot)
     if as_json:
-        print_json([point_json(point, found.model) for point in found.points])
+        print_json([point_json(point, drift.model) for point in drift.points])
         return
     from .tables import console, drift_table
 
-    drift_table(console(), found.model, found.points)
+    drift_table(console(), drift.model, drift.points)
     if plot is not None:
-        print(f"\ndrawn: {plot}")
+        print(f"\nplot: {plot}")
 
 
 @app.command("report")
 def _report(
     context: typer.Context,
-    campaign: Annotated[str, typer.Argument(help="Its number, or a model's name for its last re-evaluation.")],
-    html: Annotated[Path, typer.Option(help="Write the page into this .html file.")],
+    campaign: Annotated[str, typer.Argument(help="A campaign's number, or a model's name for its last re-evaluation.")],
+    html: Annotated[Path, typer.Option(help="Write the page to this .html file.")],
 ) -> None:
-    """Write one self-contained page about a finished campaign: what it found, how sure, why, at what cost."""
+    """Write a self-contained page about a finished campaign: what it found, how certain, why, and at what cost."""
     check_target(html, "--html", (".html", ".htm"), "for instance report.html")
     page = context.obj.verbs.report(campaign)
     try:

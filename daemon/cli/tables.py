@@ -1,4 +1,4 @@
-"""What people see in a terminal: tables, the live display of a campaign, the verdict on one screen. Loads rich."""
+"""Tables in the terminal. Loads rich."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,9 @@ from rich.text import Text
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.records import Configuration, Outcome
-from ...strategies.verdict.notice import render, render_duration
+from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_records import Verdict
+from ...strategies.words import duration
 from ..state.campaigns.campaigns import Campaign
 from ..state.models.model_calendar import Planned
 from ..state.models.registry import Model, Settings
@@ -26,12 +27,12 @@ PANEL_WIDTH = 100
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number for a table; '-' where there is none."""
+    """A number in a table cell, in `digits` significant digits; '-' for None."""
     return "-" if value is None else f"{value:.{digits}g}"
 
 
 def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
-    """Print rows under their columns, or the sentence for none."""
+    """Print rows under their columns; without rows, the sentence `empty`."""
     if not rows:
         out.print(Text(empty))
         return
@@ -44,13 +45,13 @@ def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], e
 
 
 def console() -> Console:
-    """Standard output; lines are not cut where it is no terminal."""
+    """Standard output, 200 columns wide where it is not a terminal."""
     out = Console(highlight=False)
     return out if out.is_terminal else Console(highlight=False, width=200)
 
 
 def models_table(out: Console, models: Sequence[tuple[Model, Verdict | None]]) -> None:
-    """The registered models."""
+    """Print the registered models."""
     rows = [
         (model.name, model.file.owner, model.state, f"v{model.settings_version}", verdict.label if verdict else "-",
          f"{model.next_due_at:%Y-%m-%d}" if model.next_due_at and model.state == "active" else "-")
@@ -61,7 +62,7 @@ def models_table(out: Console, models: Sequence[tuple[Model, Verdict | None]]) -
 
 
 def show_model(out: Console, model: Model, campaigns: Sequence[Campaign]) -> None:
-    """A model, its settings and its search space."""
+    """Print a model, its current settings, its search space and its open campaigns."""
     due = f"next due {model.next_due_at:%Y-%m-%d}" if model.next_due_at else "no due date"
     out.print(
         Text(
@@ -76,68 +77,70 @@ def show_model(out: Console, model: Model, campaigns: Sequence[Campaign]) -> Non
         )
     )
     rows = [
-        (one.name, render(model.configuration[one.name]) if one.name in model.configuration else "(not in use)",
-         one.kind.value, one.allowed)
-        for one in model.space.hyperparameters
+        (declared.name,
+         render(model.configuration[declared.name]) if declared.name in model.configuration else "(not in use)",
+         declared.kind.value, declared.allowed)
+        for declared in model.space.hyperparameters
     ]  # fmt: skip
-    table(out, ("hyperparameter", "in force", "type", "search space"), rows, "")
+    table(out, ("hyperparameter", "current", "type", "search space"), rows, "")
     for campaign in campaigns:
         waits = f", {campaign.waits}" if campaign.waits else ""
         out.print(Text(f"\ncampaign {campaign.id} ({campaign.kind}) is open: {campaign.phase}{waits}"))
 
 
 def history_tables(out: Console, model: Model, versions: Sequence[Settings], campaigns: Sequence[Campaign]) -> None:
-    """The settings versions and the campaigns of a model."""
-    settings = [
-        (f"v{v.version}" + (" *" if v.version == model.settings_version else ""), f"{v.created_at:%Y-%m-%d %H:%M}",
-         v.origin, configuration_text(v.configuration))
-        for v in versions
+    """Print the settings versions and the campaigns of a model."""
+    versions_shown = [
+        (f"v{settings.version}" + (" *" if settings.version == model.settings_version else ""),
+         f"{settings.created_at:%Y-%m-%d %H:%M}", settings.origin, configuration_text(settings.configuration))
+        for settings in versions
     ]  # fmt: skip
-    table(out, ("settings", "since", "origin", "values (* in force)"), settings, "")
+    table(out, ("settings", "since", "origin", "values (* current)"), versions_shown, "")
     out.print()
     rows = [
-        (str(c.id), c.kind, c.trigger, f"{c.created_at:%Y-%m-%d %H:%M}", f"v{c.settings_version}", c.phase,
-         f"{c.verdict.label} ({c.verdict.reason.value})" if c.verdict else c.failure or "-")
-        for c in campaigns
+        (str(campaign.id), campaign.kind, campaign.trigger, f"{campaign.created_at:%Y-%m-%d %H:%M}",
+         f"v{campaign.settings_version}", campaign.phase,
+         f"{campaign.verdict.label} ({campaign.verdict.reason.value})" if campaign.verdict else campaign.failure or "-")
+        for campaign in campaigns
     ]  # fmt: skip
     table(out, ("campaign", "kind", "trigger", "queued", "settings", "state", "verdict"), rows, "no campaign yet")
 
 
 def schedule_table(out: Console, planned: Sequence[Planned], months: int) -> None:
-    """Due dates to come, soonest first, in UTC."""
+    """Print future due dates, soonest first, in UTC."""
     rows = [
-        (f"{one.due_at:%Y-%m-%d %H:%M}", one.model,
-         "at once" if one.starts_at <= one.due_at else f"{one.starts_at:%Y-%m-%d %H:%M}", one.why)
-        for one in planned
+        (f"{date.due_at:%Y-%m-%d %H:%M}", date.model,
+         "at once" if date.starts_at <= date.due_at else f"{date.starts_at:%Y-%m-%d %H:%M}", date.why)
+        for date in planned
     ]  # fmt: skip
     columns = ("due (UTC)", "model", "may start", "why")
     table(out, columns, rows, f"no model is due in the next {months} months; see: retuned models")
 
 
 def tokens_table(out: Console, tokens: Sequence[Token]) -> None:
-    """The tokens, never their secrets."""
+    """Print the tokens, never their secrets."""
     rows = [
-        (one.name, one.role, f"{one.created_at:%Y-%m-%d}",
-         f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never",
-         f"revoked {one.revoked_at:%Y-%m-%d}" if one.revoked_at else "good")
-        for one in tokens
+        (token.name, token.role, f"{token.created_at:%Y-%m-%d}",
+         f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never",
+         f"revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else "valid")
+        for token in tokens
     ]  # fmt: skip
-    columns = ("name", "role", "made", "last used (UTC)", "state")
-    table(out, columns, rows, "no token is made yet; make one: retuned token create NAME --role viewer")
+    columns = ("name", "role", "created", "last used (UTC)", "state")
+    table(out, columns, rows, "there are no tokens yet; create one: retuned token create NAME --role viewer")
 
 
 def drift_table(out: Console, model: Model, points: Sequence[DriftPoint]) -> None:
-    """The drift record, oldest first, scores in the metric's own direction."""
+    """Print the drift record, oldest first, scores in the metric's own direction."""
     sign = -1.0 if model.file.objective().lower_is_better else 1.0
-    columns = ("#", "date", "verdict", "stored", "challenger", "gain at least", "at most", "evidence", "pairs",
+    columns = ("#", "date", "verdict", "stored", "challenger", "improvement from", "to", "evidence", "pairs",
                "compute", "data", "env", "what changed")  # fmt: skip
     rows = [
         (
-            str(point.campaign_id), f"{point.at:%Y-%m-%d}", point.label or "(birth)",
+            str(point.campaign_id), f"{point.at:%Y-%m-%d}", point.label or "(baseline)",
             number(None if point.incumbent is None else sign * point.incumbent),
             number(None if point.challenger is None else sign * point.challenger),
             number(point.lower, 3), number(point.upper, 3), number(point.e_value, 3) if point.n_pairs else "-",
-            str(point.n_pairs), render_duration(point.compute_s), point.data[:6] or "-", point.environment[:6],
+            str(point.n_pairs), duration(point.compute_s), point.data[:6] or "-", point.environment[:6],
             _what_changed(point),
         )
         for point in points

@@ -1,4 +1,4 @@
-"""Commands that say how the service is, and keep its database."""
+"""Commands that show the service's health and keep its database."""
 
 import os
 from dataclasses import asdict
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter
 
+from ...strategies.words import counted
 from ..upkeep.backup import restore
 from ..upkeep.doctor import examine
 from ..upkeep.health_records import Health
@@ -16,7 +17,7 @@ from .session import CLOCK, Json, Session, app, print_json
 
 @app.command("status")
 def _status(context: typer.Context, as_json: Json = False) -> None:
-    """Show how the service is: what runs, what waits and why, what went wrong. Exit code: 0 ok, 1 not."""
+    """Show the service's health: what runs, what waits and why, what went wrong. Exit code: 0 ok, 1 not."""
     health: Health = context.obj.verbs.status()
     if as_json:
         print_json(TypeAdapter(Health).dump_python(health, mode="json"))
@@ -30,7 +31,7 @@ def _status(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command("doctor")
 def _doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check all that the service needs and say what to do. Exit code: 0 no errors, 1 errors."""
+    """Check everything that the service needs and say what to do. Exit code: 0 no errors, 1 errors."""
     session: Session = context.obj
     findings = examine(session.config, os.environ, CLOCK, session.config_file)
     if as_json:
@@ -45,21 +46,21 @@ def _doctor(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command("backup")
 def _backup(context: typer.Context) -> None:
-    """Make a checked copy of the database now, beside those that the service makes each day."""
-    made = context.obj.verbs.backup()
-    print(f"{made.file} ({made.size_bytes:,} bytes)")
+    """Make a checked copy of the database now, in addition to those that the service makes each day."""
+    copy = context.obj.verbs.backup()
+    print(f"{copy.file} ({copy.size_bytes:,} bytes)")
 
 
 @app.command("restore")
 def _restore(
     context: typer.Context, file: Annotated[Path, typer.Argument(help="A copy that retuned made, see: retuned backup.")]
 ) -> None:
-    """Put a copy in the place of the database; the one in use is kept aside. Only while no service runs."""
+    """Replace the database by a copy; the one in use is kept. Only while no service runs."""
     session: Session = context.obj
     session.refuse_root()
-    done = restore(session.config.state, file.absolute(), CLOCK.now())
-    print(f"restored {file}: {done.campaigns} campaigns")
-    if done.kept_as is not None:
-        print(f"the database that was in use: {done.kept_as}")
-    for folder in done.set_aside:
-        print(f"put aside, for the copy does not know it: {folder}")
+    restored = restore(session.config.state, file.absolute(), CLOCK.now())
+    print(f"restored {file}: {counted(restored.campaigns, 'campaign')}")
+    if restored.kept_as is not None:
+        print(f"the previous database is kept: {restored.kept_as}")
+    for folder in restored.set_aside:
+        print(f"moved aside, because the copy does not know it: {folder}")

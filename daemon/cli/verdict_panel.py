@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ...strategies.records import Configuration
-from ...strategies.verdict.notice import render_changes, render_duration
+from ...strategies.verdict.notice import render_changes
 from ...strategies.verdict.verdict_records import Reason, Verdict
 from ...strategies.verdict.verdict_words import divergence_odds, odds
+from ...strategies.words import duration
 from ..api.views import Replicates
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign
@@ -20,7 +21,7 @@ from .tables import PANEL_WIDTH, STYLES, number
 
 
 def baseline_panel(model: Model, campaign: Campaign, runs: Replicates) -> Panel:
-    """What the baseline found: score, noise, and whether the contract holds."""
+    """The result of a baseline: score, noise, and whether the contract holds."""
     if campaign.phase != "done":
         return _panel(
             [Text(campaign.failure or campaign.phase)], f"{model.name}: baseline {campaign.phase}", campaign, "red"
@@ -54,18 +55,18 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
     lines.append(_figures(model, campaign, verdict))
     lines += [Text(sentence) for sentence in _background(campaign, verdict)]
     if recommended is not None:
-        lines.append(Text(f"\nTo take the new values up:  retuned adopt {model.name}", style="bold"))
+        lines.append(Text(f"\nTo adopt the new values:  retuned adopt {model.name}", style="bold"))
     if verdict.watch:
         lines.append(Text("\nWatch: the evidence for an improvement is 20:1 or more, but not enough for a verdict."))
     if verdict.can_go_on:
-        candidate = reached(campaign.facts.searched).challenger
-        if candidate is not None:
+        challenger = reached(campaign.facts.searched).challenger
+        if challenger is not None:
             lines.append(
-                Text(f"\nCandidate: {render_changes(incumbent, model.space.validate(candidate, strict=False))}")
+                Text(f"\nChallenger: {render_changes(incumbent, model.space.validate(challenger, strict=False))}")
             )
         more = 8 if verdict.pairs_needed is None else verdict.pairs_needed + verdict.pairs_needed % 2
         command = f"retuned confirm {model.name} --more {more}"
-        lines.append(Text(f"\nTo go on with more pairs of the same:  {command}", style="bold"))
+        lines.append(Text(f"\nTo continue with more pairs:  {command}", style="bold"))
     title = Text(f" {model.name}: {verdict.label} ", style=STYLES[verdict.outcome])
     return _panel(lines, title, campaign, STYLES[verdict.outcome].split()[-1])
 
@@ -79,26 +80,25 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     metric = model.file.goal.metric
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     pairs: list[tuple[str, str]] = []
-    birth = reached(campaign.facts.searched).test_plan.birth_scores
-    if birth:
-        pairs.append((f"{metric}, when taken up", number(sign * fmean(birth))))
+    baseline = reached(campaign.facts.searched).test_plan.birth_scores
+    if baseline:
+        pairs.append((f"{metric}, at adoption", number(sign * fmean(baseline))))
     if verdict.incumbent_mean is not None:
         pairs.append((f"{metric}, stored settings", number(sign * verdict.incumbent_mean)))
     if verdict.challenger_mean is not None:
         pairs.append((f"{metric}, challenger", number(sign * verdict.challenger_mean)))
     if verdict.mean is not None:
-        low = "no lower bound" if verdict.lower is None else number(verdict.lower, 3)
-        pairs.append(("improvement", f"{number(verdict.mean, 3)} ({low} to {number(verdict.upper, 3)})"))
+        pairs.append(("improvement", f"{number(verdict.mean, 3)} ({_bounds(verdict)})"))
         pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {1 / verdict.alpha:.0f}:1"))
     if verdict.delta is not None:
-        pairs.append(("a gain that matters", f"from {number(verdict.delta, 3)}"))
+        pairs.append(("smallest improvement that matters", number(verdict.delta, 3)))
     if verdict.n_pairs:
         pairs.append(("pairs", str(verdict.n_pairs)))
     if verdict.incumbent_failed:
         failed = f"{verdict.incumbent_failed} of {verdict.incumbent_runs} ({divergence_odds(verdict)})"
         pairs.append(("failed runs, stored settings", failed))
     ended = reached(campaign.facts.ended)
-    cost = f"{ended.runs} training runs, {render_duration(ended.compute_s)} of compute"
+    cost = f"{ended.runs} training runs, {duration(ended.compute_s)} of compute"
     pairs.append(("cost", f"{cost}; seed {campaign.seed}"))
     grid.add_row("", "")
     for name, value in pairs:
@@ -106,9 +106,18 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     return grid
 
 
+def _bounds(verdict: Verdict) -> str:
+    """The confidence bounds of the improvement; either may not exist yet."""
+    if verdict.lower is None:
+        return "no lower bound" if verdict.upper is None else f"no lower bound, at most {number(verdict.upper, 3)}"
+    if verdict.upper is None:
+        return f"at least {number(verdict.lower, 3)}"
+    return f"{number(verdict.lower, 3)} to {number(verdict.upper, 3)}"
+
+
 def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:
     prepared, ended = reached(campaign.facts.prepared), reached(campaign.facts.ended)
-    changes = f"\nSince these settings were taken up: {'; '.join(prepared.changes)}." if prepared.changes else ""
+    changes = f"\nSince these settings were adopted: {'; '.join(prepared.changes)}." if prepared.changes else ""
     notes = "\n".join(f"Note: {note}." for note in (*prepared.notes, *_suspicions(campaign)))
     reasons = (ended.causes, ended.cost_drift)
     why = [f"\n{reason.sentence}" for reason in reasons if reason is not None and reason.sentence]
@@ -117,7 +126,7 @@ def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:
 
 
 def _suspicions(campaign: Campaign) -> tuple[str, ...]:
-    """What looks like a glitch in the data, where the verdict itself does not say it."""
+    """What looks like a glitch in the data, where the verdict itself does not say so."""
     if campaign.verdict is not None and campaign.verdict.reason is Reason.LOOK_AT_DATA:
         return ()
     return tuple(f"look at your data: {suspicion}" for suspicion in campaign.facts.suspicions)

@@ -1,4 +1,4 @@
-"""The service's own configuration: where its state lives, how it ticks, how many workers it may run.
+"""The service's own configuration: where its state is kept, how often it ticks, how many workers it may run.
 
 A key exists here only when something reads it; `config.example.toml` explains each.
 """
@@ -58,7 +58,7 @@ class ServiceTable(Table):
 
 
 class WorkersTable(Table):
-    """What all campaigns together may use of this machine; None: all that it has."""
+    """What all campaigns together may use of this machine; None: everything."""
 
     slots: Annotated[Integer, Field(ge=1, le=4096)] = Field(default_factory=_usable_cores)
     memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
@@ -66,14 +66,14 @@ class WorkersTable(Table):
 
 
 class AlertsTable(Table):
-    """Where alerts go that a model's own file sends nowhere else; None: they wait in `retuned alerts`."""
+    """Where alerts go unless the model's own file says otherwise; None: they wait in `retuned alerts`."""
 
     webhook: Webhook | None = None
     webhook_secret: SecretReference | None = None
 
 
 class ApiTable(Table):
-    """Where the service answers the command line and programs."""
+    """Where the service answers the command line and other programs."""
 
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:0"
     is_open: Flag = Field(default=False, alias="open_to_network")
@@ -84,15 +84,15 @@ class ApiTable(Table):
         if self.is_open or self.listen == "off" or self.listen.startswith("unix:") or _is_loopback(host):
             return self
         raise refusal(
-            f"is {shown(self.listen)}, which other machines can reach, and tokens travel there unencrypted",
+            f"is {shown(self.listen)}, which other machines can reach, and tokens are sent unencrypted",
             "allowed: 127.0.0.1, ::1, localhost or a unix socket",
-            "let a proxy with TLS stand before it, or write open_to_network = true beside it",
+            "put a proxy with TLS in front of it, or set open_to_network = true next to it",
             key="listen",
         )
 
 
 class DiskTable(Table):
-    """Space that is kept free for the service's own use."""
+    """Disk space reserved for the service itself."""
 
     ballast_bytes: MemoryBytes = Field(default=64 << 20, alias="ballast")
 
@@ -106,7 +106,7 @@ class BackupTable(Table):
 
 
 class RetentionTable(Table):
-    """How long what a campaign left is kept; settings and verdicts are kept for ever."""
+    """How long the files of a campaign are kept; settings and verdicts are kept forever."""
 
     legs_s: DurationS = Field(default=90 * 86400.0, alias="legs")
     snapshots_s: DurationS = Field(default=365 * 86400.0, alias="snapshots")
@@ -136,23 +136,23 @@ class Config(_Tables):
 
 
 def load_config(path: Path | None, environ: Mapping[str, str], system_folder: Path = Path("/etc/retuned")) -> Config:
-    """The configuration in force: the file at `path` (--config), else the first that is there of $RETUNED_CONFIG,
+    """The current configuration: the file at `path` (--config), else the first that exists of $RETUNED_CONFIG,
     `system_folder`/config.toml and ~/.config/retuned/config.toml, else the defaults.
 
-    A file that was named must exist. Raises InputError.
+    A file that is named must exist. Raises InputError.
     """
     named = path or (Path(environ["RETUNED_CONFIG"]) if environ.get("RETUNED_CONFIG") else None)
     places = [system_folder / "config.toml", _home(environ, "XDG_CONFIG_HOME", ".config") / "retuned" / "config.toml"]
-    found = named or next((place for place in places if _is_for(place, environ)), None)
-    content = _File() if found is None else read_table(_File, found, "config.example.toml")
+    chosen = named or next((place for place in places if _is_for(place, environ)), None)
+    content = _File() if chosen is None else read_table(_File, chosen, "config.example.toml")
     state = content.state if content.state is not None else _default_state(environ)
     return Config(state=state, **{name: getattr(content, name) for name in _Tables.model_fields})
 
 
 def _is_for(place: Path, environ: Mapping[str, str]) -> bool:
-    """Whether a configuration is there and is this user's to read; who names a service needs none.
+    """Whether a configuration exists that this user may read; a user who names a service needs none.
 
-    Raises InputError for another user's, so that nobody works on a state folder of his own by mistake.
+    Raises InputError for another user's, so that no one works on a state folder of their own by mistake.
     """
     try:
         if not place.is_file():
@@ -165,8 +165,8 @@ def _is_for(place: Path, environ: Mapping[str, str]) -> bool:
         return False
     raise InputError(
         f"{place}: this user may not read it",
-        "a service's own user, root, and whoever has a token",
-        "set RETUNED_URL and RETUNED_TOKEN to reach the service, or name a configuration of your own: --config FILE",
+        "allowed: the service's user, root, and anyone with a token",
+        "set RETUNED_URL and RETUNED_TOKEN to reach the service, or name your own configuration: --config FILE",
     )
 
 
@@ -192,7 +192,7 @@ def resolve_secret(reference: str, environ: Mapping[str, str]) -> str:
             )
         return _secret_in(Path(folder) / name)
     raise InputError(
-        "a secret is given that is not a reference",
+        "the secret given is not a reference",
         "allowed: 'env:NAME', 'file:/path' or 'credential:NAME'",
         "put the secret in a file that only retuned can read and write its path as 'file:/path'",
     )
@@ -219,7 +219,7 @@ def _default_state(environ: Mapping[str, str]) -> Path:
 
 def _home(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
     folder = environ.get(variable, "")
-    # The XDG rules tell to ignore a relative path here.
+    # The XDG specification says to ignore a relative path here.
     if folder.startswith("/"):
         return Path(folder)
     return Path(environ.get("HOME") or Path.home()) / below_home

@@ -1,7 +1,7 @@
-"""The model file: everything that retuned knows of a production model, as its owner wrote it.
+"""The model file: everything that retuned knows about a production model, as its owner wrote it.
 
 `load_model_file` reads it; `ModelFile.to_json` is what the registry keeps. Paths are absolute once read; what
-the owner left out and what depends on the machine (python, threads) stays None and is decided at run time.
+the owner omitted and what depends on the machine (python, threads) stays None and is decided at run time.
 `examples/model.example.toml` explains every key.
 """
 
@@ -36,7 +36,7 @@ from .toml_input import Line, Table, Text, read_table, refusal, shown, table_in
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HYPERPARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 GIVEN_BY_RETUNED = ("seed", "split_seed", "data")
-"""Placeholders of a command that are no hyperparameters."""
+"""Placeholders in a command that are not hyperparameters."""
 
 
 def _model_name(value: str) -> str:
@@ -49,16 +49,16 @@ def _model_name(value: str) -> str:
 def _hyperparameter_name(value: str) -> str:
     if not _HYPERPARAMETER_NAME.fullmatch(value):
         allowed = "allowed as a name: up to 64 letters, digits, '_', '-' and '.', starting with a letter or '_'"
-        raise refusal("is no name for a hyperparameter", allowed, "rename it")
+        raise refusal("is not a name for a hyperparameter", allowed, "rename it")
     if value in GIVEN_BY_RETUNED:
-        raise refusal("has a name that retuned uses itself", f"reserved: {', '.join(GIVEN_BY_RETUNED)}", "rename it")
+        raise refusal("has a name that retuned reserves", f"reserved: {', '.join(GIVEN_BY_RETUNED)}", "rename it")
     return value
 
 
 class ModelFile(Table):
-    """A production model: what it is called, how it is trained and judged, and its hyperparameters in order.
+    """A production model: its name, how it is trained and judged, and its hyperparameters in order.
 
-    The [objective] table is the attribute `goal`; `objective()` gives what the decisions work with.
+    The [objective] table is the attribute `goal`; `objective()` is what decisions use.
     """
 
     name: Annotated[Text, AfterValidator(_model_name)]
@@ -95,7 +95,7 @@ class ModelFile(Table):
     def why_no_panda(self) -> str:
         """Why this model cannot be babysat, as a clause; empty where it can."""
         if not self.training.is_resumable:
-            return "the command does not honour checkpoints (resumable = true under [training] once it does)"
+            return "the command does not honour checkpoints (set resumable = true under [training] once it does)"
         try:
             moved_by_panda(self.space(), self.stored_configuration())
         except InputError as error:
@@ -107,7 +107,7 @@ class ModelFile(Table):
         return Space.of(table.declared_as(name) for name, table in self.hyperparameters.items())
 
     def stored_configuration(self) -> Configuration:
-        """The values in force when the file was written; they may lie outside the bounds of the search."""
+        """The current values when the file was written; they may lie outside the bounds of the search."""
         stored = {name: table.value for name, table in self.hyperparameters.items() if table.value is not None}
         return self.space().validate(stored, strict=False)
 
@@ -119,7 +119,7 @@ class ModelFile(Table):
 
     @property
     def settings_file(self) -> Path | None:
-        """The file that an adoption writes, if the owner named one."""
+        """The file that an adoption writes; None where the owner named none."""
         return self.settings.file
 
     def code_files(self) -> tuple[Path, ...]:
@@ -177,13 +177,11 @@ class ModelFile(Table):
                 f"has a bad placeholder: {error.found}", error.allowed, error.remedy, key="training.command"
             ) from None
         known = (*self.hyperparameters, *GIVEN_BY_RETUNED)
-        space = {one.name: one for one in self.space().hyperparameters}
+        space = {declared.name: declared for declared in self.space().hyperparameters}
         for name in sorted(names):
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-                remedy = (
-                    f"did you mean '{{{near[0]}}}'?" if near else "write {{ and }} for braces that are meant literally"
-                )
+                remedy = f"did you mean '{{{near[0]}}}'?" if near else "write {{ and }} for literal braces"
                 allowed = f"allowed: {', '.join(known)}"
                 raise refusal(f"has the unknown placeholder '{{{name}}}'", allowed, remedy, key="training.command")
             if name in space and not _is_always_active(space[name], space):
@@ -196,7 +194,7 @@ class ModelFile(Table):
 
 
 def load_model_file(path: Path) -> ModelFile:
-    """The model that the TOML file at `path` describes; what its paths point to is not looked at (see model_paths).
+    """The model that the TOML file at `path` describes; what its paths point to is not checked (see model_paths).
 
     Raises InputError: one line with the file, the key, what was found, what is allowed and what to do.
     """
@@ -204,17 +202,17 @@ def load_model_file(path: Path) -> ModelFile:
 
 
 def model_file_in(content: bytes, path: Path) -> ModelFile:
-    """The same from the content of the file at `path`, which need not be there: it may be another user's."""
+    """The model that the content of the file at `path` describes; the file need not exist: it may be another user's."""
     return table_in(ModelFile, content, path, "examples/model.example.toml")
 
 
-def _is_always_active(one: Hyperparameter, space: Mapping[str, Hyperparameter]) -> bool:
-    if one.when is None:
+def _is_always_active(declared: Hyperparameter, space: Mapping[str, Hyperparameter]) -> bool:
+    if declared.when is None:
         return True
-    parent, values = space[one.when[0]], one.when[1]
+    parent, values = space[declared.when[0]], declared.when[1]
     possible = parent.options or ((parent.stored,) if parent.is_fixed else ())
     covers = bool(possible) and all(
-        any(value == each and type(value) is type(each) for each in values) for value in possible
+        any(value == option and type(value) is type(option) for option in values) for value in possible
     )
     return covers and _is_always_active(parent, space)
 

@@ -1,4 +1,4 @@
-"""Whether what a model file names is there: asked at registration, not when the registry is read."""
+"""Whether the files and programs that a model file names exist: checked at registration, not when it is read again."""
 
 import ast
 import difflib
@@ -16,17 +16,17 @@ from .model_file import ModelFile
 
 def check_paths(model: ModelFile) -> None:
     """Raise InputError for the first of workdir, python, recipe, command, data, settings and the search's sampler that
-    is not there."""
+    is missing."""
     training = model.training
     if not training.workdir.is_dir():
         raise InputError(
-            f"training.workdir: there is no folder {training.workdir}", remedy="correct it or make the folder"
+            f"training.workdir: there is no folder {training.workdir}", remedy="correct it or create the folder"
         )
     if training.python is not None and not _can_run(training.python):
         raise InputError(
-            f"training.python: {training.python} is not a program that can be run",
+            f"training.python: {training.python} is not an executable program",
             "allowed: the path of an interpreter, such as .venv/bin/python",
-            "leave the key out to use the interpreter that runs retuned",
+            "omit the key to use the interpreter that runs retuned",
         )
     if training.recipe_file is not None and training.recipe_class is not None:
         _check_recipe(training.recipe_file, training.recipe_class)
@@ -36,7 +36,7 @@ def check_paths(model: ModelFile) -> None:
     settings = model.settings_file
     if settings is not None and not settings.parent.is_dir():
         raise InputError(
-            f"settings.file: there is no folder {settings.parent}", remedy="correct the path or make the folder"
+            f"settings.file: there is no folder {settings.parent}", remedy="correct the path or create the folder"
         )
     _check_sampler(model.search.sampler)
 
@@ -66,8 +66,8 @@ def _check_recipe(path: Path, name: str) -> None:
 def _check_program(key: str, program: str, workdir: Path) -> None:
     if "{" in program:
         return
-    found = _can_run(workdir / program) if "/" in program else shutil.which(program) is not None
-    if not found:
+    exists = _can_run(workdir / program) if "/" in program else shutil.which(program) is not None
+    if not exists:
         where = str(workdir / program) if "/" in program else f"{program} on the PATH"
         raise InputError(
             f"{key}: there is no program {where}",
@@ -81,7 +81,7 @@ def _check_data(model: ModelFile) -> None:
     if data is None:
         return
     if data.prepare is not None:
-        # The prepare command may be what brings the data, so that it need not be there yet.
+        # The prepare command may fetch the data, which need not exist yet.
         _check_program("data.prepare", data.prepare[0], model.training.workdir)
     elif data.path is not None and not data.path.exists():
         raise InputError(f"data.path: there is nothing at {data.path}", remedy="correct the path")
@@ -90,7 +90,7 @@ def _check_data(model: ModelFile) -> None:
 
 
 def _check_sampler(sampler: Sampler) -> None:
-    """Looked for, not imported: it is the campaign's process that needs it."""
+    """Check that the sampler's library is installed, without importing it: the campaign's process does that."""
     if not sampler.is_optuna:
         return
     version = None if find_spec("optuna") is None else importlib.metadata.version("optuna")

@@ -47,9 +47,9 @@ def _command_list(value: object) -> object:
             words = value.split()
         remedy = "write [" + ", ".join(f'"{word}"' for word in words) + "]"
         raise refusal(f"is the text {shown(value)}", "allowed: a list of texts, because no shell is used", remedy)
-    given = list(value) if isinstance(value, list | tuple) else []
-    texts = [word for word in given if isinstance(word, str) and "\0" not in word]
-    if len(texts) != len(given) or not texts or not texts[0].strip():
+    words = list(value) if isinstance(value, list | tuple) else []
+    texts = [word for word in words if isinstance(word, str) and "\0" not in word]
+    if len(texts) != len(words) or not texts or not texts[0].strip():
         remedy = 'for instance ["python", "train.py"]'
         raise refusal(f"is {shown(value)}", "allowed: a list of texts, the program first", remedy)
     return value
@@ -73,7 +73,7 @@ def _variable(value: str) -> str:
 
 
 def _day(value: object) -> object:
-    """As written: a number counts in the budget's unit, a text is a time of the clock."""
+    """The value as written: a number counts in the budget's unit, a text is a duration."""
     allowed = "allowed: a number in the budget's unit, or a time such as '24h'"
     try:
         length = parse_duration_s(value) if isinstance(value, str) else value
@@ -105,7 +105,7 @@ def _condition(value: object) -> object:
 
 
 def _pattern(value: object, info: ValidationInfo) -> str:
-    # Only what the owner wrote is a pattern: the folder that it counts from may have brackets in its name.
+    # Only what the owner wrote is a pattern: the folder that it is relative to may have brackets in its name.
     folder = glob.escape(str((info.context or {}).get("folder", "/")))
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise refusal(f"is {shown(value)}", "allowed: a pattern such as 'data/*.csv'; ** crosses folders")
@@ -127,9 +127,9 @@ class BudgetTable(Table):
 
     @model_validator(mode="after")
     def _has_one_unit(self) -> Self:
-        given = [unit.value for unit in BudgetUnit if getattr(self, unit) is not None]
-        if len(given) != 1:
-            found = "has " + (" and ".join(given) or "no unit")
+        units = [unit.value for unit in BudgetUnit if getattr(self, unit) is not None]
+        if len(units) != 1:
+            found = "has " + (" and ".join(units) or "no unit")
             raise refusal(found, "allowed: exactly one of steps, epochs, seconds", "for instance budget = {epochs = 6}")
         return self
 
@@ -145,7 +145,7 @@ class BudgetTable(Table):
 
 
 class ResourcesTable(Table):
-    """What one training needs of the machine; None: not declared."""
+    """What one training needs from the machine; None: not declared."""
 
     memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
     gpus: Annotated[Integer, Field(ge=0, le=1024)] = 0
@@ -178,17 +178,22 @@ class TrainingTable(Table):
             raise refusal("is false", "a recipe can always be resumed", "remove the key", key="resumable")
         if self.command is not None and self.precision != "float32":
             found = f"is {shown(self.precision)}"
-            raise refusal(found, "a command sees to its own precision", "remove the key", key="precision")
+            raise refusal(
+                found,
+                "allowed for recipes only: a command chooses its own precision",
+                "remove the key",
+                key="precision",
+            )
         return self
 
     @property
     def may_fuse(self) -> bool:
-        """Whether trials may train as one batch: recipes only, and not where each has seconds of its own to spend."""
+        """Whether trials may train as one batch: recipes only, and not where each has a budget in seconds."""
         return self.recipe is not None and self.fuse == "auto" and self.budget.unit is not BudgetUnit.SECONDS
 
     @property
     def is_resumable(self) -> bool:
-        """Whether a trial can go on from a checkpoint: recipes always, commands where they say so."""
+        """Whether a trial can resume from a checkpoint: recipes always, commands where the file says so."""
         return self.recipe is not None or self.resumable is True
 
     @property
@@ -212,7 +217,7 @@ class TrainingTable(Table):
 
 
 class DataTable(Table):
-    """Where the training data lies, how it is brought up to date, and whether it is kept."""
+    """Where the training data is, how it is brought up to date, and whether a copy is kept."""
 
     path: OwnersPath | None = None
     glob: Annotated[str, BeforeValidator(_pattern)] | None = None
@@ -240,7 +245,7 @@ class ObjectiveTable(Table):
 
 
 class HyperparameterTable(Table):
-    """One hyperparameter: what a search may give it, and the value in force."""
+    """One hyperparameter: the values that a search may give it, and its current value."""
 
     type: Kind
     low: Number | None = None
@@ -253,7 +258,7 @@ class HyperparameterTable(Table):
     @model_validator(mode="after")
     def _has_a_value(self) -> Self:
         if self.value is None and self.when is None:
-            raise refusal("is missing", "the value in force is needed", "write value = ...", key="value")
+            raise refusal("is missing", "the current value is required", "write value = ...", key="value")
         return self
 
     def declared_as(self, name: str) -> Hyperparameter:
@@ -266,7 +271,7 @@ class HyperparameterTable(Table):
 
 
 class SearchTable(Table):
-    """How a challenger is looked for; None: decided by what the campaign measures, or without a limit."""
+    """How a challenger is searched for; None: decided by what the campaign measures, or no limit."""
 
     strategy: Literal["auto", "caviar", "panda"] = "auto"
     sampler: Sampler = Sampler.AUTO
@@ -281,7 +286,7 @@ class SearchTable(Table):
 
 
 class SettingsTable(Table):
-    """The file that holds the settings in force for the model's own code, written at an adoption."""
+    """The file that holds the current settings for the model's own code, written at adoption."""
 
     file: Annotated[OwnersPath, AfterValidator(_settings_path)] | None = None
 

@@ -1,4 +1,4 @@
-"""The tables that say when a model is re-evaluated, on what occasion and within which limits."""
+"""The tables that say when a model is re-evaluated, what triggers it and within which limits."""
 
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -61,7 +61,7 @@ def _window(value: str) -> str:
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (OSError, ValueError):  # a name that is a folder of the zone data is an OSError
+    except (OSError, ValueError):  # the name of a folder in the zone data raises OSError
         raise refusal(
             f"is {shown(value)}", "allowed: the name of a time zone", "for instance 'Europe/Berlin' or 'UTC'"
         ) from None
@@ -113,7 +113,7 @@ class ScheduleTable(Table):
 
     @model_serializer(mode="wrap")
     def _without_the_other_rule(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """As JSON, without the default of every where cron is the rule: read back, it would look like both."""
+        """As JSON, without the default of `every` where cron is the rule: read back, it would look like both."""
         content: dict[str, object] = dump(self)
         if self.cron is not None:
             content.pop("every", None)
@@ -140,7 +140,7 @@ class ScheduleTable(Table):
 
 
 class TriggersTable(Table):
-    """What makes a model due besides its dates; each counts from what the last campaign saw."""
+    """What makes a model due besides its dates; each is compared with what the last campaign saw."""
 
     data: Annotated[str, BeforeValidator(_data_trigger)] = "20%"
     code: Flag = True
@@ -152,14 +152,14 @@ class TriggersTable(Table):
 
 
 class LimitsTable(Table):
-    """Hours of training that may be used, of one model or of all; None: no limit."""
+    """Hours of training that one model or all models may use; None: no limit."""
 
     hours_a_month: Annotated[Number, Field(gt=0)] | None = None
     hours_a_year: Annotated[Number, Field(gt=0)] | None = None
 
 
 class HouseScheduleTable(Table):
-    """What holds for every model whose own [schedule] says nothing else."""
+    """The defaults for every model whose own [schedule] says nothing else."""
 
     timezone: Annotated[Line, AfterValidator(_zone)] = "UTC"
     windows: tuple[Annotated[Line, AfterValidator(_window)], ...] = ()

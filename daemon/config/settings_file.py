@@ -16,7 +16,7 @@ from .model_file import ModelFile
 
 
 def plain(configuration: Configuration) -> dict[str, Any]:
-    """A configuration as JSON and TOML hold it: schedules become lists."""
+    """A configuration as JSON and TOML values: schedules become lists."""
     return {
         name: [list(point) for point in value] if isinstance(value, tuple) else value
         for name, value in configuration.items()
@@ -24,7 +24,7 @@ def plain(configuration: Configuration) -> dict[str, Any]:
 
 
 def read_settings(file: ModelFile) -> Mapping[str, Any] | None:
-    """The hyperparameters in the model's settings file; None when it names none or none is there yet."""
+    """The hyperparameters in the model's settings file; None where it names no such file or none exists yet."""
     path = file.settings_file
     if path is None or not path.exists():
         return None
@@ -33,14 +33,14 @@ def read_settings(file: ModelFile) -> Mapping[str, Any] | None:
 
 
 def write_settings(path: Path, configuration: Configuration, names: Collection[str]) -> None:
-    """Put the hyperparameters into the file atomically; its other keys, and comments in TOML, stay.
+    """Write the hyperparameters into the file atomically; its other keys, and comments in TOML, stay.
 
     `names` are all of the model's hyperparameters: those that the configuration has no value for, because another
     choice switches them off, leave the file.
 
     Raises InputError for a file that cannot be read, StateError when its folder cannot be written.
     """
-    path = path.resolve()  # the file that a symbolic link leads to is written, the link stays
+    path = path.resolve()  # the target of a symbolic link is written, the link stays
     present = _parse(path) if path.exists() else _parse_text("", path.suffix)
     for name in set(names) - set(configuration):
         present.pop(name, None)
@@ -51,8 +51,8 @@ def write_settings(path: Path, configuration: Configuration, names: Collection[s
     except OSError as error:
         raise StateError(
             f"the settings file {path} cannot be written: {error.strerror}",
-            "a folder that retuned may write",
-            "correct the rights or the space there; it is then written by retuned serve or the next retuned retune",
+            "allowed: a folder that retuned may write",
+            "correct its rights or free space; retuned serve or the next retuned retune then writes it",
         ) from error
 
 
@@ -76,7 +76,7 @@ def _parse(path: Path) -> MutableMapping[str, Any]:
         return _parse_text(path.read_text("utf-8-sig"), path.suffix)
     except (OSError, ValueError, ParseError) as error:
         raise InputError(
-            f"the settings file {path} cannot be read: {error}", "JSON or TOML", "mend it by hand"
+            f"the settings file {path} cannot be read: {error}", "allowed: JSON or TOML", "correct the file"
         ) from error
 
 

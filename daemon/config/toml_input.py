@@ -1,4 +1,4 @@
-"""TOML files that a person wrote: read, checked against a table, and every problem told in one line.
+"""TOML files that a person wrote: read, checked against a table, and every problem reported on one line.
 
 The tables are frozen pydantic models; this module holds their base, the kinds of value they share, and the
 translation of a failed check into one `InputError`: file, key, what was found, what is allowed, what to do.
@@ -47,7 +47,7 @@ _SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|credential:[A-Za-z0-9
 
 
 class Table(BaseModel):
-    """One table of a TOML file: frozen, and refusing keys that it does not know."""
+    """One table of a TOML file: frozen, and refusing unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
@@ -83,7 +83,7 @@ def read_table(table: type[_Table], path: Path, explained_in: str) -> _Table:
 
 
 def table_in(table: type[_Table], content: bytes, path: Path, explained_in: str) -> _Table:
-    """The same from the file's content; the file itself need not be there."""
+    """The table in the file's content; the file itself need not exist."""
     try:
         return table.model_validate(_parse(content, path), context={"folder": Path(os.path.abspath(path)).parent})
     except ValidationError as error:
@@ -91,7 +91,7 @@ def table_in(table: type[_Table], content: bytes, path: Path, explained_in: str)
 
 
 def refusal(found: str, allowed: str, remedy: str = "", key: str = "") -> PydanticCustomError:
-    """What a validator raises; `found` goes on after the key's name ("is 'soon'").
+    """What a validator raises; `found` continues the key's name ("is 'soon'").
 
     A check over a whole table names the key below the table in `key`, where one key is to blame.
     """
@@ -105,7 +105,7 @@ def shown(value: object) -> str:
 
 
 def content_of(path: Path) -> bytes:
-    """What the file holds; raises InputError when it cannot be read or is far too large."""
+    """The file's content, cut just above 1 MiB; raises InputError when it cannot be read."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE_BYTES + 1)
@@ -119,7 +119,7 @@ def content_of(path: Path) -> bytes:
 def _parse(content: bytes, path: Path) -> dict[str, Any]:
     if len(content) > _LARGEST_FILE_BYTES:
         raise InputError(
-            f"{path}: is larger than 1 MiB", "a TOML file of settings", "check that this is the right file"
+            f"{path}: is larger than 1 MiB", "allowed: a TOML file of settings", "check that this is the right file"
         )
     try:
         return tomllib.loads(content.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
@@ -134,8 +134,8 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
 
 
 def _in_one_line(errors: Sequence[ErrorDetails], path: Path, explained_in: str) -> InputError:
-    # A misspelt key also leaves its right name missing: the unknown key is the cause, so it is told first.
-    error = next((each for each in errors if each["type"] == "unknown_key"), errors[0])
+    # A misspelt key also leaves the right one missing: the unknown key is the cause, so it is reported first.
+    error = next((detail for detail in errors if detail["type"] == "unknown_key"), errors[0])
     context: Mapping[str, Any] = error.get("ctx", {})
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     explained = f"every key is explained in {explained_in}{more}"

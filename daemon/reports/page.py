@@ -6,9 +6,10 @@ from statistics import fmean, stdev
 import jinja2
 
 from ...strategies.records import LegEnd, Purpose, Role
-from ...strategies.verdict.notice import render, render_duration
+from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_records import Verdict
 from ...strategies.verdict.verdict_words import figure
+from ...strategies.words import duration
 from ..state.store import Store
 from .campaign_record import CampaignRecord, record_of
 from .figures import curves_figure, replicates_figure
@@ -101,7 +102,7 @@ def _baseline_page(record: CampaignRecord) -> Page:
         tiles.insert(0, Tile(f"{record.metric}, mean", figure(fmean(scores)), record.direction))
     if len(scores) > 1:
         tiles.insert(1, Tile("standard deviation", figure(stdev(scores)), "what a gain is held against by default"))
-    tiles.append(Tile("compute", render_duration(record.ended.compute_s), f"{record.ended.runs} training runs"))
+    tiles.append(Tile("compute", duration(record.ended.compute_s), f"{record.ended.runs} training runs"))
     holds = record.contract.allows_stale
     return Page(
         title=f"{record.model.name}: baseline of settings v{record.campaign.settings_version} ({_date(record)})",

@@ -7,7 +7,7 @@ from importlib import metadata
 from ...strategies.drift.fingerprints import DataFingerprint, EnvironmentFingerprint
 from ...strategies.legs.command import expand
 from ...strategies.records import LegEnd, LegRequest, LegResult, Purpose, Role, Value
-from ...strategies.verdict.notice import render_duration
+from ...strategies.words import counted, duration
 from .campaign_record import CampaignRecord
 from .page_parts import Section, Table, pairs_table
 
@@ -28,7 +28,7 @@ def cost_section(record: CampaignRecord) -> Section:
     campaign = record.campaign
     sentences = []
     if campaign.started_at is not None and campaign.ended_at is not None:
-        took = render_duration((campaign.ended_at - campaign.started_at).total_seconds())
+        took = duration((campaign.ended_at - campaign.started_at).total_seconds())
         sentences.append(f"From start to end it took {took}, parallel runs and waiting included.")
     share = share_of_full_search(record)
     if share is not None:
@@ -62,7 +62,7 @@ def _cost_row(record: CampaignRecord, name: str, results: Sequence[LegResult]) -
         name,
         str(len({result.request.trial for result in results})),
         f"{full_trainings(results, record.whole):.3g}",
-        render_duration(sum(result.seconds for result in results)),
+        duration(sum(result.seconds for result in results)),
         f"{peak / 2**20:.0f} MiB" if peak else "–",
         str(sum(result.score is None and result.end is not LegEnd.STOPPED for result in results)),
     )
@@ -95,7 +95,7 @@ def _data(data: DataFingerprint | None) -> str:
     if data is None:
         return "the model file names none"
     lines = "" if data.rows is None else f", {data.rows} lines"
-    return f"{data.key()}; {data.files} {'file' if data.files == 1 else 'files'}, {data.bytes} bytes{lines}"
+    return f"{data.key()}; {counted(data.files, 'file')}, {data.bytes} bytes{lines}"
 
 
 def _environment(environment: EnvironmentFingerprint) -> list[tuple[str, str]]:

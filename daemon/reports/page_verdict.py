@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from ...strategies.legs.names import INCUMBENT, begins_with_trial
 from ...strategies.records import LegEnd, LegResult, Outcome, Purpose, Role, Value
-from ...strategies.verdict.notice import render, render_duration
+from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_records import BROKEN_AT, Verdict
 from ...strategies.verdict.verdict_words import figure, odds
+from ...strategies.words import duration
 from ..state.campaigns.campaign_facts import reached
 from .campaign_record import CampaignRecord
 from .figures import curves_figure, gain_figure
@@ -57,7 +58,7 @@ def verdict_tiles(record: CampaignRecord, verdict: Verdict) -> tuple[Tile, ...]:
     if verdict.n_pairs:
         tiles.append(Tile("pairs of fresh runs", str(verdict.n_pairs), f"at most {record.most_pairs}"))
     cost = f"{record.ended.runs} training runs"
-    return (*tiles, Tile("compute", render_duration(record.ended.compute_s), cost))
+    return (*tiles, Tile("compute", duration(record.ended.compute_s), cost))
 
 
 def _range(verdict: Verdict) -> str:

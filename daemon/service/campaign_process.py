@@ -1,4 +1,4 @@
-"""The process that leads one campaign for the service: it outlives the service, and its workers may outlive it."""
+"""The process that runs one campaign for the service: it outlives the service, and its workers may outlive it."""
 
 import signal
 from collections.abc import Iterator, Mapping
@@ -15,12 +15,12 @@ from ..training.supervisor import end_workers
 
 
 def lead(store: Store, campaign_id: int, clock: Clock, config: Config, environ: Mapping[str, str]) -> Campaign:
-    """Carry a campaign to its end, or until SIGTERM; on_stop says what becomes of its workers then.
+    """The campaign, run to its end or until SIGTERM; on_stop decides what then becomes of its workers.
 
     Ctrl-C always ends them. Raises ConflictError while another process works on the campaign.
     """
     try:
-        with _told_to_stop(leaves_workers=config.service.on_stop == "detach"):
+        with _stoppable(leaves_workers=config.service.on_stop == "detach"):
             run_campaign(store, campaign_id, clock=clock, config=config, environ=environ, is_of_service=True)
     except Detached:
         return find_campaign(store, campaign_id)
@@ -32,9 +32,9 @@ def lead(store: Store, campaign_id: int, clock: Clock, config: Config, environ: 
 
 
 @contextmanager
-def _told_to_stop(leaves_workers: bool) -> Iterator[None]:
+def _stoppable(leaves_workers: bool) -> Iterator[None]:
     def interrupt(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows shall not be interrupted
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough: what follows must not be interrupted
         raise Detached if leaves_workers else KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

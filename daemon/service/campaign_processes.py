@@ -1,7 +1,7 @@
-"""The processes that lead campaigns: started, found again after a restart of the service, watched and ended.
+"""The processes that run campaigns: started, found again after a restart of the service, watched and ended.
 
-A campaign process is in a session of its own and outlives the service. Whoever holds a campaign's lease leads it,
-whether this service started the process, an earlier one, or a person in the foreground.
+A campaign process has its own session and outlives the service. The process that holds a campaign's lease runs it,
+whether this service started it, an earlier one, or a person in the foreground.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from ..training.supervisor import end_workers
 
 STOP_GRACE_S = 30.0
 STOP_LOOK_S = 0.05
-CLEAN_GRACE_S = 2.0  # of workers whose work nobody wants any more
+CLEAN_GRACE_S = 2.0  # for workers whose work is no longer needed
 _OURS_ALONE = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
 
 Start = Callable[[int], "subprocess.Popen[bytes]"]
@@ -32,7 +32,7 @@ def command_of(config_arguments: tuple[str, ...], *words: str) -> tuple[str, ...
 
 
 def starter(config_arguments: tuple[str, ...], environ: Mapping[str, str]) -> Start:
-    """Starts the process of a campaign with this interpreter, in a session of its own."""
+    """A function that starts a campaign's process with this interpreter, in its own session."""
     environment = {name: value for name, value in environ.items() if name not in _OURS_ALONE}
 
     def start(campaign_id: int) -> "subprocess.Popen[bytes]":
@@ -44,7 +44,7 @@ def starter(config_arguments: tuple[str, ...], environ: Mapping[str, str]) -> St
 
 @dataclass(slots=True)
 class _Watched:
-    """A campaign process; `child` None: not ours. `handle` becomes readable when it ends, None where it has ended."""
+    """A campaign process; `child` None: not ours. `handle` becomes readable when it ends; None: it has ended."""
 
     child: "subprocess.Popen[bytes] | None"
     process: Identity | None
@@ -54,14 +54,14 @@ class _Watched:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A campaign process that is no more; the exit code is known of our own children alone."""
+    """A campaign process that has ended; the exit code is known of our own children only."""
 
     campaign_id: int
     exit_code: int | None
 
 
 class CampaignProcesses:
-    """Those that are known to run, by campaign."""
+    """The campaign processes known to be running, by campaign."""
 
     def __init__(self, state: Path, start: Start, clock: Clock) -> None:
         self._state = state
@@ -70,84 +70,86 @@ class CampaignProcesses:
         self._watched: dict[int, _Watched] = {}
 
     def running(self) -> frozenset[int]:
-        """The campaigns that are being led, as far as the last look shows."""
+        """The campaigns that had a process at the last check."""
         return frozenset(self._watched)
 
     def handles(self) -> tuple[int, ...]:
         """File descriptors, each of which becomes readable when a campaign process ends."""
-        return tuple(one.handle for one in self._watched.values() if one.handle is not None)
+        return tuple(process.handle for process in self._watched.values() if process.handle is not None)
 
     def start(self, campaign_id: int) -> int:
-        """Start a campaign's process and give its pid."""
+        """Start a campaign's process; its pid."""
         child = self._start(campaign_id)
         self._watched[campaign_id] = _Watched(child, identify(child.pid), True, _handle(child.pid))
         return child.pid
 
     def adopt(self, campaign_ids: Iterable[int]) -> dict[int, Holder]:
-        """Those of the campaigns that another process leads; from now on they are watched too."""
-        found = {}
+        """The holders of those campaigns that another process runs; from now on they are watched too."""
+        holders = {}
         for campaign_id in campaign_ids:
             holder = None if campaign_id in self._watched else holder_of(self._state, campaign_id)
             if holder is not None:
-                found[campaign_id] = holder
+                holders[campaign_id] = holder
                 handle = None if holder.process is None else _handle(holder.process.pid)
                 self._watched[campaign_id] = _Watched(None, holder.process, holder.is_of_service, handle)
-        return found
+        return holders
 
     def reap(self) -> tuple[Ended, ...]:
-        """The processes that ended since the last look."""
+        """The processes that ended since the last call."""
         ended = []
-        for campaign_id, one in tuple(self._watched.items()):
-            if self._is_running(campaign_id, one):
+        for campaign_id, watched in tuple(self._watched.items()):
+            if self._is_running(campaign_id, watched):
                 continue
-            ended.append(Ended(campaign_id, None if one.child is None else one.child.returncode))
-            if one.handle is not None:
-                os.close(one.handle)
+            ended.append(Ended(campaign_id, None if watched.child is None else watched.child.returncode))
+            if watched.handle is not None:
+                os.close(watched.handle)
             del self._watched[campaign_id]
         return tuple(ended)
 
     def clean(self, campaign_id: int) -> int:
-        """End the workers that a campaign left which is over, unless somebody leads it; how many there were."""
+        """End the workers that an ended campaign left, unless a process runs it; how many there were."""
         with as_only_one(self._state, campaign_id) as is_mine:
             return end_workers(folder_of(self._state, campaign_id), self._clock, CLEAN_GRACE_S) if is_mine else 0
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> tuple[int, ...]:
-        """End the processes that a service started, and the workers that they leave; which campaigns those were."""
-        mine = {campaign_id: one for campaign_id, one in self._watched.items() if one.is_of_service}
-        for one in mine.values():
-            _signal(one, signal.SIGTERM)
+        """End the processes that a service started, and the workers that they leave; their campaigns."""
+        mine = {campaign_id: watched for campaign_id, watched in self._watched.items() if watched.is_of_service}
+        for watched in mine.values():
+            _signal(watched, signal.SIGTERM)
         until = self._clock.monotonic() + grace_s
-        while self._clock.monotonic() < until and any(self._is_running(*item) for item in mine.items()):
+        while self._clock.monotonic() < until and any(self._is_running(*entry) for entry in mine.items()):
             self._clock.sleep(STOP_LOOK_S)
-        for campaign_id, one in mine.items():
-            if self._is_running(campaign_id, one):
-                _signal(one, signal.SIGKILL)
-                self._wait(one)
+        for campaign_id, watched in mine.items():
+            if self._is_running(campaign_id, watched):
+                _signal(watched, signal.SIGKILL)
+                self._wait(watched)
             self.clean(campaign_id)
         self.reap()
         return tuple(mine)
 
-    def _wait(self, one: _Watched) -> None:
-        """Wait for the end of a process that was killed."""
-        if one.child is not None:
-            one.child.wait()
-        while one.child is None and one.process is not None and is_alive(one.process):
+    def _wait(self, watched: _Watched) -> None:
+        """Wait for a killed process to end."""
+        if watched.child is not None:
+            watched.child.wait()
+        while watched.child is None and watched.process is not None and is_alive(watched.process):
             self._clock.sleep(STOP_LOOK_S)
 
-    def _is_running(self, campaign_id: int, one: _Watched) -> bool:
-        if one.child is not None:
-            return one.child.poll() is None
+    def _is_running(self, campaign_id: int, watched: _Watched) -> bool:
+        if watched.child is not None:
+            return watched.child.poll() is None
         holder = holder_of(self._state, campaign_id)
-        if holder is not None and (holder.process != one.process or one.process is None or not is_alive(one.process)):
-            self._follow(one, holder)
+        if holder is not None and (
+            holder.process != watched.process or watched.process is None or not is_alive(watched.process)
+        ):
+            self._follow(watched, holder)
         return holder is not None
 
-    def _follow(self, one: _Watched, holder: Holder) -> None:
-        """The campaign has passed on to another process."""
-        if one.handle is not None:
-            os.close(one.handle)
-        one.process, one.is_of_service = holder.process, holder.is_of_service
-        one.handle = None if holder.process is None or not is_alive(holder.process) else _handle(holder.process.pid)
+    def _follow(self, watched: _Watched, holder: Holder) -> None:
+        """Watch the process that now runs the campaign."""
+        if watched.handle is not None:
+            os.close(watched.handle)
+        watched.process, watched.is_of_service = holder.process, holder.is_of_service
+        watched.handle = None if holder.process is None or not is_alive(holder.process) else _handle(holder.process.pid)
 
 
 def _handle(pid: int) -> int | None:
@@ -156,8 +158,8 @@ def _handle(pid: int) -> int | None:
     return None
 
 
-def _signal(one: _Watched, number: signal.Signals) -> None:
-    if one.child is not None:
-        one.child.send_signal(number)
-    elif one.process is not None:
-        send(one.process, number)
+def _signal(watched: _Watched, number: signal.Signals) -> None:
+    if watched.child is not None:
+        watched.child.send_signal(number)
+    elif watched.process is not None:
+        send(watched.process, number)

@@ -1,8 +1,8 @@
-"""Looks at what models are trained from, on and with, between their dates; a change makes a campaign due.
+"""Checks for changes in data, code and environment between a model's due dates; a change makes a campaign due.
 
-The looking is done by a child process (`retuned look`), because gigabytes are hashed and foreign interpreters asked.
-What counts is the difference to what the model's last campaign saw, so that slow growth adds up. A look that cannot
-be taken, because a file is away for a moment or a command fails, is told once and changes nothing.
+A child process does it (`retuned look`), because gigabytes are hashed and other interpreters run. Each check compares
+with what the model's last campaign saw, so that slow growth adds up. A check that fails, because a file is missing for
+a moment or a command fails, is reported once and changes nothing.
 """
 
 import hashlib
@@ -36,20 +36,20 @@ from ..training.snapshot import run_fingerprint, sources
 A_PASS = 200
 CHILD_LIMIT = timedelta(hours=2)
 AFTER_FAILURE = timedelta(minutes=30)
-PAUSE = timedelta(minutes=10)  # between two children: the start of one costs as much as looking at 150 models
+PAUSE = timedelta(minutes=10)  # between two children: starting one costs as much as checking 150 models
 UNSETTLED_S = 3600.0
 NICENESS = 10
 
 
 class Unsettled(Exception):
-    """The data changed while it was read: it is looked at again soon."""
+    """The data changed while it was read: it is checked again soon."""
 
 
 @dataclass(slots=True)
-class Looks:
-    """The service's side: at most one child at a time looks at what is due to be looked at.
+class ChangeChecks:
+    """The service's side: at most one child process at a time checks the models that are due for it.
 
-    `start` starts the child; it is niced and leads a process group of its own.
+    `start` starts the child, niced and as leader of its own process group.
     """
 
     store: Store
@@ -59,16 +59,18 @@ class Looks:
     not_before: datetime | None = None
 
     def step(self, now: datetime) -> None:
-        """Reap the child that has ended, end one that hangs, start one when there is something to look at."""
+        """Reap a child that has ended, kill one that hangs, start one when a check is due."""
         if self.child is not None and self.started_at is not None:
             code = self.child.poll()
             if code is None and now - self.started_at <= CHILD_LIMIT:
                 return
             if code is None:
                 self.stop()
-                note_fault(self.store, "looks", f"a look ran longer than {CHILD_LIMIT} and was ended", now)
+                note_fault(
+                    self.store, "looks", f"a check for changes ran longer than {CHILD_LIMIT} and was killed", now
+                )
             elif code:
-                note_fault(self.store, "looks", f"a look ended with code {code}; see the log", now)
+                note_fault(self.store, "looks", f"a check for changes ended with exit code {code}; see the log", now)
             if code != 0:
                 self.not_before = now + AFTER_FAILURE
             self.child = None
@@ -80,26 +82,26 @@ class Looks:
             self.child, self.started_at = self.start(), now
 
     def stop(self) -> None:
-        """End the child, and what it started."""
+        """Kill the child and what it started."""
         if self.child is not None and self.child.poll() is None:
             os.killpg(self.child.pid, signal.SIGKILL)
             self.child.wait()
 
 
 def start_child(command: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    """Start a look as a niced process that leads a group of its own."""
+    """Start a check for changes as a niced process that leads its own group."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
     return child
 
 
-def look_due(store: Store, config: Config, clock: Clock, environ: Mapping[str, str]) -> tuple[int, ...]:
-    """Look at the models whose time has come, up to 200 of them, and queue campaigns; gives their ids.
+def run_due_checks(store: Store, config: Config, clock: Clock, environ: Mapping[str, str]) -> tuple[int, ...]:
+    """Check the models that are due for it, up to 200 of them, and queue campaigns; their ids.
 
-    A model that was never looked at is first given a moment of its own within its look_every, so that models that
-    were registered together are not looked at together.
+    A model that was never checked first gets its own moment within its look_every, so that models that were registered
+    together are not checked together.
     """
-    eyes = _Eyes(environ)
+    shared = _SharedReads(environ)
     queued = []
     for due in checks_due(store, clock.now(), A_PASS):
         try:
@@ -108,32 +110,38 @@ def look_due(store: Store, config: Config, clock: Clock, environ: Mapping[str, s
                 every = model.file.triggers.look_every_s
                 check_again(store, model.id, clock.now() + jitter_of(f"look {model.name}", every))
                 continue
-            found = _look(store, model, config, clock, eyes)
-            queued.extend([] if found is None else [found])
+            campaign_id = _check(store, model, config, clock, shared)
+            queued.extend([] if campaign_id is None else [campaign_id])
         except (RetunedError, OSError, ValueError, TypeError, KeyError) as error:
-            note_fault(store, "looks", f"{due.model} cannot be looked at: {error}", clock.now(), model_id=due.model_id)
+            note_fault(
+                store,
+                "looks",
+                f"{due.model} cannot be checked for changes: {error}",
+                clock.now(),
+                model_id=due.model_id,
+            )
             check_again(store, due.model_id, clock.now() + timedelta(days=1))
     return tuple(queued)
 
 
 @dataclass(slots=True)
-class _Eyes:
-    """What one pass reads once, although several models share it."""
+class _SharedReads:
+    """What one pass reads once for all models that share it."""
 
     environ: Mapping[str, str]
     environments: dict[tuple[str, tuple[str, ...]], EnvironmentFingerprint] = field(default_factory=dict)
 
     def environment(self, file: ModelFile) -> EnvironmentFingerprint:
-        """The environment of the model's own interpreter; raises CampaignFailed when it cannot be told for sure."""
-        asked = (str(file.training.interpreter), file.triggers.packages)
-        if asked not in self.environments:
+        """The environment of the model's own interpreter; raises CampaignFailed when it is not certain."""
+        wanted = (str(file.training.interpreter), file.triggers.packages)
+        if wanted not in self.environments:
             if read_gpus() is None:
-                raise CampaignFailed("nvidia-smi fails, so that the GPUs are not known", remedy="run it by hand")
-            self.environments[asked] = environment_fingerprint(*asked)
-        return self.environments[asked]
+                raise CampaignFailed("nvidia-smi fails, so the GPUs are unknown", remedy="run nvidia-smi to see why")
+            self.environments[wanted] = environment_fingerprint(*wanted)
+        return self.environments[wanted]
 
 
-def _look(store: Store, model: Model, config: Config, clock: Clock, eyes: _Eyes) -> int | None:
+def _check(store: Store, model: Model, config: Config, clock: Clock, shared: _SharedReads) -> int | None:
     file = model.file
     before = _last_seen(store, model.id)
     again_s = file.triggers.look_every_s
@@ -143,27 +151,31 @@ def _look(store: Store, model: Model, config: Config, clock: Clock, eyes: _Eyes)
         "code": file.triggers.code,
         "environment": file.triggers.environment,
     }
-    lookers = {"data": _data, "code": _code, "environment": _environment}
+    checks = {"data": _data, "code": _code, "environment": _environment}
     for part in [part for part, is_wanted in parts.items() if is_wanted]:
         try:
-            changes[part] = lookers[part](store, model, before, eyes, clock.now())
+            changes[part] = checks[part](store, model, before, shared, clock.now())
         except Unsettled:
             again_s = min(again_s, UNSETTLED_S)
         except (CampaignFailed, OSError) as error:
-            _note_look(store, model, part, clock.now(), error=str(error))
+            _note_check(store, model, part, clock.now(), error=str(error))
     now = clock.now()
     check_again(store, model.id, now + timedelta(seconds=again_s))
-    told = {part: change for part, change in changes.items() if change}
-    if not told or before is None or _is_cooling_down(before, file, now):
+    changed = {part: change for part, change in changes.items() if change}
+    if not changed or before is None or _is_cooling_down(before, file, now):
         return None
-    trigger = next(part for part in ("code", "environment", "data") if part in told)
-    return queue_triggered(store, model, trigger, "; ".join(told.values()), now, config.schedule)
+    trigger = next(part for part in ("code", "environment", "data") if part in changed)
+    return queue_triggered(store, model, trigger, "; ".join(changed.values()), now, config.schedule)
 
 
 def _last_seen(store: Store, model_id: int) -> Campaign | None:
-    """The last campaign that looked at data, code and environment and has ended."""
-    ended = [each for each in campaigns_of(store, model_id) if not each.is_open and each.facts.prepared is not None]
-    return max(ended, key=lambda each: each.id) if ended else None
+    """The last ended campaign that recorded data, code and environment."""
+    ended = [
+        campaign
+        for campaign in campaigns_of(store, model_id)
+        if not campaign.is_open and campaign.facts.prepared is not None
+    ]
+    return max(ended, key=lambda campaign: campaign.id) if ended else None
 
 
 def _is_cooling_down(before: Campaign, file: ModelFile, now: datetime) -> bool:
@@ -171,65 +183,67 @@ def _is_cooling_down(before: Campaign, file: ModelFile, now: datetime) -> bool:
     return ended <= now < ended + timedelta(days=days_in(file.triggers.cool_down))
 
 
-def _data(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now: datetime) -> str:
+def _data(store: Store, model: Model, before: Campaign | None, shared: _SharedReads, now: datetime) -> str:
     file = model.file
     if file.triggers.fingerprint is not None:
         training = file.training
-        told = run_fingerprint(file.triggers.fingerprint, training.workdir, training.environment(eyes.environ))
-        _note_look(store, model, "data", now, fingerprint=json.dumps(told))
+        output = run_fingerprint(file.triggers.fingerprint, training.workdir, training.environment(shared.environ))
+        _note_check(store, model, "data", now, fingerprint=json.dumps(output))
         seen = None if before is None else reached(before.facts.prepared).told
         return (
             ""
             if seen is None
-            else triggers.data_change(DataState(reported=seen), DataState(reported=told), file.triggers.data)
+            else triggers.data_change(DataState(reported=seen), DataState(reported=output), file.triggers.data)
         )
     if file.data is None:
         return ""
     signature = _signature(file)
-    known = last_check(store, model.id, "data")
-    if known is not None and known.signature == signature and known.fingerprint:
-        found = DataFingerprint.from_json(known.fingerprint)
+    last = last_check(store, model.id, "data")
+    if last is not None and last.signature == signature and last.fingerprint:
+        data = DataFingerprint.from_json(last.fingerprint)
     else:
-        found = data_fingerprint(sources(file.data))
+        data = data_fingerprint(sources(file.data))
         if _signature(file) != signature:
             raise Unsettled
-    _note_look(store, model, "data", now, signature=signature, fingerprint=found.to_json())
+    _note_check(store, model, "data", now, signature=signature, fingerprint=data.to_json())
     seen_data = None if before is None else reached(before.facts.prepared).data
     if seen_data is None:
         return ""
-    return triggers.data_change(_data_state(seen_data), _data_state(found), file.triggers.data)
+    return triggers.data_change(_data_state(seen_data), _data_state(data), file.triggers.data)
 
 
-def _code(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now: datetime) -> str:
-    found = code_fingerprint(model.file.code_files(), model.file.training.workdir)
-    _note_look(store, model, "code", now, fingerprint=found.to_json())
+def _code(store: Store, model: Model, before: Campaign | None, shared: _SharedReads, now: datetime) -> str:
+    code = code_fingerprint(model.file.code_files(), model.file.training.workdir)
+    _note_check(store, model, "code", now, fingerprint=code.to_json())
     if before is None:
         return ""
-    return triggers.code_change(_code_state(reached(before.facts.prepared).code), _code_state(found))
+    return triggers.code_change(_code_state(reached(before.facts.prepared).code), _code_state(code))
 
 
-def _environment(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now: datetime) -> str:
-    found = eyes.environment(model.file)
-    _note_look(store, model, "environment", now, fingerprint=found.to_json())
+def _environment(store: Store, model: Model, before: Campaign | None, shared: _SharedReads, now: datetime) -> str:
+    present = shared.environment(model.file)
+    _note_check(store, model, "environment", now, fingerprint=present.to_json())
     if before is None:
         return ""
     seen = reached(before.facts.prepared).environment
-    return triggers.environment_change(seen.parts(), found.parts(), seen.gpus, found.gpus, model.file.triggers.packages)
+    return triggers.environment_change(
+        seen.parts(), present.parts(), seen.gpus, present.gpus, model.file.triggers.packages
+    )
 
 
-def _data_state(found: DataFingerprint) -> DataState:
-    return DataState(found.rows, found.bytes, found.content)
+def _data_state(data: DataFingerprint) -> DataState:
+    return DataState(data.rows, data.bytes, data.content)
 
 
-def _code_state(found: CodeFingerprint) -> CodeState:
-    return CodeState(dict(found.files), found.commit)
+def _code_state(code: CodeFingerprint) -> CodeState:
+    return CodeState(dict(code.files), code.commit)
 
 
 def _signature(file: ModelFile) -> str:
-    """Names, sizes and times of the data's files: while it is the same, nothing is read."""
+    """A hash of the names, sizes and times of the data's files: while it is the same, nothing is read."""
     assert file.data is not None
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(each for source in sources(file.data) for each in files_below(source)):
+    for path in sorted(path for source in sources(file.data) for path in files_below(source)):
         status = path.stat()
         digest.update(
             f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ino}\n".encode(errors="surrogateescape")
@@ -237,7 +251,7 @@ def _signature(file: ModelFile) -> str:
     return digest.hexdigest()
 
 
-def _note_look(
+def _note_check(
     store: Store,
     model: Model,
     part: str,
@@ -247,8 +261,8 @@ def _note_look(
     fingerprint: str | None = None,
     error: str | None = None,
 ) -> None:
-    """Record what was seen; an error keeps what was seen before, and is a fault once."""
-    known = last_check(store, model.id, part)
+    """Record what was seen; an error keeps what was seen before, and is reported as a fault once."""
+    last = last_check(store, model.id, part)
     record_check(store, model.id, part, now, signature=signature, fingerprint=fingerprint, error=error)
-    if error is not None and (known is None or known.error != error):
+    if error is not None and (last is None or last.error != error):
         note_fault(store, "looks", f"{model.name}: {part}: {error}", now, model_id=model.id)

@@ -1,4 +1,4 @@
-"""Campaigns whose process dies: tried again with growing delay, and given up, with an alert, when it does not help."""
+"""Campaigns whose process dies: retried with growing delay, and given up, with an alert, when that does not help."""
 
 from datetime import timedelta
 
@@ -22,31 +22,35 @@ log = structlog.get_logger("retuned")
 def note_death(
     store: Store, campaign: Campaign, ended: Ended, config: Config, clock: Clock, *, has_moved: bool
 ) -> None:
-    """A process ended without ending its campaign: put the campaign off, or give it up.
+    """Defer a campaign whose process ended before the campaign did, or give it up.
 
-    Deaths count in a row; a process that brought a leg to its end (`has_moved`) began a new one.
+    Deaths in a row are counted; a process that finished a leg (`has_moved`) starts a new count.
     """
     failures = 1 if has_moved else campaign.failures + 1
     delay_s = retry_delay_s(failures)
     code = "an unknown exit code" if ended.exit_code is None else f"exit code {ended.exit_code}"
     if delay_s is None:
-        _give_up(store, campaign, f"its process died {failures} times in a row, at last with {code}", config, clock)
+        _give_up(
+            store, campaign, f"its process died {failures} times in a row, the last time with {code}", config, clock
+        )
         return
     now = clock.now()
     with store.transaction():
         put_off_after_death(store, campaign.id, failures, now + timedelta(seconds=delay_s))
     log.warning("campaign_process_died", campaign=campaign.id, model=campaign.model, exit_code=ended.exit_code,
                 failures=failures, again_in_s=delay_s)  # fmt: skip
-    sentence = f"the process of campaign {campaign.id} of {campaign.model} died with {code}; again in {delay_s:g} s"
+    sentence = (
+        f"the process of campaign {campaign.id} of {campaign.model} died with {code}; next attempt in {delay_s:g} s"
+    )
     note_fault(store, "campaign", sentence, now, model_id=campaign.model_id, campaign_id=campaign.id)
 
 
 def _give_up(store: Store, campaign: Campaign, why: str, config: Config, clock: Clock) -> None:
-    remedy = f"see the log of the service, mend the cause, then: retuned {campaign.kind} {campaign.model}"
+    remedy = f"see the service's log, fix the cause, then: retuned {campaign.kind} {campaign.model}"
     now = clock.now()
     with store.transaction():
         is_ours = give_up_campaign(store, campaign, f"{why}; {remedy}", now)
-        if is_ours and campaign.verdict is None:  # a continued one keeps its verdict, and the alert that told it
+        if is_ours and campaign.verdict is None:  # a continued one keeps its verdict and that verdict's alert
             _alert(store, find_campaign(store, campaign.id), why, remedy, config, clock)
 
 
@@ -56,14 +60,14 @@ def _alert(store: Store, campaign: Campaign, why: str, remedy: str, config: Conf
         title=f"{campaign.model}: its {kind} was given up",
         sentences=(
             f"Campaign {campaign.id} was given up without a verdict: {why}.",
-            "Nothing is known of the stored hyperparameters until the cause is mended.",
+            "Nothing is known about the stored hyperparameters until the cause is fixed.",
         ),
         severity="alert",
         commands=(f"retuned {campaign.kind} {campaign.model}",),
     )
     try:
         model = find_model(store, campaign.model)
-    except Exception as error:  # a model that cannot be read has no owner to be told; the fault is on record
+    except Exception as error:  # a model that cannot be read has no owner to alert; the fault is recorded
         log.warning("owner_not_told", campaign=campaign.id, error=f"{type(error).__name__}: {error}"[:300])
         return
     details = {"outcome": None, "reason": "given_up", "failure": campaign.failure, "is_critical": False}

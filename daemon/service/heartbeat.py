@@ -1,6 +1,6 @@
-"""The service's sign of life: a fact in the database each round, food for systemd's watchdog, and a URL to ask.
+"""The service's heartbeat: a fact in the database each round, a ping to systemd's watchdog, and a request to a URL.
 
-Given to the service as two parts: `begin` as the very first one, `end` as the very last.
+The service runs it as two parts: `begin` as the very first, `end` as the very last.
 """
 
 import os
@@ -20,12 +20,12 @@ PULSE_EVERY_S = 60.0
 PULSE_TIMEOUT_S = 10.0
 PART = "heartbeat"
 NOT_OURS = frozenset({PART, "campaign"})
-"""Parts whose faults are not a fault of the round: a training that fails, and the receiver of our own heartbeat."""
+"""Parts whose faults are not faults of the round: a training that fails, and the receiver of our own heartbeat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What shows that the service lives: rounds done, the last one that the database holds, what is longest due."""
+    """What shows that the service is alive: rounds done, the last round in the database, the message longest due."""
 
     tick: int
     tick_in_database: int
@@ -33,10 +33,10 @@ class Movement:
 
 
 def why_stuck(before: Movement | None, after: Movement) -> str:
-    """Why the watchdog gets no food now; empty where round, database and outbox all moved since `before`.
+    """Why the watchdog is not pinged now; empty where round, database and outbox all moved since `before`.
 
-    An outbox with nothing due moves; so does one whose receiver is down, for its messages are tried: the one that is
-    longest due is then another one, or was tried more often.
+    An outbox with nothing due counts as moving; so does one whose receiver is down, because its messages are tried: the
+    one that is longest due is then another one, or was tried more often.
     """
     if before is None:
         return "" if after.tick == after.tick_in_database else "the database did not keep the round"
@@ -50,49 +50,49 @@ def why_stuck(before: Movement | None, after: Movement) -> str:
 
 
 class Pulse:
-    """Asks a URL (GET), at most once a minute, in a thread of its own, so that no round ever waits for it."""
+    """Requests a URL (GET), at most once a minute, in a separate thread, so that no round ever waits for it."""
 
     def __init__(self, url: str, clock: Clock, timeout_s: float = PULSE_TIMEOUT_S) -> None:
         self._url, self._clock, self._timeout_s = url, clock, timeout_s
         self._thread: threading.Thread | None = None
-        self._asked_at: float | None = None
+        self._sent_at: float | None = None
         self._failure: str | None = None
 
     def beat(self) -> str | None:
-        """Ask, unless a minute has not passed; gives why the time before failed, once."""
+        """Send the request, unless one was sent within the last minute; why the previous one failed, reported once."""
         if self._thread is not None and self._thread.is_alive():
             return None
         failure, self._failure = self._failure, None
         now_s = self._clock.monotonic()
-        if self._asked_at is None or now_s - self._asked_at >= PULSE_EVERY_S:
-            self._asked_at = now_s
-            self._thread = threading.Thread(target=self._ask, name="heartbeat", daemon=True)
+        if self._sent_at is None or now_s - self._sent_at >= PULSE_EVERY_S:
+            self._sent_at = now_s
+            self._thread = threading.Thread(target=self._request, name="heartbeat", daemon=True)
             self._thread.start()
         return failure
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Until the answer is there, or so long."""
+        """Wait for the answer, at most `timeout_s`."""
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _ask(self) -> None:
-        # the address may hold a key: only its place is told, never what the error says, which repeats it
+    def _request(self) -> None:
+        # the address may contain a key: only its host is reported, never the error's text, which repeats it
         try:
             with requests.Session() as session:
                 session.trust_env = False
                 answer = session.get(self._url, timeout=self._timeout_s, allow_redirects=False, stream=True)
                 answer.close()
-            told = None if 200 <= answer.status_code < 300 else f"HTTP status {answer.status_code}"
+            failure = None if 200 <= answer.status_code < 300 else f"HTTP status {answer.status_code}"
         except (requests.RequestException, ValueError, OSError) as error:
-            told = type(error).__name__
-        self._failure = None if told is None else f"the heartbeat to {place_of(self._url)} failed: {told}"
+            failure = type(error).__name__
+        self._failure = None if failure is None else f"the heartbeat to {place_of(self._url)} failed: {failure}"
 
 
 class Heartbeat:
-    """Measures each round, writes it down, and feeds the watchdog where everything moved."""
+    """Measures and records each round, and pings the watchdog where everything moved."""
 
     def __init__(self, store: Store, clock: Clock, feed: Callable[[], object], pulse: Pulse | None = None) -> None:
-        """`feed`: tells systemd that the service lives."""
+        """`feed`: pings systemd's watchdog."""
         self._store, self._clock, self._feed, self._pulse = store, clock, feed, pulse
         self._started_at = to_text(clock.now())
         self._tick = 0
@@ -100,21 +100,21 @@ class Heartbeat:
         self._last_fault = 0
         self._fed: Movement | None = None
         self.is_read_only: Callable[[], bool] = lambda: False
-        """Whether the disk is full; no message is tried then, on purpose."""
+        """Whether the disk is full; messages are then deliberately not tried."""
 
     def begin(self) -> None:
-        """A round begins."""
+        """Note the start of a round."""
         self._began_s = self._clock.monotonic()
         self._last_fault = newest_fault(self._store)
 
     def end(self) -> None:
-        """A round ends: write it down; feed the watchdog and send the pulse where everything moved."""
+        """Record the end of a round; ping the watchdog and send the pulse where everything moved."""
         self._tick += 1
         failed = self._failed_parts()
         try:
             self._write(failed)
         except DiskFull:
-            self._feed()  # a restart would not free the disk, and that the database can be read was just seen
+            self._feed()  # a restart would not free the disk, and the database has just been read
             return
         movement = self._movement()
         stuck = why_stuck(self._fed, movement)
@@ -139,9 +139,9 @@ class Heartbeat:
         set_fact(self._store, "heartbeat", value, self._clock.now())
 
     def _movement(self) -> Movement:
-        kept = get_fact(self._store, "heartbeat")
+        fact = get_fact(self._store, "heartbeat")
         due = None if self.is_read_only() else first_due(self._store, self._clock.now())
-        return Movement(self._tick, 0 if kept is None else kept[0]["tick"], due)
+        return Movement(self._tick, 0 if fact is None else fact[0]["tick"], due)
 
     def _failed_parts(self) -> tuple[str, ...]:
         return tuple(part for part in parts_failed_since(self._store, self._last_fault) if part not in NOT_OURS)

@@ -1,4 +1,4 @@
-"""The open campaigns as the queue's decision takes them, and the hours of training that were used."""
+"""The open campaigns as the queue's decision needs them, and the hours of training used."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -24,10 +24,10 @@ HOURS_ARE_READ_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Open campaigns, those that run and those that do not, and what all models together may still use.
+    """Open campaigns, running and waiting ones, and what all models together may still use.
 
-    `waits`: why each was last said to wait. `claimed`: those that some process has led before. `unreadable`: those
-    whose model cannot be read, with the reason.
+    `waits`: the last recorded reason why each waits. `unreadable`: campaign, model and reason of those whose model
+    cannot be read.
     """
 
     waiting: tuple[Waiting, ...]
@@ -38,8 +38,8 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What the files of a model say of a campaign, and the hours that it was expected to take when it was queued."""
+class _FileFacts:
+    """What a model's files say about a campaign, and the hours it was expected to take when first read."""
 
     need: Need
     priority: int
@@ -50,36 +50,36 @@ class _Known:
 
 @dataclass(slots=True)
 class QueueReader:
-    """Reads the queue; what model files say is kept from one time to the next."""
+    """Reads the queue; what model files say is cached between calls."""
 
     store: Store
     config: Config
-    _known: dict[int, tuple[int, _Known]] = field(default_factory=dict)
+    _facts: dict[int, tuple[int, _FileFacts]] = field(default_factory=dict)
     _used: dict[datetime, tuple[datetime, dict[int, float]]] = field(default_factory=dict)
 
     def read(self, running: Collection[int], machine: Machine, now: datetime) -> Queue:
-        """The queue as it stands, without and with the campaigns that run. A model that cannot be read keeps only
-        its own campaigns back."""
+        """The present queue; `running` are the campaigns that run. A model that cannot be read holds back only its own
+        campaigns."""
         campaigns = queued_campaigns(self.store, running)
         numbers = {campaign.id for campaign in campaigns}
-        self._known = {number: kept for number, kept in self._known.items() if number in numbers}
+        self._facts = {number: entry for number, entry in self._facts.items() if number in numbers}
         waiting, active, unreadable = [], [], []
         for campaign in campaigns:
             try:
-                known = self._of(campaign, machine)
-            except Exception as error:  # whatever a broken row raises; the others shall be served
+                facts = self._of(campaign, machine)
+            except Exception as error:  # whatever a broken row raises; the others must still be served
                 why = f"its model cannot be read: {_first_line(error)}"
                 unreadable.append((campaign.id, campaign.model_id, why))
-                known = None
+                facts = None
             if campaign.id in running:
-                active.append(self._running(campaign, known))
+                active.append(self._running(campaign, facts))
             else:
-                waiting.append(self._waiting(campaign, known, unreadable[-1][2] if known is None else "", now))
+                waiting.append(self._waiting(campaign, facts, unreadable[-1][2] if facts is None else "", now))
         house = self._allowances(self.config.limits, None, "", now)
         waits = {campaign.id: campaign.waits for campaign in campaigns}
         return Queue(tuple(waiting), tuple(active), house, waits, tuple(unreadable))
 
-    def _waiting(self, campaign: QueuedCampaign, known: _Known | None, hindrance: str, now: datetime) -> Waiting:
+    def _waiting(self, campaign: QueuedCampaign, facts: _FileFacts | None, hindrance: str, now: datetime) -> Waiting:
         waiting = Waiting(
             id=campaign.id,
             model_id=campaign.model_id,
@@ -93,72 +93,72 @@ class QueueReader:
             gpus=() if campaign.grant is None else campaign.grant.gpus,
             hindrance=hindrance or ("its model is retired" if campaign.model_state == "retired" else ""),
         )
-        return waiting if known is None else self._with_files(waiting, campaign, known, now)
+        return waiting if facts is None else self._with_files(waiting, campaign, facts, now)
 
-    def _with_files(self, waiting: Waiting, campaign: QueuedCampaign, known: _Known, now: datetime) -> Waiting:
-        opens_at = known.calendar.starts_at(now)
+    def _with_files(self, waiting: Waiting, campaign: QueuedCampaign, facts: _FileFacts, now: datetime) -> Waiting:
+        opens_at = facts.calendar.starts_at(now)
         return replace(
             waiting,
-            priority=known.priority + campaign.priority,
-            need=known.need,
-            hours=known.hours,
+            priority=facts.priority + campaign.priority,
+            need=facts.need,
+            hours=facts.hours,
             opens_at=None if opens_at <= now else opens_at,
-            allowances=self._allowances(known.limits, campaign.model_id, campaign.model, now),
+            allowances=self._allowances(facts.limits, campaign.model_id, campaign.model, now),
         )
 
-    def _running(self, campaign: QueuedCampaign, known: _Known | None) -> Running:
+    def _running(self, campaign: QueuedCampaign, facts: _FileFacts | None) -> Running:
         grant = Grant(1) if campaign.grant is None else campaign.grant
-        left = 0.0 if known is None or known.hours is None else known.hours
+        left = 0.0 if facts is None or facts.hours is None else facts.hours
         if left and _has_limits(self.config.limits):
             left = max(0.0, left - training_s(self.store, campaign.id) / 3600.0)
         return Running(campaign.id, campaign.model_id, grant, left)
 
-    def _of(self, campaign: QueuedCampaign, machine: Machine) -> _Known:
-        """What the model's files say: the campaign's own version of the training, the newest of everything else."""
-        version, known = self._known.get(campaign.id, (0, None))
+    def _of(self, campaign: QueuedCampaign, machine: Machine) -> _FileFacts:
+        """What the model's files say: the campaign's own version for the training, the newest for everything else."""
+        version, facts = self._facts.get(campaign.id, (0, None))
         latest = campaign.newest_version
-        if known is None or version != latest:
+        if facts is None or version != latest:
             own = file_of_version(self.store, campaign.model_id, campaign.model_version)
             is_newest = campaign.model_version == latest
             newest = own if is_newest else file_of_version(self.store, campaign.model_id, latest)
             needs = own.training.resources
-            known = _Known(
+            facts = _FileFacts(
                 need=Need(own.training.slots, needs.memory_bytes or 0, needs.gpus),
                 priority=newest.schedule.priority,
                 limits=newest.limits,
                 calendar=newest.schedule.calendar(self.config.schedule, campaign.model),
                 hours=expected_hours(self.store, campaign, own, machine, self.config),
             )
-            self._known[campaign.id] = (latest, known)
-        return known
+            self._facts[campaign.id] = (latest, facts)
+        return facts
 
     def _allowances(
         self, limits: LimitsTable, model_id: int | None, whose: str, now: datetime
     ) -> tuple[Allowance, ...]:
-        asked = (("month", limits.hours_a_month), ("year", limits.hours_a_year))
+        spans = (("month", limits.hours_a_month), ("year", limits.hours_a_year))
         return tuple(
             Allowance(span, hours, self._hours_since(span_start(span, now), model_id, now), span_end(span, now), whose)
-            for span, hours in asked
+            for span, hours in spans
             if hours is not None
         )
 
     def _hours_since(self, since: datetime, model_id: int | None, now: datetime) -> float:
-        """Hours used by one model, or by all; read again once in a while."""
+        """Hours used by one model, or by all (`model_id` None); read again periodically."""
         read_at, used = self._used.get(since, (now, None))
         if used is None or not timedelta(0) <= now - read_at < HOURS_ARE_READ_EVERY:
             used = hours_used(self.store, since)
-            self._used = {since: (now, used)} | {start: kept for start, kept in self._used.items() if start != since}
+            self._used = {since: (now, used)} | {start: entry for start, entry in self._used.items() if start != since}
         return sum(used.values()) if model_id is None else used.get(model_id, 0.0)
 
 
 def expected_hours(
     store: Store, campaign: QueuedCampaign, file: ModelFile, machine: Machine, config: Config
 ) -> float | None:
-    """Hours of training that a campaign will about take: as the model's last one of its kind took, else as is forecast
-    from the runs of its baseline. None while nothing was ever timed."""
+    """Hours of training that a campaign will take: those of the model's last one of its kind, else forecast from the
+    runs of its baseline. None while nothing has been timed."""
     options = json.loads(campaign.options)
-    given = options.get("budget_s")
-    budget_s = file.search.budget_s if given is None else float(given)
+    requested = options.get("budget_s")
+    budget_s = file.search.budget_s if requested is None else float(requested)
     seconds = last_compute_s(store, campaign.model_id, campaign.kind)
     if seconds is None and campaign.kind == "retune":
         baseline = finished_baseline(store, campaign.model_id, campaign.settings_version)
@@ -170,13 +170,13 @@ def expected_hours(
 
 
 def span_start(span: str, now: datetime) -> datetime:
-    """The beginning, in UTC, of the present 'month' or 'year'."""
+    """The start, in UTC, of the present 'month' or 'year'."""
     month = now.month if span == "month" else 1
     return datetime(now.year, month, 1, tzinfo=UTC)
 
 
 def span_end(span: str, now: datetime) -> datetime:
-    """The end of it."""
+    """The end, in UTC, of the present 'month' or 'year'."""
     if span == "year" or now.month == 12:
         return datetime(now.year + 1, 1, 1, tzinfo=UTC)
     return datetime(now.year, now.month + 1, 1, tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""Which campaigns are due: read from the database, so that nothing is lost while no daemon runs.
+"""Which campaigns are due: read from the database, so that nothing is lost while no service runs.
 
 Every due date has one campaign (UNIQUE(model_id, due_at)), or was missed together with an earlier one, whose campaign
-says so. A campaign's due_at is the date that it stands for, whenever it ran.
+says so. A campaign's due_at is the date that it covers, whenever it ran.
 """
 
 from datetime import datetime, timedelta
@@ -35,9 +35,9 @@ CLOCK_STEP = timedelta(minutes=2)
 def queue_due(store: Store, now: datetime, house: HouseScheduleTable) -> tuple[int, ...]:
     """Queue a campaign for every active model whose due date has come, and move the due date on.
 
-    Dates that were missed while no daemon ran count as one, which runs late and says so. A model whose earlier
-    campaign is still open keeps its due date until that one has ended. A model that cannot be read is noted as a
-    fault and does not keep the others waiting. A clock that was set back is noticed, and the due dates follow it.
+    Dates missed while no service ran count as one, which runs late and says so. A model whose earlier campaign is
+    still open keeps its due date until that one has ended. A model that cannot be read is recorded as a fault and does
+    not hold up the others. A clock that was set back is detected, and the due dates follow it.
     """
     _follow_clock(store, now, house)
     queued = (_guarded(store, due, now, house) for due in due_models(store, now))
@@ -47,10 +47,10 @@ def queue_due(store: Store, now: datetime, house: HouseScheduleTable) -> tuple[i
 def queue_triggered(
     store: Store, model: Model, trigger: str, reason: str, now: datetime, house: HouseScheduleTable
 ) -> int | None:
-    """Queue a re-evaluation for another cause than its date, with the reason in words; None while one is open.
+    """Queue a re-evaluation for a cause other than its date, with the reason in words; None while one is open.
 
-    It takes the place of the next due date where that is closer than the model's cool-down: the campaign stands for
-    that date too, which does not come again.
+    It replaces the next due date where that is closer than the model's cool-down: the campaign then covers that date
+    too, which is not queued again.
     """
     with store.transaction():
         entry = find_entry(store, model.id)
@@ -78,10 +78,10 @@ def adapt_interval(store: Store, campaign: Campaign, now: datetime, house: House
     model = find_model(store, campaign.model)
     if not model.file.schedule.is_auto or campaign.kind != "retune" or campaign.verdict is None:
         return None
-    ended = [each for each in campaigns_of(store, model.id, "retune") if each.verdict is not None]
+    ended = [other for other in campaigns_of(store, model.id, "retune") if other.verdict is not None]
     table = model.file.schedule
     interval = interval_of(
-        [each.verdict.outcome for each in ended if each.verdict is not None],
+        [other.verdict.outcome for other in ended if other.verdict is not None],
         days_in(table.shortest),
         days_in(table.longest),
     )
@@ -90,11 +90,11 @@ def adapt_interval(store: Store, campaign: Campaign, now: datetime, house: House
     with store.transaction():
         entry = find_entry(store, model.id)
         assert entry is not None
-        is_known = entry.interval_days == interval.days and entry.interval_reason == interval.reason
-        if is_known and entry.anchor_at == anchor:
+        is_unchanged = entry.interval_days == interval.days and entry.interval_reason == interval.reason
+        if is_unchanged and entry.anchor_at == anchor:
             return interval
         set_interval(store, model.id, interval.days, interval.reason, anchor)
-        # the first date after the campaign's own, even where that has passed meanwhile: it then runs late, once
+        # the first date after the campaign's own, even if it has passed meanwhile: it then runs late, once
         calendar = calendar_of(model, house, interval.days)
         first = calendar.next_due(anchor, anchor)
         move_on(store, model.id, without_campaign(store, model.id, calendar, first, anchor))
@@ -113,7 +113,7 @@ def _queue(store: Store, model: Model, now: datetime, house: HouseScheduleTable)
     with store.transaction():
         entry = find_entry(store, model.id)
         if entry is None or entry.state != "active" or entry.next_due_at is None or open_campaigns(store, model.id):
-            return None  # another process was quicker
+            return None  # another process was faster
         calendar, anchor = calendar_of(model, house, entry.interval_days), entry.anchor_at
         due_at = without_campaign(store, model.id, calendar, entry.next_due_at, anchor)
         if due_at is None or due_at > now:
@@ -135,33 +135,33 @@ def _lateness(due_at: datetime, now: datetime, missed: int) -> str | None:
     hours = round(late.total_seconds() / 3600)
     days, rest = divmod(hours, 24)
     parts = [counted(count, unit) for count, unit in ((days, "day"), (rest, "hour")) if count]
-    more = "" if not missed else f", and with it {counted(missed, 'later date')} that passed as well"
+    more = "" if not missed else f", together with {counted(missed, 'later date')} that also passed"
     return f"was due on {due_at:%Y-%m-%d %H:%M} UTC and is queued {' '.join(parts)} late{more}"
 
 
 def _follow_clock(store: Store, now: datetime, house: HouseScheduleTable) -> None:
-    """Where the clock was set back since the last round, bring due dates back that were computed from the wrong time.
+    """Where the clock was set back since the last round, correct the due dates computed from the wrong time.
 
-    Without it, a clock that stood a year ahead for a minute would leave models without a re-evaluation for a year.
+    Otherwise a clock that was a year ahead for a minute would leave models without a re-evaluation for a year.
     """
-    known = get_fact(store, "schedule_clock")
-    if known is not None and now < known[1] - CLOCK_STEP:
-        note_fault(store, "clock", f"the clock was set back, from {known[1]:%Y-%m-%d %H:%M} UTC", now)
-        forget_checks_after(store, known[1])
+    last = get_fact(store, "schedule_clock")
+    if last is not None and now < last[1] - CLOCK_STEP:
+        note_fault(store, "clock", f"the clock was set back, from {last[1]:%Y-%m-%d %H:%M} UTC", now)
+        forget_checks_after(store, last[1])
         for due in due_after(store, now):
             try:
-                _bring_back(store, due, now, house)
+                _restore_due_date(store, due, now, house)
             except (RetunedError, ValueError, TypeError, KeyError, AssertionError) as error:
                 note_fault(store, "schedule", f"{due.name}: {error}", now, model_id=due.id)
-    if known is None or abs(now - known[1]) > CLOCK_STEP:
+    if last is None or abs(now - last[1]) > CLOCK_STEP:
         set_fact(store, "schedule_clock", None, now)
 
 
-def _bring_back(store: Store, due: DueModel, now: datetime, house: HouseScheduleTable) -> None:
-    """Make the first date due again that no campaign stands for.
+def _restore_due_date(store: Store, due: DueModel, now: datetime, house: HouseScheduleTable) -> None:
+    """Restore the first due date that no campaign covers.
 
-    A campaign that was queued at a time that has not come yet stands for its own date only, and for good: dates that
-    had seemed missed beside it, or long past, are still to come.
+    A campaign that was queued at a time still in the future covers its own date only, for good: dates that had seemed
+    missed together with it, or long past, are still to come.
     """
     entry = find_entry(store, due.id)
     assert entry is not None
@@ -171,6 +171,6 @@ def _bring_back(store: Store, due: DueModel, now: datetime, house: HouseSchedule
         anchor = entry.anchor_at
         until = max(entry.registered_at, stood_for_until(store, model.id) or entry.registered_at)
         calendar = calendar_of(model, house, entry.interval_days)
-        found = without_campaign(store, model.id, calendar, calendar.next_due(until, anchor), anchor)
-        if found is not None and entry.next_due_at is not None and found < entry.next_due_at:
-            move_on(store, model.id, found)
+        due_at = without_campaign(store, model.id, calendar, calendar.next_due(until, anchor), anchor)
+        if due_at is not None and entry.next_due_at is not None and due_at < entry.next_due_at:
+            move_on(store, model.id, due_at)

@@ -1,4 +1,4 @@
-"""`retuned serve`: the service with its real parts, from the first lock to the last message."""
+"""`retuned serve`: the service with its real parts, from taking the lock to the last message to systemd."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from ..training.machine import machine_of
 from ..upkeep.backup import Backups
 from ..upkeep.retention import Retention
 from .campaign_processes import CampaignProcesses, command_of, starter
-from .change_watch import Looks, start_child
+from .change_watch import ChangeChecks, start_child
 from .heartbeat import Heartbeat, Pulse
 from .sd_notify import Notifier
 from .service import Part, Service
@@ -35,12 +35,12 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
     with single_instance(state):
         log.info("service_started", state=str(state), pid=os.getpid())
         store = Store(state)
-        looks = Looks(store, lambda: start_child(command_of(config_arguments, "look")))
+        checks = ChangeChecks(store, lambda: start_child(command_of(config_arguments, "look")))
         processes = CampaignProcesses(state, starter(config_arguments, os.environ), clock)
         disk = Disk(store, config.disk.ballast_bytes)
         service = Service(
             store, config, clock, processes, lambda: machine_of(config),
-            parts=_parts(store, config, clock, notifier, looks, disk), may_begin=lambda: not disk.is_full,
+            parts=_parts(store, config, clock, notifier, checks, disk), may_begin=lambda: not disk.is_full,
             is_stopping=waker.is_stopping,
         )  # fmt: skip
         api = Api(state, config, clock, waker.wake)
@@ -52,15 +52,15 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
             notifier.stopping()
             scheduler.shutdown(wait=True)
             api.stop()
-            looks.stop()
+            checks.stop()
             service.stop()
         log.info("service_stopped")
 
 
 def _parts(
-    store: Store, config: Config, clock: Clock, notifier: Notifier, looks: Looks, disk: Disk
+    store: Store, config: Config, clock: Clock, notifier: Notifier, checks: ChangeChecks, disk: Disk
 ) -> tuple[Part, ...]:
-    """The steps of each round beside the campaigns' own; the heartbeat spans them all."""
+    """The steps of each round other than the campaigns' own; the heartbeat is the first and the last."""
     url = config.service.heartbeat_url
     heartbeat = Heartbeat(store, clock, notifier.alive, None if url is None else Pulse(url, clock))
     heartbeat.is_read_only = lambda: disk.is_full
@@ -68,7 +68,7 @@ def _parts(
     return (
         Part("heartbeat", heartbeat.begin, is_first=True),
         Part("disk", lambda: disk.step(clock.now()), is_first=True),
-        Part("looks", lambda: looks.step(clock.now()), begins=True),
+        Part("looks", lambda: checks.step(clock.now()), begins=True),
         Part("backup", lambda: backups.step(clock.now()), begins=True),
         Part("retention", lambda: retention.step(clock.now())),
         Part("heartbeat", heartbeat.end),
@@ -76,13 +76,13 @@ def _parts(
 
 
 def _tick_s(config: Config, notifier: Notifier) -> float:
-    """How often to tick: as configured, and twice as often as systemd wants to hear."""
-    wanted = config.service.tick_s
-    return wanted if notifier.watchdog_s is None else min(wanted, notifier.watchdog_s / 2)
+    """Seconds between rounds: as configured, but at most half of systemd's watchdog interval."""
+    tick_s = config.service.tick_s
+    return tick_s if notifier.watchdog_s is None else min(tick_s, notifier.watchdog_s / 2)
 
 
 def _alarm(waker: Waker, tick_s: float) -> BackgroundScheduler:
-    """Rings every tick; it remembers nothing, so that nothing of it can be lost or out of date."""
+    """A scheduler that wakes the loop every tick; it stores nothing, so nothing can be lost or out of date."""
     scheduler = BackgroundScheduler(executors={"default": {"type": "threadpool", "max_workers": 1}})
     scheduler.add_job(waker.wake, "interval", seconds=tick_s, coalesce=True, max_instances=1, misfire_grace_time=None)
     scheduler.start()
@@ -90,13 +90,13 @@ def _alarm(waker: Waker, tick_s: float) -> BackgroundScheduler:
 
 
 def _loop(service: Service, waker: Waker, notifier: Notifier) -> None:
-    said = ""
+    shown = ""
     while not waker.is_stopping():
         service.tick()
         status = service.status()
-        if not said:
+        if not shown:
             notifier.ready(status)
-        elif status != said:
+        elif status != shown:
             notifier.status(status)
-        said = status
+        shown = status
         waker.wait(service.processes.handles())

@@ -26,7 +26,7 @@ from .queue import Queue, QueueReader
 
 MACHINE_IS_READ_EVERY = timedelta(minutes=10)
 UNREADABLE_IS_PUT_OFF = timedelta(hours=1)
-ENDED_SEEN = "ended_campaigns_seen"  # the moment up to which campaigns that ended were taken in
+ENDED_SEEN = "ended_campaigns_seen"  # the time up to which ended campaigns were processed
 log = structlog.get_logger("retuned")
 
 Step = Callable[[], None]
@@ -34,8 +34,8 @@ Step = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One step of a round. `is_first`: before those of the campaigns; `begins`: begins something new, which a full
-    disk forbids."""
+    """One step of a round. `is_first`: it precedes the campaigns' steps; `begins`: it starts something new, which a
+    full disk forbids."""
 
     name: str
     step: Step
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass
 class Service:
-    """What one tick does; clock, processes, machine and further parts come in, so that tests live through years in a
+    """What one tick does; clock, processes, machine and further parts are passed in, so that tests cover years in a
     second."""
 
     store: Store
@@ -68,15 +68,15 @@ class Service:
         self._queue_reader = QueueReader(self.store, self.config)
 
     def tick(self) -> tuple[str, ...]:
-        """One round; the steps that failed in it. Each is recorded and leaves the others running.
+        """Run one round; the steps that failed in it. Each failure is recorded, and the other steps still run.
 
-        While the disk is full nothing new is begun, but what ends is taken in.
+        While the disk is full nothing new is started, but ended campaigns are processed.
         """
         failed = []
         own = (
             Part("settings", self._write_settings),
             Part("schedule", self._queue_due, begins=True),
-            Part("campaigns", self._look_after_campaigns),
+            Part("campaigns", self._follow_campaigns),
             Part("queue", self._start_campaigns, begins=True),
             Part("messages", self._deliver),
         )
@@ -93,12 +93,12 @@ class Service:
         return tuple(failed)
 
     def status(self) -> str:
-        """What the service is doing, in a line."""
+        """What the service is doing, in one line."""
         running = self.processes.running()
         return f"campaigns: {len(running)} running, {len(self._open - running)} waiting"
 
     def stop(self) -> None:
-        """Leave the campaign processes to the next service, or end them; their campaigns stay open either way."""
+        """Leave the campaign processes to the next service, or end them; their campaigns stay open in either case."""
         if self.config.service.on_stop == "detach":
             if self.processes.running():
                 log.info("campaigns_left_running", campaigns=sorted(self.processes.running()))
@@ -107,8 +107,8 @@ class Service:
             log.info("campaign_process_ended", campaign=campaign_id)
 
     def _note(self, part: str, error: Exception) -> None:
-        """Record a fault; where not even that can be written, the log has to do. A traceback is logged once while it
-        stays the same."""
+        """Record a fault, or only log it where it cannot be written. A traceback is logged once while the error stays
+        the same."""
         sentence = f"{type(error).__name__}: {error}"
         is_known = self._failing.get(part) == sentence
         self._failing[part] = sentence
@@ -125,11 +125,11 @@ class Service:
         for campaign_id in queue_due(self.store, self.clock.now(), self.config.schedule):
             log.info("campaign_queued", campaign=campaign_id, trigger="schedule")
 
-    def _look_after_campaigns(self) -> None:
-        """Take up what an earlier service left running, take in what ended, and clear away what it left."""
+    def _follow_campaigns(self) -> None:
+        """Watch what an earlier service left running, process campaigns that ended, and end the workers they left."""
         if self._is_first:
             self._clean_all()
-        ended = {one.campaign_id: one for one in self.processes.reap()}
+        ended = {process.campaign_id: process for process in self.processes.reap()}
         for campaign_id, holder in self.processes.adopt(claimed_numbers(self.store)).items():
             pid = None if holder.process is None else holder.process.pid
             self._legs_at_start.setdefault(campaign_id, count_ended(self.store, campaign_id))
@@ -140,17 +140,17 @@ class Service:
         now_open = open_numbers(self.store)
         over = (self._open | ended.keys() | self._ended_meanwhile()) - now_open - self.processes.running()
         for campaign_id in sorted(over):
-            self._guarded(campaign_id, ended.get(campaign_id), self._take_in)
+            self._guarded(campaign_id, ended.get(campaign_id), self._process_end)
         for campaign_id in sorted(ended.keys() & now_open):
             self._guarded(campaign_id, ended[campaign_id], self._note_death)
         if over or self._is_first:
             set_fact(self.store, ENDED_SEEN, None, self.clock.now())
         self._open, self._is_first = now_open, False
 
-    def _guarded(self, campaign_id: int, ended: Ended | None, take: Callable[[Campaign, Ended | None], None]) -> None:
-        """One campaign; one whose record cannot be read is put off, and the others are taken in all the same."""
+    def _guarded(self, campaign_id: int, ended: Ended | None, handle: Callable[[Campaign, Ended | None], None]) -> None:
+        """Handle one campaign; one whose record cannot be read is deferred, and the others are still handled."""
         try:
-            take(find_campaign(self.store, campaign_id), ended)
+            handle(find_campaign(self.store, campaign_id), ended)
         except Exception as error:
             self._note("campaigns", error)
             later = self.clock.now() + UNREADABLE_IS_PUT_OFF
@@ -167,12 +167,12 @@ class Service:
         seen = get_fact(self.store, ENDED_SEEN) if self._is_first else None
         return frozenset() if seen is None else ended_since(self.store, seen[1])
 
-    def _take_in(self, campaign: Campaign, ended: Ended | None) -> None:
-        """A campaign is over: say so, and end what it left."""
+    def _process_end(self, campaign: Campaign, ended: Ended | None) -> None:
+        """Log a campaign's end, and end the workers that it left."""
         outcome = None if campaign.verdict is None else campaign.verdict.outcome.value
         code = None if ended is None else ended.exit_code
-        tell = log.warning if campaign.failure else log.info
-        tell("campaign_ended", campaign=campaign.id, model=campaign.model, kind=campaign.kind, state=campaign.phase,
+        write = log.warning if campaign.failure else log.info
+        write("campaign_ended", campaign=campaign.id, model=campaign.model, kind=campaign.kind, state=campaign.phase,
              verdict=outcome, failure=campaign.failure, exit_code=code)  # fmt: skip
         self._clean(campaign.id)
         self._legs_at_start.pop(campaign.id, None)
@@ -185,7 +185,7 @@ class Service:
             log.info("interval_set", model=campaign.model, days=interval.days, reason=interval.reason)
 
     def _clean_all(self) -> None:
-        """End what campaigns left that ended while no service ran."""
+        """End the workers of campaigns that ended while no service ran."""
         now_open = open_numbers(self.store)
         left = self.store.state.glob("campaigns/[0-9]*/workers/*/worker.json")
         for campaign_id in sorted({int(path.parents[2].name) for path in left} - now_open):
@@ -206,7 +206,7 @@ class Service:
         self._decided = (self._open, running)
         queue = self._queue_reader.read(running, machine, now)
         decision = decide(queue.waiting, queue.running, machine, queue.house, now)
-        self._write_down(queue, decision)
+        self._record(queue, decision)
         for campaign_id, model_id, why in queue.unreadable:
             if queue.waits[campaign_id] != why:
                 note_fault(self.store, "queue", why, now, model_id=model_id, campaign_id=campaign_id)
@@ -217,8 +217,8 @@ class Service:
             pid = self.processes.start(campaign_id)
             log.info("campaign_started", campaign=campaign_id, pid=pid, gets=grant.sentence)
 
-    def _write_down(self, queue: Queue, decision: Decision) -> None:
-        """Record grants before anything is started with them, and why others wait; said once, when it changes."""
+    def _record(self, queue: Queue, decision: Decision) -> None:
+        """Record grants before anything is started with them, and why others wait; logged once, when it changes."""
         changed = [(number, why) for number, why in decision.waits if queue.waits[number] != why]
         if not changed and not decision.starts:
             return
@@ -231,7 +231,7 @@ class Service:
             log.info("campaign_waits", campaign=campaign_id, why=why)
 
     def _present_machine(self, now: datetime) -> Machine:
-        """What the machine has, looked at again once in a while."""
+        """The machine's resources, read again periodically."""
         if self._machine is None or not timedelta(0) <= now - self._machine[0] < MACHINE_IS_READ_EVERY:
             self._machine = (now, self.read_machine())
         return self._machine[1]

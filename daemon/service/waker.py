@@ -1,4 +1,4 @@
-"""Wakes the loop of the service: from any thread, from a signal handler, or when a process that it watches ends."""
+"""Wakes the service's loop: from any thread, from a signal handler, or when a watched process ends."""
 
 import os
 import select
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 
 class Waker:
-    """An event counter of the kernel: to raise it is safe in a signal handler, where taking a lock is not."""
+    """A kernel event counter: raising it is safe in a signal handler, where taking a lock is not."""
 
     def __init__(self) -> None:
         self._counter = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = False
 
     def wake(self) -> None:
-        """Let the present or next wait return at once."""
+        """Make the present or next wait return at once."""
         os.eventfd_write(self._counter, 1)
 
     def stop(self) -> None:

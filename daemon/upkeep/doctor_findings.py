@@ -39,8 +39,3 @@ class Case:
     def database(self) -> Path:
         """The path of the state database."""
         return self.config.state / "retuned.sqlite3"
-
-
-def counted(count: int, what: str) -> str:
-    """A number and a noun."""
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -8,6 +8,7 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 from ...strategies.errors import RetunedError
+from ...strategies.words import counted
 from ..config.config import resolve_secret
 from ..config.model_paths import check_paths
 from ..state.models.models import names_in_use
@@ -15,7 +16,7 @@ from ..state.models.registry import Model, find_model
 from ..state.outbox import place_of
 from ..state.store import Store
 from ..training.machine import machine_of
-from .doctor_findings import Case, Finding, counted
+from .doctor_findings import Case, Finding
 
 MODELS_LOOKED_AT = 200
 PLACES_ASKED = 20

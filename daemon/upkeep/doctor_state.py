@@ -10,11 +10,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...strategies.words import counted
 from ..state.checks import quick_check, schema_steps
 from ..state.faults import get_fact
 from ..state.migrations import STEP_NAMES
 from ..state.store import NETWORK_FILE_SYSTEMS, Store, file_system_of
-from .doctor_findings import Case, Finding, Level, counted
+from .doctor_findings import Case, Finding, Level
 
 LITTLE_SPACE_BYTES, LEAST_SPACE_BYTES = 2 << 30, 256 << 20
 

@@ -16,6 +16,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from ...strategies.words import age, counted
 from ..config.config import Config
 from ..state.campaigns.lease import holder_of
 from ..state.campaigns.legs import leg_counts
@@ -151,7 +152,7 @@ def _failing(tick: Tick | None, disk: DiskUse, config: Config, now: datetime) ->
     found = []
     if tick is not None and (now - tick.at).total_seconds() > longest_silence_s(config):
         found.append(
-            f"the service hangs: its last round ended {_ago(now - tick.at)} ago, and one is due every"
+            f"the service hangs: its last round ended {age(now - tick.at)} ago, and one is due every"
             f" {config.service.tick_s:g} s; look into its log, then restart it"
         )
     if disk.mode != "normal":
@@ -164,19 +165,19 @@ def _troubles(
 ) -> tuple[str, ...]:
     found = []
     if tick is not None and tick.at - now > timedelta(minutes=2):
-        found.append(f"the clock was set back: the last round is {_ago(tick.at - now)} in the future")
+        found.append(f"the clock was set back: the last round is {age(tick.at - now)} in the future")
     if tick is not None and tick.failed:
         found.append(f"the last round failed in part: {', '.join(tick.failed)}; see the last errors")
     recent = [fault for fault in faults if now - fault.at < FAULTS_COUNT_FOR]
     if recent:
-        found.append(f"{_some(len(recent), 'error')} within a day, the last: {recent[0].part}: {recent[0].sentence}")
+        found.append(f"{counted(len(recent), 'error')} within a day, the last: {recent[0].part}: {recent[0].sentence}")
     if messages.oldest_at is not None and now - messages.oldest_at > MESSAGES_ARE_LATE_AFTER:
         found.append(
-            f"{_some(messages.pending, 'message')} not delivered yet, the oldest for {_ago(now - messages.oldest_at)}:"
+            f"{counted(messages.pending, 'message')} not delivered yet, the oldest for {age(now - messages.oldest_at)}:"
             f" {messages.last_error or 'not tried yet'}"
         )
     if messages.dead:
-        found.append(f"{_some(messages.dead, 'message')} given up; see: retuned alerts")
+        found.append(f"{counted(messages.dead, 'message')} given up; see: retuned alerts")
     if disk.free_bytes < LITTLE_SPACE_BYTES:
         found.append(f"{disk.free_bytes >> 20} MiB are free on the disk of the state folder")
     return tuple(found)
@@ -185,16 +186,4 @@ def _troubles(
 def _backup_troubles(backup: Backup | None, config: Config, now: datetime) -> tuple[str, ...]:
     if backup is None or now - backup.at <= timedelta(seconds=2 * config.backup.every_s):
         return ()
-    return (f"the last backup is {_ago(now - backup.at)} old; see the last errors, or run: retuned backup",)
-
-
-def _some(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _ago(span: timedelta) -> str:
-    seconds = span.total_seconds()
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= 2 * length:
-            return _some(round(seconds / length), unit)
-    return _some(round(seconds), "second")
+    return (f"the last backup is {age(now - backup.at)} old; see the last errors, or run: retuned backup",)

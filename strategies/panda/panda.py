@@ -13,6 +13,7 @@ from ..legs.names import INCUMBENT
 from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose, Role
 from ..search.task import Finished, Propose, Ranked
 from ..space import Space
+from ..words import counted
 from .diary import DayEnd, Nudge
 from .life import follow_life
 from .states import INCUMBENT_LEG, LifeSoFar, ResumePoint, seeds_of, start_values, values_at_start
@@ -138,7 +139,7 @@ def _reason(
     """The search in a clause, in the metric's own direction."""
     sign = -1.0 if task.search.lower_is_better else 1.0
     nudges = sum(len(life.nudges) for life in lives)
-    lived = f"{lives[-1].day} days, {nudges} {'nudge' if nudges == 1 else 'nudges'}"
+    lived = f"{lives[-1].day} days, {counted(nudges, 'nudge')}"
     lived += f", {len(lives)} lives" if len(lives) > 1 else ""
     ours = f"{sign * (best.score or 0.0):.6g}"
     if theirs is None:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..records import Configuration, Outcome, Value
-from ..words import counted
+from ..words import counted, duration
 from .verdict_records import BROKEN_AT, Reason, Verdict
 from .verdict_words import divergence_odds, figure, odds
 
+LEAST_DIGITS, MOST_DIGITS = 2, 4  # significant ones, of a value in a sentence
 SHOWN_POINTS = 6  # of a schedule in a sentence; records and settings files hold all of them
 
 
@@ -64,7 +65,7 @@ def render(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.{MOST_DIGITS}g}"
     if isinstance(value, tuple):
         points = [f"{step:g}: {rate:.4g}" for step, rate in value]
         if len(points) > SHOWN_POINTS + 1:
@@ -74,16 +75,25 @@ def render(value: Value) -> str:
 
 
 def render_changes(incumbent: Configuration, recommended: Configuration) -> str:
-    """The values that differ, as 'lr 0.03 -> 0.004, momentum 0.9 -> 0.5'."""
+    """The values that differ, as 'lr 0.03 -> 0.004, momentum 0.9 -> 0.5'; both sides of a change in one precision."""
     names = [name for name in {**recommended, **incumbent} if incumbent.get(name) != recommended.get(name)]
-    return ", ".join(f"{name} {_side(incumbent, name)} -> {_side(recommended, name)}" for name in names)
+    return ", ".join(f"{name} {_change(incumbent, recommended, name)}" for name in names)
 
 
-def render_duration(seconds: float) -> str:
-    """A duration as text: '48 s', '12 min', '5.2 h'."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def _change(incumbent: Configuration, recommended: Configuration, name: str) -> str:
+    before, after = incumbent.get(name), recommended.get(name)
+    if not isinstance(before, float) or not isinstance(after, float):
+        return f"{_side(incumbent, name)} -> {_side(recommended, name)}"
+    for digits in range(max(LEAST_DIGITS, _significant_digits(before)), MOST_DIGITS):
+        if f"{before:.{digits}g}" != f"{after:.{digits}g}":
+            return f"{before:.{digits}g} -> {after:.{digits}g}"
+    return f"{render(before)} -> {render(after)}"
+
+
+def _significant_digits(value: float) -> int:
+    """How many digits the value has as `render` shows it: 2 of 0.044, 4 of 0.0007604."""
+    mantissa = f"{value:.{MOST_DIGITS - 1}e}".partition("e")[0]
+    return len(mantissa.replace(".", "").strip("-0"))
 
 
 def _side(configuration: Mapping[str, Value], name: str) -> str:
@@ -207,7 +217,7 @@ def _values(subject: Subject) -> tuple[str, ...]:
 
 
 def _background(subject: Subject) -> tuple[str, ...]:
-    cost = f"The re-evaluation took {subject.runs} training runs, {render_duration(subject.compute_s)} of compute."
+    cost = f"The re-evaluation took {subject.runs} training runs, {duration(subject.compute_s)} of compute."
     changes = f"Since these settings were adopted: {'; '.join(subject.changes)}." if subject.changes else ""
     return tuple(sentence for sentence in (*subject.why, changes, cost) if sentence)
 

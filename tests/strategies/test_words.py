@@ -20,11 +20,15 @@ def test_a_noun_follows_its_number(count, words):
         (48, "48 s"),
         (59, "59 s"),
         (60, "1 min"),
+        (89.4, "1.49 min"),
         (90, "1.5 min"),
         (720, "12 min"),
+        (5399, "1.5 h"),
+        (5400, "1.5 h"),
         (18720, "5.2 h"),
         (100_000, "27.8 h"),  # below two days, hours say more
         (259_200, "3 days"),
+        (106_704_000, "1240 days"),  # three digits, and never an exponent
     ],
 )
 def test_a_duration_has_three_digits_and_its_largest_unit(seconds, words):

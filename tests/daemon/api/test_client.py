@@ -133,7 +133,7 @@ def test_what_is_no_retuned_service_is_told(tmp_path):
 
 def test_a_named_service_wants_a_token(desk, tmp_path):
     environ = {"RETUNED_URL": "http://127.0.0.1:8719", "HOME": str(tmp_path)}
-    with pytest.raises(InputError, match="the service wants a token"):
+    with pytest.raises(InputError, match="the service requires a token"):
         find_service(desk.config, environ)
     assert find_service(desk.config, environ | {"RETUNED_TOKEN": " rtn_a\n"}) == Place("http://127.0.0.1:8719", "rtn_a")
     (tmp_path / ".config" / "retuned").mkdir(parents=True)

@@ -76,7 +76,7 @@ MODEL_FILES = [
     ("low = 0.001", "low = 5", "'lr'", "low"),  # low above high
     ("low = 0.001", "low = 0.0", "'lr'", "log"),  # log of zero
     ("value = 0.1", 'value = "fast"', "'lr'", "fast"),  # a value of another type
-    ("value = 0.1\n", "", "hyperparameters.lr.value is missing", "in force"),
+    ("value = 0.1\n", "", "hyperparameters.lr.value is missing", "the current value is required"),
     ('type = "float"', 'type = "real"', "hyperparameters.lr.type is 'real'", "'float'"),
     ("[objective]", '[alerts]\nwebhook = "example.org"\n[objective]', "not the address of a webhook", "https://"),
     ("[objective]", '[alerts]\nwebhook_secret = "canary-4711"\n[objective]', "not a reference", "file:/path"),
@@ -84,7 +84,7 @@ MODEL_FILES = [
     ("[objective]", '[search]\nstrategy = "grid"\n[objective]', "search.strategy is 'grid'", "caviar"),
     ("[objective]", "[search]\nmax_pairs = 5\n[objective]", "search.max_pairs is 5", "multiple of 2"),
     ("[objective]", '[settings]\nfile = "live.yaml"\n[objective]', "settings.file is", ".json"),
-    ("[objective]", '[settings]\nfile = "gone/live.json"\n[objective]', "there is no folder", "make the folder"),
+    ("[objective]", '[settings]\nfile = "gone/live.json"\n[objective]', "there is no folder", "create the folder"),
     ("[objective]", "[objectives]", "the file has no key 'objectives'", "did you mean 'objective'?"),
 ]
 

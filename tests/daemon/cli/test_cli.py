@@ -106,7 +106,7 @@ SHOWN = [
     (["history", "toy"], ["v1 *", "registered", "FRESH (nothing_better_found)", "STALE (gain_confirmed)"]),
     (["plan", "toy"], ["- caviar", "a search of 19 trials", "1.25%", "- detects a loss of 0."]),
     (["alerts"], ["campaign 3, alert", "have gone stale", "retuned adopt toy", "(waiting for http://127.0.0.1:9, "]),
-    (["drift", "toy"], ["(birth)", "FRESH", "STALE", "the data changed"]),
+    (["drift", "toy"], ["(baseline)", "FRESH", "STALE", "the data changed"]),
 ]
 
 
@@ -122,12 +122,12 @@ def test_people_get_plain_lines_where_there_is_no_terminal(call, judged, words, 
 def test_the_verbs_of_the_registry_say_what_they_did_and_what_takes_it_back(call, judged_copy):
     state = ("--state", judged_copy.config.state)
     assert call(*state, "register", judged_copy.folder / "model.toml")[0] == 0
-    assert "settings v2 are in force" in call(*state, "adopt", "toy")[1]
+    assert "settings v2 are now current" in call(*state, "adopt", "toy")[1]
     assert (
-        "retuned rollback toy takes this back"
+        "to undo: retuned rollback toy"
         in call(*state, "adopt", "toy", "--campaign", "3")[2] + call(*state, "rollback", "toy", "--to", "1")[1]
     )
-    assert call(*state, "pause", "toy")[1] == "toy is paused; retuned resume toy brings it back\n"
+    assert call(*state, "pause", "toy")[1] == "toy is paused; to undo: retuned resume toy\n"
     assert call(*state, "resume", "toy")[1] == "toy is active\n"
     assert call(*state, "cancel", "toy")[1] == "campaign 5 (baseline) is cancelled\n"
     assert call(*state, "cancel", "toy")[1] == "toy has no open campaign\n"
@@ -195,7 +195,7 @@ def test_an_interrupted_retune_leaves_no_process_and_goes_on_when_it_is_given_ag
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")
     said = [line for line in err.splitlines() if not line.startswith("campaign 2 (retune): ")]
-    assert said == ["retuned: interrupted; an open campaign goes on when the command is given again"]
+    assert said == ["retuned: interrupted; an open campaign resumes when the command is run again"]
     assert left_of(desk) == []
     kept = {row["name"] for row in desk.store.rows(ended)}
     attempts = desk.store.rows("SELECT name, ended_at FROM legs WHERE ended IS NOT NULL AND campaign_id = 2")

@@ -37,7 +37,7 @@ def test_a_detector_that_works_passes_and_leaves_nothing_behind(desk):
     assert done.identical.verdict.n_pairs >= 4
     assert done.planted[-1].verdict.outcome in (Outcome.STALE, Outcome.BROKEN)
     assert done.planted[0].tried == "planted lr 0.011 -> 0.088 (x 8)"
-    assert done.sentences[-1] == "The self-test is passed."
+    assert done.sentences[-1] == "The self-test passed."
     assert list((desk.config.state / "selftest").iterdir()) == []
     assert desk.store.rows("SELECT id, phase, epoch FROM campaigns") == rows
     assert desk.store.rows("SELECT * FROM alerts") == desk.store.rows("SELECT * FROM outbox") == []

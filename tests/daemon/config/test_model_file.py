@@ -82,7 +82,7 @@ BAD = [
     # missing keys and tables
     ('owner = "team"', "", "owner is missing", "add it"),
     ('direction = "minimize"', "", "objective.direction is missing", "add it"),
-    ("value = 0.1", "", "hyperparameters.lr.value is missing", "in force"),
+    ("value = 0.1", "", "hyperparameters.lr.value is missing", "the current value is required"),
     ("budget = {steps = 100}", "", "training.budget is missing", "add it"),
     # names
     ('"rides"', '"-rides"', "name is '-rides'", "letters, digits"),
@@ -90,7 +90,7 @@ BAD = [
     ('"rides"', '"r' + "x" * 64 + '"', "name is 'rxxx", "up to 64"),
     ('"team"', '""', "owner is ''", "not empty"),
     ('"team"', '"a\\nb"', "owner is", "one line"),
-    ("[hyperparameters.lr]", '[hyperparameters."l r"]', "hyperparameters.l r is no name", "rename it"),
+    ("[hyperparameters.lr]", '[hyperparameters."l r"]', "hyperparameters.l r is not a name", "rename it"),
     ("[hyperparameters.lr]", "[hyperparameters.seed]", "hyperparameters.seed has a name", "reserved"),
     # commands
     (COMMAND, '"python3 train.py"', "training.command is the text", '["python3", "train.py"]'),
@@ -321,7 +321,7 @@ def test_a_recipes_precision_reaches_its_workers_and_a_command_has_none_to_give(
     coarse = ("resumable = true", 'precision = "bf16"')
     assert training_order(loaded(tmp_path, recipe, coarse), "", 1, 0).precision == "bf16"
     assert training_order(loaded(tmp_path, recipe, ("resumable = true", "")), "", 1, 0).precision == "float32"
-    with pytest.raises(InputError, match=r"training\.precision is 'bf16'.*a command sees to its own precision"):
+    with pytest.raises(InputError, match=r"training\.precision is 'bf16'.*a command chooses its own precision"):
         loaded(tmp_path, coarse)
     with pytest.raises(InputError, match=r"training\.precision is 'fp8'"):
         loaded(tmp_path, recipe, ("resumable = true", 'precision = "fp8"'))
@@ -347,7 +347,7 @@ def complete(tmp_path):
 RECIPE = ('command = ["python3", "train.py", "--lr={lr}"]', 'recipe = "recipe.py:Rides"')
 BAD_PATHS = [
     (("resumable = true", 'workdir = "gone"'), "training.workdir: there is no folder"),
-    (("resumable = true", 'python = "rides.csv"'), "training.python: .* is not a program"),
+    (("resumable = true", 'python = "rides.csv"'), "training.python: .* is not an executable program"),
     (('"python3"', '"no-such-program-here"'), "training.command: there is no program"),
     (('"python3"', '"./rides.csv"'), "training.command: there is no program"),
     ((RECIPE[0], 'recipe = "recipe.py:Ride"'), "has no class Ride; its classes are Rides; did you mean 'Rides'"),

@@ -1,4 +1,4 @@
-"""Looks between due dates: real files, a real repository, real commands; a change queues one campaign."""
+"""Checks for changes between due dates: real files, a real repository, real commands; a change queues one campaign."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.service.change_watch import Looks, look_due, start_child
+from retuned.daemon.service.change_watch import ChangeChecks, run_due_checks, start_child
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
 from retuned.daemon.state.faults import recent_faults
 from retuned.daemon.state.models.registry import find_model
@@ -49,7 +49,7 @@ def taken_up(desk, **tables):
 def look_now(desk, clock, environ=os.environ):
     with desk.store.transaction():
         desk.store.change("UPDATE models SET next_look_at = '2020-01-01' WHERE next_look_at IS NOT NULL")
-    return look_due(desk.store, desk.config, clock, environ)
+    return run_due_checks(desk.store, desk.config, clock, environ)
 
 
 def grow(desk, rows):
@@ -189,7 +189,7 @@ def test_switched_off_nothing_is_looked_at(seen, later):
 
 def test_a_model_before_its_first_campaign_is_only_seen(seen, later):
     seen.register()
-    look_due(seen.store, seen.config, later, os.environ)
+    run_due_checks(seen.store, seen.config, later, os.environ)
     assert look_now(seen, later) == ()
     assert len(seen.store.rows("SELECT * FROM looks")) == 3
 
@@ -197,7 +197,7 @@ def test_a_model_before_its_first_campaign_is_only_seen(seen, later):
 def test_models_registered_together_are_looked_at_one_after_the_other(desk, later):
     for name in ("a", "b", "c"):
         desk.register(top=f'name = "{name}"\nowner = "tests"')
-    assert look_due(desk.store, desk.config, later, os.environ) == ()
+    assert run_due_checks(desk.store, desk.config, later, os.environ) == ()
     moments = {find["next_look_at"] for find in desk.store.rows("SELECT next_look_at FROM models")}
     assert len(moments) == 3
 
@@ -210,28 +210,28 @@ def test_the_service_has_one_child_look_at_a_time(desk, clock):
         started.append(start_child(("sleep", "30")))
         return started[-1]
 
-    looks = Looks(desk.store, start)
-    looks.step(clock.now())
-    looks.step(clock.now())
+    checks = ChangeChecks(desk.store, start)
+    checks.step(clock.now())
+    checks.step(clock.now())
     assert len(started) == 1
     clock.move(hours=3)
-    looks.step(clock.now())
+    checks.step(clock.now())
     assert started[0].poll() is not None
     assert "ran longer than" in recent_faults(desk.store)[0].sentence
-    looks.step(clock.now())
+    checks.step(clock.now())
     assert len(started) == 1  # not at once again
     clock.move(minutes=31)
-    looks.step(clock.now())
+    checks.step(clock.now())
     assert len(started) == 2
-    looks.stop()
+    checks.stop()
     assert started[1].poll() is not None
 
 
 def test_nothing_is_started_where_nothing_is_to_be_looked_at(desk, clock):
-    looks = Looks(desk.store, lambda: pytest.fail("started"))
-    looks.step(clock.now())
+    checks = ChangeChecks(desk.store, lambda: pytest.fail("started"))
+    checks.step(clock.now())
     assert campaigns_of(desk.store, 1) == ()
-    assert looks.child is None
+    assert checks.child is None
 
 
 def test_the_schedule_goes_on_from_a_triggered_campaign_that_is_near(seen, later):
@@ -244,7 +244,7 @@ def test_the_schedule_goes_on_from_a_triggered_campaign_that_is_near(seen, later
     assert find_model(seen.store, "toy").next_due_at > due_at
 
 
-def test_looks_are_gathered_so_that_a_child_is_started_once_in_ten_minutes(desk, clock):
+def test_checks_are_gathered_so_that_a_child_is_started_once_in_ten_minutes(desk, clock):
     desk.register()
     started = []
 
@@ -252,13 +252,13 @@ def test_looks_are_gathered_so_that_a_child_is_started_once_in_ten_minutes(desk,
         started.append(start_child(("true",)))
         return started[-1]
 
-    looks = Looks(desk.store, start)
-    looks.step(clock.now())
+    checks = ChangeChecks(desk.store, start)
+    checks.step(clock.now())
     started[0].wait()
     clock.move(minutes=9)
-    looks.step(clock.now())
+    checks.step(clock.now())
     assert len(started) == 1
     clock.move(minutes=1)
-    looks.step(clock.now())
+    checks.step(clock.now())
     assert len(started) == 2
-    looks.stop()
+    checks.stop()

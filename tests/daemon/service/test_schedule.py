@@ -139,7 +139,7 @@ def test_a_late_campaign_says_how_late_and_what_it_stands_for(model, clock):
     clock.move(days=500)
     queue_due(model.store, clock.now(), HOUSE)
     assert retunes(model)[0].reason == (
-        "was due on 2026-04-30 09:00 UTC and is queued 411 days late, and with it 4 later dates that passed as well"
+        "was due on 2026-04-30 09:00 UTC and is queued 411 days late, together with 4 later dates that also passed"
     )
 
 

@@ -138,7 +138,7 @@ def test_a_campaign_process_that_keeps_dying_is_tried_again_with_growing_delay_a
     ended = find_campaign(desk.store, 1)
     assert (ended.phase, ended.failure) == (
         "failed",
-        "its process died 6 times in a row, at last with exit code 1; see the log of the service, mend the cause, "
+        "its process died 6 times in a row, the last time with exit code 1; see the service's log, fix the cause, "
         "then: retuned baseline toy",
     )
     (alert,) = list_alerts(desk.store)

@@ -88,7 +88,7 @@ def test_a_write_that_a_crash_prevented_is_made_up_for_later(judged_copy, live, 
 
 def test_a_settings_file_that_cannot_be_read_refuses_the_adoption_before_anything_changes(judged_copy, live, clock):
     live.write_text('{"lr": ')
-    with pytest.raises(InputError, match=r"live\.json cannot be read: .*; mend it by hand"):
+    with pytest.raises(InputError, match=r"live\.json cannot be read: .*; correct the file"):
         adopt(judged_copy.store, "toy", None, clock.now())
     assert find_model(judged_copy.store, "toy").settings_version == 1
     assert live.read_text() == '{"lr": '

@@ -104,7 +104,7 @@ def test_a_refused_message_is_tried_again_with_growing_delay_under_its_own_id_an
     waits = []
     for number in range(1, len(BACKOFF_S)):
         (delivery,) = deliver_due(box, clock.now())
-        assert delivery.error == "HTTP status 500, 200 to 299 was expected"
+        assert delivery.error == "HTTP status 500, expected 200 to 299"
         assert row_of(box)["attempts"] == number
         waits.append(BACKOFF_S[number - 1])
         clock.move(seconds=waits[-1] - 1)
@@ -133,7 +133,7 @@ def test_a_redirect_is_not_followed(box, clock, receiver):
     receiver.statuses = [307]
     put(box, clock, receiver.url)
     (delivery,) = deliver_due(box, clock.now())
-    assert delivery.error == "HTTP status 307, 200 to 299 was expected"
+    assert delivery.error == "HTTP status 307, expected 200 to 299"
     assert len(receiver.requests) == 1
 
 
