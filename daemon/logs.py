@@ -17,7 +17,6 @@ EVENTS: Mapping[str, str] = {
     "api_failed": "a request met a bug; the trace follows",
     "token_use_not_noted": "when a token was last used could not be written down",
     "tick_step_failed": "a part of a round failed; the others went on",
-    "tick_step_fails_still": "it failed again in the same way",
     "fault_not_recorded": "not even the failure could be written down",
     "campaign_queued": "a due date came",
     "campaign_waits": "a campaign waits, or waits for another reason than before",

@@ -91,7 +91,7 @@ def _search_task(context: CampaignContext, chosen: ChosenStrategy) -> SearchTask
     return SearchTask(
         space=space,
         incumbent=context.configuration,
-        warm=warm_start(context.store, context.campaign, space),
+        warm=warm_start(context.store, context.campaign),
         seed=context.campaign.seed,
         budget=training.budget.amount,
         unit=training.budget.unit,

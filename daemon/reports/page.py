@@ -9,8 +9,7 @@ from ...strategies.records import LegEnd, Purpose, Role
 from ...strategies.verdict.notice import render, render_duration
 from ...strategies.verdict.verdict_records import Verdict
 from ...strategies.verdict.verdict_words import figure
-from ..state.store import Store
-from .campaign_record import CampaignRecord, record_of
+from .campaign_record import CampaignRecord
 from .figures import curves_figure, replicates_figure
 from .page_background import cost_section, provenance_section, reproduce_section
 from .page_causes import causes_section
@@ -24,23 +23,9 @@ from .page_verdict import (
     settings_section,
     verdict_tiles,
 )
-from .self_contained import cannot_write, check_target, content_policy, plotly_script, script_json
+from .self_contained import content_policy, plotly_script, script_json
 
 _HERE = Path(__file__).parent
-
-
-def write_page(store: Store, named: str, path: Path) -> int:
-    """Write the page about a campaign (see `record_of`) into an .html file; the campaign's number comes back.
-
-    Raises InputError for a file that cannot be written or is no .html.
-    """
-    check_target(path, "--html", (".html", ".htm"), "for instance report.html")
-    record = record_of(store, named)
-    try:
-        path.write_text(render_page(page_of(record)), encoding="utf-8")
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    return record.campaign.id
 
 
 def page_of(record: CampaignRecord) -> Page:

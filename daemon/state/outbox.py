@@ -117,13 +117,6 @@ def dead_count(store: Store) -> int:
     return int(row["n"])
 
 
-def pending_count(store: Store) -> int:
-    """Messages that still wait to be delivered."""
-    row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'pending'")
-    assert row is not None
-    return int(row["n"])
-
-
 def place_of(url: str) -> str:
     """The address without its path and query, for people and logs: a chat service's path is a password."""
     parts = urlsplit(url)

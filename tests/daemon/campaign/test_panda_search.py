@@ -15,7 +15,8 @@ from retuned.daemon.api.verbs import Verbs
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.settings_file import plain
-from retuned.daemon.reports.page import write_page
+from retuned.daemon.reports.campaign_record import record_of
+from retuned.daemon.reports.page import page_of, render_page
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
 from retuned.daemon.state.campaigns.lease import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
@@ -80,10 +81,9 @@ def test_the_path_is_adopted_written_shown_and_taken_up_by_the_next_search(raise
     assert json.loads(again.stdout)["verdict"]["outcome"] in ("fresh", "degraded", "inconclusive", "stale")
 
 
-def test_the_page_draws_the_path(raised, tmp_path):
+def test_the_page_draws_the_path(raised):
     desk, campaign = raised
-    write_page(desk.store, str(campaign.id), tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
+    page = render_page(page_of(record_of(desk.store, str(campaign.id))))
     assert "panda-plot" in page
     assert "day 0: 10 probes" in page
 

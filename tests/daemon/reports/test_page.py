@@ -8,8 +8,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+import typer
+from retuned.daemon.cli.cli import app, main
 from retuned.daemon.reports.campaign_record import record_of
-from retuned.daemon.reports.page import page_of, render_page, write_page
+from retuned.daemon.reports.page import page_of, render_page
 from retuned.daemon.reports.page_background import cost_section, share_of_full_search
 from retuned.daemon.reports.page_causes import causes_section
 from retuned.daemon.reports.parallel_coordinates import coordinates_figure
@@ -64,6 +66,12 @@ class Html(HTMLParser):
     @property
     def figures(self):
         return json.loads(self.scripts[0])
+
+
+def write_page(desk, named, target):
+    """The command `retuned report`, in this process."""
+    words = ["--state", str(desk.config.state), "report", named, "--html", str(target)]
+    typer.main.get_command(app).main(words, standalone_mode=False)
 
 
 def page(desk, named):
@@ -289,8 +297,9 @@ def test_one_absurd_score_does_not_flatten_the_others(judged):
     )
 
 
-def test_a_name_means_its_last_finished_re_evaluation(judged, tmp_path):
-    assert write_page(judged.store, "toy", tmp_path / "page.html") == 3
+def test_a_name_means_its_last_finished_re_evaluation(judged, tmp_path, capsys):
+    write_page(judged, "toy", tmp_path / "page.html")
+    assert capsys.readouterr().out == f"campaign 3: {tmp_path / 'page.html'}\n"
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
 
 
@@ -309,21 +318,19 @@ REFUSED = [
 @pytest.mark.parametrize(("named", "file", "error", "message"), REFUSED)
 def test_a_page_that_cannot_be_written_says_why_and_leaves_no_file(judged, tmp_path, named, file, error, message):
     with pytest.raises(error, match=message):
-        write_page(judged.store, named, tmp_path / file)
+        write_page(judged, named, tmp_path / file)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_campaign_without_an_end_has_no_page(desk, tmp_path):
     desk.register()
     with pytest.raises(ConflictError, match=r"campaign 1 of toy has not ended yet \(queued\)"):
-        write_page(desk.store, "1", tmp_path / "page.html")
+        write_page(desk, "1", tmp_path / "page.html")
     with pytest.raises(InputError, match="toy has no finished re-evaluation; run: retuned retune toy"):
-        write_page(desk.store, "toy", tmp_path / "page.html")
+        write_page(desk, "toy", tmp_path / "page.html")
 
 
 def test_the_command_writes_the_page(judged, tmp_path, monkeypatch, capsys):
-    from retuned.daemon.cli.cli import main
-
     target = tmp_path / "page.html"
     words = ["retuned", "--state", judged.config.state, "report", "2", "--html", target]
     monkeypatch.setattr("sys.argv", [str(word) for word in words])
