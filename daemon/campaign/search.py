@@ -1,4 +1,4 @@
-"""Legs through a runner, and one search: what a strategy proposes is run, written down and shown to it again."""
+"""The search phase: what a strategy proposes is run and recorded, and its results are passed back to it."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from ...strategies.search.task import DEFAULT_CHALLENGERS, Finished, Propose, Se
 from ..config.model_file import ModelFile
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.phase_records import ChosenStrategy
-from .context import CampaignContext, birth_results, budget_s_of, prepared_of, room_of
+from .context import CampaignContext, baseline_results, budget_s_of, prepared_of, room_of
 from .contract_probe import PROBE_RUNS, PROBE_SHARE, seconds_per_full_run
 from .leg_runs import LegRuns
 from .panda_search import panda_task, run_panda
@@ -17,7 +17,7 @@ from .warm_start import earlier_scores, warm_start
 
 
 def run_search(runs: LegRuns, task: SearchTask) -> Finished:
-    """Ask caviar what to run until it names its challenger."""
+    """Run what caviar proposes until it names its challenger."""
     while True:
         decision = caviar.decide(task, runs.search_results)
         if isinstance(decision, Finished):
@@ -27,7 +27,7 @@ def run_search(runs: LegRuns, task: SearchTask) -> Finished:
 
 
 def search_for_challenger(context: CampaignContext) -> Finished:
-    """The search of the strategy that was chosen."""
+    """The result of the chosen strategy's search."""
     chosen = reached(context.campaign.facts.chosen)
     task = _search_task(context, chosen)
     if chosen.strategy is choose.Strategy.PANDA:
@@ -36,23 +36,23 @@ def search_for_challenger(context: CampaignContext) -> Finished:
 
 
 def choose_strategy(context: CampaignContext) -> ChosenStrategy:
-    """What the campaign is expected to cost, and how large a search its compute budget allows."""
+    """The strategy, what the campaign is expected to cost, and how large a search its compute budget allows."""
     per_run = seconds_per_full_run(
-        (*context.runs.results, *birth_results(context)), context.file.training.budget.amount
+        (*context.runs.results, *baseline_results(context)), context.file.training.budget.amount
     )
     probed = any(result.request.role is Role.PROBE for result in context.runs.results)
     slots, _ = room_of(context.file, context.campaign, context.config)
     capacity = capacity_of(context.file, slots, per_run, budget_s_of(context), probe_runs=PROBE_RUNS if probed else 0)
-    peak = max((result.peak_memory_bytes for result in (*context.runs.results, *birth_results(context))), default=0)
+    peak = max((result.peak_memory_bytes for result in (*context.runs.results, *baseline_results(context))), default=0)
     memory = prepared_of(context.campaign).environment.memory_bytes
-    asked = context.campaign.options.get("strategy", context.file.search.strategy)
+    requested = context.campaign.options.get("strategy", context.file.search.strategy)
     capacity = replace(
         capacity,
         memory_share=peak / memory if peak and memory else None,
-        requested=None if asked == "auto" else choose.Strategy(asked),
+        requested=None if requested == "auto" else choose.Strategy(requested),
     )
     choice, estimate = choose.choose(capacity), choose.estimate(capacity, context.file.search.max_pairs)
-    why = choice.sentence if asked == "auto" else f"{choice.sentence}; {asked} was asked for"
+    why = choice.sentence if requested == "auto" else f"{choice.sentence}; {requested} was requested"
     return ChosenStrategy(
         strategy=choice.strategy,
         choice=why,
@@ -67,7 +67,7 @@ def choose_strategy(context: CampaignContext) -> ChosenStrategy:
 def capacity_of(
     file: ModelFile, slots: int, per_run_s: float | None, budget_s: float | None, *, probe_runs: int
 ) -> choose.Capacity:
-    """What the machine and the owner give a campaign of this model."""
+    """What the machine and the owner allow a campaign of this model."""
     budget = file.training.budget
     return choose.Capacity(
         seconds_per_full_run=per_run_s,

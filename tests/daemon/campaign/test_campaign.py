@@ -161,7 +161,7 @@ def test_a_settings_file_edited_by_hand_is_said(desk):
     (desk.folder / "live.json").write_text('{"lr": 0.02}')
     desk.baseline()
     campaign = desk.retune(seed=1)
-    assert any("edited by hand (lr)" in note for note in campaign.facts.prepared.notes)
+    assert any("edited by a person (lr)" in note for note in campaign.facts.prepared.notes)
 
 
 def test_a_contract_that_broken_settings_cannot_show_is_tested_with_the_challenger(desk):

@@ -38,7 +38,7 @@ TABLES = {
 
 @pytest.fixture(scope="module")
 def raised(new_desk, tmp_path_factory):
-    """A desk whose line was babysat from a rate that is far too low. Only to be read."""
+    """A desk whose line was trained by a panda from a rate that is far too low. Only to be read."""
     desk = new_desk(tmp_path_factory.mktemp("raised"))
     desk.register(**TABLES)
     desk.baseline()
@@ -180,8 +180,7 @@ def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, 
     with pytest.raises(InputError, match="--to-day 99"):
         verbs.back(campaign.id, 99)
     assert (
-        verbs.nudge(campaign.id, {"lr": 0.02}).sentence
-        == f"campaign {campaign.id} of toy: lr 0.02, from the next morning on"
+        verbs.nudge(campaign.id, {"lr": 0.02}).sentence == f"campaign {campaign.id} of toy: lr 0.02, from the next day"
     )
     process.wait(timeout=150)
     facts = find_campaign(desk.store, campaign.id).facts

@@ -182,7 +182,7 @@ def test_a_decided_campaign_is_refused(undecided):
 
 def test_other_settings_in_force_are_refused(undecided):
     put_in_force(undecided.store, find_model(undecided.store, "toy"), {"lr": 0.02}, "by hand", CLOCK.now())
-    with pytest.raises(ConflictError, match="is about settings v1, v2 are in force"):
+    with pytest.raises(ConflictError, match="is about settings v1, v2 are current"):
         go_on(undecided, 8)
 
 
