@@ -13,7 +13,7 @@ from ..state.campaigns.campaigns import Campaign, find_campaign
 from ..state.models.registry import configuration_of_version, file_of_version
 from ..state.store import Store
 
-BY_HAND = "by hand"
+BY_HAND = "by hand"  # stored with each nudge
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from ..state.campaigns.campaign_writes import cancel_campaign, move_baselines
 from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
 from ..state.campaigns.lease import Lease
 from ..state.campaigns.phase_records import Searched
-from ..state.models.adoption import put_in_force
+from ..state.models.adoption import adopt_values
 from ..state.models.registry import Model, find_model, register
 from ..state.store import Store
 from .foreground import Display, conduct, finish_baseline, interruptible
@@ -138,7 +138,7 @@ def _registered(store: Store, model: Model, clock: Clock) -> Model:
     copy = register(store, model.file.model_copy(update=inward), model.source, clock.now()).model
     if configuration_key(copy.configuration) == configuration_key(model.configuration):
         return copy
-    return put_in_force(store, copy, model.configuration, "in force", clock.now())
+    return adopt_values(store, copy, model.configuration, "in force", clock.now())
 
 
 def _planted(
@@ -156,7 +156,7 @@ def _planted(
 
 def _rust(store: Store, model: Model, plant: Plant, clock: Clock) -> Model:
     """Put the planted values in force, with the good settings' baseline as theirs: they were good at birth."""
-    rusted = put_in_force(store, find_model(store, model.name), plant.configuration, "planted", clock.now())
+    rusted = adopt_values(store, find_model(store, model.name), plant.configuration, "planted", clock.now())
     for campaign in open_campaigns(store, model.id):
         cancel_campaign(store, campaign, clock.now())  # the baseline of the bad values
     with store.transaction():

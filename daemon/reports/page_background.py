@@ -164,7 +164,7 @@ def reproduce_section(record: CampaignRecord) -> Section:
 def _one_training(record: CampaignRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The command of one recorded training run, for models that are commands, and where all runs are stored."""
     legs = record.state / "campaigns" / str(record.campaign.id) / "legs"
-    where = f"Each run's request, reports and output are in a folder of its own under {legs}."
+    where = f"Each run's request, reports and output are in its own folder under {legs}."
     chosen = next((result for result in record.results if _is_first_fresh_run(result.request)), None)
     command = record.file.training.command
     if (

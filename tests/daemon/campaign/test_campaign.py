@@ -59,7 +59,7 @@ def test_scores_that_fell_without_better_values_are_degraded_and_go_into_the_dig
 
 
 def test_the_same_seed_gives_the_same_verdict_with_the_same_numbers(desk, other_desk):
-    campaigns = [moved_a_little(one).retune(seed=5) for one in (desk, other_desk)]
+    campaigns = [moved_a_little(place).retune(seed=5) for place in (desk, other_desk)]
     assert campaigns[0].verdict == campaigns[1].verdict
     assert campaigns[0].facts.searched.challenger == campaigns[1].facts.searched.challenger
 

@@ -58,7 +58,7 @@ def test_a_panda_rescues_a_rate_that_is_far_too_low_and_its_path_is_confirmed(ra
 
 def test_probes_and_days_together_cost_no_more_than_one_run(raised):
     desk, campaign = raised
-    legs = [one.request for one in results_of(desk.store, campaign.id) if ".d0" in one.request.name]
+    legs = [leg.request for leg in results_of(desk.store, campaign.id) if ".d0" in leg.request.name]
     assert sum(leg.to_step - leg.from_step for leg in legs) <= 200
     assert len(campaign.facts.panda.day_ends) >= 12
 
@@ -114,7 +114,7 @@ def test_a_command_that_honours_checkpoints_can_be_babysat_and_its_path_is_repla
     assert max(value for _, value in campaign.facts.ended.recommended["lr"]) > 0.01
     days = [day_end.day for day_end in campaign.facts.panda.day_ends]
     assert len(days) <= 5
-    pairs = [one for one in results_of(desk.store, campaign.id) if one.request.name == "confirm.c000"]
+    pairs = [leg for leg in results_of(desk.store, campaign.id) if leg.request.name == "confirm.c000"]
     assert len(pairs[0].curve) == len(campaign.facts.searched.challenger["lr"])
 
 
@@ -127,9 +127,9 @@ def test_a_spike_in_a_recipe_is_gone_back_on_and_its_batches_are_left_out(new_de
     spiked = [nudge.text for nudge in campaign.facts.panda.nudges if "spiked" in nudge.text]
     assert len(spiked) == 1
     assert re.match(r"loss spiked [\de+.]+ robust sigma at step \d+, \d+ batches skipped: back to \d+", spiked[0])
-    legs = [one for one in results_of(desk.store, campaign.id) if ".d0" in one.request.name]
-    (hit,) = [one for one in legs if one.end == "diverged"]
-    after = next(one.request for one in legs if one.request.skip_batches)
+    legs = [leg for leg in results_of(desk.store, campaign.id) if ".d0" in leg.request.name]
+    (hit,) = [leg for leg in legs if leg.end == "diverged"]
+    after = next(leg.request for leg in legs if leg.request.skip_batches)
     assert after.parent == hit.request.name
     assert after.from_step == hit.metrics["guard_healthy_step"] <= hit.metrics["guard_step"]
     assert campaign.verdict.outcome == "stale"
@@ -154,7 +154,7 @@ def test_a_panda_killed_with_its_worker_in_the_middle_of_a_day_takes_the_identic
     process.kill()
     process.wait()
     kill_workers(folder_of(desk.config.state, campaign.id))
-    before = {one.request.name for one in results_of(desk.store, campaign.id)}
+    before = {leg.request.name for leg in results_of(desk.store, campaign.id)}
     desk.retune()
     ended = find_campaign(desk.store, campaign.id)
     assert any(name.endswith(".d0005") for name in before)

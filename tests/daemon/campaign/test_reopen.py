@@ -18,7 +18,7 @@ from retuned.daemon.state.alert import list_alerts, raise_alert
 from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign
 from retuned.daemon.state.campaigns.campaigns import find_campaign
 from retuned.daemon.state.campaigns.phase_records import Continued
-from retuned.daemon.state.models.adoption import put_in_force
+from retuned.daemon.state.models.adoption import adopt_values
 from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.drift.fingerprints import CodeFingerprint
 from retuned.strategies.errors import ConflictError, InputError
@@ -132,7 +132,7 @@ def test_a_cancelled_continuation_leaves_the_verdict_that_was_there(undecided):
     before = find_campaign(undecided.store, 2).verdict
     cancel_campaign(undecided.store, reopen(undecided.store, model, 4), CLOCK.now())
     campaign = find_campaign(undecided.store, 2)
-    assert (campaign.phase, campaign.verdict, campaign.failure) == ("done", before, "cancelled by hand")
+    assert (campaign.phase, campaign.verdict, campaign.failure) == ("done", before, "cancelled by a person")
     assert [point.campaign_id for point in drift_points(undecided.store, model)] == [1, 2]
     assert go_on(undecided, 4).verdict.n_pairs == 8
     assert find_campaign(undecided.store, 2).failure is None
@@ -145,7 +145,7 @@ def test_a_number_of_pairs_that_cannot_be_is_refused(undecided, pairs):
 
 
 def test_more_pairs_than_allowed_in_all_are_refused(undecided):
-    with pytest.raises(InputError, match="256 pairs in all"):
+    with pytest.raises(InputError, match="256 pairs in total"):
         go_on(undecided, 254)
 
 
@@ -170,7 +170,7 @@ def test_a_snapshot_that_was_written_to_is_refused(undecided):
     other = undecided.folder / "other.json"
     other.write_text("{}")
     change_facts(undecided, snapshot=str(other))
-    with pytest.raises(ConflictError, match="no longer what it was"):
+    with pytest.raises(ConflictError, match="the data of campaign 2 has changed"):
         go_on(undecided, 8)
 
 
@@ -181,7 +181,7 @@ def test_a_decided_campaign_is_refused(undecided):
 
 
 def test_other_settings_in_force_are_refused(undecided):
-    put_in_force(undecided.store, find_model(undecided.store, "toy"), {"lr": 0.02}, "by hand", CLOCK.now())
+    adopt_values(undecided.store, find_model(undecided.store, "toy"), {"lr": 0.02}, "by hand", CLOCK.now())
     with pytest.raises(ConflictError, match="is about settings v1, v2 are current"):
         go_on(undecided, 8)
 
@@ -236,7 +236,7 @@ def test_a_continuation_that_fails_says_why_and_keeps_the_verdict(undecided):
     with undecided.store.transaction():
         undecided.store.change("UPDATE model_versions SET body = ?", (json.dumps(file),))
     failed = command(undecided, "--more", "4")
-    assert (failed.exit_code, "one training needs more than there is" in failed.stdout) == (1, True)
+    assert (failed.exit_code, "one training run needs more than there is" in failed.stdout) == (1, True)
     campaign = find_campaign(undecided.store, 2)
     assert (campaign.phase, campaign.verdict.outcome) == ("done", Outcome.INCONCLUSIVE)
     assert campaign.facts.searched == facts.searched

@@ -1,4 +1,4 @@
-"""Settings in force: adopting, going back, and the settings file that follows, also after a crash in between."""
+"""Current settings: adopting, rolling back, and updating the settings file, also after a crash in between."""
 
 import json
 
@@ -129,10 +129,10 @@ def test_rollback_puts_the_version_before_in_force_as_a_new_one(judged_copy, liv
 
 
 def test_rollback_to_a_version_that_is_not_there_names_those_that_are(judged_copy, live, clock):
-    with pytest.raises(InputError, match="to settings v0; versions to go back to: none"):
+    with pytest.raises(InputError, match="to settings v0; versions to roll back to: none"):
         rollback(judged_copy.store, "toy", None, clock.now())
     adopt(judged_copy.store, "toy", None, clock.now())
-    with pytest.raises(InputError, match="to settings v7; versions to go back to: 1;"):
+    with pytest.raises(InputError, match="to settings v7; versions to roll back to: 1;"):
         rollback(judged_copy.store, "toy", 7, clock.now())
 
 

@@ -73,7 +73,7 @@ def test_a_full_disk_is_told_and_recovers_only_with_room_to_spare(small_disk, cl
     assert disk.is_full
     assert not (small_disk / "state" / "ballast").exists()
     assert get_fact(store, "disk_mode")[0]["mode"] == "full"
-    assert "is full since 2026-01-31 09:00 UTC; free" in recent_faults(store)[0].sentence
+    assert "has been full since 2026-01-31 09:00 UTC; free" in recent_faults(store)[0].sentence
     filler.unlink()
     fill(small_disk, leave=17 * MIB)  # a little more is not enough
     disk.step(clock.now())
