@@ -8,6 +8,7 @@ from ...strategies.drift.fingerprints import DataFingerprint, EnvironmentFingerp
 from ...strategies.legs.command import expand
 from ...strategies.records import LegEnd, LegRequest, LegResult, Purpose, Role, Value
 from ...strategies.verdict.notice import render_duration
+from ...strategies.words import counted
 from .campaign_record import CampaignRecord
 from .page_parts import Section, Table, pairs_table
 
@@ -94,8 +95,8 @@ def provenance_section(record: CampaignRecord) -> Section:
 def _data(data: DataFingerprint | None) -> str:
     if data is None:
         return "none named in the model file"
-    lines = "" if data.rows is None else f", {data.rows} lines"
-    return f"{data.key()}; {data.files} {'file' if data.files == 1 else 'files'}, {data.bytes} bytes{lines}"
+    lines = "" if data.rows is None else f", {counted(data.rows, 'line')}"
+    return f"{data.key()}; {counted(data.files, 'file')}, {counted(data.bytes, 'byte')}{lines}"
 
 
 def _environment(environment: EnvironmentFingerprint) -> list[tuple[str, str]]:
@@ -112,7 +113,7 @@ def _test(record: CampaignRecord) -> tuple[Table, ...]:
         ("alpha: false STALE, at most", f"{100 * plan.alpha:.4g}% of re-evaluations"),
         ("beta: error rate of FRESH", f"{100 * plan.beta:.4g}%"),
         ("delta: smallest improvement that matters", "unknown" if plan.delta is None else f"{plan.delta:.4g}"),
-        ("d0: effect size of the test", f"{plan.d0:.3g} standard deviations of a pair's difference"),
+        ("d0: effect size of the test", f"{plan.d0:.3g} times the standard deviation of a pair's difference"),
         ("pairs, at most", str(record.most_pairs)),
         ("floor, declared", "none" if plan.floor is None else record.shown(plan.floor)),
         ("known from the baseline", baseline),

@@ -91,7 +91,7 @@ def test_a_write_to_a_full_disk_is_one_line_and_loses_nothing_that_was_written(s
     with store.transaction():
         store.change("INSERT INTO service_facts VALUES ('kept', '1', '2026-01-01')")
     fill(small_disk)
-    with pytest.raises(DiskFull, match="is full; what was written until now stays; free some space"):
+    with pytest.raises(DiskFull, match="is full; what has been written is safe; free some space"):
         write_much(store)
     assert [row["name"] for row in store.rows("SELECT name FROM service_facts")] == ["kept"]
 

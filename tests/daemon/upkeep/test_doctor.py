@@ -66,8 +66,8 @@ def test_before_the_first_command_nothing_is_there_and_nothing_is_made(tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_configuration_that_is_in_force_is_named(case):
-    assert sentences(case, "configuration") == "no configuration file; the defaults hold"
+def test_the_configuration_that_is_used_is_named(case):
+    assert sentences(case, "configuration") == "no configuration file; the defaults apply"
     file = case.system_folder / "config.toml"
     file.write_text("")
     assert sentences(case, "configuration") == f"{file} is valid"
@@ -139,7 +139,7 @@ def test_a_service_that_ticks_is_well_and_one_that_does_not_is_an_error(case, ju
         assert found(case, "service") == [("ok", f"it runs (process {os.getpid()}); a round took 10 ms")]
         late = replace(case, now=case.now + timedelta(hours=1))
         assert levels(late, "service") == ["error"]
-        assert "has not written down where it answers" in sentences(case, "api")
+        assert "has not recorded its address" in sentences(case, "api")
 
 
 def test_an_api_that_does_not_answer_is_an_error(case, judged_copy):
@@ -165,7 +165,7 @@ def test_a_clock_that_cannot_be_right_is_an_error(case, judged_copy, moved, leve
 def test_a_model_whose_data_is_gone_is_an_error(desk, case):
     desk.register()
     here = replace(case, config=desk.config)
-    assert found(here, "models") == [("ok", "1 model: programs, data and settings are there")]
+    assert found(here, "models") == [("ok", "1 model: programs, data and settings exist")]
     (desk.folder / "data.json").unlink()
     assert found(here, "models") == [("error", f"toy: data.path: there is nothing at {desk.folder}/data.json")]
 
@@ -183,7 +183,7 @@ def test_a_model_that_asks_for_more_than_the_machine_has_is_an_error(desk, case)
     desk.register(training=f'{training}\nresources = {{memory = "900TiB", gpus = 900}}')
     told = sentences(replace(case, config=desk.config), "machine")
     assert "toy needs 900 GPUs per run, and this machine has" in told
-    assert "it will never be started" in told
+    assert "it will never start" in told
 
 
 def test_a_receiver_is_asked_for_a_connection_and_nothing_is_sent(case):
