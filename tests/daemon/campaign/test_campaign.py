@@ -25,7 +25,7 @@ def test_registration_queues_a_baseline_that_measures_noise_and_contract(desk):
     assert [r.request.split_seed % 4096 for r in replicates] == list(range(8))
 
 
-def test_settings_that_are_still_right_come_out_fresh_and_alert_nobody(desk):
+def test_settings_that_are_still_right_are_fresh_and_alert_no_one(desk):
     desk.register()
     desk.baseline()
     campaign = desk.retune(seed=1)

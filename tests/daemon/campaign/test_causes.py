@@ -1,4 +1,4 @@
-"""Why a verdict was reached: data, environment and code told apart, and rust told from a poor first pick."""
+"""Why a verdict was reached: data, environment and code separated, and rust distinguished from a poor first pick."""
 
 import json
 import os

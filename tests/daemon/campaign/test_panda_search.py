@@ -163,7 +163,7 @@ def test_a_panda_killed_with_its_worker_in_the_middle_of_a_day_takes_the_identic
     assert ended.facts.searched.challenger == alone.facts.searched.challenger
 
 
-def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, new_desk, tmp_path):
+def test_a_wish_counts_from_the_next_day_and_a_wrong_one_is_refused(raised, new_desk, tmp_path):
     desk = new_desk(tmp_path)
     desk.write_data(pause_s=0.04)
     desk.register(**TABLES)
@@ -184,9 +184,9 @@ def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, 
     )
     process.wait(timeout=150)
     facts = find_campaign(desk.store, campaign.id).facts
-    mine = next(nudge for nudge in facts.panda.nudges if nudge.by == "by hand")
-    assert mine.day == facts.wishes[0].day >= 4
-    assert mine.text.endswith("-> 0.02")
+    wished = next(nudge for nudge in facts.panda.nudges if nudge.by == "by hand")
+    assert wished.day == facts.wishes[0].day >= 4
+    assert wished.text.endswith("-> 0.02")
     with pytest.raises(ConflictError, match="has no living panda"):
         verbs.hold(campaign.id)
     late = subprocess.run([*words, "nudge", "toy", "lr=0.02"], capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""More pairs for a campaign that ended undecided: the same test goes on, with the same guarantee."""
+"""More pairs for a campaign that ended undecided: the same test continues, with the same guarantee."""
 
 import json
 import os
@@ -181,7 +181,7 @@ def test_a_decided_campaign_is_refused(undecided):
 
 
 def test_other_settings_in_force_are_refused(undecided):
-    adopt_values(undecided.store, find_model(undecided.store, "toy"), {"lr": 0.02}, "by hand", CLOCK.now())
+    adopt_values(undecided.store, find_model(undecided.store, "toy"), {"lr": 0.02}, "edited", CLOCK.now())
     with pytest.raises(ConflictError, match="is about settings v1, v2 are current"):
         go_on(undecided, 8)
 
@@ -245,8 +245,8 @@ def test_a_continuation_that_fails_says_why_and_keeps_the_verdict(undecided):
 PLAN = TestPlan(alpha=0.0125, beta=0.1, d0=1.0, delta=1.0, n_max=32, floor=-9.0)
 
 
-def scored_pairs(seed, gain, count, lost=()):
-    draws = np.random.default_rng(seed).standard_normal(count) + gain
+def scored_pairs(seed, shift, count, lost=()):
+    draws = np.random.default_rng(seed).standard_normal(count) + shift
     runs = [Run(LegEnd.COMPLETED, float(draw)) for draw in draws]
     return [Pair(i, Run(LegEnd.COMPLETED, 0.0), LOST if i in lost else run) for i, run in enumerate(runs)]
 
@@ -259,8 +259,8 @@ def scored_pairs(seed, gain, count, lost=()):
     some.integers(1, 32),
     some.sets(some.integers(0, 20), max_size=4),
 )
-def test_a_longer_test_gives_the_same_answers_at_the_looks_before(seed, gain, half, more, lost):
-    pairs = scored_pairs(seed, gain, 2 * (half + more) + len(lost), lost)
+def test_a_longer_test_gives_the_same_answers_at_the_looks_before(seed, shift, half, more, lost):
+    pairs = scored_pairs(seed, shift, 2 * (half + more) + len(lost), lost)
     short = judge(replace(PLAN, n_max=2 * half), HOLDS, SearchSummary(), pairs)
     longer = replace(PLAN, n_max=2 * (half + more))
     long = judge(longer, HOLDS, SearchSummary(), pairs)
@@ -272,8 +272,8 @@ def test_a_longer_test_gives_the_same_answers_at_the_looks_before(seed, gain, ha
 
 @settings(max_examples=30, deadline=None)
 @given(some.integers(0, 2**32), some.floats(-0.5, 2.0), some.integers(0, 20))
-def test_a_test_that_its_budget_ended_between_two_looks_goes_on_as_if_it_had_not(seed, gain, count):
-    pairs = scored_pairs(seed, gain, 40)
+def test_a_test_that_its_budget_ended_between_two_looks_continues_as_if_it_had_not(seed, shift, count):
+    pairs = scored_pairs(seed, shift, 40)
     spent = judge(replace(PLAN, n_max=40), HOLDS, SearchSummary(), pairs[:count], budget_spent=True)
     allowed = max(4, count + 8 + count % 2)
     on = judge(replace(PLAN, n_max=allowed), HOLDS, SearchSummary(), pairs[:count])

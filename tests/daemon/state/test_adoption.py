@@ -21,7 +21,7 @@ lr = 5  # not ours
 
 @pytest.fixture
 def live(judged_copy, clock):
-    """The settings file of a model that waits to be told of better values."""
+    """The settings file of a model that waits for better values."""
     return settings_file(judged_copy, clock, "live.json", '{"other": [1, 2], "lr": 0.01}')
 
 
@@ -81,7 +81,7 @@ def test_a_write_that_a_crash_prevented_is_made_up_for_later(judged_copy, live, 
         judged_copy.store.change("UPDATE settings SET is_file_pending = 1 WHERE version = 2")
     write_pending_settings(judged_copy.store)
     assert json.loads(live.read_text()) == {"lr": recommended(judged_copy)}
-    live.write_text('{"lr": 0.5}')  # an edit by hand is not written over once nothing is pending
+    live.write_text('{"lr": 0.5}')  # a person's edit is not overwritten once nothing is pending
     write_pending_settings(judged_copy.store)
     assert json.loads(live.read_text()) == {"lr": 0.5}
 

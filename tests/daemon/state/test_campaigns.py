@@ -134,7 +134,7 @@ def test_a_holder_that_has_not_signed_yet_is_a_holder_all_the_same(campaign):
     lease.release()
 
 
-def test_cleaning_up_waits_until_nobody_works_on_the_campaign(campaign):
+def test_cleaning_up_waits_until_no_one_works_on_the_campaign(campaign):
     with as_only_one(campaign.store.state, 1) as is_mine:
         assert not is_mine  # it has no folder yet
     lease = Lease(campaign.store, 1)

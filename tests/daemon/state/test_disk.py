@@ -1,4 +1,4 @@
-"""A disk that fills up: the ballast is given free, what is acknowledged stays, and all goes on when there is room."""
+"""A disk that fills up: the ballast is freed, acknowledged writes stay, and everything resumes when there is space."""
 
 import contextlib
 import json

@@ -181,9 +181,9 @@ def test_of_a_model_that_cannot_be_read_the_others_are_looked_at(case, judged_co
 def test_a_model_that_asks_for_more_than_the_machine_has_is_an_error(desk, case):
     training = desk.training_table(Path(__file__).parents[2] / "toys" / "quadratic.py")
     desk.register(training=f'{training}\nresources = {{memory = "900TiB", gpus = 900}}')
-    told = sentences(replace(case, config=desk.config), "machine")
-    assert "toy needs 900 GPUs per run, and this machine has" in told
-    assert "it will never start" in told
+    text = sentences(replace(case, config=desk.config), "machine")
+    assert "toy needs 900 GPUs per run, and this machine has" in text
+    assert "it will never start" in text
 
 
 def test_a_receiver_is_asked_for_a_connection_and_nothing_is_sent(case):

@@ -53,7 +53,7 @@ def test_a_campaign_that_was_opened_again_keeps_its_folder(judged_copy):
     assert folders(judged_copy) == [1, 2, 3]
 
 
-def test_a_snapshot_goes_when_nobody_needs_it(judged_copy):
+def test_a_snapshot_is_removed_when_no_one_needs_it(judged_copy):
     judged_copy.register(settings='file = "live.json"')
     judged_copy.write_data(optimum=-1.0)
     judged_copy.retune(seed=2)
