@@ -1,4 +1,4 @@
-"""The only place that asks what time it is, and the only one that waits."""
+"""The only module that reads the time, and the only one that waits."""
 
 import time
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time as the daemon sees it; tests hand in their own."""
+    """The time source of the service; tests pass their own."""
 
     def now(self) -> datetime:
         """The present moment, aware and in UTC. It may jump when the machine's clock is set."""
@@ -17,7 +17,7 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait so long."""
+        """Wait for that many seconds."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""Files that are written whole, or not at all, and survive a power failure.
+"""Files that are written completely or not at all, and survive a power failure.
 
-Workers use it too: the standard library alone.
+Workers use it too, so it needs only the standard library.
 """
 
 import json
@@ -11,26 +11,26 @@ from typing import Any
 
 
 def write_json(path: Path, content: Mapping[str, object], syncs_name: bool = True) -> None:
-    """Replace a file as a whole; it is on the disk when this returns, its name too unless another sync follows."""
+    """Replace a file atomically; on return it is on the disk, and so is its name if `syncs_name`."""
     replace_json(path, content, syncs=True)
     if syncs_name:
         sync_folder(path.parent)
 
 
 def replace_json(path: Path, content: Mapping[str, object], syncs: bool = False) -> None:
-    """Replace a file as a whole; unless it `syncs`, a power failure may take it: for what describes processes, which
-    end by that too."""
-    passing = path.with_name(f".{path.name}.{os.getpid()}")
-    with passing.open("w") as file:
+    """Replace a file atomically; without `syncs` it may be lost in a power failure, which suits descriptions of
+    processes, since these end then too."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w") as file:
         json.dump(content, file)
         file.flush()
         if syncs:
             os.fsync(file.fileno())
-    passing.rename(path)
+    temporary.rename(path)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file; None when the file is not there or holds no object."""
+    """The object in a JSON file; None if there is no file or it holds no object."""
     try:
         return load_json(path)
     except (OSError, ValueError, RecursionError):
@@ -51,7 +51,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Make what a file or a folder holds survive a power failure."""
+    """Make the content of a file or a folder survive a power failure."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,6 +1,6 @@
 """Log events with fields, one per state change, to standard error: for people or as JSON lines.
 
-The events' names are stable, for monitoring searches for them. A test compares the table with the source.
+The events' names are stable, because monitoring searches for them. A test compares the table with the source.
 """
 
 import logging
@@ -10,34 +10,33 @@ from collections.abc import Mapping
 import structlog
 
 EVENTS: Mapping[str, str] = {
-    "service_started": "the service holds its state folder",
-    "service_stopped": "it has ended in good order",
+    "service_started": "the service started and locked its state folder",
+    "service_stopped": "the service stopped cleanly",
     "api_started": "the API listens",
     "api_verb": "a caller changed something through the API",
     "api_failed": "a request met a bug; the trace follows",
-    "token_use_not_noted": "when a token was last used could not be written down",
-    "tick_step_failed": "a part of a round failed; the others went on",
-    "tick_step_fails_still": "it failed again in the same way",
-    "fault_not_recorded": "not even the failure could be written down",
+    "token_use_not_noted": "the time of a token's last use could not be recorded",
+    "tick_step_failed": "a part of a round failed; the others ran",
+    "fault_not_recorded": "the failure itself could not be recorded",
     "campaign_queued": "a due date came",
-    "campaign_waits": "a campaign waits, or waits for another reason than before",
+    "campaign_waits": "a campaign waits, or the reason changed",
     "campaign_started": "a process was started for a campaign",
-    "campaign_beyond_limits": "a campaign asked for by hand was started beyond limits or windows",
-    "campaign_adopted": "a process that an earlier service, or a person, started was taken up",
+    "campaign_beyond_limits": "a campaign that a person requested was started outside limits or windows",
+    "campaign_adopted": "the service now watches a process that an earlier service, or a person, started",
     "campaign_process_ended": "a campaign's process was ended with the service; the campaign stays open",
     "campaign_process_died": "a campaign's process ended without ending its campaign",
-    "campaigns_left_running": "the service ends, and these go on",
-    "campaign_ended": "a campaign is over: its state, verdict or failure",
+    "campaigns_left_running": "the service stops, and these campaigns continue",
+    "campaign_ended": "a campaign ended: its state, verdict or failure",
     "owner_not_told": "a campaign was given up and the message about it could not be queued",
-    "interval_set": "an interval that adapts was set anew",
-    "workers_cleared_away": "trainings that an ended campaign left were ended",
+    "interval_set": "an adaptive interval was set again",
+    "workers_cleared_away": "training runs left by an ended campaign were ended",
     "backup_made": "a checked copy of the database was made",
-    "pruned": "what the retention policy no longer keeps was removed",
-    "disk_use_not_measured": "what models take up on the disk could not be read; the trace follows",
-    "disk_full": "the disk is full; nothing new is begun until it has room",
-    "disk_usable_again": "it has room again",
-    "message_delivered": "a message was taken by its receiver",
-    "message_put_off": "it was not, and is tried again later",
+    "pruned": "data past its retention period was removed",
+    "disk_use_not_measured": "the disk use of models could not be measured; the trace follows",
+    "disk_full": "the disk is full; nothing new is started until it has space",
+    "disk_usable_again": "the disk has space again",
+    "message_delivered": "a receiver accepted a message",
+    "message_put_off": "a message was not accepted and is retried later",
 }
 
 

@@ -1,6 +1,6 @@
-"""Processes by identity: pid, start time and boot. A pid alone may have passed on to a stranger.
+"""Processes by identity: pid, start time and boot. A pid alone may have been reused.
 
-Workers use it too: the standard library alone.
+Workers use it too, so it needs only the standard library.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ _STATE, _START_TIME = 0, 19  # of the fields after the command name: numbers 3 a
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One process for all time: its pid, its start in clock ticks since the boot, and that boot."""
+    """One process, uniquely: its pid, its start in clock ticks since the boot, and the boot's identifier."""
 
     pid: int
     start_time: int
@@ -23,12 +23,12 @@ class Identity:
 
 
 def boot_id() -> str:
-    """The present boot's identifier."""
+    """The current boot's identifier."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def stat_fields(text: str) -> list[str]:
-    """The fields of /proc/PID/stat from the state on; the command name before may hold spaces and parentheses."""
+    """The fields of /proc/PID/stat from the state on; the command name before it may contain spaces and parentheses."""
     return text[text.rindex(")") + 2 :].split()
 
 
@@ -41,14 +41,14 @@ def stat_of(pid: int) -> list[str] | None:
 
 
 def identify(pid: int) -> Identity | None:
-    """Who has this pid now; None for nobody. A zombie still has it."""
+    """The process with this pid; None if there is none. A zombie still has its pid."""
     fields = stat_of(pid)
     return None if fields is None else Identity(pid, int(fields[_START_TIME]), boot_id())
 
 
-def identity_from(found: Mapping[str, object]) -> Identity | None:
+def identity_from(stored: Mapping[str, object]) -> Identity | None:
     """The identity in a worker.json or trial.json; None when it holds none."""
-    pid, start_time, boot = found.get("pid"), found.get("start_time"), found.get("boot_id")
+    pid, start_time, boot = stored.get("pid"), stored.get("start_time"), stored.get("boot_id")
     if isinstance(pid, int) and isinstance(start_time, int) and isinstance(boot, str):
         return Identity(pid, start_time, boot)
     return None
@@ -66,13 +66,13 @@ def is_alive(process: Identity) -> bool:
 
 
 def send(process: Identity, number: signal.Signals) -> bool:
-    """Signal this very process; False when it is gone. Never reaches another one that got the same pid."""
+    """Signal this very process; False when it is gone. Never reaches another process with the same pid."""
     try:
         handle = os.pidfd_open(process.pid)
     except (ProcessLookupError, ValueError):
         return False
     try:
-        # The handle pins whoever has the pid now; only after it is open does the comparison hold.
+        # The handle pins the process that has the pid now; the comparison holds only once it is open.
         if identify(process.pid) != process:
             return False
         signal.pidfd_send_signal(handle, number)
@@ -84,23 +84,23 @@ def send(process: Identity, number: signal.Signals) -> bool:
 
 
 def marked(nonce: str) -> tuple[Identity, ...]:
-    """The living processes whose environment carries RETUNED_WORKER=nonce, without this one."""
+    """The living processes with RETUNED_WORKER=nonce in their environment, without this one."""
     wanted = f"RETUNED_WORKER={nonce}".encode()
-    found = []
+    processes = []
     for entry in os.listdir("/proc"):
         if not entry.isdecimal() or int(entry) == os.getpid():
             continue
-        # identified first: if the pid passes on between the two reads, the signal is refused later
+        # identified first: if the pid is reused between the two reads, the signal is refused later
         process = identify(int(entry))
         if process is not None and wanted in _environment(process.pid).split(b"\0") and is_alive(process):
-            found.append(process)
-    return tuple(found)
+            processes.append(process)
+    return tuple(processes)
 
 
 def kill_marked(nonce: str, also: Iterable[Identity], sleep: Callable[[float], None], rounds: int = 500) -> bool:
     """Kill every process with the nonce, and those named, until none is left; False when some would not die.
 
-    Looks again after every round, because a process may fork between the look and the signal.
+    Lists them again after every round, because a process may fork between the listing and the signal.
     """
     named = tuple(also)
     for _ in range(rounds):

@@ -1,8 +1,8 @@
-"""One re-evaluation, from its trigger to its verdict, as steps that may be killed anywhere.
+"""One re-evaluation, from its trigger to its verdict, in steps that may be killed at any point.
 
 Every step reads rows, calls one pure function and writes the answer. A leg that has ended is never run again: a
-campaign that is started a second time walks through the same decisions on the recorded results and goes on where
-they end. Judging, recording and alerting are one transaction.
+campaign that is started a second time repeats the same decisions on the recorded results and resumes where they
+end. Judging, recording and alerting are one transaction.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ from .context import CampaignContext, costs_of, full_run, open_context, prepared
 from .contract_probe import probe_contract
 from .search import choose_strategy, search_for_challenger
 
-BIRTH_REPLICATES = 8
+BASELINE_REPLICATES = 8
 
 
 def run_campaign(
@@ -39,11 +39,11 @@ def run_campaign(
     watch: Callable[[], None] = lambda: None,
     is_of_service: bool = False,
 ) -> Campaign:
-    """Carry a campaign to its end and give it back, done or failed.
+    """Run a campaign to its end and return it, done or failed.
 
     Its checkpoints are removed at the end; reports and logs stay. Raises ConflictError while another process works
     on it, and whatever `watch` or a signal handler raises to interrupt it: the campaign then stays open, its workers
-    are ended, except by Detached, and the next call goes on.
+    are ended (but not by Detached), and the next call resumes it.
     """
     lease = Lease(store, campaign_id, is_of_service=is_of_service)
     try:
@@ -65,27 +65,27 @@ def _work(
 ) -> None:
     try:
         with open_context(store, lease, clock, config, environ, watch) as context:
-            _measure_birth(context) if context.campaign.kind == "baseline" else _re_evaluate(context)
+            _measure_baseline(context) if context.campaign.kind == "baseline" else _re_evaluate(context)
     except CampaignFailed as error:
         lease.fail("failed", str(error), clock.now())
 
 
-def _measure_birth(context: CampaignContext) -> None:
-    """The baseline: replicates of the settings in force, and the contract, for later campaigns to compare with."""
+def _measure_baseline(context: CampaignContext) -> None:
+    """The baseline: replicates of the current settings, and the contract, for later campaigns to compare with."""
     base = slice_base(context.campaign.seed, "replicate")
     requests = tuple(
         full_run(context, Purpose.REPLICATE, Role.INCUMBENT, number, context.configuration, base)
-        for number in range(BIRTH_REPLICATES)
+        for number in range(BASELINE_REPLICATES)
     )
-    results = context.runs.run(requests[:1])  # alone, so that a training that cannot work is not tried eight times
+    results = context.runs.run(requests[:1])  # alone, so that a broken training is not tried eight times
     if not _has_failed(results[0]):
         results = context.runs.run(requests)
     if all(_has_failed(result) for result in results):
         raise CampaignFailed(
-            f"no training with the stored settings came to an end: {results[0].detail}",
-            "; ".join(f"look at your data: {one}" for one in context.campaign.facts.suspicions)
+            f"no training run with the current settings completed: {results[0].detail}",
+            "; ".join(f"look at your data: {suspicion}" for suspicion in context.campaign.facts.suspicions)
             or "every replicate must report the metric",
-            f"mend the training (its output: {context.lease.folder}/legs), then: retuned baseline {context.model.name}",
+            f"fix the training (its output: {context.lease.folder}/legs), then: retuned baseline {context.model.name}",
         )
     contract = _contract(context)
     with context.store.transaction():
@@ -94,7 +94,7 @@ def _measure_birth(context: CampaignContext) -> None:
 
 
 def _has_failed(result: LegResult) -> bool:
-    """It ended without a score for another reason than divergence, which is a finding."""
+    """Whether it ended without a score for another reason than divergence, which is a finding."""
     return result.score is None and result.end is not LegEnd.DIVERGED
 
 
@@ -104,42 +104,42 @@ def _re_evaluate(context: CampaignContext) -> None:
         return
     contract = _contract(context)
     chosen = context.campaign.facts.chosen or choose_strategy(context)
-    begun = context.clock.now()
-    context.lease.advance("search", lambda facts: replace(facts, contract=contract, chosen=chosen), begun)
-    found = search_for_challenger(context)
-    summary = _summary(context, found.reason, nothing_better=found.nothing_better, has_failed=found.failed)
+    started_at = context.clock.now()
+    context.lease.advance("search", lambda facts: replace(facts, contract=contract, chosen=chosen), started_at)
+    search = search_for_challenger(context)
+    summary = _summary(context, search.reason, nothing_better=search.nothing_better, has_failed=search.failed)
     has_score = any(result.score is not None or result.end is LegEnd.DIVERGED for result in context.runs.results)
-    if not has_score and not context.campaign.facts.suspicions:  # with those, the verdict says where to look
+    if not has_score and not context.campaign.facts.suspicions:  # with suspicions, the verdict says where to look
         raise CampaignFailed(
             f"every training run failed: {context.runs.results[0].detail}",
             "",
-            f"mend the training (its output: {context.lease.folder}/legs), then: retuned retune {context.model.name}",
+            f"fix the training (its output: {context.lease.folder}/legs), then: retuned retune {context.model.name}",
         )
     plan = freeze_plan(context)
     if not summary.nothing_better and not summary.has_failed:
-        contract = _contract_by_challenger(context, contract, found.winner)
+        contract = _contract_by_challenger(context, contract, search.winner)
     searched = Searched(
         test_plan=plan,
-        reason=found.reason,
-        winner=found.winner_trial,
-        challenger=None if summary.nothing_better or summary.has_failed else found.winner,
-        top=tuple(configuration for _, configuration, score in found.ranking[:5] if score is not None),
+        reason=search.reason,
+        winner=search.winner_trial,
+        challenger=None if summary.nothing_better or summary.has_failed else search.winner,
+        top=tuple(configuration for _, configuration, score in search.ranking[:5] if score is not None),
     )
-    _begin_pairs(context, contract, searched)
-    verdict = confirm(context, plan, contract, summary, found.winner)
-    record(context, verdict, found.winner)
+    _start_pairs(context, contract, searched)
+    verdict = confirm(context, plan, contract, summary, search.winner)
+    record(context, verdict, search.winner)
 
 
-def _begin_pairs(context: CampaignContext, contract: Contract, searched: Searched) -> None:
-    """Put on record what the search found and the rules of the test, before the first pair."""
+def _start_pairs(context: CampaignContext, contract: Contract, searched: Searched) -> None:
+    """Record the search's result and the rules of the test before the first pair."""
     context.lease.advance(
         "confirm", lambda facts: replace(facts, contract=contract, searched=searched), context.clock.now()
     )
 
 
 def _continue(context: CampaignContext) -> None:
-    """More pairs with the challenger, contract and rules on record: the search is not asked again, since a newer
-    version of retuned might have searched otherwise."""
+    """More pairs with the recorded challenger, contract and rules: the search is not repeated, since a newer version of
+    retuned might search differently."""
     facts = context.campaign.facts
     searched = reached(facts.searched)
     challenger = context.file.space().validate(reached(searched.challenger), strict=False)
@@ -149,7 +149,7 @@ def _continue(context: CampaignContext) -> None:
 
 
 def _contract(context: CampaignContext) -> Contract:
-    """What is known of the contract: from the baseline while the code is the same, else probed now."""
+    """The contract: the baseline's while the code is the same, else probed now."""
     campaign, baseline = context.campaign, context.baseline
     if campaign.facts.contract is not None:
         return campaign.facts.contract
@@ -161,7 +161,7 @@ def _contract(context: CampaignContext) -> Contract:
 
 
 def _contract_by_challenger(context: CampaignContext, contract: Contract, challenger: Configuration) -> Contract:
-    """The contract, tested with the challenger where the stored settings are too broken to finish a probe."""
+    """The contract, tested with the challenger if the stored settings are too broken to finish a probe."""
     if Breach.UNTESTED not in contract.breaches:
         return contract
     return probe_contract(
@@ -173,13 +173,13 @@ def _summary(
     context: CampaignContext, reason: str, *, nothing_better: bool = False, has_failed: bool = False
 ) -> SearchSummary:
     whole = context.file.training.budget.amount
-    full = [result for result in context.runs.results if result.request.is_of_search and
+    full_legs = [result for result in context.runs.results if result.request.is_of_search and
             (result.request.to_step == whole or result.score is None)]  # fmt: skip
-    incumbent = next((Run.of(result) for result in full if result.request.role is Role.INCUMBENT), None)
+    incumbent = next((Run.of(result) for result in full_legs if result.request.role is Role.INCUMBENT), None)
     return SearchSummary(
         nothing_better=nothing_better,
         has_failed=has_failed,
         reason=reason,
         incumbent=incumbent,
-        scores=tuple(result.score for result in full if result.score is not None),
+        scores=tuple(result.score for result in full_legs if result.score is not None),
     )

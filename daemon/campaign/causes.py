@@ -1,7 +1,7 @@
-"""The causes phase: after a verdict that somebody is told of, a few runs on the data of then tell why it came.
+"""The causes phase: after a verdict that raises an alert, a few runs on the baseline's data to find out why.
 
-They repeat the baseline's first replicates, same seeds and same rows, on the data that was kept of it: with the
-challenger, and with the settings in force where environment or code changed since.
+They repeat the baseline's first replicates, same seeds and same rows, on the data kept from then: with the
+challenger, and with the current settings if environment or code changed since.
 """
 
 from collections.abc import Sequence
@@ -32,12 +32,12 @@ EXPLAINED = (Outcome.STALE, Outcome.BROKEN, Outcome.DEGRADED)
 def find_causes(
     context: CampaignContext, verdict: Verdict, challenger: Configuration
 ) -> tuple[Causes | None, CostDrift]:
-    """Why the verdict came, None where it is not one to be explained, and what a run costs now.
+    """Why the verdict was reached, None for one that needs no explanation, and how the cost of a run has changed.
 
-    The verdict is put on record first, so that the runs made here cannot move it when the campaign is resumed. What
-    cannot be found out is said to be unknown; it never costs the verdict.
+    The verdict is recorded first, so that the runs made here cannot change it when the campaign is resumed. A cause
+    that cannot be determined is reported as unknown; it never costs the verdict.
     """
-    births = tuple(
+    replicates = tuple(
         result
         for result in baseline_results(context)
         if result.request.purpose is Purpose.REPLICATE and not Run.of(result).is_void
@@ -47,34 +47,34 @@ def find_causes(
         for result in context.runs.results
         if result.request.is_of_confirm and result.request.role is Role.INCUMBENT
     )
-    drift = cost_drift(births, present)
+    drift = cost_drift(replicates, present)
     if verdict.outcome not in EXPLAINED:
         return None, drift
     context.lease.advance("causes", lambda facts: replace(facts, judged=verdict), context.clock.now())
-    if context.baseline is None or not births:
+    if context.baseline is None or not replicates:
         return unexplained("there is no baseline of these settings"), drift
-    birth_file = file_of_version(context.store, context.model.id, context.baseline.model_version)
-    change, old_data = _change(context.baseline, context.campaign, birth_file, context.file)
+    baseline_file = file_of_version(context.store, context.model.id, context.baseline.model_version)
+    change, old_data = _change(context.baseline, context.campaign, baseline_file, context.file)
     runs = Runs(
-        baseline=tuple(Run.of(result) for result in births),
+        baseline=tuple(Run.of(result) for result in replicates),
         now=tuple(Run.of(result) for result in present),
         floor=context.file.objective().floor,
     )
     skipped = ""
     if extra_runs(change, verdict, runs) != (0, 0):
         try:
-            runs, skipped = _on_old_data(context, change, verdict, runs, births, challenger, old_data)
+            runs, skipped = _on_old_data(context, change, verdict, runs, replicates, challenger, old_data)
         except CampaignFailed as error:
             skipped = error.found
     return explain(change, verdict, runs, skipped), drift
 
 
-def _change(baseline: Campaign, campaign: Campaign, birth_file: ModelFile, file: ModelFile) -> tuple[Change, str]:
-    """What differs from the baseline, and the path of the old data, empty where nothing can be trained on it."""
+def _change(baseline: Campaign, campaign: Campaign, baseline_file: ModelFile, file: ModelFile) -> tuple[Change, str]:
+    """What differs from the baseline, and the path of the old data; empty if nothing can be trained on it."""
     before, now = prepared_of(baseline), prepared_of(campaign)
-    commands = [(one.training.command, one.training.recipe) for one in (birth_file, file)]
-    measures = [(one.goal.metric, one.goal.direction, one.training.budget) for one in (birth_file, file)]
-    has_new_data, old_data, missing = _old_data(before, now, birth_file)
+    commands = [(model.training.command, model.training.recipe) for model in (baseline_file, file)]
+    measures = [(model.goal.metric, model.goal.direction, model.training.budget) for model in (baseline_file, file)]
+    has_new_data, old_data, missing = _old_data(before, now, baseline_file)
     change = Change(
         data=has_new_data,
         environment=describe_change(before.environment, now.environment),
@@ -85,13 +85,13 @@ def _change(baseline: Campaign, campaign: Campaign, birth_file: ModelFile, file:
     return change, old_data
 
 
-def _old_data(before: Prepared, now: Prepared, birth_file: ModelFile) -> tuple[bool | None, str, str]:
-    """Whether the data changed, the path of the old data, and why there is none to train on."""
-    if before.data is None or now.data is None or birth_file.data is None:
+def _old_data(before: Prepared, now: Prepared, baseline_file: ModelFile) -> tuple[bool | None, str, str]:
+    """Whether the data changed (None: unknown), the path of the old data, and why there is none to train on."""
+    if before.data is None or now.data is None or baseline_file.data is None:
         return None, "", "the model file names no data"
     if before.data.key() == now.data.key():
         return False, now.snapshot, ""
-    if birth_file.data.snapshot == "none":
+    if baseline_file.data.snapshot == "none":
         return True, "", "the old data is not kept"
     path = Path(before.snapshot)
     try:
@@ -106,38 +106,38 @@ def _on_old_data(
     change: Change,
     verdict: Verdict,
     runs: Runs,
-    births: Sequence[LegResult],
+    replicates: Sequence[LegResult],
     challenger: Configuration,
     old_data: str,
 ) -> tuple[Runs, str]:
-    """The runs with those on the old data, and why some that are wanted were not made."""
+    """The runs, now with those on the old data, and why some wanted ones were not made."""
     folder = context.lease.folder / "old"
     runner = context.open_runner(folder, old_data)
     try:
-        beside = context.runs.beside(runner)
+        old_runs = context.runs.with_runner(runner)
         while True:
             again, rivals = extra_runs(change, verdict, runs)
             if (again, rivals) == (len(runs.again), len(runs.rivals)):
                 return runs, ""
-            ours = _repeated(context, births[:again], Role.CAUSE_INCUMBENT, context.configuration)
-            theirs = _repeated(context, births[:rivals], Role.CAUSE_CHALLENGER, challenger)
+            ours = _repeated(context, replicates[:again], Role.CAUSE_INCUMBENT, context.configuration)
+            theirs = _repeated(context, replicates[:rivals], Role.CAUSE_CHALLENGER, challenger)
             if _is_spent(context, (*ours, *theirs)):
                 return runs, "the compute budget is spent"
-            runs = replace(runs, again=_ended(beside, (*ours, *theirs))[:again], rivals=_ended(beside, theirs))
+            runs = replace(runs, again=_ended(old_runs, (*ours, *theirs))[:again], rivals=_ended(old_runs, theirs))
     finally:
         runner.stop()
         remove_checkpoints(folder)
 
 
 def _repeated(
-    context: CampaignContext, births: Sequence[LegResult], role: Role, configuration: Configuration
+    context: CampaignContext, replicates: Sequence[LegResult], role: Role, configuration: Configuration
 ) -> tuple[LegRequest, ...]:
-    """The same runs as at birth, with another configuration or in another environment."""
+    """The baseline's runs again, with another configuration or in another environment."""
     whole = context.file.training.budget.amount
     repeated = []
-    for number, birth in enumerate(births):
-        name = names.full_run(birth.request.purpose, role, number)
-        named = replace(birth.request, name=name, trial=name, role=role, number=number)
+    for number, replicate in enumerate(replicates):
+        name = names.full_run(replicate.request.purpose, role, number)
+        named = replace(replicate.request, name=name, trial=name, role=role, number=number)
         repeated.append(replace(named, configuration=configuration, to_step=whole))
     return tuple(repeated)
 
@@ -147,7 +147,7 @@ def _ended(runs: LegRuns, requests: Sequence[LegRequest]) -> tuple[Run, ...]:
 
 
 def _is_spent(context: CampaignContext, requests: Sequence[LegRequest]) -> bool:
-    """Whether the budget allows no more runs. What was planned before the campaign was interrupted is still made."""
+    """Whether the budget allows no more runs. Runs planned before an interruption are still made."""
     budget_s = budget_s_of(context)
     planned = context.lease.planned()
     is_new = any(request.name not in planned for request in requests)

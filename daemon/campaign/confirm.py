@@ -1,4 +1,4 @@
-"""The confirm phase: the rules of the test frozen, then pairs on fresh seeds and rows until they decide."""
+"""The confirm phase: the rules of the test are frozen, then pairs run on fresh seeds and rows until they decide."""
 
 from dataclasses import replace
 
@@ -40,11 +40,11 @@ def freeze_plan(context: CampaignContext) -> TestPlan:
 def noise_before(
     store: Store, model_id: int, settings_version: int, before: int | None = None
 ) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]:
-    """What campaigns of these settings know of the noise, a group a campaign: the incumbent's held-out scores, and
-    the differences of their pairs. Only those before campaign `before`; None for all.
+    """The noise seen by earlier campaigns of these settings, one group per campaign: the incumbent's held-out scores,
+    and the differences of their pairs. Only those before campaign `before`; None for all.
 
-    Campaigns that found the settings stale, broken or fallen are left out: settings that no longer fit scatter more,
-    and their spread would make the next loss look small. So are those on data with glitches, which scatter as well.
+    Campaigns that found the settings stale, broken or worse are left out: settings that no longer fit scatter more,
+    and their spread would make the next loss look small. So are those on data with glitches, which also adds noise.
     """
     return tuple(
         noise_of(results_of(store, earlier.id))
@@ -61,36 +61,39 @@ def noise_before(
 def confirm(
     context: CampaignContext, plan: TestPlan, contract: Contract, summary: SearchSummary, challenger: Configuration
 ) -> Verdict:
-    """Pairs, or runs of the incumbent alone, until the judgement is there.
+    """The verdict, after as many pairs, or runs of the incumbent alone, as it needs.
 
-    A campaign that was continued by more pairs goes by the rules as they were frozen, with another end: its looks
-    are those of the longer test from its beginning. Both bounds are e-values, whose error rates hold at any
-    stopping time, so also where going on was decided after the evidence was seen. Source: Ville's inequality;
+    A campaign that was continued with more pairs keeps its frozen rules, with a later end: its looks are those of
+    the longer test from the start. Both bounds are e-values, whose error rates hold at any stopping time, so also
+    when the decision to continue was made after the evidence was seen. Source: Ville's inequality;
     Wang & Ramdas, arXiv 2310.03722; Gruenwald, de Heide & Koolen, Safe Testing, arXiv 1906.07801.
     """
     facts = context.campaign.facts
-    if facts.judged is not None:  # the causes were being looked for when the campaign was interrupted
+    if facts.judged is not None:  # the campaign was interrupted while it looked for causes
         return facts.judged
     base = slice_base(context.campaign.seed, "confirm")
     allowed = None if facts.continued is None else facts.continued.pairs_allowed
-    budget_s = budget_s_of(context) if allowed is None else None  # whoever asks for more pairs allows their cost
+    budget_s = budget_s_of(context) if allowed is None else None  # a person who asks for more pairs accepts their cost
     if allowed is not None:
         plan = replace(plan, n_max=max(FIRST_LOOK, allowed))
     pairs: tuple[Pair, ...] = ()
     alone: tuple[Run, ...] = ()
     while True:
         is_spent = budget_s is not None and _spent_s(context, max(len(pairs), len(alone))) >= budget_s
-        answer = judge(plan, contract, summary, pairs, alone, budget_spent=is_spent, suspicions=facts.suspicions)
-        if isinstance(answer, Verdict):
-            return answer
-        assert isinstance(answer, Continue)
-        pairs = _run_pairs(context, answer.pairs, base, challenger) if answer.pairs else pairs
-        alone = tuple(Run.of(r) for r in context.runs.run(_incumbents(context, answer.incumbent_runs, base))) or alone
+        decision = judge(plan, contract, summary, pairs, alone, budget_spent=is_spent, suspicions=facts.suspicions)
+        if isinstance(decision, Verdict):
+            return decision
+        assert isinstance(decision, Continue)
+        pairs = _run_pairs(context, decision.pairs, base, challenger) if decision.pairs else pairs
+        alone = (
+            tuple(Run.of(result) for result in context.runs.run(_incumbents(context, decision.incumbent_runs, base)))
+            or alone
+        )
 
 
 def _spent_s(context: CampaignContext, judged: int) -> float:
-    """Seconds of training up to the runs that are being judged: after an interruption later ones may be there already,
-    and the answer must be the one that was given before."""
+    """Seconds of training up to the runs that are being judged: after an interruption later ones may exist already,
+    and the decision must be the same as before."""
     return sum(
         result.seconds
         for result in context.runs.results

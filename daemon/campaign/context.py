@@ -1,4 +1,4 @@
-"""What the steps of a campaign share, and the training runs that they ask for."""
+"""What the steps of a campaign share, and the training runs that they request."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +30,7 @@ SLICE_BASE = 4096
 
 
 class Detached(BaseException):
-    """Interrupts the process that leads a campaign, and leaves its workers at work for the next one."""
+    """Interrupts a campaign's process but leaves its workers running for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class CampaignContext:
     """Everything that the steps of one campaign work with.
 
     `open_runner` gives a runner on another spool folder and other data. The campaign's own workers end first, so
-    that both need not fit into memory: nothing more can be trained by `runs`.
+    that the two need not fit in memory together; after that `runs` can train nothing more.
     """
 
     store: Store
@@ -55,7 +55,7 @@ class CampaignContext:
 
     @property
     def campaign(self) -> Campaign:
-        """The campaign as it stands."""
+        """The campaign's present row."""
         return self.lease.campaign()
 
 
@@ -68,9 +68,9 @@ def open_context(
     environ: Mapping[str, str],
     watch: Callable[[], None] = lambda: None,
 ) -> Iterator[CampaignContext]:
-    """What the steps of a campaign work with, data and fingerprints taken; its workers end with the block.
+    """What the steps of a campaign work with, after the prepare phase; its workers end with the block.
 
-    Raises CampaignFailed when data or interpreter cannot be had.
+    Raises CampaignFailed when data or interpreter are not available.
     """
     runner: Runner | None = None
     try:
@@ -104,7 +104,7 @@ def open_context(
 
 
 def prepared_of(campaign: Campaign) -> Prepared:
-    """What the prepare phase of a campaign that is under way, or came further, found."""
+    """The record of the prepare phase of a campaign that has passed it."""
     return reached(campaign.facts.prepared)
 
 
@@ -118,15 +118,15 @@ def _runner(
     environ: Mapping[str, str],
 ) -> Runner:
     slots, gpus = room_of(file, campaign, config)
-    ways = slots_of(file, config, prepared_of(campaign).environment)
-    order, each = training_order(file, data, slots, ways), file.training.resources.gpus
+    groups = slots_of(file, config, prepared_of(campaign).environment)
+    order, gpus_each = training_order(file, data, slots, groups), file.training.resources.gpus
     environment = file.training.environment(environ)
-    runner = LocalRunner(folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=each)
+    runner = LocalRunner(folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=gpus_each)
     return runner if order.kind == "recipe" else PiecewiseRunner(runner)
 
 
 def room_of(file: ModelFile, campaign: Campaign, config: Config) -> tuple[int, tuple[int, ...]]:
-    """How many trainings run at once, and the GPUs for them: what the service granted, else what the machine has."""
+    """How many training runs may run at once, and their GPUs: as the service granted, else all that the machine has."""
     environment, grant = prepared_of(campaign).environment, campaign.grant
     slots = slots_of(file, config, environment)
     if grant is not None:
@@ -135,14 +135,14 @@ def room_of(file: ModelFile, campaign: Campaign, config: Config) -> tuple[int, t
 
 
 def baseline_results(context: CampaignContext) -> tuple[LegResult, ...]:
-    """The legs of the baseline of the current settings."""
+    """The legs of the baseline of the settings that are re-evaluated."""
     return () if context.baseline is None else results_of(context.store, context.baseline.id)
 
 
 def full_run(
     context: CampaignContext, purpose: Purpose, role: Role, number: int, configuration: Configuration, base: int
 ) -> LegRequest:
-    """One whole training; incumbent and challenger of a pair share the seeds, which depend on its number alone.
+    """One full training run; incumbent and challenger of a pair share the seeds, which depend on its number alone.
 
     `base` is the split seed of number 0.
     """
@@ -163,16 +163,16 @@ def full_run(
 
 def budget_s_of(context: CampaignContext) -> float | None:
     """Seconds of training that the campaign may use, parallel legs added up; None for no limit."""
-    given = context.campaign.options.get("budget_s")
-    return context.file.search.budget_s if given is None else float(given)
+    requested = context.campaign.options.get("budget_s")
+    return context.file.search.budget_s if requested is None else float(requested)
 
 
 def slice_base(seed: int, name: str) -> int:
-    """The first split seed of a row of runs: a multiple of SLICE_BASE, derived by name."""
+    """The first split seed of a series of runs: a multiple of SLICE_BASE, derived by name."""
     return derive_seed(seed, name, "slices") // SLICE_BASE * SLICE_BASE
 
 
 def costs_of(context: CampaignContext) -> Ended:
-    """What the campaign has cost in all."""
+    """What the campaign has cost in total."""
     results = context.runs.results
     return Ended(compute_seconds(results), count_runs(results))

@@ -1,4 +1,4 @@
-"""Short runs of the settings in force before a campaign: what a run costs, and whether the contract holds."""
+"""Short runs of the current settings before a campaign: what a run costs, and whether the contract holds."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ from .leg_runs import LegRuns
 def probe_contract(
     runs: LegRuns, configuration: Configuration, seed: int, budget: BudgetTable, *, of_challenger: bool = False
 ) -> Contract:
-    """What five short runs say of the training: do seed, split and purpose matter, is a call repeatable?
+    """The contract as five short runs show it: do seed, split and purpose matter, is a call repeatable?
 
-    A short run may hide an effect (a classifier that still answers one class), so whatever looks ignored is
-    looked at again in full runs before it counts.
+    A short run may hide an effect (a classifier that still predicts one class), so whatever looks ignored is
+    tested again in full runs before it counts.
     """
     share = PROBE_SHARE * budget.amount
     if budget.unit is not BudgetUnit.SECONDS:
@@ -52,5 +52,5 @@ def _requests(
 
 
 def _contract(results: Sequence[LegResult]) -> Contract:
-    base, equal, seed, split, purpose = (result.score for result in results)
-    return contract_of(base, [equal], seeds=[seed], splits=[split], purposes=[purpose])
+    base, repeated, seed, split, purpose = (result.score for result in results)
+    return contract_of(base, [repeated], seeds=[seed], splits=[split], purposes=[purpose])

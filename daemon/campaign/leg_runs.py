@@ -1,4 +1,4 @@
-"""Legs of one campaign through a runner: submitted, awaited, remembered."""
+"""Legs of one campaign through a runner: submitted, awaited and recorded."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,14 +16,14 @@ LEASE_CHECK_S = 1.0
 
 
 class LegRuns:
-    """Runs legs of one campaign and remembers their results, those of earlier processes included."""
+    """Runs legs of one campaign and keeps their results, those of earlier processes included."""
 
     def __init__(
-        self, lease: Lease, known: Sequence[LegResult], runner: Runner, clock: Clock, watch: Callable[[], None]
+        self, lease: Lease, ended: Sequence[LegResult], runner: Runner, clock: Clock, watch: Callable[[], None]
     ) -> None:
-        """`known` are the ended legs in the ledger; `watch` is called whenever there may be something to show."""
+        """`ended`: the legs recorded as ended; `watch` is called whenever there may be progress to show."""
         self._lease = lease
-        self._results = {result.request.name: result for result in known}
+        self._results = {result.request.name: result for result in ended}
         self._runner = runner
         self._clock = clock
         self._watch = watch
@@ -53,11 +53,11 @@ class LegRuns:
         self._when_there_is_room(lambda: self._lease.plan(requests, self._clock.now()))
         wait_for_space(self._lease.folder, self._clock, self._lease.check)
         wanted = {request.name for request in requests}
-        waiting = [one for one in requests if one.name not in self._results]
+        waiting = [request for request in requests if request.name not in self._results]
         self._when_there_is_room(lambda: self._runner.submit(waiting, requests, rule))
         wait_s, checked_at = POLL_S, self._clock.monotonic()
         while wanted - self._results.keys():
-            wait_for_space(self._state, self._clock, self._lease.check)  # a retry that cannot begin is a retry less
+            wait_for_space(self._state, self._clock, self._lease.check)  # a retry that cannot start would be lost
             moved = self._ingest()
             self._watch()
             if self._clock.monotonic() - checked_at > LEASE_CHECK_S:
@@ -68,8 +68,8 @@ class LegRuns:
                 self._clock.sleep(wait_s)
         return tuple(self._results[request.name] for request in requests)
 
-    def beside(self, runner: Runner) -> "LegRuns":
-        """Runs of the same campaign by another runner. Both know the results of both."""
+    def with_runner(self, runner: Runner) -> "LegRuns":
+        """Runs of the same campaign by another runner. Both share their results."""
         others = LegRuns(self._lease, (), runner, self._clock, self._watch)
         others._results = self._results
         return others

@@ -1,4 +1,4 @@
-"""What a person asks of a panda that lives, written into its record; it counts from the start of the next day."""
+"""What a person asks of a living panda, written into its record; it takes effect at the start of the next day."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,19 +13,19 @@ from ..state.campaigns.campaigns import Campaign, find_campaign
 from ..state.models.registry import configuration_of_version, file_of_version
 from ..state.store import Store
 
-BY_HAND = "by hand"
+BY_HAND = "by hand"  # stored with each nudge
 
 
 @dataclass(frozen=True, slots=True)
 class Wished:
-    """A wish that was taken down, in a sentence."""
+    """A recorded wish, in a sentence."""
 
     campaign: int
     sentence: str
 
 
 def wish_values(store: Store, campaign_id: int, values: Mapping[str, float]) -> Wished:
-    """Other values from the start of the next day. Raises InputError for what the panda cannot move to."""
+    """Set other values from the start of the next day. Raises InputError for what the panda cannot move to."""
     campaign = _living(store, campaign_id)
     file = file_of_version(store, campaign.model_id, campaign.model_version)
     configuration = configuration_of_version(store, campaign.model_id, campaign.settings_version, file.space())
@@ -40,31 +40,31 @@ def wish_values(store: Store, campaign_id: int, values: Mapping[str, float]) -> 
         reason = moves[name].explain(value)
         if reason is not None:
             raise InputError(reason)
-    told = ", ".join(f"{name} {value:g}" for name, value in values.items())
-    return _take_down(store, campaign_id, Wish(WishKind.SET, values=dict(values), by=BY_HAND), told)
+    words = ", ".join(f"{name} {value:g}" for name, value in values.items())
+    return _record(store, campaign_id, Wish(WishKind.SET, values=dict(values), by=BY_HAND), words)
 
 
 def wish_back(store: Store, campaign_id: int, to_day: int) -> Wished:
-    """On from the end of an earlier day. Raises InputError for a day that has not been."""
+    """Roll back to the end of an earlier day. Raises InputError for a day that cannot be rolled back to."""
     days = _days_so_far(_living(store, campaign_id))
-    first = max(0, days - RING // 2)  # a day or two pass before it counts, and older checkpoints go
+    first = max(0, days - RING // 2)  # a day or two pass before it takes effect, and older checkpoints are removed
     if not first <= to_day <= days:
         allowed = f"allowed: {first} to {days}, the last day" + (" (0 is the probe)" if first == 0 else "")
         raise InputError(f"--to-day {to_day}", allowed, f"see: retuned watch {campaign_id}")
-    return _take_down(
+    return _record(
         store, campaign_id, Wish(WishKind.BACK, to_day=to_day, by=BY_HAND), f"back to the end of day {to_day}"
     )
 
 
 def wish_hold(store: Store, campaign_id: int, *, release: bool) -> Wished:
-    """No move by itself and no decay, until it is released."""
+    """Hold the values, without moves and decay, or `release` them again."""
     _living(store, campaign_id)
-    kind, told = (WishKind.RELEASE, "moves by itself again") if release else (WishKind.HOLD, "holds its values")
-    return _take_down(store, campaign_id, Wish(kind, by=BY_HAND), told)
+    kind, words = (WishKind.RELEASE, "moves by itself again") if release else (WishKind.HOLD, "holds its values")
+    return _record(store, campaign_id, Wish(kind, by=BY_HAND), words)
 
 
 def _living(store: Store, campaign_id: int) -> Campaign:
-    """The campaign, whose panda lives; raises ConflictError."""
+    """The campaign, if its panda lives; else raises ConflictError."""
     campaign = find_campaign(store, campaign_id)
     chosen = campaign.facts.chosen
     has_panda = chosen is not None and chosen.strategy is Strategy.PANDA
@@ -82,8 +82,8 @@ def _days_so_far(campaign: Campaign) -> int:
     return 0 if campaign.facts.panda is None else campaign.facts.panda.days
 
 
-def _take_down(store: Store, campaign_id: int, wish: Wish, told: str) -> Wished:
+def _record(store: Store, campaign_id: int, wish: Wish, words: str) -> Wished:
     with store.transaction():
         campaign = _living(store, campaign_id)
         set_facts(store, campaign_id, replace(campaign.facts, wishes=(*campaign.facts.wishes, wish)))
-    return Wished(campaign_id, f"campaign {campaign_id} of {campaign.model}: {told}, from the next morning on")
+    return Wished(campaign_id, f"campaign {campaign_id} of {campaign.model}: {words}, from the next day")

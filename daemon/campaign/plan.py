@@ -1,4 +1,4 @@
-"""What a re-evaluation would do, take and be able to detect, from what is known before it runs."""
+"""What a re-evaluation would do, cost and be able to detect, from what is known before it runs."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

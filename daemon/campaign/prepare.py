@@ -1,4 +1,4 @@
-"""The first phase of a campaign: fresh data, fingerprints, what changed, and how the legs are to be trained."""
+"""The first phase of a campaign: fresh data, fingerprints, what changed, and how the legs are trained."""
 
 import os
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ from .forecast import slots_that_fit
 
 def prepare(model: Model, file: ModelFile, configuration: Configuration, before: Prepared | None, state: Path,
             environ: Mapping[str, str]) -> Prepared:  # fmt: skip
-    """Take the snapshot and the fingerprints and say what differs from the baseline of the settings in force.
+    """Take the snapshot and the fingerprints and say what differs from the baseline of the current settings.
 
     `before` is that baseline's own record; None without one.
-    Raises CampaignFailed when data or interpreter cannot be had.
+    Raises CampaignFailed when data or interpreter are not available.
     """
     data, snapshot = _take_data(model.name, file, state, environ)
     ranges, suspicions = _ranges(file, data, snapshot, before)
@@ -37,15 +37,15 @@ def prepare(model: Model, file: ModelFile, configuration: Configuration, before:
         suspicions=suspicions,
         code=code_fingerprint(file.code_files(), file.training.workdir),
         environment=environment_fingerprint(file.training.interpreter, file.triggers.packages),
-        told=data_told(file, environ),
+        told=reported_fingerprint(file, environ),
         notes=_notes(model, configuration),
     )
     return prepared if before is None else replace(prepared, changes=changes_since(before, prepared))
 
 
-def data_told(file: ModelFile, environ: Mapping[str, str]) -> str | None:
-    """What the owner's fingerprint command says of the data; None without one, and where it fails: a look at the
-    data is no reason not to train."""
+def reported_fingerprint(file: ModelFile, environ: Mapping[str, str]) -> str | None:
+    """The output of the owner's fingerprint command; None without one, and if it fails: a failed check of the data is
+    no reason not to train."""
     if file.triggers.fingerprint is None:
         return None
     try:
@@ -55,7 +55,7 @@ def data_told(file: ModelFile, environ: Mapping[str, str]) -> str | None:
 
 
 def changes_since(before: Prepared, now: Prepared) -> tuple[str, ...]:
-    """What differs between two campaigns, a clause each; empty when nothing does."""
+    """What differs between two campaigns, in clauses; empty when nothing does."""
     changes, old, new = [], before.data, now.data
     if old is not None and new is not None and old.key() != new.key():
         rows = f" ({old.rows} -> {new.rows} lines)" if old.rows != new.rows else ""
@@ -66,9 +66,9 @@ def changes_since(before: Prepared, now: Prepared) -> tuple[str, ...]:
     return (*changes, described) if described else tuple(changes)
 
 
-def training_order(file: ModelFile, data: str, slots: int, ways: int) -> TrainingOrder:
-    """How this campaign's workers train the model; parallel trainings share the cores. `ways`: as many groups of
-    trials are made, whatever runs at once at the moment."""
+def training_order(file: ModelFile, data: str, slots: int, groups: int) -> TrainingOrder:
+    """How this campaign's workers train the model; parallel training runs share the cores. `groups`: how many groups
+    trials are divided into, however many run at once at the moment."""
     training, cores = file.training, len(os.sched_getaffinity(0))
     return TrainingOrder(
         kind="command" if training.command is not None else "recipe",
@@ -81,7 +81,7 @@ def training_order(file: ModelFile, data: str, slots: int, ways: int) -> Trainin
         evaluate_every=training.evaluate_every,
         timeout_s=training.timeout_s,
         threads=training.threads if training.threads is not None else max(1, cores // slots),
-        groups=ways if training.may_fuse else 0,
+        groups=groups if training.may_fuse else 0,
         precision=training.precision,
     )
 
@@ -91,14 +91,14 @@ def slots_of(file: ModelFile, config: Config, environment: EnvironmentFingerprin
     slots = slots_that_fit(file, config, environment.memory_bytes, len(environment.gpus))
     if slots == 0:
         has = f"this machine has {environment.memory_bytes / 2**30:.1f} GiB and {len(environment.gpus)} GPUs"
-        raise CampaignFailed("one training needs more than there is", has, "correct [training] resources")
+        raise CampaignFailed("one training run needs more than there is", has, "correct [training] resources")
     return slots
 
 
 def _take_data(
     name: str, file: ModelFile, state: Path, environ: Mapping[str, str]
 ) -> tuple[DataFingerprint | None, str]:
-    """The fingerprint of fresh data, and where it is kept; None and an empty path without data."""
+    """The fingerprint of fresh data, and the path of its snapshot; None and an empty path without data."""
     if file.data is None:
         return None, ""
     data, training = file.data, file.training
@@ -111,20 +111,20 @@ def _take_data(
 def _ranges(
     file: ModelFile, data: DataFingerprint | None, snapshot: str, before: Prepared | None
 ) -> tuple[DataRanges | None, tuple[str, ...]]:
-    """What is usual in the data, and which values look like glitches; the same data is read and judged once."""
+    """The usual ranges of the data, and values that look like glitches; unchanged data is not read again."""
     if file.data is None or data is None:
         return None, ()
-    known = None if before is None else before.ranges
-    if before is not None and known is not None and before.data == data:
-        ranges, suspicions = known, before.suspicions
+    usual = None if before is None else before.ranges
+    if before is not None and usual is not None and before.data == data:
+        ranges, suspicions = usual, before.suspicions
     else:
-        ranges, suspicions = check_data(Path(snapshot), known)
+        ranges, suspicions = check_data(Path(snapshot), usual)
     return ranges, () if file.data.accept_outliers else suspicions
 
 
 def _notes(model: Model, configuration: Configuration) -> tuple[str, ...]:
-    """What the owner should know about the settings before they are judged."""
-    notes = [f"a stored value lies outside the search space: {one}" for one in model.space.outside(configuration)]
+    """Notes for the owner about the settings that are re-evaluated."""
+    notes = [f"a stored value lies outside the search space: {value}" for value in model.space.outside(configuration)]
     try:
         written = read_settings(model.file) or {}
     except InputError as error:
@@ -132,7 +132,7 @@ def _notes(model: Model, configuration: Configuration) -> tuple[str, ...]:
     edited = [name for name, value in plain(configuration).items() if name in written and written[name] != value]
     if edited:
         notes.append(
-            f"the settings file was edited by hand ({', '.join(edited)}); to take that up: "
+            f"the settings file was edited by a person ({', '.join(edited)}); to adopt the edit: "
             f"retuned adopt {model.name} --from-file"
         )
     return tuple(notes)

@@ -17,15 +17,15 @@ from ..training.fingerprints import code_fingerprint, data_fingerprint
 from ..training.snapshot import sources
 
 MOST_PAIRS = 256
-"""In all, the same bound as for [search] max_pairs."""
+"""In total; the same bound as for [search] max_pairs."""
 
 
 def reopen(store: Store, model: Model, pairs: int, campaign_id: int | None = None) -> Campaign:
-    """The model's last re-evaluation, or the one named, open again for up to `pairs` more pairs.
+    """The model's last re-evaluation, or the named one, reopened for up to `pairs` more pairs.
 
-    The guarantee stays: a continued e-process is still one, whatever was seen before (see confirm.py). One that was
-    continued already and is still open, because its process was killed, goes on as it was. Raises InputError for
-    a number of pairs that cannot be, ConflictError where more pairs would not continue the same test.
+    The guarantee holds: a continued e-process is still one, whatever was seen before (see confirm.py). A campaign
+    that was already continued and is still open, because its process was killed, resumes unchanged. Raises
+    InputError for an invalid number of pairs, ConflictError if more pairs would not continue the same test.
     """
     _check_pairs(pairs)
     campaign = _chosen(store, model, campaign_id)
@@ -35,26 +35,26 @@ def reopen(store: Store, model: Model, pairs: int, campaign_id: int | None = Non
     _check_unchanged(file_of_version(store, model.id, campaign.model_version), model, campaign)
     with store.transaction():
         present = find_campaign(store, campaign.id)
-        _check(store, find_model(store, model.name), present, pairs)  # another process may have been quicker
+        _check(store, find_model(store, model.name), present, pairs)  # another process may have been faster
         assert present.verdict is not None
         reopen_campaign(store, present.id, _facts(present.facts, present.verdict, pairs))
     return find_campaign(store, campaign.id)
 
 
 def _facts(facts: CampaignFacts, verdict: Verdict, pairs: int) -> CampaignFacts:
-    """The record without the old judgement. The new end counts from the pairs that were judged, not from the plan's
-    n_max: a campaign whose budget was spent may have made few of them, and eight more must not become forty."""
+    """The facts without the old verdict. The new end counts from the pairs that were judged, not from the plan's
+    n_max: a campaign whose budget ran out may have made few of them, and eight more must not become forty."""
     before = facts.continued or Continued((), 0, 0)
     continued = Continued(
         earlier_verdicts=(*before.earlier_verdicts, verdict),
         more_pairs=before.more_pairs + pairs,
-        pairs_allowed=_allowed(verdict, pairs),
+        pairs_allowed=_total_pairs(verdict, pairs),
     )
     return replace(facts, judged=None, continued=continued)
 
 
-def _allowed(verdict: Verdict, pairs: int) -> int:
-    """An even number in all: the next look after an odd number of pairs."""
+def _total_pairs(verdict: Verdict, pairs: int) -> int:
+    """The pairs in total, rounded up to an even number, where the next look is."""
     total = verdict.n_pairs + pairs
     return total + total % 2
 
@@ -75,64 +75,64 @@ def _check_pairs(pairs: int) -> None:
 
 
 def _check(store: Store, model: Model, campaign: Campaign, pairs: int) -> None:
-    """Raise ConflictError where the record says that the campaign cannot be continued."""
-    again = f"re-evaluate anew: retuned retune {model.name}"
-    opened = [one for one in open_campaigns(store, model.id) if one.kind == "retune"]
-    if opened:
+    """Raise ConflictError if the record shows that the campaign cannot be continued."""
+    remedy = f"re-evaluate again: retuned retune {model.name}"
+    unfinished = [running for running in open_campaigns(store, model.id) if running.kind == "retune"]
+    if unfinished:
         raise ConflictError(
-            f"campaign {opened[0].id} of {model.name} is still open",
-            "one open re-evaluation a model",
+            f"campaign {unfinished[0].id} of {model.name} is still open",
+            "one open re-evaluation per model",
             f"let it end, or: retuned cancel {model.name}",
         )
     number, verdict = campaign.id, campaign.verdict
     if verdict is None:
-        raise ConflictError(f"campaign {number} ended without a verdict ({campaign.phase})", "", again)
+        raise ConflictError(f"campaign {number} ended without a verdict ({campaign.phase})", "", remedy)
     if campaign.facts.searched is None or campaign.facts.searched.challenger is None:
         raise ConflictError(
-            f"campaign {number} has no challenger to make pairs with", "only pairs can be continued", again
+            f"campaign {number} has no challenger to make pairs with", "only pairs can be continued", remedy
         )
     if not verdict.can_go_on:
         raise ConflictError(
             f"campaign {number} is {verdict.outcome.value.upper()} ({verdict.reason.value})",
-            "only INCONCLUSIVE because the pairs or the budget ran out is settled by more pairs",
-            again,
+            "more pairs settle only an INCONCLUSIVE verdict whose pairs or budget ran out",
+            remedy,
         )
     if model.settings_version != campaign.settings_version:
         raise ConflictError(
-            f"campaign {number} is about settings v{campaign.settings_version}, v{model.settings_version} are in force",
+            f"campaign {number} is about settings v{campaign.settings_version}, v{model.settings_version} are current",
             "the same settings on both sides of the interruption",
-            again,
+            remedy,
         )
-    if _allowed(verdict, pairs) > MOST_PAIRS:
+    if _total_pairs(verdict, pairs) > MOST_PAIRS:
         raise InputError(
             f"campaign {number} has {verdict.n_pairs} pairs, {pairs} more are too many",
-            f"{MOST_PAIRS} pairs in all",
+            f"{MOST_PAIRS} pairs in total",
             "ask for fewer, or declare a larger margin",
         )
 
 
 def _check_unchanged(file: ModelFile, model: Model, campaign: Campaign) -> None:
-    """Raise ConflictError where the pairs to come would not be like those before: another training, other data."""
-    again = f"re-evaluate anew: retuned retune {model.name}"
-    parts = [(one.training, one.goal, one.data, one.hyperparameters) for one in (file, model.file)]
+    """Raise ConflictError if later pairs would not be comparable with earlier ones: another training or other data."""
+    remedy = f"re-evaluate again: retuned retune {model.name}"
+    parts = [(version.training, version.goal, version.data, version.hyperparameters) for version in (file, model.file)]
     if parts[0] != parts[1]:
-        raise ConflictError(f"the model file of {model.name} changed since campaign {campaign.id}", "", again)
+        raise ConflictError(f"the model file of {model.name} changed since campaign {campaign.id}", "", remedy)
     try:
         code = code_fingerprint(file.code_files(), file.training.workdir)
         data = _present_data(file, campaign)
     except CampaignFailed as error:
         raise ConflictError(
-            f"campaign {campaign.id} cannot be continued: {error.found}", error.allowed, again
+            f"campaign {campaign.id} cannot be continued: {error.found}", error.allowed, remedy
         ) from None
     prepared = reached(campaign.facts.prepared)
     if code.key() != prepared.code.key():
-        raise ConflictError(f"the training code of {model.name} changed since campaign {campaign.id}", "", again)
+        raise ConflictError(f"the training code of {model.name} changed since campaign {campaign.id}", "", remedy)
     if data is not None and data.key() != reached(prepared.data).key():
-        raise ConflictError(f"the data of campaign {campaign.id} is no longer what it was", "", again)
+        raise ConflictError(f"the data of campaign {campaign.id} has changed", "", remedy)
 
 
 def _present_data(file: ModelFile, campaign: Campaign) -> DataFingerprint | None:
-    """The fingerprint of what the campaign's trainings would read now; None for a model without data."""
+    """The fingerprint of the data that the campaign's runs would read now; None for a model without data."""
     if file.data is None:
         return None
     if file.data.snapshot != "copy":

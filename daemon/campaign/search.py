@@ -1,4 +1,4 @@
-"""Legs through a runner, and one search: what a strategy proposes is run, written down and shown to it again."""
+"""The search phase: what a strategy proposes is run and recorded, and its results are passed back to it."""
 
 from ...strategies.caviar import caviar
 from ...strategies.records import Role
@@ -15,7 +15,7 @@ from .warm_start import earlier_scores, warm_start
 
 
 def run_search(runs: LegRuns, task: SearchTask) -> Finished:
-    """Ask caviar what to run until it names its challenger."""
+    """Run what caviar proposes until it names its challenger."""
     while True:
         decision = caviar.decide(task, runs.search_results)
         if isinstance(decision, Finished):
@@ -25,7 +25,7 @@ def run_search(runs: LegRuns, task: SearchTask) -> Finished:
 
 
 def search_for_challenger(context: CampaignContext) -> Finished:
-    """The search of the strategy that was chosen."""
+    """The result of the chosen strategy's search."""
     chosen = reached(context.campaign.facts.chosen)
     task = _search_task(context, chosen)
     if chosen.strategy is choose.Strategy.PANDA:
@@ -63,7 +63,7 @@ def _search_task(context: CampaignContext, chosen: ChosenStrategy) -> SearchTask
     return SearchTask(
         space=space,
         incumbent=context.configuration,
-        warm=warm_start(context.store, context.campaign, space),
+        warm=warm_start(context.store, context.campaign),
         seed=context.campaign.seed,
         budget=training.budget.amount,
         unit=training.budget.unit,

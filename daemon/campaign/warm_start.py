@@ -1,32 +1,27 @@
-"""What earlier campaigns of a model found out, for a search to begin with."""
+"""What earlier campaigns of a model found, as the start of a new search."""
 
-import contextlib
-from collections.abc import Iterable
-
-from ...strategies.errors import InputError
 from ...strategies.records import Configuration, LegResult, Purpose
 from ...strategies.search.observations import Observations, Source
-from ...strategies.space import Space
 from ..config.model_file import ModelFile
 from ..state.campaigns.campaigns import Campaign, campaigns_of
 from ..state.campaigns.legs import results_of
 from ..state.models.registry import file_of_version
 from ..state.store import Store
 
-MOST_CAMPAIGNS = 3  # whose scores a search begins with
+MOST_CAMPAIGNS = 3  # whose scores a search starts from
 
 
-def warm_start(store: Store, campaign: Campaign, space: Space) -> tuple[Configuration, ...]:
-    """The top configurations of the last campaign that searched, those that the space still allows."""
+def warm_start(store: Store, campaign: Campaign) -> tuple[Configuration, ...]:
+    """The top configurations of the last campaign that searched; the search drops those that are no longer allowed."""
     searched = _searched_before(store, campaign)
-    return tuple(_allowed(space, _top(searched[-1]))) if searched else ()
+    return _top(searched[-1]) if searched else ()
 
 
 def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[Observations, ...]:
-    """What the last campaigns scored at the full budget of their searches, the newest first; a group a campaign.
+    """What the last campaigns scored at the full budget of their searches, newest first, one group per campaign.
 
-    Left out: campaigns that went by another metric, another direction or another budget, and configurations that the
-    space, which may have changed since, no longer allows.
+    Left out: campaigns with another metric, direction or budget, and configurations that the space, which may have
+    changed since, no longer allows.
     """
     space, groups = file.space(), []
     for earlier in reversed(_searched_before(store, campaign)[-MOST_CAMPAIGNS:]):
@@ -37,7 +32,7 @@ def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[O
             (allowed, result.score)
             for result in results_of(store, earlier.id)
             if _is_full(result, file) and result.score is not None
-            for allowed in _allowed(space, [result.request.configuration])
+            for allowed in space.allowed([result.request.configuration])
         )
         groups += [Observations(scores, Source.EARLIER)] if scores else []
     return tuple(groups)
@@ -45,7 +40,7 @@ def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[O
 
 def _searched_before(store: Store, campaign: Campaign) -> list[Campaign]:
     earlier = campaigns_of(store, campaign.model_id, "retune")
-    return [one for one in earlier if one.id < campaign.id and _top(one)]
+    return [before for before in earlier if before.id < campaign.id and _top(before)]
 
 
 def _top(campaign: Campaign) -> tuple[Configuration, ...]:
@@ -58,11 +53,3 @@ def _measure(file: ModelFile) -> tuple[object, ...]:
 
 def _is_full(result: LegResult, file: ModelFile) -> bool:
     return result.request.purpose is Purpose.SEARCH and result.request.to_step == file.training.budget.amount
-
-
-def _allowed(space: Space, configurations: Iterable[Configuration]) -> list[Configuration]:
-    found = []
-    for configuration in configurations:
-        with contextlib.suppress(InputError):
-            found.append(space.validate(configuration))
-    return found

@@ -34,7 +34,7 @@ from ..state.campaigns.campaign_writes import cancel_campaign, move_baselines
 from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
 from ..state.campaigns.lease import Lease
 from ..state.campaigns.phase_records import Searched
-from ..state.models.adoption import put_in_force
+from ..state.models.adoption import adopt_values
 from ..state.models.registry import Model, find_model, register
 from ..state.store import Store
 from .foreground import Display, conduct, finish_baseline, interruptible
@@ -139,7 +139,7 @@ def _registered(store: Store, model: Model, clock: Clock) -> Model:
     copy = register(store, model.file.model_copy(update=isolated), model.source, clock.now()).model
     if configuration_key(copy.configuration) == configuration_key(model.configuration):
         return copy
-    return put_in_force(store, copy, model.configuration, "current", clock.now())
+    return adopt_values(store, copy, model.configuration, "current", clock.now())
 
 
 def _planted(
@@ -158,7 +158,7 @@ def _planted(
 def _plant(store: Store, model: Model, plant: Plant, clock: Clock) -> Model:
     """The model with the planted values as current settings and the good settings' baseline as theirs: as if they had
     been good once."""
-    planted = put_in_force(store, find_model(store, model.name), plant.configuration, "planted", clock.now())
+    planted = adopt_values(store, find_model(store, model.name), plant.configuration, "planted", clock.now())
     for campaign in open_campaigns(store, model.id):
         cancel_campaign(store, campaign, clock.now())  # the baseline of the bad values
     with store.transaction():

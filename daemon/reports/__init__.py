@@ -1,1 +1,1 @@
-"""What a person reads afterwards: the page, figures, progress and the drift record."""
+"""What a person reads about campaigns: the page, figures, progress and the drift record."""

@@ -1,4 +1,4 @@
-"""Everything that the record holds about one finished campaign, read once, for a page about it."""
+"""Everything that is recorded about one finished campaign, read once, for its page."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,8 @@ from .trials import Trial, trials_of
 class CampaignRecord:
     """A finished campaign with its model as it was then.
 
-    `challenger` None: the search named none. `recommended`: whether its values were confirmed. `adopted` is the
-    settings version that took this campaign's values up; `in_force` the version in force now.
+    `challenger` None: the search named none. `recommended`: whether its values were confirmed. `adopted`: the settings
+    version that adopted this campaign's values; None where none did.
     """
 
     state: Path
@@ -56,7 +56,7 @@ class CampaignRecord:
 
     @property
     def ended(self) -> Ended:
-        """What it cost, recommends and explains."""
+        """What the campaign cost, what it recommends and how it explains its verdict."""
         return reached(self.facts.ended)
 
     @property
@@ -66,7 +66,7 @@ class CampaignRecord:
 
     @property
     def sign(self) -> float:
-        """What turns a score, of which more is better, into the metric."""
+        """The factor, 1 or -1, from a score (higher is better) to the metric."""
         return -1.0 if self.file.objective().lower_is_better else 1.0
 
     @property
@@ -144,11 +144,11 @@ def _record(store: Store, campaign: Campaign) -> CampaignRecord:
         model=model,
         file=file,
         space=space,
-        settings=next(one for one in versions if one.version == campaign.settings_version),
+        settings=next(version for version in versions if version.version == campaign.settings_version),
         incumbent=configuration_of_version(store, model.id, campaign.settings_version, space),
         challenger=None if named is None else space.validate(named, strict=False),
         recommended=facts.ended is not None and facts.ended.recommended is not None,
-        adopted=next((one for one in reversed(versions) if one.campaign_id == campaign.id), None),
+        adopted=next((version for version in reversed(versions) if version.campaign_id == campaign.id), None),
         results=results,
         contract=reached(facts.contract),
         plan=plan,

@@ -1,4 +1,4 @@
-"""What is shown of campaigns: progress while one runs, the drift record over time, figures of it."""
+"""The drift record of a model as a picture or a self-contained page."""
 
 import html
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def _write_image(model: Model, points: Sequence[DriftPoint], path: Path) -> None
     above.set_ylabel(model.file.goal.metric)
     above.legend(frameon=False)
     below.axhline(0.0, color="#9ca3af", linewidth=1)
-    below.set_ylabel("gain of the challenger\nand its bounds")
+    below.set_ylabel("improvement\nand its bounds")
     below.set_xticks(list(places), labels)
     figure.suptitle(f"{model.name}: {model.file.goal.metric} of the stored settings over time")
     for axes in (above, below):
@@ -76,17 +76,17 @@ _SERIES = {"incumbent": _NEUTRAL, "challenger": "#d97706"}
 
 
 def _label(point: DriftPoint) -> str:
-    return f"{point.at:%Y-%m-%d}\n#{point.campaign_id} {'birth' if point.kind == 'baseline' else point.trigger}"
+    return f"{point.at:%Y-%m-%d}\n#{point.campaign_id} {'baseline' if point.kind == 'baseline' else point.trigger}"
 
 
 def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
-    """One file with nothing to fetch: plotly's script is put into the page, the figure is plain JSON."""
+    """One file that fetches nothing: plotly's script is embedded, the figure is plain JSON."""
     title = f"{model.name}: {model.file.goal.metric} of the stored settings over time"
     layout = {
         "title": {"text": title},
         "xaxis": {"anchor": "y2", "type": "category"},
         "yaxis": {"title": {"text": model.file.goal.metric}, "domain": [0.45, 1.0]},
-        "yaxis2": {"title": {"text": "gain, lower to upper bound"}, "domain": [0.0, 0.35], "zeroline": True},
+        "yaxis2": {"title": {"text": "improvement, lower to upper bound"}, "domain": [0.0, 0.35], "zeroline": True},
         "height": 640,
     }
     figure = script_json({"data": _traces(model, points), "layout": layout})
@@ -101,7 +101,7 @@ def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
 
 
 def _traces(model: Model, points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
-    """Scores of incumbent and challenger above, the bounds of the gain below, one place a campaign."""
+    """Scores of incumbent and challenger above, the bounds of the improvement below, one place per campaign."""
     sign = -1.0 if model.file.objective().lower_is_better else 1.0
     places = [_place(point) for point in points]
     traces: list[dict[str, Any]] = []
@@ -113,22 +113,29 @@ def _traces(model: Model, points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
             {"type": "scatter", "mode": "lines+markers", "name": _LEGEND[name], "x": places, "y": shown, "line": line}
         )
     judged = [(place, p) for place, p in zip(places, points, strict=True) if p.mean is not None and p.outcome]
-    gains = [
+    improvements = [
         (place, p.mean, _arm(p.upper, p.mean), _arm(p.mean, p.lower), COLOURS[p.outcome])
         for place, p in judged
         if p.outcome
     ]
-    if gains:
-        x, y, up, down, colours = (list(column) for column in zip(*gains, strict=True))
+    if improvements:
+        x, y, up, down, colours = (list(column) for column in zip(*improvements, strict=True))
         bounds = {"type": "data", "array": up, "arrayminus": down, "symmetric": False}
-        trace = {"type": "scatter", "mode": "markers", "name": "gain and its bounds", "x": x, "y": y, "yaxis": "y2"}
+        trace = {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "improvement and its bounds",
+            "x": x,
+            "y": y,
+            "yaxis": "y2",
+        }
         traces.append(trace | {"error_y": bounds, "marker": {"color": colours}})
     return traces
 
 
 def _place(point: DriftPoint) -> str:
     """A campaign's place on the axis of the page, with its verdict."""
-    return f"{point.at:%Y-%m-%d} #{point.campaign_id} {point.outcome.value.upper() if point.outcome else 'birth'}"
+    return f"{point.at:%Y-%m-%d} #{point.campaign_id} {point.outcome.value.upper() if point.outcome else 'baseline'}"
 
 
 def _arm(high: float | None, low: float | None) -> float:

@@ -1,4 +1,4 @@
-"""A model's drift record: one point a campaign."""
+"""A model's drift record: one point per campaign."""
 
 from ...strategies.drift.drift import DriftPoint, mean_held_out_score
 from ...strategies.records import Role

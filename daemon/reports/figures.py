@@ -1,7 +1,7 @@
 """Figures of one campaign as plain plotly JSON.
 
 A colour is a role such as "@challenger": the page gives it a value for light, dark and paper. Scores are drawn in
-the metric's own direction, gains so that higher is better for the challenger.
+the metric's own direction, improvements so that higher is better for the challenger.
 """
 
 import math
@@ -21,24 +21,24 @@ Figure = dict[str, Any]
 Trace = dict[str, Any]
 
 SYMBOLS = {"@incumbent": "circle", "@challenger": "diamond", "@muted": "circle-open"}
-_MOST_MARKED = 10  # reports a curve that are drawn as points as well
-_BESIDE = 0.25  # of a pair: how far right of its last pair a look stands
+_MOST_MARKED = 10  # longer curves are drawn without points
+_LOOK_OFFSET = 0.25  # of a pair: how far right of its last pair a look is drawn
 
 
-def gain_figure(path: EvidencePath, verdict: Verdict) -> Figure:
+def improvement_figure(path: EvidencePath, verdict: Verdict) -> Figure:
     """Differences of the pairs and the interval after each look above, the evidence below, on one axis of pairs."""
     last = max(look.n_pairs for look in path.looks)
     ends = [0.5, last + 0.75]
-    low, high = _gain_frame(path, verdict)
+    low, high = _improvement_frame(path, verdict)
     bar = 1 / verdict.alpha
-    data = [_line("no gain", ends, 0.0, "@muted", "solid")]
+    data = [_line("no improvement", ends, 0.0, "@muted", "solid")]
     if verdict.delta is not None:
-        data.append(_line("delta, the least gain that counts", ends, verdict.delta, "@good", "dash"))
+        data.append(_line("delta, the smallest improvement that matters", ends, verdict.delta, "@good", "dash"))
     data += [*_differences(path), _interval(path, low, high)]
-    gains = [1.0 if look.bounds is None else look.bounds.e_value for look in path.looks]
-    shown = [*gains, bar, 1.0]
+    evidence = [1.0 if look.bounds is None else look.bounds.e_value for look in path.looks]
+    shown = [*evidence, bar, 1.0]
     data.append(_line(f"STALE at {bar:.0f}:1", ends, bar, "@bad", "dash", yaxis="y2"))
-    data.append(_evidence("evidence for a gain", path, gains, "@challenger", "circle"))
+    data.append(_evidence("evidence for an improvement", path, evidence, "@challenger", "circle"))
     if verdict.incumbent_failed:
         failures = [look.divergence_e for look in path.looks]
         shown += [*failures, BROKEN_AT]
@@ -50,7 +50,7 @@ def gain_figure(path: EvidencePath, verdict: Verdict) -> Figure:
         "layout": {
             "height": 580,
             "xaxis": {"title": {"text": "pairs run"}, "range": ends, "anchor": "y2", "dtick": 1 if last <= 16 else 2},
-            "yaxis": {"title": {"text": "gain of the challenger"}, "range": [low, high], "domain": [0.43, 1.0]},
+            "yaxis": {"title": {"text": "improvement"}, "range": [low, high], "domain": [0.43, 1.0]},
             "yaxis2": {"title": {"text": "evidence (to 1)"}, "domain": [0.0, 0.35], **_evidence_axis(shown)},
         },
     }
@@ -59,7 +59,7 @@ def gain_figure(path: EvidencePath, verdict: Verdict) -> Figure:
 def curves_figure(
     metric: str, sign: float, unit: str, groups: Sequence[tuple[str, str, Sequence[Trial]]], floor: float | None
 ) -> Figure | None:
-    """Learning curves: one trace for each (name, role, trials), drawn in their order; None where nothing was reported.
+    """Learning curves: one trace for each (name, role, trials), drawn in their order; None without any report.
 
     Scores below `floor`, or below what `floor_of` makes of those drawn, lie outside the frame.
     """
@@ -82,7 +82,7 @@ def curves_figure(
 
 
 def replicates_figure(metric: str, sign: float, trials: Sequence[Trial]) -> Figure | None:
-    """The score of each replicate, their mean, and one standard deviation around it; None where none has a score."""
+    """The score of each replicate, their mean, and one standard deviation around it; None without a score."""
     scored = [(number, sign * trial.score) for number, trial in enumerate(trials, 1) if trial.score is not None]
     if not scored:
         return None
@@ -132,8 +132,8 @@ def _line(name: str, ends: Sequence[float], at: float, role: str, dash: str, yax
             "hoverinfo": "name+y", "line": {"color": role, "dash": dash, "width": 1.5}}  # fmt: skip
 
 
-def _gain_frame(path: EvidencePath, verdict: Verdict) -> tuple[float, float]:
-    """The range of the gain's axis: all pairs and the last interval; early intervals may leave it."""
+def _improvement_frame(path: EvidencePath, verdict: Verdict) -> tuple[float, float]:
+    """The range of the improvement axis: all pairs and the last interval; early intervals may extend beyond it."""
     held = [pair.difference for pair in path.pairs if pair.difference is not None]
     held += [value for value in (0.0, verdict.delta, verdict.lower, verdict.upper) if value is not None]
     margin = 0.08 * (max(held) - min(held)) or 1.0
@@ -145,35 +145,35 @@ def _differences(path: EvidencePath) -> list[Trace]:
     usable = [pair for pair in path.pairs if not pair.is_lost]
     traces: list[Trace] = []
     for has_failure, name, symbol in kinds:
-        found = [
+        marked = [
             (place, pair.difference)
             for place, pair in enumerate(usable, 1)
             if pair.has_failure == has_failure and pair.difference is not None
         ]
-        if found:
+        if marked:
             traces.append({
-                "type": "scatter", "mode": "markers", "name": name, "x": [place for place, _ in found],
-                "y": [difference for _, difference in found],
+                "type": "scatter", "mode": "markers", "name": name, "x": [place for place, _ in marked],
+                "y": [difference for _, difference in marked],
                 "marker": {"color": "@ink", "symbol": symbol, "size": 8},
-                "hovertemplate": "pair %{x}: gain %{y:.4g}<extra></extra>",
+                "hovertemplate": "pair %{x}: improvement %{y:.4g}<extra></extra>",
             })  # fmt: skip
     return traces
 
 
 def _interval(path: EvidencePath, low: float, high: float) -> Trace:
-    """Mean and bounds after each look; a bound outside the frame, or none, is drawn to beyond its edge."""
-    seen = [(look.n_pairs, look.bounds) for look in path.looks if look.bounds is not None]
+    """Mean and bounds after each look; a bound outside the frame, or a missing one, is drawn beyond its edge."""
+    bounded = [(look.n_pairs, look.bounds) for look in path.looks if look.bounds is not None]
     beyond = high - low
-    up = [max(0.0, min(bounds.upper, high + beyond) - bounds.mean) for _, bounds in seen]
-    down = [max(0.0, bounds.mean - max(bounds.lower, low - beyond)) for _, bounds in seen]
+    up = [max(0.0, min(bounds.upper, high + beyond) - bounds.mean) for _, bounds in bounded]
+    down = [max(0.0, bounds.mean - max(bounds.lower, low - beyond)) for _, bounds in bounded]
     return {
         "type": "scatter", "mode": "lines+markers", "name": "mean and interval L to U after each look",
-        "x": [n + _BESIDE for n, _ in seen], "y": [bounds.mean for _, bounds in seen],
+        "x": [n + _LOOK_OFFSET for n, _ in bounded], "y": [bounds.mean for _, bounds in bounded],
         "line": {"color": "@challenger", "width": 1, "dash": "dot"},
         "marker": {"color": "@challenger", "symbol": "diamond", "size": 9},
         "error_y": {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": "@challenger",
                     "thickness": 2.5, "width": 5},
-        "customdata": [[n, _bound(bounds.lower), _bound(bounds.upper)] for n, bounds in seen],
+        "customdata": [[n, _bound(bounds.lower), _bound(bounds.upper)] for n, bounds in bounded],
         "hovertemplate": "after %{customdata[0]} pairs: mean %{y:.4g}, "
                          "from %{customdata[1]} to %{customdata[2]}<extra></extra>",
     }  # fmt: skip
@@ -186,7 +186,7 @@ def _bound(value: float) -> str:
 def _evidence(name: str, path: EvidencePath, values: Sequence[float], role: str, symbol: str) -> Trace:
     return {
         "type": "scatter", "mode": "lines+markers", "name": name, "yaxis": "y2",
-        "x": [look.n_pairs + _BESIDE for look in path.looks], "y": list(values),
+        "x": [look.n_pairs + _LOOK_OFFSET for look in path.looks], "y": list(values),
         "text": [f"after {look.n_pairs} pairs: {odds(value)}" for look, value in zip(path.looks, values, strict=True)],
         "line": {"color": role, "width": 2}, "marker": {"color": role, "symbol": symbol, "size": 8},
         "hovertemplate": "%{text}<extra></extra>",
@@ -200,7 +200,7 @@ def _evidence_axis(values: Sequence[float]) -> dict[str, Any]:
 
 
 def _curves(name: str, role: str, trials: Sequence[Trial], sign: float) -> list[Trace]:
-    """The curves of one group in one trace, with gaps, and the last reports of those that failed in another."""
+    """The curves of one group in one trace, with gaps; the last reports of failed trials in another."""
     points = [(trial.name, step, sign * score) for trial in trials for step, score in (*trial.curve, (None, math.nan))]
     x = [step for _, step, _ in points]
     y = [None if step is None else value for _, step, value in points]

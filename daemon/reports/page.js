@@ -8,15 +8,15 @@
 
   function coloured(value, style) {
     if (typeof value === "string" && value.startsWith("@")) return style.getPropertyValue("--" + value.slice(1)).trim();
-    if (Array.isArray(value)) return value.map((one) => coloured(one, style));
+    if (Array.isArray(value)) return value.map((part) => coloured(part, style));
     if (value === null || typeof value !== "object") return value;
-    return Object.fromEntries(Object.entries(value).map(([key, one]) =>
-      [key, typeof one === "object" || /color$/.test(key) ? coloured(one, style) : one]));
+    return Object.fromEntries(Object.entries(value).map(([key, part]) =>
+      [key, typeof part === "object" || /color$/.test(key) ? coloured(part, style) : part]));
   }
 
-  function layout(given, width) {
+  function layout(wanted, width) {
     const now = style(), ink = now.getPropertyValue("--ink").trim(), grid = now.getPropertyValue("--grid").trim();
-    const made = coloured(given, now);
+    const made = coloured(wanted, now);
     for (const key of Object.keys(made).filter((name) => /^[xy]axis/.test(name))) {
       made[key] = { gridcolor: grid, zeroline: false, automargin: true, ...made[key] };
     }

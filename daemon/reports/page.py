@@ -1,4 +1,4 @@
-"""One self-contained page about one campaign, built from its records alone: what an owner sends on."""
+"""One self-contained page about one campaign, built from its records alone, for an owner to pass on."""
 
 from pathlib import Path
 from statistics import fmean, stdev
@@ -6,12 +6,10 @@ from statistics import fmean, stdev
 import jinja2
 
 from ...strategies.records import LegEnd, Purpose, Role
-from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_records import Verdict
 from ...strategies.verdict.verdict_words import figure
 from ...strategies.words import duration
-from ..state.store import Store
-from .campaign_record import CampaignRecord, record_of
+from .campaign_record import CampaignRecord
 from .figures import curves_figure, replicates_figure
 from .page_background import cost_section, provenance_section, reproduce_section
 from .page_causes import causes_section
@@ -23,35 +21,22 @@ from .page_verdict import (
     meaning_of,
     search_section,
     settings_section,
+    value_of,
     verdict_tiles,
 )
-from .self_contained import cannot_write, check_target, content_policy, plotly_script, script_json
+from .self_contained import content_policy, plotly_script, script_json
 
 _HERE = Path(__file__).parent
 
 
-def write_page(store: Store, named: str, path: Path) -> int:
-    """Write the page about a campaign (see `record_of`) into an .html file; the campaign's number comes back.
-
-    Raises InputError for a file that cannot be written or is no .html.
-    """
-    check_target(path, "--html", (".html", ".htm"), "for instance report.html")
-    record = record_of(store, named)
-    try:
-        path.write_text(render_page(page_of(record)), encoding="utf-8")
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    return record.campaign.id
-
-
 def page_of(record: CampaignRecord) -> Page:
-    """What the page about the campaign says."""
+    """The page about the campaign, as records."""
     verdict = record.campaign.verdict
     return _baseline_page(record) if verdict is None else _verdict_page(record, verdict)
 
 
 def render_page(page: Page) -> str:
-    """The page as HTML. All that it says is escaped; only our own files and JSON without "<" go in as they are."""
+    """The page as HTML. Every text is escaped; only our own files and JSON without "<" are inserted verbatim."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -101,7 +86,7 @@ def _baseline_page(record: CampaignRecord) -> Page:
     if scores:
         tiles.insert(0, Tile(f"{record.metric}, mean", figure(fmean(scores)), record.direction))
     if len(scores) > 1:
-        tiles.insert(1, Tile("standard deviation", figure(stdev(scores)), "what a gain is held against by default"))
+        tiles.insert(1, Tile("standard deviation", figure(stdev(scores)), "the default yardstick for an improvement"))
     tiles.append(Tile("compute", duration(record.ended.compute_s), f"{record.ended.runs} training runs"))
     holds = record.contract.allows_stale
     return Page(
@@ -112,8 +97,8 @@ def _baseline_page(record: CampaignRecord) -> Page:
         tone="baseline",
         byline=_byline(record),
         lead=_baseline_sentence(record, scores, len(trials)),
-        meaning="Later re-evaluations are compared with this." if holds else
-        "Mend the training before the next re-evaluation: as it is, no error rate can be given.",
+        meaning="Later re-evaluations are compared with this baseline." if holds else
+        "Fix the training before the next re-evaluation: as it is, no error rate can be given.",
         tiles=tuple(tiles),
         sections=(
             _replicates_section(record), causes_section(record), cost_section(record),
@@ -125,20 +110,20 @@ def _baseline_page(record: CampaignRecord) -> Page:
 
 def _baseline_sentence(record: CampaignRecord, scores: list[float], runs: int) -> str:
     if not scores:
-        return f"None of {runs} trainings of the stored settings completed."
-    spread = f", give or take {figure(stdev(scores))} from run to run" if len(scores) > 1 else ""
+        return f"None of {runs} training runs with the stored settings completed."
+    spread = f", with a standard deviation of {figure(stdev(scores))} between runs" if len(scores) > 1 else ""
     contract = "keeps the contract" if record.contract.allows_stale else "does not keep the contract"
     return (
         f"The stored settings reach {record.metric} {figure(fmean(scores))}{spread} "
-        f"({len(scores)} of {runs} trainings on fresh seeds and rows completed). The training {contract}."
+        f"({len(scores)} of {runs} runs on fresh seeds and rows completed). The training {contract}."
     )
 
 
 def _replicates_section(record: CampaignRecord) -> Section:
     trials = record.trials(Purpose.REPLICATE, Role.INCUMBENT)
-    values = Table("The settings in force", ("hyperparameter", "stored", "search space"), tuple(
-        (one.name, render(record.incumbent[one.name]) if one.name in record.incumbent else "not in use", one.allowed)
-        for one in record.space.hyperparameters
+    values = Table("The stored settings", ("hyperparameter", "stored", "search space"), tuple(
+        (parameter.name, value_of(record.incumbent, parameter.name), parameter.allowed)
+        for parameter in record.space.hyperparameters
     ))  # fmt: skip
     runs = Table("The replicates", ("replicate", record.metric, "seed", "split seed"), tuple(
         (str(number),
@@ -151,12 +136,14 @@ def _replicates_section(record: CampaignRecord) -> Section:
     unit = record.file.training.budget.unit.value
     drawn = curves_figure(record.metric, record.sign, unit, groups, None) if has_curves else None
     drawn = drawn or replicates_figure(record.metric, record.sign, trials)
-    shows = f"{record.metric} of {len(trials)} trainings of the stored settings; {record.direction}."
+    shows = f"{record.metric} of {len(trials)} training runs with the stored settings; {record.direction}."
     legend = (
-        "A curve a replicate." if has_curves else "A point a replicate; lines at the mean and one standard deviation."
+        "One curve per replicate."
+        if has_curves
+        else "One point per replicate; lines at the mean and one standard deviation from it."
     )
     plot = None if drawn is None else Plot("replicates-plot", drawn, shows, legend)
-    return Section("replicates", "The stored settings, trained anew", plot=plot, tables=(values, runs))
+    return Section("replicates", "The stored settings, trained again", plot=plot, tables=(values, runs))
 
 
 def _byline(record: CampaignRecord) -> str:

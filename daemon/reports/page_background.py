@@ -1,4 +1,4 @@
-"""The sections that every page has: what the campaign cost, where its numbers come from, how to get them again."""
+"""The sections that every page has: cost, provenance, and how to reproduce the numbers."""
 
 import shlex
 from collections.abc import Sequence
@@ -18,23 +18,23 @@ _STAGES_OF_ROLES = {Role.PROBE: "probes of the contract", Role.CAUSE_INCUMBENT: 
 
 
 def cost_section(record: CampaignRecord) -> Section:
-    """Runs and compute by stage, and the share of a full search that the verdict took."""
+    """Runs and compute by stage, and the verdict's compute as a share of a full search."""
     stages: dict[str, list[LegResult]] = {}
     for result in record.results:
         stages.setdefault(_stage(result), []).append(result)
     rows = [_cost_row(record, name, results) for name, results in stages.items()]
-    rows.append(_cost_row(record, "altogether", record.results))
-    columns = ("stage", "training runs", "as full trainings", "compute", "peak memory", "failed")
+    rows.append(_cost_row(record, "total", record.results))
+    columns = ("stage", "training runs", "full-run equivalents", "compute", "peak memory", "failed")
     campaign = record.campaign
     sentences = []
     if campaign.started_at is not None and campaign.ended_at is not None:
         took = duration((campaign.ended_at - campaign.started_at).total_seconds())
-        sentences.append(f"From start to end it took {took}, parallel runs and waiting included.")
+        sentences.append(f"From start to end it took {took}, including waiting; parallel runs overlap.")
     share = share_of_full_search(record)
     if share is not None:
         trials = len(record.searched)
         sentences.append(
-            f"The verdict took {100 * share:.0f} % of a full search's compute (all {trials} configurations trained "
+            f"The verdict took {100 * share:.0f}% of a full search's compute (all {trials} configurations trained "
             "for the whole budget), counted in steps of training."
         )
     table = Table("Cost by stage", columns, tuple(rows), marked=frozenset({len(rows) - 1}))
@@ -42,13 +42,13 @@ def cost_section(record: CampaignRecord) -> Section:
 
 
 def share_of_full_search(record: CampaignRecord) -> float | None:
-    """All training of the campaign over that of every searched configuration in full; None without a search."""
+    """The campaign's training divided by that of every searched configuration in full; None without a search."""
     trials = len(record.searched)
     return full_trainings(record.results, record.whole) / trials if trials else None
 
 
 def full_trainings(results: Sequence[LegResult], whole: float) -> float:
-    """The stretches that the legs trained, in full budgets; a leg that failed early counts whole."""
+    """How much the legs trained, in full budgets; a leg that failed early counts as a whole leg."""
     return sum(result.trained for result in results) / whole
 
 
@@ -85,7 +85,7 @@ def provenance_section(record: CampaignRecord) -> Section:
         ("code", "; ".join((code.key(), *(f"{name} {digest[:12]}" for name, digest in code.files)))),
         *((("commit", code.commit),) if code.commit else ()),
         *_environment(prepared.environment),
-        ("retuned", f"this page was written by version {metadata.version('retuned')}"),
+        ("retuned", f"version that wrote this page: {metadata.version('retuned')}"),
     ]
     tables = (pairs_table("Provenance", rows), *_test(record), _contract(record))
     return Section("provenance", "Where the numbers come from", tables=tables, after=(record.contract.covered,))
@@ -93,9 +93,9 @@ def provenance_section(record: CampaignRecord) -> Section:
 
 def _data(data: DataFingerprint | None) -> str:
     if data is None:
-        return "the model file names none"
-    lines = "" if data.rows is None else f", {data.rows} lines"
-    return f"{data.key()}; {counted(data.files, 'file')}, {data.bytes} bytes{lines}"
+        return "none named in the model file"
+    lines = "" if data.rows is None else f", {counted(data.rows, 'line')}"
+    return f"{data.key()}; {counted(data.files, 'file')}, {counted(data.bytes, 'byte')}{lines}"
 
 
 def _environment(environment: EnvironmentFingerprint) -> list[tuple[str, str]]:
@@ -107,35 +107,35 @@ def _test(record: CampaignRecord) -> tuple[Table, ...]:
     plan = record.plan
     if plan is None:
         return ()
-    birth = f"{len(plan.birth_scores)} scores of {plan.birth_runs} replicates, {plan.birth_failed} failed"
+    baseline = f"{len(plan.birth_scores)} scores of {plan.birth_runs} replicates, {plan.birth_failed} failed"
     rows = [
-        ("alpha: false STALE, at most", f"{100 * plan.alpha:.4g} % of re-evaluations"),
-        ("beta: error rate of FRESH", f"{100 * plan.beta:.4g} %"),
-        ("delta: least gain that counts", "not known" if plan.delta is None else f"{plan.delta:.4g}"),
-        ("d0: effect size of the test", f"{plan.d0:.3g} standard deviations of a pair's difference"),
+        ("alpha: false STALE, at most", f"{100 * plan.alpha:.4g}% of re-evaluations"),
+        ("beta: error rate of FRESH", f"{100 * plan.beta:.4g}%"),
+        ("delta: smallest improvement that matters", "unknown" if plan.delta is None else f"{plan.delta:.4g}"),
+        ("d0: effect size of the test", f"{plan.d0:.3g} times the standard deviation of a pair's difference"),
         ("pairs, at most", str(record.most_pairs)),
         ("floor, declared", "none" if plan.floor is None else record.shown(plan.floor)),
-        ("known from the baseline", birth),
+        ("known from the baseline", baseline),
     ]
     return (pairs_table("The rules of the test, frozen before the first pair", rows),)
 
 
 def _contract(record: CampaignRecord) -> Table:
     contract = record.contract
-    asked = {
+    properties = {
         "another seed changes the score": contract.seed_matters,
         "another split seed changes the score": contract.split_matters,
-        "another purpose scores other rows": contract.purpose_matters,
-        "two equal calls give the same score": contract.is_deterministic,
+        "another purpose is scored on other rows": contract.purpose_matters,
+        "two identical calls give the same score": contract.is_deterministic,
     }
-    answers = {True: "yes", False: "no", None: "could not be tested"}
-    rows = [(name, answers[answer]) for name, answer in asked.items()]
+    answers = {True: "yes", False: "no", None: "not testable"}
+    rows = [(name, answers[answer]) for name, answer in properties.items()]
     rows += [(f"largest change, {name}", value) for name, _, value in (note.partition(": ") for note in contract.notes)]
-    return pairs_table("The contract, as short probes found it", rows)
+    return pairs_table("The contract, as tested by short probes", rows)
 
 
 def reproduce_section(record: CampaignRecord) -> Section:
-    """The commands that run the campaign again, and one of its trainings."""
+    """The commands that repeat the campaign, and one of its training runs."""
     campaign, model, options = record.campaign, record.model, record.campaign.options
     state = ("retuned", "--state", str(record.state))
     commands = []
@@ -154,24 +154,28 @@ def reproduce_section(record: CampaignRecord) -> Section:
     commands.append(shlex.join([*state, "report", str(campaign.id), "--html", "report.html"]))
     sentences = (
         "The same seed with the same data, code, environment and earlier campaigns gives the same decisions and "
-        "scores. Run again in the state folder of now, a re-evaluation also knows of this one: its best configurations "
+        "scores. In the current state folder, a repeated re-evaluation also knows this one: its best configurations "
         "start the search, and its noise sharpens delta.",
     )
     again, after = _one_training(record)
-    return Section("reproduce", "How to get them again", sentences, commands=(*commands, *again), after=after)
+    return Section("reproduce", "How to reproduce the numbers", sentences, commands=(*commands, *again), after=after)
 
 
 def _one_training(record: CampaignRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The command of one recorded training, for models that are commands, and where all of them lie."""
+    """The command of one recorded training run, for models that are commands, and where all runs are stored."""
     legs = record.state / "campaigns" / str(record.campaign.id) / "legs"
-    where = f"Every run has a folder with its request, reports and output in {legs}."
+    where = f"Each run's request, reports and output are in its own folder under {legs}."
     chosen = next((result for result in record.results if _is_first_fresh_run(result.request)), None)
     command = record.file.training.command
-    if chosen is None or command is None or any(isinstance(v, tuple) for v in chosen.request.configuration.values()):
+    if (
+        chosen is None
+        or command is None
+        or any(isinstance(value, tuple) for value in chosen.request.configuration.values())
+    ):
         return (), (where,)
     request, training = chosen.request, record.file.training
     snapshot = record.prepared.snapshot
-    given: dict[str, Value] = {"seed": request.seed, "split_seed": request.split_seed, "data": snapshot}
+    inputs: dict[str, Value] = {"seed": request.seed, "split_seed": request.split_seed, "data": snapshot}
     environment = {
         "RETUNED_HYPERPARAMETERS": str(legs / f"{request.name}.a1" / "hyperparameters.json"),
         "RETUNED_SEED": str(request.seed),
@@ -181,13 +185,13 @@ def _one_training(record: CampaignRecord) -> tuple[tuple[str, ...], tuple[str, .
         "RETUNED_REPORT": "report.jsonl",
     }  # fmt: skip
     words = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
-    argv = shlex.join(expand(command, {**request.configuration, **given}))
+    argv = shlex.join(expand(command, {**request.configuration, **inputs}))
     run = f"cd {shlex.quote(str(training.workdir))} && {' '.join(words)} {argv}"
     reported = f"it reported {record.metric} {record.shown(chosen.score)}"
-    return (run,), (f"The last command is one training alone ({request.trial}); {reported}.", where)
+    return (run,), (f"The last command is a single training run ({request.trial}); {reported}.", where)
 
 
 def _is_first_fresh_run(request: LegRequest) -> bool:
-    """Whether it is the first replicate, or the incumbent's side of the first pair."""
+    """Whether this is the first replicate, or the incumbent's run of the first pair."""
     is_held_out = request.purpose in (Purpose.CONFIRM, Purpose.REPLICATE)
     return is_held_out and request.role is Role.INCUMBENT and request.number == 0

@@ -1,4 +1,4 @@
-"""The panda's path on the page: score and rate over its days, with each nudge."""
+"""The panda's path on the page: score and rate over the days, with each nudge."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from .self_contained import plot_text
 
 
 def panda_sections(record: CampaignRecord) -> tuple[Section, ...]:
-    """What the panda lived through; nothing where none was brought up."""
+    """The panda's nudges and path; nothing for a campaign without a panda."""
     diary = record.facts.panda
     if diary is None:
         return ()
@@ -20,8 +20,8 @@ def panda_sections(record: CampaignRecord) -> tuple[Section, ...]:
         tuple((str(nudge.day), f"{nudge.step:g}", nudge.text, nudge.by) for nudge in diary.nudges),
     )  # fmt: skip
     sentences = (
-        "One training, looked after from day to day. Its path up to the best day_end, with a rate of zero from there "
-        "on, is the challenger; the scores are from development rows and chose the day_end.",
+        "One training run, adjusted from day to day. The challenger is its path up to the end of its best day, with a "
+        "rate of zero from there on. The scores are from development rows and chose that day.",
     )
     if not diary.day_ends:
         return (Section("panda", "The panda's path", sentences, tables=(nudges,)),)
@@ -29,22 +29,22 @@ def panda_sections(record: CampaignRecord) -> tuple[Section, ...]:
     plot = Plot(
         "panda-plot", path_figure(record.metric, record.sign, unit, diary),
         f"{record.metric} and rate at the end of each of {diary.days} days; {record.direction}.",
-        "One line a training, the challenger's in its colour. Triangles: nudges; point at them to read them.",
+        "One line per training run, the challenger's in its own colour. Triangles: nudges; hover to read them.",
     )  # fmt: skip
     return (Section("panda", "The panda's path", sentences, plot=plot, tables=(nudges,)),)
 
 
 def path_figure(metric: str, sign: float, unit: str, diary: PandaDiary) -> Figure:
-    """Scores above, rates below, over the days as they were lived."""
+    """Scores above, rates below, day by day."""
     day_ends = [day_end for day_end in diary.day_ends if day_end.score is not None]
     data: list[Trace] = []
     trials = list(dict.fromkeys(day_end.trial for day_end in day_ends))
     for trial in trials:
-        mine = [day_end for day_end in day_ends if day_end.trial == trial]
+        days = [day_end for day_end in day_ends if day_end.trial == trial]
         role = "@challenger" if trial == diary.best_trial else "@muted"
-        data.append(_trace(trial, role, mine, [sign * (day_end.score or 0.0) for day_end in mine], unit))
+        data.append(_trace(trial, role, days, [sign * (day_end.score or 0.0) for day_end in days], unit))
         data.append(
-            {**_trace(trial, role, mine, [day_end.rate for day_end in mine], unit), "yaxis": "y2", "showlegend": False}
+            {**_trace(trial, role, days, [day_end.rate for day_end in days], unit), "yaxis": "y2", "showlegend": False}
         )
     at = {day_end.day: sign * (day_end.score or 0.0) for day_end in day_ends}
     marked = [(nudge, _height(at, nudge.day)) for nudge in diary.nudges]
@@ -76,5 +76,5 @@ def _trace(name: str, role: str, day_ends: Sequence[DayEnd], values: Sequence[fl
 
 
 def _height(at: Mapping[int, float], day: int) -> float:
-    """Where a nudge stands: at its day_end, or at the nearest one."""
-    return at[min(at, key=lambda each: abs(each - day))]
+    """The height of a nudge's mark: the score at the end of its day, or of the nearest day with one."""
+    return at[min(at, key=lambda scored: abs(scored - day))]

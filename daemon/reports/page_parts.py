@@ -8,7 +8,7 @@ from .figures import Figure
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table whose first column heads its rows; `is_folded` ones open with a click. `marked` rows stand out."""
+    """A table whose first column heads its rows; a folded one opens with a click. `marked`: rows that stand out."""
 
     caption: str
     columns: tuple[str, ...]
@@ -19,11 +19,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One figure of the summary: what it is, its value, and what it is to be held against."""
+    """One number of the summary: its name, its value, and what to compare it with."""
 
     name: str
     value: str
-    beside: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The sections of a page that say what a re-evaluation found, and on what grounds."""
+"""The sections of a page that say what a re-evaluation found, and on what evidence."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from ...strategies.verdict.verdict_words import figure, odds
 from ...strategies.words import duration
 from ..state.campaigns.campaign_facts import reached
 from .campaign_record import CampaignRecord
-from .figures import curves_figure, gain_figure
+from .figures import curves_figure, improvement_figure
 from .page_parts import Plot, Section, Table, Tile
 from .parallel_coordinates import coordinates_figure
 from .trials import Trial
@@ -19,42 +19,40 @@ TOP = 5  # challengers shown without a click
 
 
 def meaning_of(record: CampaignRecord, verdict: Verdict) -> str:
-    """What the owner is to make of the verdict, in one or two sentences."""
+    """What the verdict means for the owner, in one or two sentences."""
     if verdict.outcome is Outcome.BROKEN and not verdict.challenger_confirmed:
         return "Look at the data and the training code first: no other values are confirmed to do better."
     if verdict.suspicions and verdict.outcome is Outcome.INCONCLUSIVE:
         return "Look at your data first, then re-evaluate again. Keep the settings in production until then."
     if verdict.outcome is Outcome.INCONCLUSIVE and verdict.watch:
-        return f"{_MEANINGS[verdict.outcome]} The evidence for a gain is worth watching, though."
+        return f"{_MEANINGS[verdict.outcome]} The evidence for an improvement is worth watching, though."
     return _MEANINGS[verdict.outcome]
 
 
 _MEANINGS: Mapping[Outcome, str] = {
     Outcome.FRESH: "Nothing needs to be done. Keep the settings in production.",
-    Outcome.STALE: "Keeping the settings in production costs score on today's data. Take the new values up.",
+    Outcome.STALE: "The settings in production lose score on today's data. Adopt the new values.",
     Outcome.DEGRADED: "New hyperparameters would not help. Look at what changed in the data or the features.",
-    Outcome.BROKEN: "Training with the settings in production can no longer be relied upon. Take the new values up.",
+    Outcome.BROKEN: "Training with the settings in production is no longer reliable. Adopt the new values.",
     Outcome.INCONCLUSIVE: "Keep the settings in production for now: nothing was proven either way.",
 }
 
 
 def verdict_tiles(record: CampaignRecord, verdict: Verdict) -> tuple[Tile, ...]:
-    """The figures of the summary; those that the campaign did not measure are left out."""
+    """The numbers of the summary; those that the campaign did not measure are left out."""
     metric, tiles = record.metric, []
     if verdict.incumbent_mean is not None:
-        beside = "" if verdict.challenger_mean is None else f"challenger: {record.shown(verdict.challenger_mean)}"
-        tiles.append(
-            Tile(f"{metric}, stored settings", record.shown(verdict.incumbent_mean), beside or record.direction)
-        )
+        note = "" if verdict.challenger_mean is None else f"challenger: {record.shown(verdict.challenger_mean)}"
+        tiles.append(Tile(f"{metric}, stored settings", record.shown(verdict.incumbent_mean), note or record.direction))
     if verdict.mean is not None:
-        tiles.append(Tile("gain of the challenger", figure(verdict.mean), _range(verdict)))
-        tiles.append(Tile("evidence for a gain", odds(verdict.e_value), f"STALE at {1 / verdict.alpha:.0f}:1"))
+        tiles.append(Tile("improvement by the challenger", figure(verdict.mean), _range(verdict)))
+        tiles.append(Tile("evidence for an improvement", odds(verdict.e_value), f"STALE at {1 / verdict.alpha:.0f}:1"))
     if verdict.incumbent_failed:
         of_runs = f"{verdict.incumbent_failed} of {verdict.incumbent_runs}"
         evidence = f"evidence {odds(verdict.divergence_e)}, BROKEN at {BROKEN_AT:.0f}:1"
         tiles.append(Tile("stored settings failed", of_runs, evidence))
     if verdict.outcome is Outcome.DEGRADED and verdict.drop is not None:
-        tiles.append(Tile("fell since taken up", figure(verdict.drop), f"p = {figure(verdict.drop_p)}"))
+        tiles.append(Tile("lost since adoption", figure(verdict.drop), f"p = {figure(verdict.drop_p)}"))
     if verdict.n_pairs:
         tiles.append(Tile("pairs of fresh runs", str(verdict.n_pairs), f"at most {record.most_pairs}"))
     cost = f"{record.ended.runs} training runs"
@@ -63,40 +61,43 @@ def verdict_tiles(record: CampaignRecord, verdict: Verdict) -> tuple[Tile, ...]:
 
 def _range(verdict: Verdict) -> str:
     if verdict.lower is None and verdict.upper is None:
-        return "no bounds: too few pairs, or no noise to measure by"
+        return "no bounds: too few pairs, or no noise to measure against"
     low, high = ("no bound" if value is None else figure(value) for value in (verdict.lower, verdict.upper))
-    return f"at least {low}, at most {high}"
+    return f"{low} to {high}"
 
 
 def settings_section(record: CampaignRecord) -> Section:
-    """The values in force beside the challenger's, and what to type."""
-    challenger = record.challenger
+    """The stored values next to the challenger's, and the command that adopts them."""
+    challenger, parameters = record.challenger, record.space.hyperparameters
     title = "The new values" if record.recommended else "The settings"
     columns: tuple[str, ...] = ("hyperparameter", f"stored (v{record.campaign.settings_version})", "search space")
     rows: list[tuple[str, ...]]
     if challenger is None:
-        rows = [(one.name, _value(record.incumbent, one.name), one.allowed) for one in record.space.hyperparameters]
+        rows = [
+            (parameter.name, value_of(record.incumbent, parameter.name), parameter.allowed) for parameter in parameters
+        ]
         marked: frozenset[int] = frozenset()
         sentences: tuple[str, ...] = ("The search named no challenger.",)
     else:
         name = "recommended" if record.recommended else "challenger, not recommended"
         columns = (columns[0], columns[1], name, columns[2])
-        rows = [(one.name, _value(record.incumbent, one.name), _value(challenger, one.name), one.allowed)
-                for one in record.space.hyperparameters]  # fmt: skip
+        rows = [(parameter.name, value_of(record.incumbent, parameter.name), value_of(challenger, parameter.name),
+                 parameter.allowed) for parameter in parameters]  # fmt: skip
         marked = frozenset(index for index, row in enumerate(rows) if row[1] != row[2])
-        sentences = () if record.recommended else ("The best challenger is shown for comparison only.",)
+        sentences = () if record.recommended else ("The best challenger is shown only for comparison.",)
     table = Table("Hyperparameters; rows that differ stand out" if marked else "Hyperparameters", columns, tuple(rows),
                   marked=marked)  # fmt: skip
     commands: tuple[str, ...] = ()
     if record.adopted is not None:
-        sentences += (f"These values were taken up on {record.adopted.created_at:%Y-%m-%d} "
+        sentences += (f"These values were adopted on {record.adopted.created_at:%Y-%m-%d} "
                       f"as settings v{record.adopted.version}.",)  # fmt: skip
     elif record.recommended:
         commands = (f"retuned adopt {record.model.name} --campaign {record.campaign.id}",)
     return Section("settings", title, sentences, tables=(table,), commands=commands)
 
 
-def _value(configuration: Mapping[str, Value], name: str) -> str:
+def value_of(configuration: Mapping[str, Value], name: str) -> str:
+    """A hyperparameter's value as text; inactive ones have none."""
     return render(configuration[name]) if name in configuration else "not in use"
 
 
@@ -105,45 +106,49 @@ def evidence_section(record: CampaignRecord, verdict: Verdict) -> Section:
     title = "How sure: pairs on fresh seeds and rows"
     warnings: tuple[str, ...] = () if verdict.is_covered else (verdict.covered,)
     if record.campaign.failure is not None:
-        warnings += (f"A later continuation did not come to its end: {record.campaign.failure}",)
+        warnings += (f"A later continuation did not finish: {record.campaign.failure}",)
     if not record.path.looks:
         alone = [trial.last for trial in record.trials(Purpose.CONFIRM, Role.INCUMBENT)]
         sentence = (
-            "No pairs were run, because there was no challenger to put beside the stored settings. "
-            f"{len(alone)} fresh runs of the stored settings alone show how they fare now."
+            "No pairs were run, because there was no challenger to compare with the stored settings. "
+            f"{len(alone)} fresh runs of the stored settings alone show how well they do now."
         )
         return Section("evidence", title, (sentence,), warnings, tables=(_runs_table(record, alone),) if alone else ())
     rate = f"{100 * verdict.alpha:.4g}%"
     sentences: tuple[str, ...] = (
         "Stored settings and challenger were trained side by side, each pair on a seed and evaluation rows that the "
-        f"search had never seen. The pairs were read after 4, 6, 8 ... of them. STALE needs evidence of "
+        f"search had never seen. The test looked at them after 4, 6, 8 ... pairs. STALE needs evidence of "
         f"{1 / verdict.alpha:.0f}:1, which settings that are still good reach in at most {rate} of re-evaluations, "
         "whenever the test stops."
         if verdict.is_covered else
-        "Stored settings and challenger were trained side by side on new seeds, but the training does not keep the "
-        "contract, so that no error rate can be given.",
+        "Stored settings and challenger were trained side by side on new seeds, but the training breaks the contract, "
+        "so no error rate can be given.",
     )  # fmt: skip
     sentences += _continued(record)
     legend = (
         "Above: circles are single pairs, diamonds the mean so far with its interval L to U after each look; early "
-        "intervals may reach beyond the frame. FRESH needs an interval wholly below delta, STALE one wholly above 0. "
+        "intervals may extend beyond the frame. FRESH needs an interval wholly below delta, STALE one wholly above 0. "
         "Below: the evidence on a logarithmic scale."
     )
-    shows = f"Gain of the challenger over {verdict.n_pairs} pairs, and the evidence for it after each look."
-    plot = Plot("gain", gain_figure(record.path, verdict), shows, legend)
+    shows = f"Improvement by the challenger over {verdict.n_pairs} pairs, and the evidence for it after each look."
+    plot = Plot("improvement", improvement_figure(record.path, verdict), shows, legend)
     tables = (_looks_table(record, verdict), _pairs_table(record, verdict))
     return Section("evidence", title, sentences, warnings, plot, tables, _more_pairs(record, verdict))
 
 
 def _continued(record: CampaignRecord) -> tuple[str, ...]:
-    """What there was before the campaign was continued, if it was."""
+    """The verdicts before the campaign was continued, if it was."""
     earlier = () if record.facts.continued is None else record.facts.continued.earlier_verdicts
-    verdicts = ", ".join(f"{one.label} after {one.n_pairs} pairs" for one in earlier)
-    return (f"The campaign was continued by more pairs of the same; before: {verdicts}.",) if earlier else ()
+    verdicts = ", ".join(f"{verdict.label} after {verdict.n_pairs} pairs" for verdict in earlier)
+    return (
+        (f"The campaign was continued with more pairs of the same kind; verdicts before that: {verdicts}.",)
+        if earlier
+        else ()
+    )
 
 
 def _more_pairs(record: CampaignRecord, verdict: Verdict) -> tuple[str, ...]:
-    """The command that continues a campaign which more pairs may settle."""
+    """The command that continues the campaign, where more pairs may settle it."""
     if not verdict.can_go_on:
         return ()
     more = 8 if verdict.pairs_needed is None else verdict.pairs_needed + verdict.pairs_needed % 2
@@ -155,14 +160,14 @@ def _looks_table(record: CampaignRecord, verdict: Verdict) -> Table:
     for look in record.path.looks:
         bounds, is_last = look.bounds, look is record.path.looks[-1]
         numbers = ("–",) * 3 if bounds is None else (figure(bounds.mean), _bound(bounds.lower), _bound(bounds.upper))
-        reading = verdict.outcome.value.upper() if is_last else "goes on"
+        reading = verdict.outcome.value.upper() if is_last else "continue"
         evidence = odds(1.0 if bounds is None else bounds.e_value)
         failures = (odds(look.divergence_e),) if verdict.incumbent_failed else ()
         rows.append((str(look.n_pairs), *numbers, evidence, *failures, reading))
     more = ("evidence of more failures",) if verdict.incumbent_failed else ()
-    columns = ("pairs", "mean gain", "at least (L)", "at most (U)", "evidence for a gain", *more, "reads")
-    delta = "not known" if verdict.delta is None else figure(verdict.delta)
-    return Table(f"The looks; delta, the least gain that counts, is {delta}", columns, tuple(rows))
+    columns = ("pairs", "mean improvement", "at least (L)", "at most (U)", "evidence for it", *more, "answer")
+    delta = "unknown" if verdict.delta is None else figure(verdict.delta)
+    return Table(f"The looks; delta, the smallest improvement that matters, is {delta}", columns, tuple(rows))
 
 
 def _bound(value: float) -> str:
@@ -177,7 +182,7 @@ def _pairs_table(record: CampaignRecord, verdict: Verdict) -> Table:
         for place, pair in enumerate(record.path.pairs, 1)
     ]  # fmt: skip
     metric = record.metric
-    columns = ("pair", f"{metric}, stored settings", f"{metric}, challenger", "gain", "seed", "split seed")
+    columns = ("pair", f"{metric}, stored settings", f"{metric}, challenger", "improvement", "seed", "split seed")
     failed = any(pair.has_failure for pair in record.path.pairs) and verdict.floor is not None
     caption = f"The pairs; a failed run counts as {metric} {record.shown(verdict.floor)}" if failed else "The pairs"
     return Table(caption, columns, tuple(rows), is_folded=True)
@@ -194,22 +199,22 @@ def _ended(record: CampaignRecord, result: LegResult) -> str:
 
 
 def search_section(record: CampaignRecord, verdict: Verdict) -> Section:
-    """What the search tried, on development rows."""
+    """The search: its configurations, drawn and ranked by their scores on development rows."""
     trials = record.searched
     if not trials:
-        return Section("search", "The search", ("No trial of the search has ended.",))
+        return Section("search", "The search", ("No trial of the search ended.",))
     chosen, searched = reached(record.facts.chosen), reached(record.facts.searched)
     winner = searched.winner if record.challenger is not None else None
     ranked = sorted(trials, key=lambda trial: trial.rank, reverse=True)
     sentences = (
         f"{chosen.choice[0].upper()}{chosen.choice[1:]}. {_sentence(searched.reason)}",
         "The search only chooses the challenger. Its scores are from development rows and flatter the winner, "
-        "so they are never reported as a gain.",
+        "so they are never reported as an improvement.",
     )
     legend = (
-        "One line a configuration, axes scaled as the search scales them, darker (on dark screens: lighter) is better. "
+        "One line per configuration, axes scaled as in the search; darker (on dark screens: lighter) is better. "
         "Thick and dashed: the stored settings; thick: the challenger; dotted down to a cross: diverged or crashed, "
-        "to an open circle: stopped as hopeless. Lines through an axis with few choices are spread a little."
+        "to an open circle: stopped as hopeless. Lines through an axis with few choices are slightly spread."
     )
     figure_ = coordinates_figure(record.space, record.metric, record.sign, trials, INCUMBENT, winner)
     plot = Plot("search-plot", figure_, f"{len(trials)} configurations in parallel coordinates.", legend)
@@ -224,26 +229,26 @@ def search_section(record: CampaignRecord, verdict: Verdict) -> Section:
 def _trials_table(
     record: CampaignRecord, caption: str, trials: list[Trial], winner: str | None, *, is_folded: bool
 ) -> Table:
-    names = [one.name for one in record.space.hyperparameters]
-    who = {INCUMBENT: " (stored settings)", winner: " (challenger)"}
+    names = [parameter.name for parameter in record.space.hyperparameters]
+    labels = {INCUMBENT: " (stored settings)", winner: " (challenger)"}
     rows = [
-        (trial.name + who.get(trial.name, ""),
-         *(_value(trial.last.request.configuration, name) for name in names),
+        (trial.name + labels.get(trial.name, ""),
+         *(value_of(trial.last.request.configuration, name) for name in names),
          _ended(record, trial.last), f"{_reached(trial):g} of {record.whole:g}")
         for trial in trials
     ]  # fmt: skip
-    marked = frozenset(index for index, trial in enumerate(trials) if trial.name in who)
+    marked = frozenset(index for index, trial in enumerate(trials) if trial.name in labels)
     columns = ("trial", *names, f"{record.metric} (development)", record.file.training.budget.unit.value)
     return Table(caption, columns, tuple(rows), is_folded, marked)
 
 
 def _reached(trial: Trial) -> float:
-    """The step that it was trained to."""
+    """The step that the trial was trained to."""
     return trial.last.request.from_step + trial.last.trained
 
 
 def _sentence(text: str) -> str:
-    """A clause as a sentence, unless it begins with the name of a trial."""
+    """A clause as a sentence; capitalized unless it begins with the name of a trial."""
     return f"{text.rstrip('.')}." if begins_with_trial(text) else f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
@@ -259,15 +264,15 @@ def curves_section(record: CampaignRecord, verdict: Verdict) -> Section:
     title = "Learning curves"
     if drawn is None:
         return Section("curves", title, ("No run reported anything before its end.",))
-    trials = [trial for _, _, found in groups for trial in found]
+    trials = [trial for _, _, group in groups for trial in group]
     silent = sum(trial.has_failed and not trial.curve for trial in trials)
     once = all(len(leg.curve) <= 1 for trial in trials for leg in trial.legs)
     sentences = (
-        *(("The training reports once a stretch, so a curve is its end points.",) if once else ()),
-        *((f"{silent} runs ended without a single report and cannot be drawn.",) if silent else ()),
+        *(("The training reports only at the end of each leg, so a curve is its end points.",) if once else ()),
+        *((f"{silent} runs ended without a report and cannot be drawn.",) if silent else ()),
     )
     legend = (
-        "The search is scored on development rows, the fresh runs on held-out rows; a cross ends a run that failed."
+        "Search runs are scored on development rows, fresh runs on held-out rows; a cross marks a failed run's end."
     )
     shows = f"{record.metric} over {unit} of training; {record.direction}."
     return Section("curves", title, sentences, plot=Plot("curves-plot", drawn, shows, legend))

@@ -1,7 +1,7 @@
 """The search in parallel coordinates, as plain plotly JSON (see figures.py).
 
-Drawn from plain lines: plotly.js' own parallel coordinates need WebGL, which is not to be had on paper and compiles
-code that the page's content policy forbids, and cannot make a line stand out.
+Drawn from plain lines: plotly.js' own parallel coordinates need WebGL, which does not print and compiles code that the
+page's content policy forbids, and they cannot highlight a line.
 """
 
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ _LONGEST_LABEL = 16
 
 @dataclass(frozen=True, slots=True)
 class _ScoreAxis:
-    """The axis of development scores: `low` stands at 0, `high` at 1; `is_cut` where there are scores below `low`."""
+    """The axis of development scores: `low` is drawn at 0, `high` at 1; `is_cut`: some scores are below `low`."""
 
     low: float
     high: float
     is_cut: bool
 
     def place(self, score: float | None) -> float | None:
-        """Where the score stands; None for none."""
+        """The score's place on the axis; None without a score."""
         if score is None:
             return None
         return 0.5 if self.high == self.low else max(0.0, (score - self.low) / (self.high - self.low))
@@ -49,9 +49,9 @@ class _ScoreAxis:
 def coordinates_figure(
     space: Space, metric: str, sign: float, trials: Sequence[Trial], incumbent: str, challenger: str | None
 ) -> Figure:
-    """An axis a hyperparameter, scaled as the search scales it, and one for the score; one line a trial.
+    """One axis per hyperparameter, scaled as the search scales it, and one for the score; one line per trial.
 
-    `incumbent` and `challenger` are the names of the trials that stand out.
+    `incumbent` and `challenger` are the names of the highlighted trials.
     """
     axes = space.movable or space.hyperparameters
     scores = _score_axis(trials)
@@ -73,7 +73,7 @@ def coordinates_figure(
             "annotations": _labels(axes, scores, sign, any(trial.score is None for trial in trials)),
             "xaxis": {
                 "tickvals": list(range(len(axes) + 1)),
-                "ticktext": [*(plot_text(one.name) for one in axes), f"<b>{plot_text(metric)}</b>"],
+                "ticktext": [*(plot_text(axis.name) for axis in axes), f"<b>{plot_text(metric)}</b>"],
                 "range": [-0.15, 1.15 * len(axes)], "side": "top", "gridcolor": "@muted",
             },
             "yaxis": {"visible": False, "range": list(_FRAME)},
@@ -83,7 +83,7 @@ def coordinates_figure(
 
 
 def _score_axis(trials: Sequence[Trial]) -> _ScoreAxis | None:
-    """None where no trial has a score. One absurd score does not flatten the others."""
+    """The score axis, which one absurd score does not flatten; None where no trial has a score."""
     scores = [trial.score for trial in trials if trial.score is not None]
     if not scores:
         return None
@@ -95,11 +95,12 @@ def _score_axis(trials: Sequence[Trial]) -> _ScoreAxis | None:
 def _line(
     trial: Trial, spread: float, space: Space, axes: Sequence[Hyperparameter], scores: _ScoreAxis | None
 ) -> Trace:
-    """One trial; `spread`, from 0 to 1, tells apart the lines through one choice."""
+    """One trial; `spread`, from 0 to 1, separates the lines through one choice."""
     configuration = trial.last.request.configuration
     unit = dict(zip(space.names, space.to_unit(configuration), strict=True))
-    offsets = {one.name: (spread - 0.5) * _CHOICE_SPREAD / max(1, len(one.options)) for one in axes if one.low is None}
-    y = [unit[one.name] + offsets.get(one.name, 0.0) if one.name in configuration else None for one in axes]
+    choices = [axis for axis in axes if axis.low is None]
+    offsets = {axis.name: (spread - 0.5) * _CHOICE_SPREAD / max(1, len(axis.options)) for axis in choices}
+    y = [unit[axis.name] + offsets.get(axis.name, 0.0) if axis.name in configuration else None for axis in axes]
     place = None if scores is None else scores.place(trial.score)
     role = "@muted" if place is None else f"@score{min(SHADES - 1, int(place * SHADES))}"
     is_early = trial.was_stopped or not trial.is_full
@@ -124,7 +125,7 @@ def _fate(trial: Trial) -> str:
 
 
 def _lit(line: Trace, who: str) -> Trace:
-    """The line standing out; its last symbol still says how the trial ended."""
+    """The line, highlighted; its last symbol still shows how the trial ended."""
     count = len(line["x"])
     symbol = SYMBOLS[f"@{who}"]
     last = "x" if line["marker"]["symbol"][-1] == "x" else symbol
@@ -136,7 +137,7 @@ def _lit(line: Trace, who: str) -> Trace:
 
 
 def _legend(trials: Sequence[Trial]) -> list[Trace]:
-    """Entries for what the ends of the lines mean, where there are such lines."""
+    """Legend entries for the ends of lines that occur."""
     entries = (
         ("trained in full", "circle", any(trial.is_full and trial.score is not None for trial in trials)),
         (
@@ -154,7 +155,7 @@ def _legend(trials: Sequence[Trial]) -> list[Trace]:
 
 
 def _scale() -> Trace:
-    """The strip of colours beside the axis of scores; the axis bears its values."""
+    """The strip of colours next to the score axis, whose labels it shares."""
     low, high = ((at - _FRAME[0]) / (_FRAME[1] - _FRAME[0]) for at in (0.0, 1.0))
     edges = [index / SHADES for index in range(SHADES + 1)]
     colours = [(edge, f"@score{index}") for index in range(SHADES) for edge in edges[index : index + 2]]
@@ -166,19 +167,20 @@ def _scale() -> Trace:
 
 
 def _labels(axes: Sequence[Hyperparameter], scores: _ScoreAxis | None, sign: float, has_unscored: bool) -> list[Trace]:
-    labels = [_label(position, at, text) for position, one in enumerate(axes) for at, text in _places(one)]
+    labels = [_label(position, at, text) for position, axis in enumerate(axes) for at, text in _places(axis)]
     labels += [_label(len(axes), at, text) for at, text in ([] if scores is None else scores.ticks(sign))]
     return [*labels, _label(len(axes), _NO_SCORE_AT, "no score")] if has_unscored else labels
 
 
-def _places(one: Hyperparameter) -> list[tuple[float, str]]:
-    """Places on an axis and the values there, each value once."""
-    if one.is_fixed:
+def _places(parameter: Hyperparameter) -> list[tuple[float, str]]:
+    """Places on an axis and the values there, without repeated values."""
+    if parameter.is_fixed:
         return []
-    if one.low is None:
-        return [((index + 0.5) / len(one.options), render(option)) for index, option in enumerate(one.options)]
-    texts = {render(one.from_unit(at)): at for at in _TICKS}
-    return [(one.to_unit(one.from_unit(at)), text) for text, at in texts.items()]
+    if parameter.low is None:
+        count = len(parameter.options)
+        return [((index + 0.5) / count, render(option)) for index, option in enumerate(parameter.options)]
+    texts = {render(parameter.from_unit(at)): at for at in _TICKS}
+    return [(parameter.to_unit(parameter.from_unit(at)), text) for text, at in texts.items()]
 
 
 def _label(position: int, at: float, text: str) -> Trace:

@@ -1,4 +1,4 @@
-"""How far a campaign is."""
+"""How far a campaign has got."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from ..state.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a campaign stands. Scores are development scores, higher is better; None: nothing ended yet."""
+    """Progress in counts and scores. Scores are from development rows, higher is better; None: no run ended yet."""
 
     phase: str
     planned: int
@@ -31,7 +31,7 @@ class Progress:
 
 
 def progress_of(store: Store, campaign: Campaign) -> Progress:
-    """Where the campaign stands, from its rows."""
+    """The campaign's progress, from its rows."""
     facts, states = campaign.facts, leg_states(store, campaign.id)
     legs = [(read_name(state.name), state) for state in states]
     at_rungs = [(leg, state) for leg, state in legs if leg.rung is not None]

@@ -1,4 +1,4 @@
-"""Pages that stand alone: one HTML file with its figures' script inside, which asks for nothing from outside."""
+"""Self-contained pages: one HTML file with the script of its figures inside, which fetches nothing."""
 
 import base64
 import hashlib
@@ -16,19 +16,19 @@ def plotly_script() -> str:
 
 
 def script_json(value: object) -> str:
-    """The value as JSON that may stand inside a script element, whatever its texts hold."""
+    """The value as JSON that is safe inside a script element, whatever its texts contain."""
     return json.dumps(value, allow_nan=False, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def plot_text(text: str) -> str:
-    """A text as plotly.js shows it: it reads tags and entities in labels, so the owner's words are escaped."""
+    """A text as plotly.js shows it: it reads tags and entities in labels, so the owner's texts are escaped."""
     return html.escape(text, quote=False)
 
 
 def content_policy(*scripts: str) -> str:
     """A Content-Security-Policy under which only these scripts run and nothing is fetched.
 
-    Styles are inline because plotly.js writes them into the page; pictures are those that it draws itself.
+    Styles are inline because plotly.js writes them into the page; images are those that it draws itself.
     """
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
@@ -39,13 +39,13 @@ def content_policy(*scripts: str) -> str:
 
 
 def check_target(path: Path, option: str, suffixes: tuple[str, ...], example: str) -> None:
-    """Raise InputError for a file of another kind, or one in a folder that does not exist."""
+    """Raise InputError for a file of an unknown kind, or one in a folder that does not exist."""
     if path.suffix not in suffixes:
         raise InputError(f"{option} {path} is of no known kind", f"allowed: {', '.join(suffixes)}", example)
     if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent}", "", "make it, or name another file")
+        raise InputError(f"there is no folder {path.parent}", "", "create it, or name another file")
 
 
 def cannot_write(path: Path, error: OSError) -> InputError:
-    """What to say where the file cannot be written."""
+    """The error for a file that cannot be written."""
     return InputError(f"{path} cannot be written: {error.strerror}", "", "name another file")

@@ -1,4 +1,4 @@
-"""Trials of a campaign as its record holds them, for tables and figures."""
+"""Trials of a campaign from its recorded legs, for tables and figures."""
 
 import math
 from collections.abc import Collection, Iterable
@@ -10,7 +10,7 @@ from ...strategies.records import LegEnd, LegResult, Purpose, Role
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One training: its legs in order; `is_full` where it was asked to go through the whole budget."""
+    """One training run: its legs in order; `is_full`: it was given the whole budget."""
 
     name: str
     legs: tuple[LegResult, ...]
@@ -18,7 +18,7 @@ class Trial:
 
     @property
     def last(self) -> LegResult:
-        """The leg that it ended with."""
+        """Its last leg."""
         return self.legs[-1]
 
     @property
@@ -33,17 +33,17 @@ class Trial:
 
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:
-        """Its reports as (step, score), all legs in order; those that are no number are left out."""
+        """Its reports as (step, score), all legs in order; without those that are not numbers."""
         return tuple(point for leg in self.legs for point in leg.curve if math.isfinite(point[1]))
 
     @property
     def has_failed(self) -> bool:
-        """It did not complete, by its own doing."""
+        """Whether it ended neither completed nor stopped as hopeless."""
         return self.last.end not in (LegEnd.COMPLETED, LegEnd.STOPPED)
 
     @property
     def was_stopped(self) -> bool:
-        """It was ended early, as hopeless."""
+        """Whether it was stopped early, as hopeless."""
         return self.last.end is LegEnd.STOPPED
 
 

@@ -1,1 +1,1 @@
-"""What is remembered: the database, one file a table, and the only place with SQL."""
+"""What is stored: the database, one file per table, and the only place with SQL."""

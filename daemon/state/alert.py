@@ -16,7 +16,7 @@ from .store import Row, Store, from_text, to_json, to_text
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert as it was raised, and how its deliveries stand."""
+    """One alert as it was raised, and the state of its deliveries."""
 
     id: int
     campaign_id: int
@@ -40,7 +40,7 @@ def raise_alert(
 ) -> None:
     """Record an alert and queue its messages inside the open transaction; a digest entry sends nothing.
 
-    A campaign has one alert: that of a continued campaign takes the place of its earlier one, as a new message.
+    A campaign has one alert: the alert of a continued campaign replaces its earlier one, as a new message.
     """
     body = {
         "type": f"retuned.{notice.severity}",
@@ -74,16 +74,16 @@ def list_alerts(store: Store, model: str | None = None) -> tuple[Alert, ...]:
 
 
 def _replaced(store: Store, row: Row) -> int | None:
-    """The number of the campaign's alert, now with these words; None where it has none yet."""
-    known = store.row("SELECT id FROM alerts WHERE campaign_id = ?", (row["campaign_id"],))
-    if known is None:
+    """The number of the campaign's alert, updated with this row; None if it has none yet."""
+    earlier = store.row("SELECT id FROM alerts WHERE campaign_id = ?", (row["campaign_id"],))
+    if earlier is None:
         return None
     store.change(
         """UPDATE alerts SET severity = :severity, title = :title, body = :body, created_at = :created_at
         WHERE campaign_id = :campaign_id""",
         {name: row[name] for name in ("severity", "title", "body", "created_at", "campaign_id")},
     )
-    return int(known["id"])
+    return int(earlier["id"])
 
 
 def _message_id(campaign: Campaign) -> str:

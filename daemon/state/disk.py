@@ -1,7 +1,7 @@
-"""The disk of the state folder: watched, and when it is full, the room for what has to be written down is given free.
+"""The disk of the state folder: it is watched, and when it is full, a reserve is freed for what must be recorded.
 
-While the disk is full nothing new is begun: the service starts no campaign, and campaigns that run start no training.
-What runs may end, and its results be recorded, in the room of the ballast, a file that only takes up space.
+While the disk is full nothing new is started: no campaign, and in running campaigns no training. What runs may end
+and record its results in the space of the ballast, a file that only reserves space.
 """
 
 import contextlib
@@ -21,27 +21,27 @@ from .store import Store
 
 FACT = "disk_mode"
 LEAST_LOW_BYTES = 4 << 20
-TOLD_EVERY = timedelta(minutes=10)
+RECORDED_EVERY = timedelta(minutes=10)
 WAIT_S = 1.0
 log = structlog.get_logger("retuned")
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Free bytes below which the disk counts as full, and from which on as usable again."""
+    """Free bytes below which the disk counts as full, and at which it counts as usable again."""
 
     low: int
     usable: int
 
     @classmethod
     def of(cls, ballast_bytes: int) -> "Marks":
-        """A quarter of the ballast, and room for a new one with twice as much to spare."""
+        """A quarter of the ballast (`low`), and space for a new ballast plus three times `low`."""
         low = max(LEAST_LOW_BYTES, ballast_bytes // 4)
         return cls(low, ballast_bytes + 3 * low)
 
 
 class Disk:
-    """The service's side. A step must come before the steps that write."""
+    """The service's disk watch. Its step must come before the steps that write."""
 
     def __init__(self, store: Store, ballast_bytes: int) -> None:
         self._store = store
@@ -49,15 +49,15 @@ class Disk:
         self._marks = Marks.of(ballast_bytes)
         self._ballast = store.state / "ballast"
         self._full_since: datetime | None = None
-        self._told: tuple[datetime, str] | None = None
+        self._recorded: tuple[datetime, str] | None = None
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing new may be begun."""
+        """Whether nothing new may be started."""
         return self._full_since is not None
 
     def step(self, now: datetime) -> None:
-        """Look how much is free; give the ballast free, or take it back."""
+        """Check the free space; remove the ballast, or restore it."""
         free = free_bytes(self._store.state)
         if self._full_since is None and free < self._marks.low:
             self._full_since = now
@@ -68,27 +68,31 @@ class Disk:
             self._full_since = None
         if self._full_since is None and not self._ballast.exists() and free >= self._marks.usable:
             make_ballast(self._ballast, self._size)
-        self._tell(now, free_bytes(self._store.state))
+        self._record(now, free_bytes(self._store.state))
 
-    def _tell(self, now: datetime, free: int) -> None:
-        """Keep the state of the disk where `retuned status` reads it; what cannot be written now is written later."""
+    def _record(self, now: datetime, free: int) -> None:
+        """Record the state of the disk for `retuned status`; what cannot be written now is written later."""
         mode = "full" if self.is_full else "normal"
-        if self._told is not None and self._told[1] == mode and timedelta(0) <= now - self._told[0] < TOLD_EVERY:
+        if (
+            self._recorded is not None
+            and self._recorded[1] == mode
+            and timedelta(0) <= now - self._recorded[0] < RECORDED_EVERY
+        ):
             return
         with contextlib.suppress(DiskFull):
             why = ""
             if self.is_full:
                 needed = max(0, self._marks.usable - free) / 2**20
-                why = f"the disk of {self._store.state} is full since {self._full_since:%Y-%m-%d %H:%M} UTC; free"
+                why = f"the disk of {self._store.state} has been full since {self._full_since:%Y-%m-%d %H:%M} UTC; free"
                 why += f" {needed:.0f} MiB more there; nothing is lost"
-                if self._told is None or self._told[1] != mode:
+                if self._recorded is None or self._recorded[1] != mode:
                     note_fault(self._store, "disk", why, now)
             set_fact(self._store, FACT, {"mode": mode, "why": why, "free_bytes": free}, now)
-            self._told = (now, mode)
+            self._recorded = (now, mode)
 
 
 def make_ballast(path: Path, size: int) -> None:
-    """Take up space, really and not as a hole in a file; a disk that cannot spare it goes without."""
+    """Reserve space by allocating it, not as a hole in a file; none if the disk cannot spare it."""
     try:
         with path.open("xb") as file:
             os.posix_fallocate(file.fileno(), 0, size)
@@ -98,12 +102,12 @@ def make_ballast(path: Path, size: int) -> None:
 
 def free_bytes(folder: Path) -> int:
     """Bytes that this user may still write there."""
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
+    usage = os.statvfs(folder)
+    return usage.f_bavail * usage.f_frsize
 
 
 def wait_for_space(state: Path, clock: Clock, check: Callable[[], None]) -> None:
-    """Wait until the disk has room for another training; `check` is called meanwhile and may raise."""
+    """Wait until the disk has room for another training run; `check` is called meanwhile and may raise."""
     while free_bytes(state) < LEAST_LOW_BYTES // 2:
         check()
         clock.sleep(WAIT_S)
@@ -122,5 +126,5 @@ def patiently(write: Callable[[], None], clock: Clock, check: Callable[[], None]
 
 
 def is_full_error(error: BaseException) -> bool:
-    """Whether a failure comes of a full disk."""
+    """Whether an error was caused by a full disk."""
     return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))

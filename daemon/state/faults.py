@@ -1,4 +1,4 @@
-"""What went wrong lately in the service, and a few facts that it keeps about itself."""
+"""Recent faults of the service, and a few facts that it keeps about itself."""
 
 import json
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ def note_fault(
     model_id: int | None = None,
     campaign_id: int | None = None,
 ) -> None:
-    """Record a fault; only the newest are kept, and of equal ones the last."""
+    """Record a fault; only the newest are kept, and only the last of identical ones."""
     row = {
         "at": to_text(now), "part": part, "model_id": model_id, "campaign_id": campaign_id,
         "sentence": " ".join(sentence.split())[:1000],
     }  # fmt: skip
     with store.transaction():
-        store.insert("faults", row)  # first, so that its number is a new one
+        store.insert("faults", row)  # before the delete, so that its number is a new one
         store.change(
             """DELETE FROM faults WHERE part = :part AND sentence = :sentence AND model_id IS :model_id
             AND campaign_id IS :campaign_id AND id < (SELECT max(id) FROM faults)""",
@@ -62,13 +62,13 @@ def newest_fault(store: Store) -> int:
 
 
 def parts_failed_since(store: Store, fault: int) -> tuple[str, ...]:
-    """The parts that newer faults than that one are of, in order."""
+    """The parts of the service with faults newer than that one, in order."""
     rows = store.rows("SELECT DISTINCT part FROM faults WHERE id > ? ORDER BY part", (fault,))
     return tuple(row["part"] for row in rows)
 
 
 def set_fact(store: Store, name: str, value: Any, now: datetime) -> None:  # noqa: ANN401 - any JSON value
-    """Keep a fact of the service under a name."""
+    """Store a fact about the service under a name."""
     with store.transaction():
         store.change(
             """INSERT INTO service_facts (name, value, at) VALUES (?, ?, ?)

@@ -100,27 +100,27 @@ _STEP_0001 = (
 
 
 _STEP_0002 = (
-    # every = "auto": the present distance and why it is that
+    # every = "auto": the current interval and its reason
     "ALTER TABLE models ADD COLUMN interval_days INTEGER",
     "ALTER TABLE models ADD COLUMN interval_reason TEXT",
-    # when the sources of data, code and environment are looked at again
+    # when data, code and environment are next checked for changes
     "ALTER TABLE models ADD COLUMN next_look_at TEXT",
     # what made the campaign due, in words ("GPU A100 -> H100"); the trigger says which kind
     "ALTER TABLE campaigns ADD COLUMN reason TEXT",
-    # the last due date that it stands for: those after due_at passed while nothing ran; NULL: for its own only
+    # the last due date that it covers: those after due_at passed while nothing ran; NULL: only its own
     "ALTER TABLE campaigns ADD COLUMN stands_until TEXT",
     "ALTER TABLE campaigns ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",
     # why it is not started, in words; NULL once it runs
     "ALTER TABLE campaigns ADD COLUMN waits TEXT",
-    # how often in a row its process ended without ending it, and when it is tried again
+    # how often in a row its process ended without ending it, and when it is retried
     "ALTER TABLE campaigns ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE campaigns ADD COLUMN not_before TEXT",
-    # what of the machine it was given: JSON with slots, memory_bytes and gpus (indices)
+    # its share of the machine: JSON with slots, memory_bytes and gpus (indices)
     "ALTER TABLE campaigns ADD COLUMN resources TEXT",
     "CREATE INDEX models_due ON models (next_due_at) WHERE state = 'active'",
     "CREATE INDEX models_to_look_at ON models (next_look_at) WHERE state = 'active'",
     "CREATE INDEX campaigns_open ON campaigns (id) WHERE ended_at IS NULL",
-    # what monitoring counts: without these, each look would read every campaign and message that ever was
+    # what monitoring counts: without these, each request would read every campaign and message
     "CREATE INDEX campaigns_by_phase ON campaigns (phase)",
     "CREATE INDEX campaigns_by_outcome ON campaigns (verdict ->> '$.outcome') WHERE verdict IS NOT NULL",
     "CREATE INDEX outbox_dead ON outbox (created_at) WHERE state = 'dead'",

@@ -1,4 +1,4 @@
-"""The durable queue of messages: written with what they tell of, delivered at least once, under a stable id."""
+"""The durable queue of messages: written with what they report, delivered at least once, under a stable id."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,15 +8,15 @@ from ..clock import SystemClock
 from .store import Store, from_text, to_text
 
 BACKOFF_S = (10, 60, 300, 1800, 7200, 21600, 86400, 86400, 86400)
-"""Waits between attempts; after the last one the message is dead and stays to be seen in `retuned alerts`."""
+"""Seconds between attempts; after the last one the message is dead, and `retuned alerts` still shows it."""
 AT_ONCE, ROUND_S = 50, 20.0
-"""A round of deliveries ends after so many messages, and begins no further one after so many seconds."""
+"""The most messages in a round of deliveries, and the seconds after which it starts no further one."""
 _SYSTEM = SystemClock()
 
 
 @dataclass(frozen=True, slots=True)
 class FirstDue:
-    """The message that has been due for longest; one that is tried changes, or is no longer the first."""
+    """The message that has been due for longest; an attempt changes it, or makes another the first."""
 
     id: str
     attempts: int
@@ -25,7 +25,7 @@ class FirstDue:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message to be sent; `attempts`: how often that was tried before."""
+    """A message to send; `attempts`: those made before."""
 
     id: str
     url: str
@@ -36,7 +36,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Messages that wait for one address; `last_error` None: none was tried, or what failed is not known."""
+    """Messages that wait for one address; `last_error` None: no attempt failed yet."""
 
     url: str
     count: int
@@ -89,7 +89,7 @@ def claim_message(store: Store, message: Message, until: datetime) -> bool:
 
 
 def settle_message(store: Store, message: Message, error: str | None, now: datetime) -> None:
-    """Record how an attempt ended: `error` None: delivered; else it is put off, or given up after the last one."""
+    """Record how an attempt ended: `error` None: delivered; else it is postponed, or given up after the last one."""
     is_last = message.attempts + 1 >= len(BACKOFF_S)
     state = "delivered" if error is None else "dead" if is_last else "pending"
     next_at = now + timedelta(seconds=BACKOFF_S[min(message.attempts, len(BACKOFF_S) - 1)])
@@ -102,7 +102,7 @@ def settle_message(store: Store, message: Message, error: str | None, now: datet
 
 
 def pending_by_address(store: Store) -> tuple[Pending, ...]:
-    """What waits to be delivered, by address, in order."""
+    """Pending messages by address, in order of the address."""
     rows = store.rows(
         """SELECT url, count(*) AS n, min(created_at) AS oldest, max(last_error) AS error FROM outbox
         WHERE state = 'pending' GROUP BY url ORDER BY url"""
@@ -111,20 +111,13 @@ def pending_by_address(store: Store) -> tuple[Pending, ...]:
 
 
 def dead_count(store: Store) -> int:
-    """Messages that were given up."""
+    """The number of messages that were given up."""
     row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'dead'")
     assert row is not None
     return int(row["n"])
 
 
-def pending_count(store: Store) -> int:
-    """Messages that still wait to be delivered."""
-    row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'pending'")
-    assert row is not None
-    return int(row["n"])
-
-
 def place_of(url: str) -> str:
-    """The address without its path and query, for people and logs: a chat service's path is a password."""
+    """The address without its path and query, for people and logs: in a chat service the path is a password."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -1,4 +1,4 @@
-"""Figures over all models and campaigns, for health and metrics; each is answered by an index."""
+"""Counts over all models and campaigns, for health and metrics; an index answers each query."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,17 +9,17 @@ _OPEN = """SELECT campaigns.id, models.name AS model, kind, phase, waits, campai
     campaigns.started_at, facts ->> '$.seconds_expected' AS seconds_expected
     FROM campaigns JOIN models ON models.id = model_id WHERE ended_at IS NULL"""
 
-_JUDGED = """SELECT told.*, campaigns.ended_at, campaigns.settings_version AS judged_version,
+_JUDGED = """SELECT last_verdicts.*, campaigns.ended_at, campaigns.settings_version AS judged_version,
     verdict ->> '$.outcome' AS outcome
     FROM (SELECT name, next_due_at, settings_version, (SELECT max(id) FROM campaigns
         WHERE model_id = models.id AND kind = 'retune' AND verdict IS NOT NULL) AS last
-        FROM models WHERE state = 'active' AND next_due_at IS NOT NULL ORDER BY next_due_at LIMIT ?) AS told
-    LEFT JOIN campaigns ON campaigns.id = told.last ORDER BY next_due_at"""
+        FROM models WHERE state = 'active' AND next_due_at IS NOT NULL ORDER BY next_due_at LIMIT ?) AS last_verdicts
+    LEFT JOIN campaigns ON campaigns.id = last_verdicts.last ORDER BY next_due_at"""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCampaign:
-    """An open campaign in short; `seconds_expected`: from its start to its end, None: not known yet."""
+    """An open campaign in brief; `seconds_expected`: from its start to its end, None: unknown yet."""
 
     id: int
     model: str
@@ -33,7 +33,7 @@ class OpenCampaign:
 
 @dataclass(frozen=True, slots=True)
 class JudgedModel:
-    """A model that will be due, and its last verdict; `judged_at` None: it has none yet.
+    """A model with a due date, and its last verdict; `judged_at` None: it has none yet.
 
     `is_of_current`: whether the verdict is on the current settings.
     """
@@ -74,7 +74,7 @@ def count_open(store: Store) -> int:
 
 
 def claimed_campaigns(store: Store) -> tuple[OpenCampaign, ...]:
-    """Open campaigns that some process has claimed: only these can have one at work."""
+    """Open campaigns that a process has claimed; only these can have one working on them."""
     return tuple(_open(row) for row in store.rows(f"{_OPEN} AND epoch > 0 ORDER BY campaigns.id"))
 
 
@@ -84,7 +84,7 @@ def first_open(store: Store, limit: int) -> tuple[OpenCampaign, ...]:
 
 
 def next_models_due(store: Store, limit: int) -> tuple[JudgedModel, ...]:
-    """The active models that are due next, each with its last verdict."""
+    """The active models due next, each with its last verdict."""
     return tuple(_judged(row) for row in store.rows(_JUDGED, (limit,)))
 
 

@@ -1,4 +1,4 @@
-"""One service a state folder: a lock that the kernel gives back when its holder dies."""
+"""One service per state folder: a lock that the kernel releases when its holder dies, and the service's address."""
 
 import contextlib
 import fcntl
@@ -22,7 +22,7 @@ def single_instance(state: Path) -> Iterator[None]:
         if not _try_lock(lock, fcntl.LOCK_EX):
             raise ConflictError(
                 f"a retuned service already runs on {state}",
-                "one service a state folder",
+                "one service per state folder",
                 "stop it, or use --state DIR",
             )
         yield
@@ -35,7 +35,7 @@ def is_serving(state: Path) -> bool:
 
 
 def _try_lock(lock: IO[str], kind: int) -> bool:
-    """Take a lock, trying for a moment: somebody may just be looking whether a service runs."""
+    """Take a lock, retrying briefly: another process may be checking whether a service runs."""
     for _ in range(5):
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, kind | fcntl.LOCK_NB)
@@ -45,8 +45,6 @@ def _try_lock(lock: IO[str], kind: int) -> bool:
 
 
 FILE = "api.json"
-
-
 UNIX = "unix:"
 
 
@@ -62,7 +60,7 @@ class Place:
 
 
 def write_place(state: Path, place: Place) -> None:
-    """Write it down, to be read by this user alone."""
+    """Write the service's address to a file that only this user can read."""
     path, new = state / FILE, state / f"{FILE}.new"
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -72,21 +70,21 @@ def write_place(state: Path, place: Place) -> None:
 
 
 def read_place(state: Path) -> Place | None:
-    """What was written down; None where it is not there or is not readable for this user."""
+    """The recorded address; None if there is none or this user cannot read it."""
     try:
-        found = json.loads((state / FILE).read_bytes())
-        return Place(str(found["url"]), str(found["token"]))
+        stored = json.loads((state / FILE).read_bytes())
+        return Place(str(stored["url"]), str(stored["token"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def remove_place(state: Path) -> None:
-    """Take it away, unless it is another process's by now."""
+    """Remove the recorded address, unless another process has replaced it."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         if json.loads((state / FILE).read_bytes())["pid"] == os.getpid():
             (state / FILE).unlink()
 
 
 def url_of(listen: str) -> str:
-    """The address that a caller uses for what [api] listen says."""
+    """The address that a caller uses for the value of [api] listen."""
     return listen if listen.startswith(UNIX) else f"http://{listen}"

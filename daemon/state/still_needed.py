@@ -1,6 +1,6 @@
-"""What campaigns left behind and is needed no longer: folders, snapshots and curves, by the database's rows.
+"""What campaigns left behind that is no longer needed: folders, snapshots and curves, according to the database.
 
-Always needed: an open campaign, and of each model its last finished baseline of the current settings and its last
+Always needed: open campaigns, and for each model its last finished baseline of the current settings and its last
 campaign with a verdict.
 """
 
@@ -18,7 +18,7 @@ UNION SELECT id FROM campaigns WHERE ended_at IS NULL
 
 
 def unneeded_campaigns(store: Store, before: datetime, first: int) -> tuple[int, ...]:
-    """Campaigns from number `first` on that ended before then and are not needed, in order."""
+    """Campaigns from number `first` on that ended before `before` and are not needed, in order."""
     rows = store.rows(
         f"SELECT id FROM campaigns WHERE ended_at < ? AND id >= ? AND id NOT IN ({_NEEDED}) ORDER BY id",  # noqa: S608
         (to_text(before), first),
@@ -35,7 +35,7 @@ def has_open_campaign(store: Store, model: str) -> bool:
 
 
 def is_snapshot_needed(store: Store, model: str, place: str, since: datetime) -> bool:
-    """Whether a needed campaign, or one that has ended since then, took the snapshot whose path holds `place`."""
+    """Whether the snapshot whose path contains `place` is of a needed campaign, or of one that ended since `since`."""
     row = store.row(
         f"""SELECT 1 FROM campaigns JOIN models ON models.id = model_id
         WHERE name = ? AND instr(json_extract(facts, '$.snapshot'), ?) > 0
@@ -46,7 +46,7 @@ def is_snapshot_needed(store: Store, model: str, place: str, since: datetime) ->
 
 
 def drop_curves(store: Store, before: datetime, limit: int) -> int:
-    """Remove the curves of some legs of campaigns that ended before then and are not needed; how many."""
+    """Remove the curves of up to `limit` legs of unneeded campaigns that ended before `before`; returns how many."""
     with store.transaction():
         return store.change(
             f"""UPDATE legs SET curve = NULL WHERE rowid IN (SELECT legs.rowid FROM legs JOIN campaigns
@@ -57,7 +57,7 @@ def drop_curves(store: Store, before: datetime, limit: int) -> int:
 
 
 def models_of_campaigns(store: Store, numbers: Collection[int]) -> tuple[tuple[int, str], ...]:
-    """Each of these campaigns that is known, with its model's name."""
+    """The known ones of these campaigns, each with its model's name."""
     rows = store.rows(
         """SELECT campaigns.id, name FROM campaigns JOIN models ON models.id = model_id
         WHERE campaigns.id IN (SELECT value FROM json_each(?))""",
@@ -67,6 +67,6 @@ def models_of_campaigns(store: Store, numbers: Collection[int]) -> tuple[tuple[i
 
 
 def known_models(store: Store, names: Collection[str]) -> tuple[str, ...]:
-    """Those of these names that are a model's."""
+    """Those of these names that belong to a model."""
     rows = store.rows("SELECT name FROM models WHERE name IN (SELECT value FROM json_each(?))", (to_json(list(names)),))
     return tuple(row["name"] for row in rows)

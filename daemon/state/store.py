@@ -1,6 +1,6 @@
 """The state database: one SQLite file, written in short immediate transactions.
 
-Several processes write (the daemon, campaign processes, the command line); SQLite's lock orders them.
+Several processes write (the service, campaign processes, the command line); SQLite's lock serializes them.
 """
 
 import errno
@@ -17,6 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from ...strategies.errors import DiskFull, StateError
+from ..durable_files import sync_file, sync_folder
 from .migrations import STEP_NAMES, schema
 
 BUSY_TIMEOUT_S = 30.0
@@ -31,7 +32,7 @@ class Store:
     """Rows in, rows out; every change happens inside `transaction()`."""
 
     def __init__(self, state: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        """Open the database of a state folder, which is made when missing.
+        """Open the database of a state folder, which is created if missing.
 
         Raises StateError when the folder or the file cannot be used, or was written by a newer version.
         """
@@ -64,7 +65,7 @@ class Store:
                 schema.apply(self._db)
 
     def _keep_copy(self) -> None:
-        """Before an existing database is migrated, a copy of it, named after the first step that it lacks."""
+        """Copy an existing database before it is migrated; the copy is named after the first missing step."""
         pending = schema.pending(self._db)
         if not pending or not schema.applied(self._db):
             return
@@ -74,9 +75,9 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Take the write lock at once and commit at the end; an exception rolls all of it back.
+        """Take the write lock at once and commit at the end; an exception rolls everything back.
 
-        Raises StateError when another process keeps the lock for longer than the time allowed.
+        Raises StateError when another process holds the lock for longer than the busy timeout.
         """
         try:
             self._db.execute("BEGIN IMMEDIATE")
@@ -86,7 +87,7 @@ class Store:
             raise StateError(
                 f"the state database of {self.state} cannot be written: {error}",
                 "short writes of retuned's own processes, and free space on its disk",
-                "look what else holds the database open, then give the command again",
+                "check what else holds the database open, then repeat the command",
             ) from error
         try:
             yield
@@ -98,14 +99,14 @@ class Store:
             raise
 
     def insert(self, table: str, row: Row) -> int:
-        """Insert a row inside the open transaction and give its rowid."""
+        """Insert a row inside the open transaction; returns its rowid."""
         assert self._db.conn.in_transaction, "a write outside transaction()"
         inserted = self._db.table(table).insert(dict(row)).last_rowid
         assert inserted is not None
         return inserted
 
     def change(self, sql: str, parameters: Parameters = ()) -> int:
-        """Run an UPDATE or DELETE inside the open transaction and give the number of rows changed."""
+        """Run an UPDATE or DELETE inside the open transaction; returns the number of rows changed."""
         assert self._db.conn.in_transaction, "a write outside transaction()"
         return self._db.execute(sql, parameters).rowcount
 
@@ -117,8 +118,8 @@ class Store:
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a SELECT, or None."""
-        found = self.rows(sql, parameters)
-        return found[0] if found else None
+        rows = self.rows(sql, parameters)
+        return rows[0] if rows else None
 
     def close(self) -> None:
         """Close the connection."""
@@ -126,7 +127,7 @@ class Store:
 
 
 def copy_database(source: sqlite3.Connection, target: Path) -> None:
-    """A whole, checked copy of an open database under another name, which appears only when it is complete.
+    """Copy an open database to `target`, which appears only once the copy is complete and checked.
 
     Raises StateError when the copy is not sound.
     """
@@ -137,42 +138,33 @@ def copy_database(source: sqlite3.Connection, target: Path) -> None:
         try:
             source.backup(copy, pages=1024, sleep=0.005)
             copy.execute("PRAGMA journal_mode = DELETE")
-            found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            damage = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
         finally:
             copy.close()
-        if found != "ok":
-            raise StateError(f"the copy of the database is not sound: {found}", remedy="run: retuned doctor")
+        if damage != "ok":
+            raise StateError(f"the copy of the database is not sound: {damage}", remedy="run: retuned doctor")
         partial.chmod(0o600)
-        sync(partial)
+        sync_file(partial)
         partial.rename(target)
-        sync(target.parent)
+        sync_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def sync(path: Path) -> None:
-    """Bring a file's content, or a folder's names, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def refuse_network(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
-    """Raise StateError where the folder lies on a network file system: its locks do not hold there, and the database
-    would be lost sooner or later."""
+    """Raise StateError for a folder on a network file system: SQLite's locks do not hold there, and the database would
+    be corrupted sooner or later."""
     kind = file_system_of(folder, mounts)
     if kind.startswith(NETWORK_FILE_SYSTEMS):
         raise StateError(
-            f"the state folder {folder} lies on a network file system ({kind})",
+            f"the state folder {folder} is on a network file system ({kind})",
             "a folder on a local disk",
             "choose another with --state DIR or RETUNED_STATE",
         )
 
 
 def file_system_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
-    """The kind of file system that a folder lies on, such as "ext4"; empty where that cannot be told."""
+    """The kind of file system that a folder is on, such as "ext4"; empty if unknown."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -194,8 +186,8 @@ def _is_full(error: sqlite3.Error) -> bool:
 def _disk_full(state: Path) -> DiskFull:
     return DiskFull(
         f"the disk of the state folder {state} is full",
-        "what was written until now stays",
-        "free some space there; retuned goes on by itself",
+        "what has been written is safe",
+        "free some space there; retuned then continues by itself",
     )
 
 
@@ -205,7 +197,7 @@ def _cannot_open(path: Path, error: Exception) -> StateError:
         return StateError(
             f"the state database {path} is damaged: {error}",
             "a whole SQLite database",
-            f"bring back the newest copy of {path.parent / 'backups'}: retuned restore FILE",
+            f"restore the newest copy in {path.parent / 'backups'}: retuned restore FILE",
         )
     if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
         return _disk_full(path.parent)
@@ -213,7 +205,7 @@ def _cannot_open(path: Path, error: Exception) -> StateError:
         return StateError(
             f"the state database {path} is locked by another program",
             "short writes of retuned's own processes",
-            "look what else holds it open, then give the command again",
+            "check what else holds it open, then repeat the command",
         )
     return StateError(
         f"the state database {path} cannot be opened: {error}",

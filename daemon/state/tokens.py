@@ -25,13 +25,13 @@ class Role(IntEnum):
 
     @property
     def word(self) -> str:
-        """The role as it is written."""
+        """The role's name in lower case."""
         return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as it can be listed: never the secret itself."""
+    """A token as listed, without its secret."""
 
     name: str
     role: str
@@ -42,7 +42,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token and, this once, its secret."""
+    """A new token with its secret, which is shown only this once."""
 
     token: Token
     secret: str
@@ -58,10 +58,10 @@ class Caller:
 
 def role_named(word: str) -> Role:
     """The role of that name; raises InputError."""
-    found = {role.word: role for role in Role}
-    if word not in found:
-        raise InputError(f"there is no role '{word[:60]}'", f"allowed: {', '.join(found)}", "see the roles in README")
-    return found[word]
+    roles = {role.word: role for role in Role}
+    if word not in roles:
+        raise InputError(f"there is no role '{word[:60]}'", f"allowed: {', '.join(roles)}", "see the roles in README")
+    return roles[word]
 
 
 def new_secret() -> str:
@@ -70,19 +70,21 @@ def new_secret() -> str:
 
 
 def digest_of(secret: str) -> str:
-    """What is kept of a token. A plain hash is enough: 256 random bits cannot be guessed."""
+    """The digest that is stored for a token. A plain hash is enough: 256 random bits cannot be guessed."""
     return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
 
 
 def create_token(store: Store, name: str, role: str, now: datetime) -> NewToken:
-    """Make a token; raises InputError for a bad name or role, ConflictError for a name that is taken."""
+    """Create a token; raises InputError for a bad name or role, ConflictError for a name that is in use."""
     if not _NAME.fullmatch(name):
         allowed = "allowed: up to 64 letters, digits, '-', '_' and '.', starting with a letter or digit"
         raise InputError(f"'{name[:60]}' cannot name a token", allowed, "for instance 'grafana'")
     word, secret = role_named(role).word, new_secret()
     with store.transaction():
-        if store.row("SELECT 1 AS found FROM tokens WHERE name = ?", (name,)) is not None:
-            raise ConflictError(f"there is a token named '{name}' already", "one token a name", "choose another name")
+        if store.row("SELECT 1 FROM tokens WHERE name = ?", (name,)) is not None:
+            raise ConflictError(
+                f"there is a token named '{name}' already", "token names are unique", "choose another name"
+            )
         store.insert(
             "tokens", {"name": name, "role": word, "digest": digest_of(secret), "created_at": to_text(now)}
         )  # fmt: skip
@@ -90,12 +92,12 @@ def create_token(store: Store, name: str, role: str, now: datetime) -> NewToken:
 
 
 def list_tokens(store: Store) -> tuple[Token, ...]:
-    """Every token that was ever made, revoked ones included, oldest first."""
+    """Every token ever created, revoked ones included, oldest first."""
     return tuple(_token(row) for row in store.rows("SELECT * FROM tokens ORDER BY id"))
 
 
 def revoke_token(store: Store, name: str, now: datetime) -> Token:
-    """End a token for good; raises UnknownName."""
+    """Revoke a token permanently; raises UnknownName."""
     with store.transaction():
         _find(store, name)
         store.change("UPDATE tokens SET revoked_at = coalesce(revoked_at, ?) WHERE name = ?", (to_text(now), name))
@@ -103,7 +105,7 @@ def revoke_token(store: Store, name: str, now: datetime) -> Token:
 
 
 def caller_of(store: Store, secret: str) -> Caller | None:
-    """Whose token this is; None for one that is not known or was revoked."""
+    """The caller with this token; None for one that is unknown or revoked."""
     digest = digest_of(secret)
     row = store.row("SELECT * FROM tokens WHERE digest = ? AND revoked_at IS NULL", (digest,))
     if row is None or not is_same(row["digest"], digest):
@@ -112,7 +114,7 @@ def caller_of(store: Store, secret: str) -> Caller | None:
 
 
 def note_use(store: Store, caller: Caller, now: datetime) -> None:
-    """Write down that a token was used, once a minute at most."""
+    """Record that a token was used, at most once a minute."""
     row = store.row("SELECT last_used_at FROM tokens WHERE name = ?", (caller.name,))
     if row is None or (row["last_used_at"] and abs(now - from_text(row["last_used_at"])) < USE_NOTED_EVERY):
         return
@@ -121,7 +123,7 @@ def note_use(store: Store, caller: Caller, now: datetime) -> None:
 
 
 def is_same(left: str, right: str) -> bool:
-    """Whether two digests are equal, in a time that does not tell where they differ."""
+    """Whether two digests are equal, compared in constant time."""
     return hmac.compare_digest(left, right)
 
 

@@ -1,1 +1,1 @@
-"""Keeping an installation well: backup, retention, health, metrics and the doctor."""
+"""Keeping an installation healthy: backup, retention, health, metrics and the doctor."""

@@ -1,4 +1,4 @@
-"""Copies of the database, made while everything runs, and the way back to one."""
+"""Copies of the database, made while everything runs, and restoring one."""
 
 import contextlib
 import os
@@ -12,13 +12,14 @@ import structlog
 
 from ...strategies.errors import ConflictError, InputError, RetunedError
 from ..config.config import Config
+from ..durable_files import sync_folder
 from ..state.campaigns.campaigns import highest_number
 from ..state.campaigns.lease import holder_of
 from ..state.checks import examine_copy, open_to_read, take_log_in
 from ..state.faults import get_fact, note_fault, set_fact
 from ..state.migrations import STEP_NAMES
 from ..state.running_service import single_instance
-from ..state.store import BUSY_TIMEOUT_S, FILE_NAME, Store, copy_database, sync
+from ..state.store import BUSY_TIMEOUT_S, FILE_NAME, Store, copy_database
 
 FACT = "last_backup"
 AFTER_FAILURE = timedelta(hours=1)
@@ -28,7 +29,7 @@ log = structlog.get_logger("retuned")
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did: where the database that was in use lies now, and the folders of campaigns put beside."""
+    """What a restore did: the new path of the replaced database, and the campaign folders that were renamed."""
 
     kept_as: Path | None
     set_aside: tuple[Path, ...]
@@ -36,14 +37,14 @@ class Restored:
 
 
 def folder_of_backups(config: Config) -> Path:
-    """Where the copies are kept."""
+    """The folder of the copies."""
     return config.backup.folder or config.state / "backups"
 
 
 def make_backup(state: Path, folder: Path, now: datetime) -> Path:
-    """A checked copy of the database, under a name that tells its time. Others may write meanwhile.
+    """A checked copy of the database, named after its time. Other processes may write meanwhile.
 
-    Raises StateError when it cannot be made; no half copy stays.
+    Raises StateError when it cannot be made; no partial copy is left.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = folder / _NAME.format(now)
@@ -56,7 +57,7 @@ def make_backup(state: Path, folder: Path, now: datetime) -> Path:
 
 
 class Backups:
-    """The service's side: a copy when one is due, in a thread, so that a large database does not hold up a round."""
+    """The service's backups: a copy when one is due, in a thread, so that a large database does not delay a round."""
 
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
@@ -66,12 +67,12 @@ class Backups:
         self._not_before: datetime | None = None
 
     def step(self, now: datetime) -> None:
-        """Take in the copy that was made; begin one when it is due."""
+        """Record a finished copy; start one when it is due."""
         if self._thread is not None:
             if self._thread.is_alive():
                 return
             self._thread = None
-            self._take_in(now)
+            self._record(now)
         if self._is_due(now):
             self._thread = threading.Thread(target=self._make, args=(now,), name="backup", daemon=True)
             self._thread.start()
@@ -94,7 +95,7 @@ class Backups:
         except (RetunedError, OSError, sqlite3.Error) as error:
             self._made = error
 
-    def _take_in(self, now: datetime) -> None:
+    def _record(self, now: datetime) -> None:
         made, self._made = self._made, None
         if isinstance(made, Path):
             set_fact(self._store, FACT, {"path": str(made), "bytes": made.stat().st_size}, now)
@@ -106,19 +107,19 @@ class Backups:
 
 
 def drop_old_backups(folder: Path, keep: int) -> None:
-    """Remove all but the newest copies, and half ones of a process that died; those made before a migration, or by hand
-    under another name, stay."""
-    for half in sorted(folder.glob(".retuned-*Z.sqlite3.partial"))[:-1]:  # the newest may be in the making
-        half.unlink(missing_ok=True)
+    """Remove all but the newest copies, and partial ones of a process that died; copies from before a migration, or
+    with a name of a person's choice, stay."""
+    for partial in sorted(folder.glob(".retuned-*Z.sqlite3.partial"))[:-1]:  # the newest may be in progress
+        partial.unlink(missing_ok=True)
     for old in sorted(folder.glob("retuned-*Z.sqlite3"))[:-keep]:
         old.unlink(missing_ok=True)
 
 
 def restore(state: Path, file: Path, now: datetime) -> Restored:
-    """Put a copy in the place of the database. The one in use is kept aside, and so are the folders of campaigns that
-    the copy does not know: their numbers will be given again.
+    """Replace the database by a copy. The replaced one is kept under another name, and so are the folders of campaigns
+    that the copy does not know: their numbers will be reused.
 
-    Raises InputError for a file that is no sound copy, ConflictError while a service or a campaign is at work.
+    Raises InputError for a file that is not a sound copy, ConflictError while a service or a campaign is running.
     """
     campaigns = _check_copy(file)
     with single_instance(state):
@@ -132,7 +133,7 @@ def restore(state: Path, file: Path, now: datetime) -> Restored:
             source.close()
         kept = _put_aside(state, stamp)
         os.replace(new, state / FILE_NAME)
-        sync(state)
+        sync_folder(state)
         store = Store(state)  # brings an older schema up to date
         aside = _set_campaigns_aside(state, highest_number(store), stamp)
         store.close()
@@ -147,8 +148,8 @@ def _check_copy(file: Path) -> int:
         copy = examine_copy(file)
     except sqlite3.Error as error:
         raise InputError(f"{file} is no copy of a retuned database: {error}", remedy="choose another copy") from None
-    if copy.told != "ok" or not copy.steps:
-        raise InputError(f"{file} is damaged: {copy.told}", remedy="choose another copy")
+    if copy.damage != "ok" or not copy.steps:
+        raise InputError(f"{file} is damaged: {copy.damage}", remedy="choose another copy")
     if copy.steps - STEP_NAMES:
         raise InputError(
             f"{file} was written by a newer retuned", "a copy of this version or older", "install the newer retuned"
@@ -160,19 +161,19 @@ def _refuse_work(state: Path) -> None:
     for folder in state.glob("campaigns/[0-9]*"):
         if folder.name.isdecimal() and holder_of(state, int(folder.name)) is not None:
             raise ConflictError(
-                f"campaign {folder.name} is being worked on", "no process of retuned at work", "wait for it, or end it"
+                f"campaign {folder.name} is being worked on", "no running process of retuned", "wait for it, or end it"
             )
 
 
 def _put_aside(state: Path, stamp: str) -> Path | None:
-    """Keep the database in use under another name, its write-ahead log taken in where that is possible."""
+    """Keep the replaced database under another name, its write-ahead log merged if possible."""
     current = state / FILE_NAME
     if not current.exists():
         return None
     with contextlib.suppress(sqlite3.Error):
-        take_log_in(current)  # the last connection removes the log, of a database that can be read
+        take_log_in(current)  # the last connection removes the log of a readable database
     kept = state / f"{FILE_NAME}.before-restore-{stamp}"
-    for ending in ("-wal", "-shm"):  # never beside the new one: it would be taken for its own
+    for ending in ("-wal", "-shm"):  # never next to the new database, which would use it as its own
         log_file = state / f"{FILE_NAME}{ending}"
         if log_file.exists():
             log_file.rename(f"{kept}{ending}")

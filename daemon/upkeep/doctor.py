@@ -1,4 +1,4 @@
-"""`retuned doctor`: looks at everything that the service needs, says what is wrong and what to do, changes nothing."""
+"""`retuned doctor`: checks everything that the service needs, reports what is wrong and what to do, changes nothing."""
 
 import os
 import socket
@@ -34,12 +34,12 @@ UNIT = "retuned.service"
 
 
 def examine(config: Config, environ: Mapping[str, str], clock: Clock, file: Path | None = None) -> tuple[Finding, ...]:
-    """Every finding, the good ones included. `file`: the configuration file that was named with --config."""
+    """Every finding, good ones included. `file`: the configuration file given with --config."""
     return examine_case(Case(config, environ, clock.now(), file))
 
 
 def examine_case(case: Case) -> tuple[Finding, ...]:
-    """The same for a described machine. A check that fails itself is a finding, and the others go on."""
+    """The same for a described machine. A check that crashes is a finding, and the others still run."""
     without_database: tuple[tuple[str, Callable[[Case], Iterator[Finding]]], ...] = (
         ("configuration", check_configuration),
         ("state folder", check_folder),
@@ -48,9 +48,9 @@ def examine_case(case: Case) -> tuple[Finding, ...]:
         ("api", check_api),
         ("systemd", check_unit),
     )
-    found = [one for part, check in without_database for one in _caught(part, partial(check, case))]
-    found += _caught("database", lambda: _with_database(case))
-    return tuple(found)
+    findings = [finding for part, check in without_database for finding in _caught(part, partial(check, case))]
+    findings += _caught("database", lambda: _with_database(case))
+    return tuple(findings)
 
 
 def _with_database(case: Case) -> Iterator[Finding]:
@@ -71,16 +71,16 @@ def _with_database(case: Case) -> Iterator[Finding]:
 
 
 def check_service(case: Case, store: Store) -> Iterator[Finding]:
-    """That a service runs and has done a round lately."""
+    """That a service runs and has finished a round recently."""
     if not is_serving(case.config.state):
         yield Finding(
-            "service", "warning", "it does not run, so nothing is re-evaluated by itself",
+            "service", "warning", "it does not run, so nothing is re-evaluated automatically",
             "retuned serve, or: systemctl start retuned",
         )  # fmt: skip
         return
     beat = get_fact(store, "heartbeat")
     if beat is None:
-        yield Finding("service", "warning", "it runs and has not done a round yet", "look again in a minute")
+        yield Finding("service", "warning", "it runs but has not finished a round yet", "check again in a minute")
         return
     pid, age_s = beat[0]["pid"], (case.now - beat[1]).total_seconds()
     if age_s > longest_silence_s(case.config):
@@ -93,7 +93,7 @@ def check_service(case: Case, store: Store) -> Iterator[Finding]:
 
 
 def check_clock(case: Case, store: Store | None) -> Iterator[Finding]:
-    """That the clock is believable, was not set back, and that the time zone is known."""
+    """That the clock is plausible and was not set back, and that the time zone is known."""
     zone = case.config.schedule.timezone
     ZoneInfo(zone)
     beat = None if store is None else get_fact(store, "heartbeat")
@@ -110,15 +110,15 @@ def check_clock(case: Case, store: Store | None) -> Iterator[Finding]:
 
 
 def check_api(case: Case) -> Iterator[Finding]:
-    """That a running service answers where it says."""
+    """That a running service answers at its recorded address."""
     lock = case.config.state / "service.lock"
     if case.config.api.listen == "off" or not lock.exists() or not is_serving(case.config.state):
         return
     place = read_place(case.config.state)
     if place is None:
         yield Finding(
-            "api", "error", "the service runs, and has not written down where it answers",
-            "look again in a minute, then see its log",
+            "api", "error", "the service runs but has not recorded its address",
+            "check again in a minute, then see its log",
         )  # fmt: skip
         return
     why = _why_silent(place.url)
@@ -129,7 +129,7 @@ def check_api(case: Case) -> Iterator[Finding]:
 
 
 def check_unit(case: Case) -> Iterator[Finding]:
-    """That the systemd unit, if there is one, starts with the machine and names a program that is there."""
+    """That the systemd unit, if there is one, is enabled and starts a program that exists."""
     unit = case.units / UNIT
     if not unit.exists():
         return
@@ -140,7 +140,7 @@ def check_unit(case: Case) -> Iterator[Finding]:
     ]
     missing = [command for command in commands if not os.access(command, os.X_OK)]
     if missing:
-        yield Finding("systemd", "error", f"{unit} starts {missing[0]}, which is not there", "run deploy/install.sh")
+        yield Finding("systemd", "error", f"{unit} starts {missing[0]}, which does not exist", "run deploy/install.sh")
     elif not any(case.units.glob(f"*.wants/{UNIT}")):
         yield Finding("systemd", "warning", "the service does not start with the machine", "systemctl enable retuned")
     else:
@@ -148,7 +148,7 @@ def check_unit(case: Case) -> Iterator[Finding]:
 
 
 def _why_silent(url: str) -> str:
-    """Why nobody answers there; empty where somebody does."""
+    """Why nothing answers at the address; empty if something does."""
     try:
         if url.startswith(UNIX):
             with socket.socket(socket.AF_UNIX) as probe:
@@ -164,12 +164,12 @@ def _why_silent(url: str) -> str:
 
 
 def _caught(part: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    """What a check finds; where it fails itself, that."""
-    found: list[Finding] = []
+    """The findings of a check; if it crashes, that is the last one."""
+    findings: list[Finding] = []
     try:
         for finding in check():
-            found.append(finding)  # noqa: PERF402 - one by one: what it found before it failed is kept
+            findings.append(finding)  # noqa: PERF402 - one by one: what it found before it crashed is kept
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        found.append(Finding(part, "error", f"this check failed: {why}", "mend what it names, then look again"))
-    return found
+        findings.append(Finding(part, "error", f"this check failed: {why}", "fix what it names, then check again"))
+    return findings

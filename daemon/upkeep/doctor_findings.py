@@ -1,4 +1,4 @@
-"""What `retuned doctor` finds: one record a check, with what to do about it."""
+"""What `retuned doctor` finds: one record per finding, with what to do about it."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ Level = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check of one part found, in a sentence; `remedy`: what to do, empty where nothing has to be done."""
+    """The finding of a check, in a sentence; `remedy`: what to do, empty if nothing is needed."""
 
     part: str
     level: Level
@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is examined. `file`: the configuration file that was named; the folders are those of this machine."""
+    """What is examined. `file`: the configuration file given by option; the folders are those of this machine."""
 
     config: Config
     environ: Mapping[str, str]

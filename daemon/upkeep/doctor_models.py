@@ -18,16 +18,16 @@ from ..state.store import Store
 from ..training.machine import machine_of
 from .doctor_findings import Case, Finding
 
-MODELS_LOOKED_AT = 200
-PLACES_ASKED = 20
-TOLD = 5
+MODELS_CHECKED = 200
+PLACES_TRIED = 20
+REPORTED = 5
 CONNECT_TIMEOUT_S = 3.0
 
 
 def sample_of(store: Store) -> tuple[tuple[Model, ...], int, tuple[Finding, ...]]:
-    """Models that are not retired, evenly over the registry; how many there are; and those that cannot be read."""
+    """A sample of the models that are not retired; how many there are; and findings about those that cannot be read."""
     names = names_in_use(store)
-    step = max(1, -(-len(names) // MODELS_LOOKED_AT))
+    step = max(1, -(-len(names) // MODELS_CHECKED))
     models, broken = [], []
     for name in names[::step]:
         try:
@@ -39,47 +39,49 @@ def sample_of(store: Store) -> tuple[tuple[Model, ...], int, tuple[Finding, ...]
 
 
 def check_models(models: tuple[Model, ...], count: int) -> Iterator[Finding]:
-    """That what model files name is there and can be read, run and written by this user."""
+    """That what model files name exists and can be read, run and written by this user."""
     wrong = [finding for model in models for finding in _check_model(model)]
-    yield from wrong[:TOLD]
-    if len(wrong) > TOLD:
-        yield Finding("models", "error", f"and {counted(len(wrong) - TOLD, 'more trouble')} with models", "mend these")
+    yield from wrong[:REPORTED]
+    if len(wrong) > REPORTED:
+        yield Finding(
+            "models", "error", f"and {counted(len(wrong) - REPORTED, 'more trouble')} with models", "fix the ones above"
+        )
     if not wrong:
         some = len(models) < count
-        looked = f"{len(models)} of {count} models, evenly chosen" if some else counted(count, "model")
-        sentence = f"{looked}: programs, data and settings are there" if count else "none is registered"
+        sample = f"{len(models)} of {count} models, evenly chosen" if some else counted(count, "model")
+        sentence = f"{sample}: programs, data and settings exist" if count else "none is registered"
         yield Finding("models", "ok", sentence, "" if count else "retuned register FILE")
 
 
 def check_machine(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
-    """That cores, memory and GPUs that models ask for are there."""
+    """That the machine has the cores, memory and GPUs that models need."""
     machine = machine_of(case.config)
     wrong = []
     for model in models:
         needs = model.file.training.resources
         if needs.gpus > len(machine.gpus):
             has = counted(len(machine.gpus), "GPU")
-            wrong.append((f"{model.name} needs {counted(needs.gpus, 'GPU')} a training, and this machine has {has}",
+            wrong.append((f"{model.name} needs {counted(needs.gpus, 'GPU')} per run, and this machine has {has}",
                           "see nvidia-smi, and gpus in [workers]"))  # fmt: skip
         if needs.memory_bytes and machine.memory_bytes is not None and needs.memory_bytes > machine.memory_bytes:
-            wrong.append((f"{model.name} needs {needs.memory_bytes >> 20} MiB a training, and"
+            wrong.append((f"{model.name} needs {needs.memory_bytes >> 20} MiB per run, and"
                           f" {machine.memory_bytes >> 20} MiB may be used", "see memory in [workers]"))  # fmt: skip
-    for sentence, remedy in wrong[:TOLD]:
-        yield Finding("machine", "error", f"{sentence}: it will never be started", remedy)
+    for sentence, remedy in wrong[:REPORTED]:
+        yield Finding("machine", "error", f"{sentence}: it will never start", remedy)
     usable = len(os.sched_getaffinity(0))
     if machine.slots > usable:
         yield Finding(
-            "machine", "warning", f"{machine.slots} trainings may run at once on {counted(usable, 'core')}",
+            "machine", "warning", f"{machine.slots} training runs may share {counted(usable, 'core')}",
             "set slots in [workers]",
         )  # fmt: skip
     if not wrong:
         memory = "" if machine.memory_bytes is None else f", {machine.memory_bytes >> 30} GiB of memory"
         gpus = counted(len(machine.gpus), "GPU")
-        yield Finding("machine", "ok", f"trainings may use {counted(machine.slots, 'slot')}{memory}, {gpus}")
+        yield Finding("machine", "ok", f"training runs may use {counted(machine.slots, 'slot')}{memory}, {gpus}")
 
 
 def check_channels(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
-    """That receivers of alerts take a connection, and that secrets can be read. Nothing is sent."""
+    """That receivers of alerts accept a connection, and that secrets can be read. Nothing is sent."""
     channels = [(case.config.alerts.webhook, case.config.alerts.webhook_secret)]
     channels += [(model.file.alerts.webhook, model.file.alerts.webhook_secret) for model in models]
     urls = dict.fromkeys(url for url, _ in channels if url is not None)
@@ -89,7 +91,7 @@ def check_channels(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
             "channels", "warning", "no webhook is set: alerts wait in retuned alerts",
             "set webhook under [alerts] in the configuration",
         )  # fmt: skip
-    for place in places[:PLACES_ASKED]:
+    for place in places[:PLACES_TRIED]:
         yield _connected(place)
     for reference in dict.fromkeys(secret for _, secret in channels if secret is not None):
         try:
@@ -108,9 +110,9 @@ def _connected(place: str) -> Finding:
         why = getattr(error, "strerror", None) or f"no answer within {CONNECT_TIMEOUT_S:g} s"
         return Finding(
             "channels", "error", f"{place} cannot be reached: {why}",
-            "check the address, the name service and the firewall; messages wait until it can",
+            "check the address, the name service and the firewall; messages wait until it can be reached",
         )  # fmt: skip
-    return Finding("channels", "ok", f"{place} takes connections")
+    return Finding("channels", "ok", f"{place} accepts connections")
 
 
 def _check_model(model: Model) -> Iterator[Finding]:
@@ -119,7 +121,7 @@ def _check_model(model: Model) -> Iterator[Finding]:
     except RetunedError as error:
         yield Finding("models", "error", f"{model.name}: {error.found}", error.remedy)
         return
-    except Exception as error:  # a path with a loop, say: the other models shall be looked at
+    except Exception as error:  # such as a path with a loop; the other models are still checked
         yield Finding("models", "error", f"{model.name}: {_line(error)}", "correct its model file")
         return
     files = (*map(str, model.file.code_files()), *_data_of(model))
@@ -142,7 +144,7 @@ def _data_of(model: Model) -> tuple[str, ...]:
     if data is None:
         return ()
     if data.glob is not None:
-        return tuple(islice(glob.iglob(data.glob, recursive=True), TOLD))
+        return tuple(islice(glob.iglob(data.glob, recursive=True), REPORTED))
     return (str(data.path),) if data.path is not None and data.path.exists() else ()
 
 

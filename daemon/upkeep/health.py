@@ -1,12 +1,12 @@
-"""How the service is: one record for `retuned status`, the API and monitoring, read from the database alone.
+"""The service's health: one record for `retuned status`, the API and monitoring, read only from the database.
 
-It tells as much while no service runs. Every query goes by an index, so that it stays quick with thousands of models.
-Facts that it reads (table service_facts), each written by the part that knows it:
+It also works while no service runs. Every query uses an index, so that it stays fast with thousands of models.
+Facts that it reads (table service_facts), each written by the responsible part of the service:
 
     heartbeat    each round: {"pid", "started_at", "tick", "tick_s", "failed": [parts]}
     last_backup  each good backup: {"path", "bytes"}
     disk_mode    when it changes: {"mode": "normal" | "full", "why"}
-    disk_use     once in a while: {"models": {name: bytes}}
+    disk_use     periodically: {"models": {name: bytes}}
 """
 
 import heapq
@@ -36,7 +36,7 @@ LITTLE_SPACE_BYTES = 256 << 20
 
 
 def health_of(store: Store, config: Config, now: datetime) -> Health:
-    """How the service on this state folder is, whether it runs or not."""
+    """The health of the service on this state folder, whether it runs or not."""
     serving = is_serving(store.state)
     beat = get_fact(store, "heartbeat")
     running, waiting, queue_length = _campaigns(store)
@@ -45,7 +45,7 @@ def health_of(store: Store, config: Config, now: datetime) -> Health:
     tick = None if beat is None else _tick(*beat)
     failing = _failing(tick if serving else None, disk, config, now)
     degraded = (
-        *(() if serving else ("not running: nothing starts by itself; start it with: retuned serve",)),
+        *(() if serving else ("not running: nothing starts automatically; start it with: retuned serve",)),
         *_troubles(tick if serving else None, messages, faults, disk, now),
         *_backup_troubles(backup, config, now),
     )
@@ -73,7 +73,7 @@ def health_of(store: Store, config: Config, now: datetime) -> Health:
 
 @cache
 def _version() -> str:
-    return version("retuned")  # reads files of the installation: 10 ms each time
+    return version("retuned")  # reads files of the installation, which takes 10 ms
 
 
 def longest_silence_s(config: Config) -> float:
@@ -91,7 +91,7 @@ def _next_due(store: Store) -> Due | None:
 
 
 def _campaigns(store: Store) -> tuple[tuple[AtWork, ...], tuple[WaitingCampaign, ...], int]:
-    """What runs, the first of what waits, and how much waits in all."""
+    """The running campaigns, the first of the waiting ones, and how many wait."""
     working = [campaign for campaign in claimed_campaigns(store) if holder_of(store.state, campaign.id) is not None]
     numbers = {campaign.id for campaign in working}
     queued = first_open(store, SHOWN + len(working))
@@ -115,27 +115,27 @@ def _messages(store: Store, config: Config) -> tuple[Messages, tuple[Channel, ..
     places: dict[str, tuple[int, str | None]] = {}
     if config.alerts.webhook is not None:
         places[place_of(config.alerts.webhook)] = (0, None)
-    for there in waiting:
-        pending, error = places.get(place_of(there.url), (0, None))
-        places[place_of(there.url)] = (pending + there.count, error or there.last_error)
+    for address in waiting:
+        pending, error = places.get(place_of(address.url), (0, None))
+        places[place_of(address.url)] = (pending + address.count, error or address.last_error)
     messages = Messages(
-        pending=sum(there.count for there in waiting),
+        pending=sum(address.count for address in waiting),
         dead=dead_count(store),
-        oldest_at=min((there.oldest_at for there in waiting), default=None),
-        last_error=next((there.last_error for there in waiting if there.last_error is not None), None),
+        oldest_at=min((address.oldest_at for address in waiting), default=None),
+        last_error=next((address.last_error for address in waiting if address.last_error is not None), None),
     )
-    return messages, tuple(Channel(place, *told) for place, told in places.items())
+    return messages, tuple(Channel(place, *pending) for place, pending in places.items())
 
 
 def _disk(store: Store) -> DiskUse:
     usage = shutil.disk_usage(store.state)
     mode, use = get_fact(store, "disk_mode"), get_fact(store, "disk_use")
-    told = {} if mode is None else mode[0]
+    recorded = {} if mode is None else mode[0]
     models: dict[str, int] = {} if use is None else use[0]["models"]
-    largest = heapq.nsmallest(SHOWN, models.items(), key=lambda one: (-one[1], one[0]))
+    largest = heapq.nsmallest(SHOWN, models.items(), key=lambda model: (-model[1], model[0]))
     return DiskUse(
-        mode=told.get("mode", "normal"),
-        why=told.get("why", ""),
+        mode=recorded.get("mode", "normal"),
+        why=recorded.get("why", ""),
         free_bytes=usage.free,
         total_bytes=usage.total,
         models_bytes=None if use is None else sum(models.values()),
@@ -149,38 +149,41 @@ def _backup(store: Store) -> Backup | None:
 
 
 def _failing(tick: Tick | None, disk: DiskUse, config: Config, now: datetime) -> tuple[str, ...]:
-    found = []
+    sentences = []
     if tick is not None and (now - tick.at).total_seconds() > longest_silence_s(config):
-        found.append(
+        sentences.append(
             f"the service hangs: its last round ended {age(now - tick.at)} ago, and one is due every"
-            f" {config.service.tick_s:g} s; look into its log, then restart it"
+            f" {config.service.tick_s:g} s; see its log, then restart it"
         )
     if disk.mode != "normal":
-        found.append(f"nothing new is begun: {disk.why or 'the disk is full'}; with free space it goes on by itself")
-    return tuple(found)
+        why = disk.why or "the disk is full"
+        sentences.append(f"nothing new is started: {why}; with free space it resumes automatically")
+    return tuple(sentences)
 
 
 def _troubles(
     tick: Tick | None, messages: Messages, faults: tuple[Fault, ...], disk: DiskUse, now: datetime
 ) -> tuple[str, ...]:
-    found = []
+    sentences = []
     if tick is not None and tick.at - now > timedelta(minutes=2):
-        found.append(f"the clock was set back: the last round is {age(tick.at - now)} in the future")
+        sentences.append(f"the clock was set back: the last round is {age(tick.at - now)} in the future")
     if tick is not None and tick.failed:
-        found.append(f"the last round failed in part: {', '.join(tick.failed)}; see the last errors")
+        sentences.append(f"the last round failed in part: {', '.join(tick.failed)}; see the last errors")
     recent = [fault for fault in faults if now - fault.at < FAULTS_COUNT_FOR]
     if recent:
-        found.append(f"{counted(len(recent), 'error')} within a day, the last: {recent[0].part}: {recent[0].sentence}")
+        sentences.append(
+            f"{counted(len(recent), 'error')} within a day, the last: {recent[0].part}: {recent[0].sentence}"
+        )
     if messages.oldest_at is not None and now - messages.oldest_at > MESSAGES_ARE_LATE_AFTER:
-        found.append(
+        sentences.append(
             f"{counted(messages.pending, 'message')} not delivered yet, the oldest for {age(now - messages.oldest_at)}:"
             f" {messages.last_error or 'not tried yet'}"
         )
     if messages.dead:
-        found.append(f"{counted(messages.dead, 'message')} given up; see: retuned alerts")
+        sentences.append(f"{counted(messages.dead, 'message')} given up; see: retuned alerts")
     if disk.free_bytes < LITTLE_SPACE_BYTES:
-        found.append(f"{disk.free_bytes >> 20} MiB are free on the disk of the state folder")
-    return tuple(found)
+        sentences.append(f"{disk.free_bytes >> 20} MiB are free on the disk of the state folder")
+    return tuple(sentences)
 
 
 def _backup_troubles(backup: Backup | None, config: Config, now: datetime) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How a service is, in records."""
+"""The records of a service's health."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class AtWork:
-    """A campaign that a process works on; `expected_end` None: not known yet."""
+    """A campaign that a process works on; `expected_end` None: unknown yet."""
 
     campaign: int
     model: str
@@ -43,7 +43,7 @@ class AtWork:
 
 @dataclass(frozen=True, slots=True)
 class WaitingCampaign:
-    """A campaign that waits, and why; empty: it is only just queued."""
+    """A waiting campaign and the reason; empty: it was only just queued."""
 
     campaign: int
     model: str
@@ -54,7 +54,7 @@ class WaitingCampaign:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where messages go, without what may be secret in the address, and what waits for it."""
+    """A receiver of messages, without secret parts of its address, and its pending messages."""
 
     place: str
     pending: int
@@ -63,7 +63,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """What has yet to be delivered, and what was given up (`dead`)."""
+    """Messages that wait to be delivered, and those given up (`dead`)."""
 
     pending: int
     dead: int
@@ -94,7 +94,7 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the service is: in one word, in sentences that say what is wrong, and in figures."""
+    """The health of the service: in one word, in sentences about what is wrong, and in numbers."""
 
     overall: Overall
     sentences: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""Figures for Prometheus, computed from the database whenever they are asked for.
+"""Metrics for Prometheus, computed from the database on each request.
 
-How many series there are does not grow with the models: those of a single model are given for the MODELS_TOLD models
-that are due next only. All other labels take a few fixed values (phases, outcomes, states, severities).
+The number of series does not grow with the models: only the MODELS_SHOWN models due next have series of their own.
+All other labels take a few fixed values (phases, outcomes, states, severities).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,14 +22,14 @@ from .health import health_of
 from .health_records import Health
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-MODELS_TOLD = 500
+MODELS_SHOWN = 500
 PHASES = (*OPEN_PHASES, "done", "failed", "cancelled")
 STATES = ("active", "paused", "retired")
 DAY_S = 86400.0
 
 
 class _Figures(Collector):
-    """All figures of one moment, as prometheus_client takes them."""
+    """All metrics at one moment, in prometheus_client's form."""
 
     def __init__(self, store: Store, config: Config, now: datetime) -> None:
         self._store, self._config, self._now = store, config, now
@@ -48,7 +48,7 @@ class _Figures(Collector):
 
 
 def metrics_text(store: Store, config: Config, now: datetime) -> bytes:
-    """Every figure in the text format of Prometheus."""
+    """Every metric in the text format of Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(store, config, now))
     return generate_latest(registry)
@@ -59,7 +59,7 @@ def _of_service(health: Health) -> Iterator[Metric]:
     yield _gauge("is_serving", "1 while a service holds the state folder", float(health.is_serving))
     words = ("ok", "degraded", "failing")
     yield _labelled(
-        "health", "1 for the present state", ("state",), [((w,), float(w == health.overall)) for w in words]
+        "health", "1 for the current state", ("state",), [((word,), float(word == health.overall)) for word in words]
     )
     if health.up_since is not None:
         yield _gauge("up_since_timestamp_seconds", "When the service started", health.up_since.timestamp())
@@ -80,18 +80,24 @@ def _of_campaigns(store: Store, health: Health) -> Iterator[Metric]:
     yield _gauge("campaigns_running", "Campaigns that a process works on", len(health.running))
     yield _gauge("queue_length", "Campaigns that wait", health.queue_length)
     states = dict(health.models)
-    yield _labelled("models", "Models by state", ("state",), [((one,), float(states.get(one, 0))) for one in STATES])
+    yield _labelled(
+        "models", "Models by state", ("state",), [((state,), float(states.get(state, 0))) for state in STATES]
+    )
 
 
 def _of_messages_and_disk(health: Health, now: datetime) -> Iterator[Metric]:
     yield _gauge("outbox_pending", "Messages that wait to be delivered", health.messages.pending)
     yield _gauge("outbox_dead", "Messages that were given up", health.messages.dead)
-    yield _gauge("outbox_oldest_seconds", "Age of the oldest of them", _since(health.messages.oldest_at, now) or 0.0)
+    yield _gauge(
+        "outbox_oldest_seconds", "Age of the oldest waiting message", _since(health.messages.oldest_at, now) or 0.0
+    )
     newest = max((fault.id for fault in health.faults), default=0)
-    # the rows are numbered from 1 and only the newest are kept, so that the newest number counts them all
+    # rows are numbered from 1 and only the newest are kept, so the newest number counts them all
     yield CounterMetricFamily("retuned_faults", "Errors ever recorded", value=newest)
     yield _gauge("disk_free_bytes", "Free on the disk of the state folder", health.disk.free_bytes)
-    yield _gauge("disk_is_full", "1 while nothing new is begun, for lack of space", float(health.disk.mode != "normal"))
+    yield _gauge(
+        "disk_is_full", "1 while nothing new is started, for lack of space", float(health.disk.mode != "normal")
+    )
     if health.disk.models_bytes is not None:
         yield _gauge("models_disk_bytes", "Used by all models", health.disk.models_bytes)
     if health.last_backup is not None:
@@ -101,10 +107,10 @@ def _of_messages_and_disk(health: Health, now: datetime) -> Iterator[Metric]:
 
 
 def _of_models(store: Store, now: datetime) -> Iterator[Metric]:
-    models = next_models_due(store, MODELS_TOLD)
+    models = next_models_due(store, MODELS_SHOWN)
     judged = [(model, model.judged_at) for model in models if model.judged_at is not None]
     yield _labelled(
-        "model_next_due_timestamp_seconds", f"When a model is due, of the {MODELS_TOLD} that are due next", ("model",),
+        "model_next_due_timestamp_seconds", f"When a model is due, of the {MODELS_SHOWN} that are due next", ("model",),
         [((model.name,), model.due_at.timestamp()) for model in models],
     )  # fmt: skip
     yield _labelled(
@@ -112,7 +118,7 @@ def _of_models(store: Store, now: datetime) -> Iterator[Metric]:
         [((model.name,), (now - at).total_seconds() / DAY_S) for model, at in judged],
     )  # fmt: skip
     yield _labelled(
-        "model_is_stale", "1 where the last verdict on the settings in force was STALE", ("model",),
+        "model_is_stale", "1 if the last verdict on the current settings was STALE", ("model",),
         [((model.name,), float(_is_stale(model))) for model, _ in judged],
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""What campaigns leave behind is kept for a time, then removed, a little at a time.
+"""What campaigns leave behind is kept for a time, then removed in small steps.
 
-Never removed: settings, verdicts, scores, alerts; and whatever an open campaign, the settings in force (their baseline)
-or a model's last verdict needs. The database reuses the room of removed curves; its file does not shrink.
+Never removed: settings, verdicts, scores, alerts; and whatever an open campaign, the current settings (their baseline)
+or a model's last verdict needs. The database reuses the space of removed curves; its file does not shrink.
 """
 
 import errno
@@ -38,7 +38,7 @@ log = structlog.get_logger("retuned")
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What one step removed; `is_done`: nothing more is to be removed for now."""
+    """What one step removed; `is_done`: nothing is left to remove for now."""
 
     folders: int = 0
     snapshots: int = 0
@@ -47,8 +47,8 @@ class Pruned:
 
 
 class Retention:
-    """The service's side: takes away a little in each round while there is something to take away, and looks once an
-    hour. What takes long, deleting files and measuring what models take up, is done in a thread."""
+    """The service's retention: removes a little in each round while there is something to remove, and checks once an
+    hour. Slow work (deleting files, measuring disk use) runs in a thread."""
 
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
@@ -58,7 +58,7 @@ class Retention:
         self._measured: dict[str, int] | None = None
 
     def step(self, now: datetime) -> None:
-        """Take away a little, or do nothing."""
+        """Remove a little, or do nothing."""
         if self._thread is not None and self._thread.is_alive():
             return
         if self._measured is not None:
@@ -70,22 +70,22 @@ class Retention:
         if pruned.folders or pruned.snapshots or pruned.curves:
             log.info("pruned", folders=pruned.folders, snapshots=pruned.snapshots, curves=pruned.curves)
         measured = get_fact(self._store, USE_FACT)
-        is_to_be_measured = measured is None or not timedelta(0) <= now - measured[1] < MEASURE_EVERY
+        is_use_due = measured is None or not timedelta(0) <= now - measured[1] < MEASURE_EVERY
         if pruned.is_done:
             self._next_at = now + PRUNE_EVERY
         self._thread = threading.Thread(
-            target=self._work, args=(pruned.is_done and is_to_be_measured,), name="retention", daemon=True
+            target=self._work, args=(pruned.is_done and is_use_due,), name="retention", daemon=True
         )
         self._thread.start()
 
     def wait(self) -> None:
-        """Wait for what the thread does."""
+        """Wait for the thread."""
         if self._thread is not None:
             self._thread.join()
 
-    def _work(self, is_to_be_measured: bool) -> None:
+    def _work(self, measures: bool) -> None:
         empty_trash(self._store.state)
-        if is_to_be_measured:
+        if measures:
             try:
                 with closing(Store(self._store.state)) as store:
                     self._measured = disk_use(store)
@@ -94,7 +94,7 @@ class Retention:
 
 
 def prune_step(store: Store, config: Config, now: datetime) -> Pruned:
-    """Move up to forty folders that the policy no longer keeps to the trash, and drop 2,000 legs' curves at most."""
+    """Move up to forty expired folders of each kind to the trash, and drop up to 2,000 expired curves."""
     legs = _to_trash(store.state, _old_campaign_folders(store, now - timedelta(seconds=config.retention.legs_s)))
     snapshots = 0
     if legs < FOLDERS_A_STEP:
@@ -105,13 +105,13 @@ def prune_step(store: Store, config: Config, now: datetime) -> Pruned:
 
 
 def disk_use(store: Store) -> dict[str, int]:
-    """Bytes that each model's snapshots, logs and reports take up on the disk, by name, without zeros."""
-    # by the folders that are there, not by the models: most of thousands may have none
+    """Bytes on the disk of each model's snapshots, logs and reports, by model name, without zeros."""
+    # starts from the folders, not from the models: most of thousands may have none
     folders = {int(folder.name): folder for folder in _campaign_folders(store.state)}
     snapshots = store.state / "snapshots"
-    kept = os.listdir(snapshots) if snapshots.is_dir() else []
+    names = os.listdir(snapshots) if snapshots.is_dir() else []
     places = [(name, folders[number]) for number, name in models_of_campaigns(store, folders)]
-    places += [(name, snapshots / name) for name in known_models(store, kept)]
+    places += [(name, snapshots / name) for name in known_models(store, names)]
     used: dict[str, int] = {}
     for name, place in places:
         used[name] = used.get(name, 0) + size_of(place)
@@ -119,7 +119,7 @@ def disk_use(store: Store) -> dict[str, int]:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes that the files below a folder take up on the disk, each once; 0 where there is none."""
+    """Bytes on the disk of the files below a folder, hard links counted once; 0 if there are none."""
     seen: set[tuple[int, int]] = set()
     total = 0
     for path, _, names in os.walk(folder):
@@ -127,7 +127,7 @@ def size_of(folder: Path) -> int:
             try:
                 status = os.lstat(os.path.join(path, name))
             except FileNotFoundError:
-                continue  # a campaign is at work
+                continue  # a campaign is running
             if (status.st_dev, status.st_ino) not in seen:
                 seen.add((status.st_dev, status.st_ino))
                 total += status.st_blocks * 512
@@ -135,7 +135,7 @@ def size_of(folder: Path) -> int:
 
 
 def empty_trash(state: Path) -> None:
-    """Delete what was moved to the trash, also by a process that died before it was done."""
+    """Delete what was moved to the trash, also by a process that died before deleting it."""
     for folder in (state / "trash").glob("*"):
         _make_removable(folder)
         shutil.rmtree(folder, ignore_errors=True)
@@ -150,15 +150,15 @@ def _campaign_folders(state: Path) -> list[Path]:
 
 
 def _old_campaign_folders(store: Store, before: datetime) -> list[tuple[Path, str]]:
-    there = {int(folder.name): folder for folder in _campaign_folders(store.state)}
-    if not there:
+    folders = {int(folder.name): folder for folder in _campaign_folders(store.state)}
+    if not folders:
         return []
-    old = [number for number in unneeded_campaigns(store, before, min(there)) if number in there][:FOLDERS_A_STEP]
-    return [(there[number], f"campaign-{number}") for number in old]
+    old = [number for number in unneeded_campaigns(store, before, min(folders)) if number in folders][:FOLDERS_A_STEP]
+    return [(folders[number], f"campaign-{number}") for number in old]
 
 
 def _to_trash(state: Path, folders: Iterable[tuple[Path, str]]) -> int:
-    """Renamed, so that nobody meets half a folder; deleted later."""
+    """Rename folders into the trash, so that no one sees half a folder; returns how many. They are deleted later."""
     count = 0
     trash = state / "trash"
     trash.mkdir(exist_ok=True, mode=0o700)
@@ -167,7 +167,7 @@ def _to_trash(state: Path, folders: Iterable[tuple[Path, str]]) -> int:
             folder.rename(trash / name)
         except FileNotFoundError:
             continue
-        except OSError as error:  # of an earlier time, not deleted yet
+        except OSError as error:  # an older one of that name is not deleted yet
             if error.errno != errno.ENOTEMPTY:
                 raise
             continue
@@ -176,10 +176,10 @@ def _to_trash(state: Path, folders: Iterable[tuple[Path, str]]) -> int:
 
 
 def _prune_snapshots(store: Store, before: datetime, now: datetime) -> int:
-    """Snapshots that no campaign took since then, but those needed; of models at rest only, because a campaign that
-    begins may be about to use one that is there."""
+    """Snapshots that no campaign since `before` used and none needs; only of models without an open campaign, because a
+    starting campaign may be about to use an existing one."""
     old: list[tuple[Path, str]] = []
-    with store.transaction():  # no campaign begins meanwhile
+    with store.transaction():  # no campaign is queued meanwhile
         for folder in sorted((store.state / "snapshots").glob("*/*")):
             if len(old) == FOLDERS_A_STEP:
                 break
@@ -192,11 +192,11 @@ def _is_unneeded(store: Store, folder: Path, before: datetime, now: datetime) ->
     name, place = folder.parent.name, f"/snapshots/{folder.parent.name}/{folder.name}/"  # the state may have moved
     if has_open_campaign(store, name) or is_snapshot_needed(store, name, place, before):
         return False
-    # one that no campaign knows may be of a registry that was moved or restored: it is given a day
+    # one that no campaign knows may be of a registry that was moved or restored: it is kept for a day
     return now.timestamp() - folder.stat().st_mtime > 86400.0
 
 
 def _make_removable(folder: Path) -> None:
-    """Copies of data are read-only."""
+    """Make the folders below writable: copies of data are read-only."""
     for path, _, _ in os.walk(folder):
         os.chmod(path, 0o700)

@@ -90,7 +90,7 @@ def arrive(state: LifeState, point: ResumePoint) -> LifeState:
 
 
 def go_back(state: LifeState, point: ResumePoint, path: Path) -> LifeState:
-    """The state gone back to an earlier point, to go on from there with the values of `path`."""
+    """The state rolled back to an earlier point, to continue from there with the values of `path`."""
     earlier = (past for past in state.training if past.day < point.day and past.trial == point.trial)
     scored = (point,) if point.score is not None else ()
     return replace(state, training=(*earlier, *scored), here=replace(point, path=path))

@@ -28,7 +28,7 @@ OTHERS = ("momentum", "beta1", "weight_decay")
 class Diary:
     """What a watcher sees: ends of days and nudges of all lives, and the trial of the best point so far.
 
-    `days`: how many have ended. `ring`: the legs whose checkpoints may be gone back to; no others are needed any more.
+    `days`: how many have ended. `ring`: the legs whose checkpoints may be rolled back to; no others are needed.
     """
 
     day_ends: tuple[DayEnd, ...]

@@ -1,4 +1,4 @@
-"""The start of a panda: short probes of rates from the initialisation, and the one that it goes on from."""
+"""The start of a panda: short probes of rates from the initialisation, and the one that the life continues from."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -51,7 +51,7 @@ def respond(inputs: LifeInputs, state: LifeState, sign: Sign, best: ResumePoint)
 
 
 def lower(inputs: LifeInputs, state: LifeState, to: ResumePoint, why: str) -> LifeState:
-    """The state gone back to a point, to go on from there with a lower rate."""
+    """The state rolled back to a point, to continue from there with a lower rate."""
     before = to.path.at(inputs.rate, to.step)
     after = before / STEP if state.is_decaying else within_bounds(inputs.rules.rate, before / STEP)
     text = f"{why}: back to {step_text(to.step)}, {shift(inputs.rate, before, after)}"

@@ -36,7 +36,7 @@ class LifeSoFar:
     """What a life has left so far.
 
     `best`: the point of the highest score, None while no day had one. `spent`, in the budget's unit, counts probes and
-    what was gone back on. `day` is the last one that ended. `ring` names the legs that it may go back to.
+    what was rolled back. `day` is the last one that ended. `ring` names the legs that it may roll back to.
     """
 
     best: ResumePoint | None = None

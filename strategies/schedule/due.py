@@ -66,14 +66,6 @@ def next_due(after: datetime, every: Every, anchor: datetime) -> datetime | None
     return due
 
 
-def next_after_run(anchor: datetime, every: Every, now: datetime) -> datetime | None:
-    """The due date to store when a campaign starts now: the first one in the future; None for never.
-
-    However many due dates passed while nothing ran, they count as the one that runs now, late.
-    """
-    return next_due(now, every, anchor)
-
-
 def campaigns_a_year(every: Every) -> float:
     """How many due dates a year has on average; 0.0 for never."""
     if every.is_never:

@@ -13,7 +13,7 @@ further than all others did.
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -114,12 +114,6 @@ class WatchedRun:
         if length <= 0.0:
             return math.inf
         return (self._bests[-1] - self._bests[since]) * (self._rule.budget - step) / length
-
-
-def first_hopeless(rule: StopRule, curve: Iterable[tuple[float, float]]) -> StopReason | None:
-    """Why and where the run with this curve is stopped, at the first report that decides it; None when it is not."""
-    run = WatchedRun(rule)
-    return next((reason for step, score in curve if (reason := run.see(step, score)) is not None), None)
 
 
 class _Peer:

@@ -57,16 +57,6 @@ def log_e(t: float | Floats, n: int, d0: float) -> Floats:
     return _log_chi_mgf(shift * _sine(np.asarray(t, dtype=np.float64), n), n) - shift**2 / 2
 
 
-def e_value(differences: Sequence[float], d0: float) -> float:
-    """Evidence that the differences (challenger - incumbent) have a mean above 0; 1 is none.
-
-    Differences without noise (fewer than two, or all equal up to rounding, zero or not) give exactly 1:
-    the test measures in units of the noise, and a lack of noise is a broken contract, not overwhelming evidence.
-    """
-    _, _, t = _moments(differences)
-    return 1.0 if t is None else float(np.exp(log_e(t, len(differences), d0)))
-
-
 @lru_cache(maxsize=4096)
 def t_threshold(n: int, alpha: float, d0: float) -> float:
     """The t statistic at which the e-value of n differences is 1/alpha; inf where no t reaches it."""
@@ -86,7 +76,9 @@ def mean_bounds(differences: Sequence[float], alpha: float, beta: float, d0: flo
     """Mean improvement with its lower bound at error rate `alpha` and its upper bound at `beta`.
 
     Both hold at any stopping time. `lower` > 0 exactly when the e-value is at least 1/alpha. A standard
-    deviation of `least_sd` or less counts as no noise: the caller knows the rounding of the scores.
+    deviation of `least_sd` or less counts as no noise: the caller knows the rounding of the scores. Differences
+    without noise (fewer than two, or all equal up to rounding, zero or not) give an e-value of exactly 1: the test
+    measures in units of the noise, and a lack of noise is a broken contract, not overwhelming evidence.
     Source: L_n and U_n = mean -+ t* s / sqrt(n), t* from `t_threshold`.
     """
     n = len(differences)

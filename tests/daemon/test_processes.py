@@ -52,7 +52,7 @@ def test_a_signal_reaches_the_very_process_once_it_is_the_one(sleeper):
     assert sleeper.wait(timeout=5) == -signal.SIGTERM
 
 
-def test_a_process_that_is_gone_is_nobody(sleeper):
+def test_a_process_that_is_gone_has_no_identity(sleeper):
     process = identify(sleeper.pid)
     sleeper.kill()
     sleeper.wait()

@@ -1,8 +1,8 @@
-"""All that the phases of a campaign found and froze, as the column `facts` holds it.
+"""All that the phases of a campaign found and froze, as stored in the column `facts`.
 
-The column is one flat JSON object with a version, since SQL looks into it and since services of every version read it.
-What was written before there was a version has the same keys. A record is there once its phase has come so far; its
-keys are written together.
+The column is one flat JSON object with a version, because SQL queries its keys and services of every version read it.
+Objects from before there was a version have the same keys. A record is present once its phase has written it; its keys
+are written together.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True)
 class CampaignFacts:
-    """All that is known of a campaign beside its row; None is what its phases have not come to.
+    """All that is known about a campaign besides its row; None: its phases have not reached that yet.
 
-    `contract` is that of the baseline while the code is the same, else probed before the search. `judged` is the
-    verdict while its causes are looked for. People write `wishes` while a panda searches.
+    `contract`: the baseline's while the code is the same, else probed before the search. `judged`: the verdict while
+    its causes are investigated. People write `wishes` while a panda searches.
     """
 
     prepared: Prepared | None = None
@@ -38,7 +38,7 @@ class CampaignFacts:
 
     @property
     def suspicions(self) -> tuple[str, ...]:
-        """What in the data looks like a glitch, a clause each."""
+        """What looks like a glitch in the data, in clauses."""
         return () if self.prepared is None else self.prepared.suspicions
 
     def to_json(self) -> dict[str, Any]:
@@ -52,9 +52,9 @@ class CampaignFacts:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
-        """The facts in a column, whatever version wrote it; raises ValueError for one that is not known yet."""
+        """The facts in a column of any version; raises ValueError for a newer version than this."""
         if fields.get("version", 0) > VERSION:
-            raise ValueError(f"facts of version {fields['version']}; known are versions up to {VERSION}")
+            raise ValueError(f"facts of version {fields['version']}; versions up to {VERSION} are known")
         return cls(
             prepared=Prepared.from_json(fields) if "environment" in fields else None,
             contract=Contract.from_json(fields["contract"]) if "contract" in fields else None,
@@ -69,7 +69,7 @@ class CampaignFacts:
 
 
 def reached(record: Record | None) -> Record:
-    """The record of a phase that the campaign is known to have come through."""
+    """The record of a phase that the campaign has passed."""
     if record is None:
-        raise LookupError("the campaign has not come so far")
+        raise LookupError("the campaign has not reached that phase")
     return record

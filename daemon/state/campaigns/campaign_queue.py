@@ -18,8 +18,8 @@ _QUEUED = """SELECT campaigns.id, model_id, models.name AS model, models.state, 
 class QueuedCampaign:
     """An open campaign, with what the queue needs of its model's row.
 
-    `newest_version`: of the model's file; `waits`: why it was last said to wait; `failures`: how often in a row its
-    process died; `options`: as stored, in JSON, so that broken ones keep back this campaign alone.
+    `newest_version`: of the model's file; `waits`: the last recorded reason to wait; `failures`: how often in a row its
+    process died; `options`: as stored, in JSON, so that broken ones hold back only this campaign.
     """
 
     id: int
@@ -47,13 +47,13 @@ def open_numbers(store: Store) -> frozenset[int]:
 
 
 def claimed_numbers(store: Store) -> tuple[int, ...]:
-    """The numbers of open campaigns that some process has led: it may still do so."""
+    """The numbers of open campaigns that a process has claimed and may still run."""
     rows = store.rows("SELECT id FROM campaigns WHERE ended_at IS NULL AND epoch > 0")
     return tuple(row["id"] for row in rows)
 
 
 def queued_campaigns(store: Store, running: Collection[int]) -> tuple[QueuedCampaign, ...]:
-    """Every open campaign, and those of `running` that have ended: what still clears away keeps its room."""
+    """Every open campaign, and the ended ones of `running`, which keep their resources until they are cleaned up."""
     rows = store.rows(f"{_QUEUED} ended_at IS NULL")
     leaving = sorted(set(running) - {row["id"] for row in rows})
     rows += [row for number in leaving for row in store.rows(f"{_QUEUED} campaigns.id = ?", (number,))]

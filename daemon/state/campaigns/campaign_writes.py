@@ -30,10 +30,10 @@ def queue_campaign(
     reason: str | None = None,
     priority: int = 0,
 ) -> int:
-    """Insert a queued campaign inside the open transaction and give its number.
+    """Insert a queued campaign inside the open transaction; returns its number.
 
-    `stands_until`: the last due date that it stands for, so that a clock that is set back brings none of them again.
-    `priority` is added to that of the model's file; `reason` says in words what made it due.
+    `stands_until`: the last due date that it covers, so that a clock that is set back brings none of them again.
+    `priority` is added to that of the model's file; `reason` says what made it due.
     """
     return store.insert(
         "campaigns",
@@ -56,12 +56,12 @@ def queue_campaign(
 
 
 def claim_campaign(store: Store, campaign_id: int, owner: int) -> None:
-    """Begin a new epoch, which fences off whoever had the campaign before; `owner` is a process id."""
+    """Begin a new epoch, which fences off the previous holder; `owner` is a process id."""
     store.change("UPDATE campaigns SET epoch = epoch + 1, owner = ? WHERE id = ?", (str(owner), campaign_id))
 
 
 def set_phase(store: Store, campaign_id: int, phase: str, facts: CampaignFacts, now: datetime) -> None:
-    """Move to a phase with these facts in all; the first time is the campaign's start."""
+    """Move to a phase and replace the facts; the first time is the campaign's start."""
     store.change(
         "UPDATE campaigns SET phase = ?, facts = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
         (phase, to_json(facts.to_json()), to_text(now), campaign_id),
@@ -69,14 +69,14 @@ def set_phase(store: Store, campaign_id: int, phase: str, facts: CampaignFacts, 
 
 
 def set_facts(store: Store, campaign_id: int, facts: CampaignFacts) -> None:
-    """Replace the facts by these."""
+    """Replace the facts."""
     store.change("UPDATE campaigns SET facts = ? WHERE id = ?", (to_json(facts.to_json()), campaign_id))
 
 
 def finish_campaign(
     store: Store, campaign_id: int, verdict: Verdict | None, facts: CampaignFacts, now: datetime
 ) -> None:
-    """Mark a campaign done, with its verdict and these facts in all."""
+    """Mark a campaign done, with its verdict, and replace the facts."""
     store.change(
         "UPDATE campaigns SET phase = 'done', verdict = ?, failure = NULL, facts = ?, ended_at = ? WHERE id = ?",
         (None if verdict is None else to_json(verdict.to_json()), to_json(facts.to_json()), to_text(now), campaign_id),
@@ -93,9 +93,9 @@ def fail_campaign(store: Store, campaign_id: int, phase: str, reason: str, now: 
 
 
 def give_up_campaign(store: Store, campaign: Campaign, reason: str, now: datetime) -> bool:
-    """End an open campaign as failed inside the open transaction, as no process of its own can; False when it ended.
+    """End an open campaign as failed inside the open transaction, for a process that cannot; False if it had ended.
 
-    The epoch moves on, so that a process that still comes writes nothing.
+    The epoch is increased, so that a late process of the campaign writes nothing.
     """
     changed = store.change(
         """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN 'failed' ELSE 'done' END, failure = ?,
@@ -106,14 +106,14 @@ def give_up_campaign(store: Store, campaign: Campaign, reason: str, now: datetim
 
 
 def cancel_campaign(store: Store, campaign: Campaign, now: datetime) -> None:
-    """End an open campaign without a verdict; the epoch moves on, so that its process stops at its next look.
+    """End an open campaign without a verdict; the epoch is increased, so that its process stops at its next check.
 
-    One that was reopened keeps the verdict it had, as after `Lease.fail`.
+    A reopened campaign keeps its earlier verdict, as after `Lease.fail`.
     """
     with store.transaction():
         store.change(
             """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN 'cancelled' ELSE 'done' END,
-            failure = 'cancelled by hand', epoch = epoch + 1, waits = NULL, ended_at = ?
+            failure = 'cancelled by a person', epoch = epoch + 1, waits = NULL, ended_at = ?
             WHERE id = ? AND ended_at IS NULL""",
             (to_text(now), campaign.id),
         )
@@ -124,15 +124,15 @@ def cancel_outdated_baselines(store: Store, model_id: int, now: datetime) -> Non
     for campaign in open_campaigns(store, model_id):
         if campaign.kind == "baseline" and campaign.phase == "queued":
             store.change(
-                "UPDATE campaigns SET phase = 'cancelled', failure = 'newer settings came into force', ended_at = ? "
+                "UPDATE campaigns SET phase = 'cancelled', failure = 'newer settings were adopted', ended_at = ? "
                 "WHERE id = ?", (to_text(now), campaign.id),
             )  # fmt: skip
 
 
 def reopen_campaign(store: Store, campaign_id: int, facts: CampaignFacts) -> None:
-    """Put an ended campaign back into the confirm phase with these facts in all, inside the open transaction.
+    """Return an ended campaign to the confirm phase and replace its facts, inside the open transaction.
 
-    Its verdict stays in its place until there is another.
+    Its verdict stays until there is another.
     """
     store.change(
         """UPDATE campaigns SET phase = 'confirm', failure = NULL, facts = ?, failures = 0, not_before = NULL,
@@ -142,24 +142,24 @@ def reopen_campaign(store: Store, campaign_id: int, facts: CampaignFacts) -> Non
 
 
 def set_waits(store: Store, campaign_id: int, why: str | None) -> None:
-    """Say why a campaign is not started; None: it does not wait."""
+    """Record why a campaign is not started; None: it does not wait."""
     store.change("UPDATE campaigns SET waits = ? WHERE id = ?", (why, campaign_id))
 
 
 def grant_resources(store: Store, campaign_id: int, grant: Grant) -> None:
-    """Give a campaign its part of the machine: it no longer waits."""
+    """Give a campaign its share of the machine; it no longer waits."""
     store.change(
         "UPDATE campaigns SET waits = NULL, resources = ? WHERE id = ?", (to_json(grant.to_json()), campaign_id)
     )
 
 
 def put_off(store: Store, campaign_id: int, until: datetime) -> None:
-    """Start the campaign no earlier than that."""
+    """Start the campaign no earlier than `until`."""
     store.change("UPDATE campaigns SET not_before = ? WHERE id = ?", (to_text(until), campaign_id))
 
 
 def put_off_after_death(store: Store, campaign_id: int, failures: int, until: datetime) -> None:
-    """Count a death of the campaign's process, and start it no earlier than that; nothing where it has ended."""
+    """Count a death of the campaign's process and start it no earlier than `until`; nothing if it has ended."""
     store.change(
         "UPDATE campaigns SET failures = ?, not_before = ? WHERE id = ? AND ended_at IS NULL",
         (failures, to_text(until), campaign_id),
@@ -167,19 +167,19 @@ def put_off_after_death(store: Store, campaign_id: int, failures: int, until: da
 
 
 def ask_by_hand(store: Store, campaign_id: int) -> None:
-    """Make a campaign that still waits one that a person asked for."""
+    """Mark a waiting campaign as requested by a person."""
     store.change("UPDATE campaigns SET trigger = 'manual' WHERE id = ? AND phase = 'queued'", (campaign_id,))
 
 
 def stand_alone_after(store: Store, model_id: int, moment: datetime) -> None:
-    """Let campaigns of a model that were queued after a moment stand for their own date only."""
+    """Let campaigns of a model that were queued after a moment cover only their own due date."""
     store.change(
         "UPDATE campaigns SET stands_until = NULL WHERE model_id = ? AND created_at > ?", (model_id, to_text(moment))
     )
 
 
 def move_baselines(store: Store, settings_version: int) -> None:
-    """Make all finished baselines those of another settings version. For `selftest`, in its own state folder."""
+    """Assign all finished baselines to another settings version. For `selftest`, in its own state folder."""
     store.change(
         "UPDATE campaigns SET settings_version = ? WHERE kind = 'baseline' AND phase = 'done'", (settings_version,)
     )

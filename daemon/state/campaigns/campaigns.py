@@ -1,4 +1,4 @@
-"""The record of campaigns: their phases, facts and verdicts, as they are read.
+"""Reading campaigns: their phases, facts and verdicts.
 
 Every change to a row: campaign_writes.py. What a campaign's own process writes goes through its lease (lease.py).
 """
@@ -25,15 +25,15 @@ def _facts_in(value: object) -> CampaignFacts:
 
 
 SentFacts = Annotated[CampaignFacts, PlainSerializer(CampaignFacts.to_json), PlainValidator(_facts_in)]
-"""Facts that travel in the form that the database keeps."""
+"""Facts that are sent in their stored form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One re-evaluation as the database holds it; `facts` are what the phases found and froze.
+    """One re-evaluation as stored; `facts`: what its phases found and froze.
 
-    `reason`: what made it due, in words; `waits`: why it is not started, in words; `failures`: how often in a row its
-    process died without ending it; `grant`: what of the machine the service gave it, None without a service.
+    `reason`: what made it due; `waits`: why it is not started; `failures`: how often in a row its process died without
+    ending it; `grant`: the share of the machine that the service gave it, None without a service.
     """
 
     id: int
@@ -136,7 +136,7 @@ def finished_baseline(store: Store, model_id: int, settings_version: int) -> Cam
 
 
 def open_campaigns(store: Store, model_id: int | None = None) -> tuple[Campaign, ...]:
-    """Campaigns that still have work to do, baselines first, then in the order they were queued."""
+    """Campaigns that have not ended, baselines first, then in the order they were queued."""
     rows = store.rows(f"{_SELECT} WHERE ended_at IS NULL ORDER BY kind = 'retune', campaigns.id")
     return tuple(_campaign(row) for row in rows if model_id is None or row["model_id"] == model_id)
 

@@ -1,7 +1,7 @@
 """The right to work on a campaign: one process at a time has it.
 
-A lease is a file lock, which the kernel gives back when the holder dies, and an epoch in the row, which fences off a
-holder that was only slow. The file says who holds it, so that the service finds campaign processes that outlived it.
+A lease is a file lock, which the kernel releases when the holder dies, and an epoch in the row, which fences off a
+holder that was merely slow. The file names its holder, so that the service finds campaign processes that outlived it.
 """
 
 import contextlib
@@ -25,26 +25,26 @@ from .campaigns import Campaign, find_campaign
 from .legs import end_legs, plan_legs, planned_legs
 
 Change = Callable[[CampaignFacts], CampaignFacts]
-"""Takes the facts as they stand inside the transaction, where others may write too, and gives the new ones."""
+"""Returns new facts for the current ones inside the transaction; other processes may write them too."""
 
-LOCK_TRIES, LOCK_PAUSE_S = 5, 0.01  # somebody may just be looking who holds it
+LOCK_TRIES, LOCK_PAUSE_S = 5, 0.01  # another process may be checking who holds it
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who works on a campaign; `process` None while it has only just taken the lease."""
+    """Who works on a campaign; `process` None just after it took the lease."""
 
     process: Identity | None
     is_of_service: bool
 
 
 def unchanged(facts: CampaignFacts) -> CampaignFacts:
-    """The change that leaves the facts as they are."""
+    """The change that leaves the facts unchanged."""
     return facts
 
 
 class LostLease(ConflictError):
-    """Another process has taken this campaign over; nothing more may be written for it."""
+    """Another process has taken over this campaign; nothing more may be written for it."""
 
 
 class Lease:
@@ -61,8 +61,11 @@ class Lease:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = _lock(self.folder / "lease", fcntl.LOCK_EX)
         if lock is None:
-            found = f"campaign {campaign_id} is already being worked on"
-            raise ConflictError(found, "one process a campaign", "wait for it, or end that process")
+            raise ConflictError(
+                f"campaign {campaign_id} is already being worked on",
+                "one process per campaign",
+                "wait for it, or end that process",
+            )
         self._lock = lock
         _sign(lock, is_of_service)
         with store.transaction():
@@ -70,7 +73,7 @@ class Lease:
             self.epoch = find_campaign(store, campaign_id).epoch
 
     def campaign(self) -> Campaign:
-        """The campaign as it stands now."""
+        """The campaign's present row."""
         return find_campaign(self._store, self.campaign_id)
 
     def advance(self, phase: str, change: Change, now: datetime) -> Campaign:
@@ -80,23 +83,23 @@ class Lease:
         return self.campaign()
 
     def amend(self, change: Change) -> Campaign:
-        """Change facts that others write too, in one transaction."""
+        """Change facts that other processes write too, in one transaction."""
         with self._store.transaction():
             set_facts(self._store, self.campaign_id, change(self._fenced().facts))
         return self.campaign()
 
     def planned(self) -> frozenset[str]:
-        """The names of the legs that were written down."""
+        """The names of the recorded legs."""
         return planned_legs(self._store, self.campaign_id)
 
     def plan(self, requests: Iterable[LegRequest], now: datetime) -> None:
-        """Write down legs that are about to run; those already known are left alone."""
+        """Record legs that are about to run; those already recorded stay unchanged."""
         with self._store.transaction():
             self._fenced()
             plan_legs(self._store, self.campaign_id, requests, now)
 
     def ingest(self, results: Sequence[LegResult], now: datetime) -> None:
-        """Write down how legs ended; a leg that has ended before keeps its first record."""
+        """Record how legs ended; a leg that ended earlier keeps its first record."""
         with self._store.transaction():
             self._fenced()
             end_legs(self._store, self.campaign_id, results, now)
@@ -109,7 +112,7 @@ class Lease:
     def fail(self, phase: str, reason: str, now: datetime) -> None:
         """End the campaign without a verdict: `phase` is 'failed' or 'cancelled'.
 
-        One that was reopened keeps the verdict it had: it is done, and `failure` says why it went no further.
+        A reopened campaign keeps its earlier verdict: it is done, and `failure` says why it stopped.
         """
         with self._store.transaction():
             self._fenced()
@@ -120,7 +123,7 @@ class Lease:
         self._fenced()
 
     def release(self) -> None:
-        """Give the lease back."""
+        """Release the lease."""
         os.close(self._lock)
 
     def _fenced(self) -> Campaign:
@@ -138,7 +141,7 @@ def folder_of(state: Path, campaign_id: int) -> Path:
 
 
 def holder_of(state: Path, campaign_id: int) -> Holder | None:
-    """Who works on the campaign now; None for nobody."""
+    """Who works on the campaign now; None for no one."""
     path = folder_of(state, campaign_id) / "lease"
     if not path.exists():
         return None
@@ -147,15 +150,15 @@ def holder_of(state: Path, campaign_id: int) -> Holder | None:
         os.close(lock)
         return None
     try:
-        found = json.loads(path.read_bytes())
-        return Holder(identity_from(found), found["is_of_service"] is True)
+        holder = json.loads(path.read_bytes())
+        return Holder(identity_from(holder), holder["is_of_service"] is True)
     except (OSError, ValueError, KeyError, TypeError):
         return Holder(None, False)
 
 
 @contextlib.contextmanager
 def as_only_one(state: Path, campaign_id: int) -> Iterator[bool]:
-    """Hold a campaign's lock for a moment without a claim on its record; False while another process holds it."""
+    """Hold a campaign's lock briefly, without claiming its row; False while another process holds it."""
     folder = folder_of(state, campaign_id)
     lock = _lock(folder / "lease", fcntl.LOCK_EX) if folder.exists() else None
     try:
@@ -166,7 +169,7 @@ def as_only_one(state: Path, campaign_id: int) -> Iterator[bool]:
 
 
 def _lock(path: Path, kind: int, tries: int = LOCK_TRIES) -> int | None:
-    """The open file with the lock on it; None while another process has it."""
+    """The descriptor of the locked file; None while another process holds the lock."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     for attempt in range(tries):
         if attempt > 0:
@@ -179,7 +182,7 @@ def _lock(path: Path, kind: int, tries: int = LOCK_TRIES) -> int | None:
 
 
 def _sign(lock: int, is_of_service: bool) -> None:
-    """Write into the lock file who holds it."""
+    """Write the holder's identity into the lock file."""
     process = identify(os.getpid())
     assert process is not None
     os.ftruncate(lock, 0)

@@ -1,4 +1,4 @@
-"""The legs of campaigns: planned before they run, and written down once when they end."""
+"""The legs of campaigns: planned before they run, and recorded once when they end."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from ..store import Row, Store, to_json, to_text
 
 @dataclass(frozen=True, slots=True)
 class LegState:
-    """How far a leg is: `end`, `score` and `seconds` are None until it has ended."""
+    """The state of a leg: `end`, `score` and `seconds` are None until it has ended."""
 
     name: str
     end: LegEnd | None
@@ -29,7 +29,7 @@ def results_of(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
 
 
 def leg_states(store: Store, campaign_id: int) -> tuple[LegState, ...]:
-    """Every leg of a campaign in the order they were planned, without what it reported."""
+    """Every leg of a campaign in the order they were planned, without its reports."""
     rows = store.rows(
         "SELECT name, ended, score, seconds FROM legs WHERE campaign_id = ? ORDER BY rowid", (campaign_id,)
     )
@@ -40,13 +40,13 @@ def leg_states(store: Store, campaign_id: int) -> tuple[LegState, ...]:
 
 
 def planned_legs(store: Store, campaign_id: int) -> frozenset[str]:
-    """The names of the legs that were written down."""
+    """The names of the recorded legs."""
     rows = store.rows("SELECT name FROM legs WHERE campaign_id = ?", (campaign_id,))
     return frozenset(row["name"] for row in rows)
 
 
 def leg_counts(store: Store, campaign_id: int) -> tuple[int, int]:
-    """How many legs of a campaign are planned, and how many of these have ended."""
+    """How many legs of a campaign are planned, and how many of them have ended."""
     row = store.row("SELECT count(*) AS planned, count(ended) AS done FROM legs WHERE campaign_id = ?", (campaign_id,))
     assert row is not None
     return row["planned"], row["done"]
@@ -60,14 +60,14 @@ def count_ended(store: Store, campaign_id: int) -> int:
 
 
 def training_s(store: Store, campaign_id: int) -> float:
-    """Seconds of training that a campaign has taken until now, parallel trainings added up."""
+    """Seconds of training that a campaign has taken so far, parallel runs added up."""
     row = store.row("SELECT total(seconds) AS seconds FROM legs WHERE campaign_id = ?", (campaign_id,))
     assert row is not None
     return float(row["seconds"])
 
 
 def hours_used(store: Store, since: datetime) -> dict[int, float]:
-    """Hours of training that ended since then, parallel trainings added up, by model."""
+    """Hours of training in legs that ended since `since`, parallel runs added up, by model."""
     rows = store.rows(
         """SELECT model_id, total(seconds) AS seconds FROM legs JOIN campaigns ON campaigns.id = legs.campaign_id
         WHERE legs.ended_at >= ? GROUP BY model_id""",
@@ -77,7 +77,7 @@ def hours_used(store: Store, since: datetime) -> dict[int, float]:
 
 
 def plan_legs(store: Store, campaign_id: int, requests: Iterable[LegRequest], now: datetime) -> None:
-    """Write legs down inside the open transaction; those already known are left alone."""
+    """Record legs inside the open transaction; those already recorded stay unchanged."""
     for request in requests:
         store.change(
             "INSERT OR IGNORE INTO legs (campaign_id, name, request, planned_at) VALUES (?, ?, ?, ?)",
@@ -86,7 +86,7 @@ def plan_legs(store: Store, campaign_id: int, requests: Iterable[LegRequest], no
 
 
 def end_legs(store: Store, campaign_id: int, results: Sequence[LegResult], now: datetime) -> None:
-    """Write down inside the open transaction how legs ended; one that has ended before keeps its first record."""
+    """Record inside the open transaction how legs ended; a leg that ended earlier keeps its first record."""
     for result in results:
         store.change(
             """UPDATE legs SET ended = ?, score = ?, detail = ?, metrics = ?, curve = ?, seconds = ?,

@@ -1,4 +1,4 @@
-"""What each phase of a campaign found and froze, one record a phase; the keys are those of the column `facts`."""
+"""What each phase of a campaign found and froze, one record per phase; the keys are those of the column `facts`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,15 +15,15 @@ from ....strategies.verdict.verdict_records import TestPlan, Verdict
 from ...config.settings_file import plain
 
 Fields = Mapping[str, Any]
-"""Values as JSON holds them, by name."""
+"""JSON values by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the model is trained on and in, and what of it changed since the baseline of its settings.
+    """The data, code and environment of the training, and what changed since the baseline of the settings.
 
-    `data` None: the model file names none, and `snapshot` is empty. `ranges`: what is usual in the data. `told`: what
-    the owner's fingerprint command said of the data; None without one.
+    `data` None: the model file names none, and `snapshot` is empty. `ranges`: usual values in the data. `told`: the
+    output of the owner's fingerprint command; None without one.
     """
 
     data: DataFingerprint | None
@@ -52,7 +52,7 @@ class Prepared:
 
     @classmethod
     def from_json(cls, fields: Fields) -> Self:
-        """The record in an object with its keys; some came later than others."""
+        """The record in an object with its keys; older objects lack some."""
         data, ranges = fields["data"], fields.get("profile")
         return cls(
             data=None if data is None else DataFingerprint.from_json(data),
@@ -69,9 +69,9 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class ChosenStrategy:
-    """How the campaign searches: the strategy and why, in words, what it will about cost, and its cap in full runs.
+    """How the campaign searches: the strategy and its reason, an estimate of the cost, and its cap in full runs.
 
-    `full_runs` None: no cap. The seconds are None while no training was ever timed. `lives`: those of a panda.
+    `full_runs` None: no cap. The seconds are None while no run has been timed. `lives`: those of a panda.
     """
 
     strategy: Strategy
@@ -102,7 +102,7 @@ class ChosenStrategy:
 
 @dataclass(frozen=True, slots=True)
 class PandaDiary:
-    """What a watcher sees of a panda: the ends of days and nudges of all lives, the best trial, the days so far."""
+    """What a watcher sees of a panda: the day ends and nudges of all lives, the best trial, the days so far."""
 
     day_ends: tuple[DayEnd, ...]
     nudges: tuple[Nudge, ...]
@@ -120,7 +120,7 @@ class PandaDiary:
 
     @classmethod
     def from_json(cls, fields: Fields) -> Self:
-        """The diary that `to_json` gave."""
+        """The diary in an object of `to_json`."""
         return cls(
             day_ends=tuple(DayEnd(**day_end) for day_end in fields["evenings"]),
             nudges=tuple(
@@ -134,10 +134,10 @@ class PandaDiary:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """How the search ended, in words, and the rules of the test, frozen before the first pair.
+    """Why the search ended, and the rules of the test, frozen before the first pair.
 
-    `winner` is a trial. `challenger` None: there is none to make pairs with. `top`: the best configurations, best
-    first, for later searches to begin with.
+    `winner`: the name of a trial. `challenger` None: there is none to run pairs with. `top`: the best configurations,
+    best first, for later searches to start from.
     """
 
     test_plan: TestPlan
@@ -171,7 +171,7 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """A campaign that was reopened for more pairs: its verdicts before, and how many pairs it may have in all."""
+    """A campaign that was reopened for more pairs: its earlier verdicts, and how many pairs it may have in total."""
 
     earlier_verdicts: tuple[Verdict, ...]
     more_pairs: int
@@ -194,7 +194,7 @@ class Continued:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What the campaign cost in all, and for a re-evaluation why its verdict came and what it recommends.
+    """What the campaign cost in total, and for a re-evaluation the causes of its verdict and what it recommends.
 
     `causes` None: there was nothing to explain. `cost_drift` None: of a baseline.
     """
@@ -217,7 +217,7 @@ class Ended:
 
     @classmethod
     def from_json(cls, fields: Fields) -> Self:
-        """The record in an object with its keys; some came later than others."""
+        """The record in an object with its keys; older objects lack some."""
         recommended, causes, drift = (fields.get(name) for name in ("recommended", "causes", "cost_drift"))
         return cls(
             compute_s=fields["compute_s"],

@@ -1,4 +1,4 @@
-"""Which settings are in force: adopting a confirmed challenger, going back, and the file that follows."""
+"""Which settings are current: adopting a confirmed challenger, rolling back, and updating the settings file."""
 
 from datetime import datetime
 
@@ -21,38 +21,38 @@ from .registry import (
 
 
 def adopt(store: Store, name: str, campaign_id: int | None, now: datetime) -> Model:
-    """Put a confirmed challenger in force: the last one that a campaign recommended, or the named campaign's."""
+    """Adopt a confirmed challenger: the last one that a campaign recommended, or the named campaign's."""
     model = find_model(store, name)
     configuration, campaign_id = _recommendation(store, model, campaign_id)
-    return put_in_force(store, model, configuration, f"adopted from campaign {campaign_id}", now, campaign_id)
+    return adopt_values(store, model, configuration, f"adopted from campaign {campaign_id}", now, campaign_id)
 
 
 def adopt_file(store: Store, name: str, now: datetime) -> Model:
-    """Take up the values that somebody wrote into the model's settings file by hand."""
+    """Adopt the values that a person wrote into the model's settings file."""
     model = find_model(store, name)
     values = read_settings(model.file)
     if values is None:
         raise InputError(f"{name} has no settings file to read", "[settings] file in the model file", "name one there")
-    return put_in_force(store, model, model.space.validate(values), "edited by hand in the settings file", now)
+    return adopt_values(store, model, model.space.validate(values), "edited in the settings file", now)
 
 
 def rollback(store: Store, name: str, to_version: int | None, now: datetime) -> Model:
-    """Put an older settings version in force again, by default the one before the present one."""
+    """Return to an older settings version, by default the one before the current one."""
     model = find_model(store, name)
-    known = {settings.version: settings for settings in settings_of(store, model)}
+    versions = {settings.version: settings for settings in settings_of(store, model)}
     version = model.settings_version - 1 if to_version is None else to_version
-    if version not in known or version == model.settings_version:
-        versions = ", ".join(str(v) for v in known if v != model.settings_version) or "none"
+    if version not in versions or version == model.settings_version:
+        others = ", ".join(str(number) for number in versions if number != model.settings_version) or "none"
         raise InputError(
             f"{name} cannot be rolled back to settings v{version}",
-            f"versions to go back to: {versions}",
+            f"versions to roll back to: {others}",
             f"see: retuned history {name}",
         )
-    values = model.space.validate(plain(known[version].configuration), strict=False)
-    return put_in_force(store, model, values, f"rolled back to v{version}", now)
+    values = model.space.validate(plain(versions[version].configuration), strict=False)
+    return adopt_values(store, model, values, f"rolled back to v{version}", now)
 
 
-def put_in_force(
+def adopt_values(
     store: Store, model: Model, configuration: Configuration, origin: str, now: datetime, campaign_id: int | None = None
 ) -> Model:
     """Add a settings version, queue its baseline and write the model's settings file."""
@@ -70,9 +70,9 @@ def put_in_force(
 
 
 def write_pending_settings(store: Store, only: Model | None = None) -> None:
-    """Write the settings files that a crash between commit and write left behind; safe to repeat.
+    """Write the settings files that a crash between commit and write left outdated; safe to repeat.
 
-    A file that cannot be written does not keep the other models' files waiting: its error is raised at the end.
+    A file that cannot be written does not hold up the files of other models: its error is raised at the end.
     """
     failures: list[RetunedError] = []
     for model_id in models_with_pending_files(store):
@@ -99,7 +99,7 @@ def _write_pending(store: Store, model_id: int) -> None:
 def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tuple[Configuration, int]:
     campaigns = campaigns_of(store, model.id, "retune")
     if campaign_id is not None:
-        campaigns = tuple(c for c in campaigns if c.id == find_campaign(store, campaign_id).id)
+        campaigns = tuple(named for named in campaigns if named.id == find_campaign(store, campaign_id).id)
         if not campaigns:
             raise InputError(
                 f"campaign {campaign_id} is not one of {model.name}", "", f"see: retuned history {model.name}"

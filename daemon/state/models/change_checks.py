@@ -1,4 +1,4 @@
-"""What was last seen of each model's data, code and environment (the table `looks`), and when it is checked again."""
+"""The last state of each model's data, code and environment (the table `looks`), and when it is checked again."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from ..store import Store, to_text
 
 @dataclass(frozen=True, slots=True)
 class DueCheck:
-    """A model to be checked for changes; `is_first`: it never was."""
+    """A model to be checked for changes; `is_first`: it was never checked."""
 
     model_id: int
     model: str
@@ -17,7 +17,7 @@ class DueCheck:
 
 @dataclass(frozen=True, slots=True)
 class LastCheck:
-    """What a check of one part saw; `error`: why the last one could not be made, None where it could."""
+    """The result of a check of one part; `error`: why the last check failed, None if it did not."""
 
     signature: str | None
     fingerprint: str | None
@@ -25,7 +25,7 @@ class LastCheck:
 
 
 def checks_due(store: Store, now: datetime, limit: int) -> tuple[DueCheck, ...]:
-    """Active models that are to be checked, those first that never were, then the longest due."""
+    """Active models due for a check: first those never checked, then the longest due."""
     # two questions, so that each is answered by the index
     new = store.rows(
         "SELECT id, name, next_look_at FROM models WHERE state = 'active' AND next_look_at IS NULL LIMIT ?", (limit,)
@@ -39,7 +39,7 @@ def checks_due(store: Store, now: datetime, limit: int) -> tuple[DueCheck, ...]:
 
 
 def last_check(store: Store, model_id: int, part: str) -> LastCheck | None:
-    """What was last seen of 'data', 'code' or 'environment'; None: it was never checked."""
+    """The last check of 'data', 'code' or 'environment'; None: it was never checked."""
     row = store.row("SELECT signature, fingerprint, error FROM looks WHERE model_id = ? AND part = ?", (model_id, part))
     return None if row is None else LastCheck(row["signature"], row["fingerprint"], row["error"])
 
@@ -54,7 +54,7 @@ def record_check(
     fingerprint: str | None = None,
     error: str | None = None,
 ) -> None:
-    """Record what was seen; None keeps the signature and the fingerprint that were seen before."""
+    """Record a check; None keeps the earlier signature and fingerprint."""
     with store.transaction():
         store.change(
             """INSERT INTO looks (model_id, part, signature, fingerprint, looked_at, error) VALUES (?, ?, ?, ?, ?, ?)
@@ -72,6 +72,6 @@ def check_again(store: Store, model_id: int, at: datetime) -> None:
 
 
 def forget_checks_after(store: Store, moment: datetime) -> None:
-    """Give the models whose next check lies after a moment a new one. For a clock that was set back."""
+    """Let models whose next check is after a moment be checked now. For a clock that was set back."""
     with store.transaction():
         store.change("UPDATE models SET next_look_at = NULL WHERE next_look_at > ?", (to_text(moment),))

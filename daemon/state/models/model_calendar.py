@@ -1,4 +1,4 @@
-"""A stored model's calendar: what is due when, and how often."""
+"""A stored model's calendar: when it is due, and how often."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ PREVIEWED = 400
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A due date to come: when it is due, when it may start by its windows, and by which rule."""
+    """A future due date, the start that the windows allow, and the rule behind it."""
 
     model: str
     due_at: datetime
@@ -30,11 +30,11 @@ class Planned:
 def preview(
     store: Store, house: HouseScheduleTable, now: datetime, months: int = 12, name: str | None = None
 ) -> tuple[Planned, ...]:
-    """The due dates of all active models, or of one, in the months to come, in order of time."""
+    """The due dates of all active models, or of one, in the coming months, in order of time."""
     until = now + timedelta(days=30.44 * months)
     entries = entries_with_dates(store, name)
-    planned = [one for entry in entries for one in islice(_planned(store, entry, house, until), PREVIEWED)]
-    return tuple(sorted(planned, key=lambda one: (one.due_at, one.model)))
+    planned = [date for entry in entries for date in islice(_planned(store, entry, house, until), PREVIEWED)]
+    return tuple(sorted(planned, key=lambda date: (date.due_at, date.model)))
 
 
 def calendar_of(model: Model, house: HouseScheduleTable, interval_days: int | None = None) -> Calendar:
@@ -43,22 +43,24 @@ def calendar_of(model: Model, house: HouseScheduleTable, interval_days: int | No
 
 
 def campaign_seed(store: Store, model: Model) -> int:
-    """The seed of a model's next campaign: from its name, its number and [search] seed, so that it can be had again."""
+    """The seed of a model's next campaign: from its name, its number and [search] seed, so that it is reproducible."""
     number = count_campaigns(store, model.id)
     return derive_seed(model.file.search.seed or 0, model.name, "campaign", number)
 
 
 def campaigns_a_year(store: Store, model: Model, now: datetime) -> float:
-    """How many re-evaluations share the year's error budget: those of the schedule, or those that the last 365 days
-    brought without a person's asking, this one included, where they are more."""
+    """How many re-evaluations share the year's error budget: the scheduled ones, or those of the last 365 days that no
+    person requested, including the next one, if they are more."""
     since = now - timedelta(days=365)
-    unasked = sum(
-        each.trigger != "manual" and since < each.created_at <= now and each.phase not in ("cancelled", "failed")
-        for each in campaigns_of(store, model.id, "retune")
-        if not each.is_open
+    automatic = sum(
+        campaign.trigger != "manual"
+        and since < campaign.created_at <= now
+        and campaign.phase not in ("cancelled", "failed")
+        for campaign in campaigns_of(store, model.id, "retune")
+        if not campaign.is_open
     )
     scheduled = model.file.schedule.calendar(HouseScheduleTable(), model.name).campaigns_a_year
-    return max(scheduled, 1.0 + unasked if unasked else 0.0)
+    return max(scheduled, 1.0 + automatic if automatic else 0.0)
 
 
 def _planned(store: Store, entry: ModelEntry, house: HouseScheduleTable, until: datetime) -> Iterator[Planned]:

@@ -1,4 +1,4 @@
-"""The table of models: which versions of each are current, and when it is due. Files and settings: registry.py."""
+"""The table of models: which versions are current, and when each model is due. Files and settings: registry.py."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from ..store import Row, Store, from_text, to_text
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model as its row says. `interval_days` None: no verdict has set one; `next_due_at` None: never due."""
+    """A model's row. `interval_days` None: no verdict has set one; `next_due_at` None: never due."""
 
     id: int
     name: str
@@ -23,24 +23,24 @@ class ModelEntry:
 
 
 def find_entry(store: Store, model_id: int) -> ModelEntry | None:
-    """The row of that number; None where there is none."""
+    """The row of that number; None if there is none."""
     row = store.row("SELECT * FROM models WHERE id = ?", (model_id,))
     return None if row is None else _entry(row)
 
 
 def entry_named(store: Store, name: str) -> ModelEntry | None:
-    """The row of that name; None where there is none."""
+    """The row of that name; None if there is none."""
     row = store.row("SELECT * FROM models WHERE name = ?", (name,))
     return None if row is None else _entry(row)
 
 
 def all_entries(store: Store) -> tuple[ModelEntry, ...]:
-    """Every row by name."""
+    """Every row, in order of name."""
     return tuple(_entry(row) for row in store.rows("SELECT * FROM models ORDER BY name"))
 
 
 def entries_with_dates(store: Store, name: str | None = None) -> tuple[ModelEntry, ...]:
-    """The rows of all active models, or of one, that will be due some time."""
+    """The rows of all active models, or of one, that have a due date."""
     rows = store.rows(
         "SELECT * FROM models WHERE state = 'active' AND next_due_at IS NOT NULL AND name = coalesce(?, name)", (name,)
     )
@@ -83,7 +83,7 @@ def set_settings_version(store: Store, model_id: int, version: int) -> None:
 
 
 def set_interval(store: Store, model_id: int, days: int, reason: str, anchor: datetime) -> None:
-    """Set the days between due dates, why, and from when they are counted, inside the open transaction."""
+    """Set the days between due dates, the reason, and their anchor, inside the open transaction."""
     store.change(
         "UPDATE models SET interval_days = ?, interval_reason = ?, anchor_at = ? WHERE id = ?",
         (days, reason, to_text(anchor), model_id),

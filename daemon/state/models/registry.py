@@ -1,7 +1,7 @@
-"""The registry: production models, their versioned files and the settings in force.
+"""The registry: production models, their versioned files and their current settings.
 
 Nothing is overwritten: a changed model file is a new version, adopted or rolled-back settings are a new
-settings version, and each says where it came from.
+settings version, and each records where it came from.
 """
 
 import json
@@ -35,7 +35,7 @@ STATES = ("active", "paused", "retired")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A registered model: its row, its newest file and the settings in force."""
+    """A registered model: its row, its newest file and its current settings."""
 
     id: int
     name: str
@@ -97,14 +97,14 @@ def settings_of(store: Store, model: Model) -> tuple[Settings, ...]:
 
 
 def file_of_version(store: Store, model_id: int, version: int) -> ModelFile:
-    """The model file as it was registered in that version."""
+    """The model file as registered in that version."""
     row = store.row("SELECT body FROM model_versions WHERE model_id = ? AND version = ?", (model_id, version))
     assert row is not None
     return ModelFile.from_json(row["body"])
 
 
 def configuration_of_version(store: Store, model_id: int, version: int, space: Space) -> Configuration:
-    """The hyperparameters of a settings version, as the space takes them."""
+    """The hyperparameters of a settings version, in the space's canonical form."""
     row = store.row("SELECT configuration FROM settings WHERE model_id = ? AND version = ?", (model_id, version))
     assert row is not None
     return space.validate(json.loads(row["configuration"]), strict=False)
@@ -113,9 +113,9 @@ def configuration_of_version(store: Store, model_id: int, version: int, space: S
 def register(
     store: Store, file: ModelFile, source: Path, now: datetime, house: HouseScheduleTable | None = None
 ) -> Registration:
-    """Take a model file up: a new model, a new version of a known one, or nothing when it is unchanged.
+    """Register a model file: a new model, a new version of a known one, or nothing when it is unchanged.
 
-    `house`: the service's own schedule, for what the file leaves open.
+    `house`: the service's own schedule, for what the file leaves unset.
 
     The stored values of the file become a new settings version only where the file's own values changed, so
     that registering an edited file never silently undoes an adoption. New settings queue a baseline.
@@ -137,7 +137,7 @@ def set_state(store: Store, name: str, state: str) -> Model:
     model = find_model(store, name)
     if model.state == "retired" and state == "paused":
         raise ConflictError(
-            f"{name} is retired", "an active model can be paused", f"bring it back: retuned resume {name}"
+            f"{name} is retired", "an active model can be paused", f"reactivate it: retuned resume {name}"
         )
     with store.transaction():
         set_state_of(store, model.id, state)
@@ -167,7 +167,7 @@ def model_of(store: Store, entry: ModelEntry) -> Model:
 
 
 def models_with_pending_files(store: Store) -> tuple[int, ...]:
-    """The numbers of models whose current settings are not in their settings file yet."""
+    """The numbers of models whose settings file lacks the current settings."""
     rows = store.rows("SELECT DISTINCT model_id FROM settings WHERE is_file_pending = 1")
     return tuple(row["model_id"] for row in rows)
 
@@ -181,7 +181,7 @@ def note_file_written(store: Store, model: Model) -> None:
 
 
 def _settings(row: Row) -> Settings:
-    """A settings version as it was written: an older one need not fit the newest search space."""
+    """A settings version as stored; an older one need not fit the newest search space."""
     return Settings(
         version=row["version"],
         configuration=configuration_of(json.loads(row["configuration"])),
@@ -204,35 +204,35 @@ def _insert_version(
     before = file_of_version(store, entry.id, entry.version)
     entry = _with_body(store, entry, file, source, now)
     _reschedule(store, entry, before, file, now, house)
-    wanted = _merged_configuration(store, entry, before, file)
-    if wanted is None:
-        return f"{file.name}: version {entry.version}, settings v{entry.settings_version} stay in force"
-    insert_settings(store, entry, wanted, f"registered in version {entry.version}", now, None, has_file=False)
+    merged = _merged_configuration(store, entry, before, file)
+    if merged is None:
+        return f"{file.name}: version {entry.version}, settings v{entry.settings_version} stay current"
+    insert_settings(store, entry, merged, f"registered in version {entry.version}", now, None, has_file=False)
     return f"{file.name}: version {entry.version}, settings v{entry.settings_version + 1}, a baseline is queued"
 
 
 def _merged_configuration(store: Store, entry: ModelEntry, before: ModelFile, file: ModelFile) -> Configuration | None:
-    """What should be in force after a changed file: values edited in it win, adopted ones stay; None: no change.
+    """The settings after a changed file: values edited in it win, adopted ones stay; None: no change.
 
-    Values of hyperparameters that are not in use count too: an adoption may have brought them into use.
+    Values of inactive hyperparameters count too: an adoption may have activated them.
     """
     row = store.row(
         "SELECT configuration FROM settings WHERE model_id = ? AND version = ?", (entry.id, entry.settings_version)
     )
     assert row is not None
     current = json.loads(row["configuration"])
-    old, new = ({name: table.value for name, table in one.hyperparameters.items()} for one in (before, file))
+    old, new = ({name: table.value for name, table in version.hyperparameters.items()} for version in (before, file))
     edited = {name: value for name, value in new.items() if name not in old or old[name] != value}
     merged = {name: edited.get(name, current.get(name, value)) for name, value in new.items()}
-    given = {name: value for name, value in merged.items() if value is not None}
-    configuration = file.space().validate(given, strict=False)
+    values = {name: value for name, value in merged.items() if value is not None}
+    configuration = file.space().validate(values, strict=False)
     return None if plain(configuration) == current else configuration
 
 
 def _reschedule(
     store: Store, entry: ModelEntry, before: ModelFile, file: ModelFile, now: datetime, house: HouseScheduleTable
 ) -> None:
-    """A changed rule: the first of its dates from now on that no campaign stands for yet."""
+    """After a changed schedule: the first of its dates from now on that no campaign was queued for."""
     calendar = file.schedule.calendar(house, file.name, entry.interval_days)
     if before.schedule.calendar(house, file.name, entry.interval_days) == calendar:
         return
@@ -241,7 +241,7 @@ def _reschedule(
 
 
 def _with_body(store: Store, entry: ModelEntry, file: ModelFile, source: Path, now: datetime) -> ModelEntry:
-    """Store a version of the model's file and give the row with it."""
+    """Store a version of the model's file; returns the updated row."""
     version = entry.version + 1
     store.insert(
         "model_versions",
@@ -264,7 +264,7 @@ def insert_settings(
     *,
     has_file: bool,
 ) -> None:
-    """Add a settings version inside the open transaction, put it in force and queue its baseline."""
+    """Add a settings version inside the open transaction, make it current and queue its baseline."""
     version = entry.settings_version + 1
     store.insert(
         "settings",

@@ -25,7 +25,7 @@ def test_registration_queues_a_baseline_that_measures_noise_and_contract(desk):
     assert [r.request.split_seed % 4096 for r in replicates] == list(range(8))
 
 
-def test_settings_that_are_still_right_come_out_fresh_and_alert_nobody(desk):
+def test_settings_that_are_still_right_are_fresh_and_alert_no_one(desk):
     desk.register()
     desk.baseline()
     campaign = desk.retune(seed=1)
@@ -59,7 +59,7 @@ def test_scores_that_fell_without_better_values_are_degraded_and_go_into_the_dig
 
 
 def test_the_same_seed_gives_the_same_verdict_with_the_same_numbers(desk, other_desk):
-    campaigns = [moved_a_little(one).retune(seed=5) for one in (desk, other_desk)]
+    campaigns = [moved_a_little(place).retune(seed=5) for place in (desk, other_desk)]
     assert campaigns[0].verdict == campaigns[1].verdict
     assert campaigns[0].facts.searched.challenger == campaigns[1].facts.searched.challenger
 
@@ -161,7 +161,7 @@ def test_a_settings_file_edited_by_hand_is_said(desk):
     (desk.folder / "live.json").write_text('{"lr": 0.02}')
     desk.baseline()
     campaign = desk.retune(seed=1)
-    assert any("edited by hand (lr)" in note for note in campaign.facts.prepared.notes)
+    assert any("edited by a person (lr)" in note for note in campaign.facts.prepared.notes)
 
 
 def test_a_contract_that_broken_settings_cannot_show_is_tested_with_the_challenger(desk):

@@ -35,7 +35,7 @@ def retune(desk, interruptions=0):
         with contextlib.suppress(Interrupted):
             run(desk, campaign, Watch(desk, campaign.id))
     run(desk, campaign, lambda: None)
-    return {one.request.name: one for one in results_of(desk.store, campaign.id)}, desk.store.state / "campaigns" / "2"
+    return {leg.request.name: leg for leg in results_of(desk.store, campaign.id)}, desk.store.state / "campaigns" / "2"
 
 
 class Watch:
@@ -83,6 +83,6 @@ def test_trials_alone_give_the_same_scores_but_for_rounding(uninterrupted, other
     legs, _ = uninterrupted
     other_desk.register(training=f'{TRAINING}\nfuse = "off"', **HYPERPARAMETERS)
     campaign = other_desk.retune(seed=1)
-    alone = {one.request.name: one.score for one in results_of(other_desk.store, campaign.id)}
+    alone = {leg.request.name: leg.score for leg in results_of(other_desk.store, campaign.id)}
     first = [name for name, leg in legs.items() if leg.score is not None and name.startswith("search.0")][:4]
     assert [legs[name].score for name in first] == pytest.approx([alone[name] for name in first], abs=1e-4)

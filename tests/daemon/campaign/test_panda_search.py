@@ -15,7 +15,8 @@ from retuned.daemon.api.verbs import Verbs
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.settings_file import plain
-from retuned.daemon.reports.page import write_page
+from retuned.daemon.reports.campaign_record import record_of
+from retuned.daemon.reports.page import page_of, render_page
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
 from retuned.daemon.state.campaigns.lease import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
@@ -37,7 +38,7 @@ TABLES = {
 
 @pytest.fixture(scope="module")
 def raised(new_desk, tmp_path_factory):
-    """A desk whose line was babysat from a rate that is far too low. Only to be read."""
+    """A desk whose line was trained by a panda from a rate that is far too low. Only to be read."""
     desk = new_desk(tmp_path_factory.mktemp("raised"))
     desk.register(**TABLES)
     desk.baseline()
@@ -57,7 +58,7 @@ def test_a_panda_rescues_a_rate_that_is_far_too_low_and_its_path_is_confirmed(ra
 
 def test_probes_and_days_together_cost_no_more_than_one_run(raised):
     desk, campaign = raised
-    legs = [one.request for one in results_of(desk.store, campaign.id) if ".d0" in one.request.name]
+    legs = [leg.request for leg in results_of(desk.store, campaign.id) if ".d0" in leg.request.name]
     assert sum(leg.to_step - leg.from_step for leg in legs) <= 200
     assert len(campaign.facts.panda.day_ends) >= 12
 
@@ -80,10 +81,9 @@ def test_the_path_is_adopted_written_shown_and_taken_up_by_the_next_search(raise
     assert json.loads(again.stdout)["verdict"]["outcome"] in ("fresh", "degraded", "inconclusive", "stale")
 
 
-def test_the_page_draws_the_path(raised, tmp_path):
+def test_the_page_draws_the_path(raised):
     desk, campaign = raised
-    write_page(desk.store, str(campaign.id), tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
+    page = render_page(page_of(record_of(desk.store, str(campaign.id))))
     assert "panda-plot" in page
     assert "day 0: 10 probes" in page
 
@@ -114,7 +114,7 @@ def test_a_command_that_honours_checkpoints_can_be_babysat_and_its_path_is_repla
     assert max(value for _, value in campaign.facts.ended.recommended["lr"]) > 0.01
     days = [day_end.day for day_end in campaign.facts.panda.day_ends]
     assert len(days) <= 5
-    pairs = [one for one in results_of(desk.store, campaign.id) if one.request.name == "confirm.c000"]
+    pairs = [leg for leg in results_of(desk.store, campaign.id) if leg.request.name == "confirm.c000"]
     assert len(pairs[0].curve) == len(campaign.facts.searched.challenger["lr"])
 
 
@@ -127,9 +127,9 @@ def test_a_spike_in_a_recipe_is_gone_back_on_and_its_batches_are_left_out(new_de
     spiked = [nudge.text for nudge in campaign.facts.panda.nudges if "spiked" in nudge.text]
     assert len(spiked) == 1
     assert re.match(r"loss spiked [\de+.]+ robust sigma at step \d+, \d+ batches skipped: back to \d+", spiked[0])
-    legs = [one for one in results_of(desk.store, campaign.id) if ".d0" in one.request.name]
-    (hit,) = [one for one in legs if one.end == "diverged"]
-    after = next(one.request for one in legs if one.request.skip_batches)
+    legs = [leg for leg in results_of(desk.store, campaign.id) if ".d0" in leg.request.name]
+    (hit,) = [leg for leg in legs if leg.end == "diverged"]
+    after = next(leg.request for leg in legs if leg.request.skip_batches)
     assert after.parent == hit.request.name
     assert after.from_step == hit.metrics["guard_healthy_step"] <= hit.metrics["guard_step"]
     assert campaign.verdict.outcome == "stale"
@@ -154,7 +154,7 @@ def test_a_panda_killed_with_its_worker_in_the_middle_of_a_day_takes_the_identic
     process.kill()
     process.wait()
     kill_workers(folder_of(desk.config.state, campaign.id))
-    before = {one.request.name for one in results_of(desk.store, campaign.id)}
+    before = {leg.request.name for leg in results_of(desk.store, campaign.id)}
     desk.retune()
     ended = find_campaign(desk.store, campaign.id)
     assert any(name.endswith(".d0005") for name in before)
@@ -163,7 +163,7 @@ def test_a_panda_killed_with_its_worker_in_the_middle_of_a_day_takes_the_identic
     assert ended.facts.searched.challenger == alone.facts.searched.challenger
 
 
-def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, new_desk, tmp_path):
+def test_a_wish_counts_from_the_next_day_and_a_wrong_one_is_refused(raised, new_desk, tmp_path):
     desk = new_desk(tmp_path)
     desk.write_data(pause_s=0.04)
     desk.register(**TABLES)
@@ -180,14 +180,13 @@ def test_a_wish_counts_from_the_next_morning_and_a_wrong_one_is_refused(raised, 
     with pytest.raises(InputError, match="--to-day 99"):
         verbs.back(campaign.id, 99)
     assert (
-        verbs.nudge(campaign.id, {"lr": 0.02}).sentence
-        == f"campaign {campaign.id} of toy: lr 0.02, from the next morning on"
+        verbs.nudge(campaign.id, {"lr": 0.02}).sentence == f"campaign {campaign.id} of toy: lr 0.02, from the next day"
     )
     process.wait(timeout=150)
     facts = find_campaign(desk.store, campaign.id).facts
-    mine = next(nudge for nudge in facts.panda.nudges if nudge.by == "by hand")
-    assert mine.day == facts.wishes[0].day >= 4
-    assert mine.text.endswith("-> 0.02")
+    wished = next(nudge for nudge in facts.panda.nudges if nudge.by == "by hand")
+    assert wished.day == facts.wishes[0].day >= 4
+    assert wished.text.endswith("-> 0.02")
     with pytest.raises(ConflictError, match="has no living panda"):
         verbs.hold(campaign.id)
     late = subprocess.run([*words, "nudge", "toy", "lr=0.02"], capture_output=True, text=True)

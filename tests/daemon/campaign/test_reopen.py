@@ -1,4 +1,4 @@
-"""More pairs for a campaign that ended undecided: the same test goes on, with the same guarantee."""
+"""More pairs for a campaign that ended undecided: the same test continues, with the same guarantee."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from retuned.daemon.state.alert import list_alerts, raise_alert
 from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign
 from retuned.daemon.state.campaigns.campaigns import find_campaign
 from retuned.daemon.state.campaigns.phase_records import Continued
-from retuned.daemon.state.models.adoption import put_in_force
+from retuned.daemon.state.models.adoption import adopt_values
 from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.drift.fingerprints import CodeFingerprint
 from retuned.strategies.errors import ConflictError, InputError
@@ -132,7 +132,7 @@ def test_a_cancelled_continuation_leaves_the_verdict_that_was_there(undecided):
     before = find_campaign(undecided.store, 2).verdict
     cancel_campaign(undecided.store, reopen(undecided.store, model, 4), CLOCK.now())
     campaign = find_campaign(undecided.store, 2)
-    assert (campaign.phase, campaign.verdict, campaign.failure) == ("done", before, "cancelled by hand")
+    assert (campaign.phase, campaign.verdict, campaign.failure) == ("done", before, "cancelled by a person")
     assert [point.campaign_id for point in drift_points(undecided.store, model)] == [1, 2]
     assert go_on(undecided, 4).verdict.n_pairs == 8
     assert find_campaign(undecided.store, 2).failure is None
@@ -145,7 +145,7 @@ def test_a_number_of_pairs_that_cannot_be_is_refused(undecided, pairs):
 
 
 def test_more_pairs_than_allowed_in_all_are_refused(undecided):
-    with pytest.raises(InputError, match="256 pairs in all"):
+    with pytest.raises(InputError, match="256 pairs in total"):
         go_on(undecided, 254)
 
 
@@ -170,7 +170,7 @@ def test_a_snapshot_that_was_written_to_is_refused(undecided):
     other = undecided.folder / "other.json"
     other.write_text("{}")
     change_facts(undecided, snapshot=str(other))
-    with pytest.raises(ConflictError, match="no longer what it was"):
+    with pytest.raises(ConflictError, match="the data of campaign 2 has changed"):
         go_on(undecided, 8)
 
 
@@ -181,8 +181,8 @@ def test_a_decided_campaign_is_refused(undecided):
 
 
 def test_other_settings_in_force_are_refused(undecided):
-    put_in_force(undecided.store, find_model(undecided.store, "toy"), {"lr": 0.02}, "by hand", CLOCK.now())
-    with pytest.raises(ConflictError, match="is about settings v1, v2 are in force"):
+    adopt_values(undecided.store, find_model(undecided.store, "toy"), {"lr": 0.02}, "edited", CLOCK.now())
+    with pytest.raises(ConflictError, match="is about settings v1, v2 are current"):
         go_on(undecided, 8)
 
 
@@ -236,7 +236,7 @@ def test_a_continuation_that_fails_says_why_and_keeps_the_verdict(undecided):
     with undecided.store.transaction():
         undecided.store.change("UPDATE model_versions SET body = ?", (json.dumps(file),))
     failed = command(undecided, "--more", "4")
-    assert (failed.exit_code, "one training needs more than there is" in failed.stdout) == (1, True)
+    assert (failed.exit_code, "one training run needs more than there is" in failed.stdout) == (1, True)
     campaign = find_campaign(undecided.store, 2)
     assert (campaign.phase, campaign.verdict.outcome) == ("done", Outcome.INCONCLUSIVE)
     assert campaign.facts.searched == facts.searched
@@ -245,8 +245,8 @@ def test_a_continuation_that_fails_says_why_and_keeps_the_verdict(undecided):
 PLAN = TestPlan(alpha=0.0125, beta=0.1, d0=1.0, delta=1.0, n_max=32, floor=-9.0)
 
 
-def scored_pairs(seed, gain, count, lost=()):
-    draws = np.random.default_rng(seed).standard_normal(count) + gain
+def scored_pairs(seed, shift, count, lost=()):
+    draws = np.random.default_rng(seed).standard_normal(count) + shift
     runs = [Run(LegEnd.COMPLETED, float(draw)) for draw in draws]
     return [Pair(i, Run(LegEnd.COMPLETED, 0.0), LOST if i in lost else run) for i, run in enumerate(runs)]
 
@@ -259,8 +259,8 @@ def scored_pairs(seed, gain, count, lost=()):
     some.integers(1, 32),
     some.sets(some.integers(0, 20), max_size=4),
 )
-def test_a_longer_test_gives_the_same_answers_at_the_looks_before(seed, gain, half, more, lost):
-    pairs = scored_pairs(seed, gain, 2 * (half + more) + len(lost), lost)
+def test_a_longer_test_gives_the_same_answers_at_the_looks_before(seed, shift, half, more, lost):
+    pairs = scored_pairs(seed, shift, 2 * (half + more) + len(lost), lost)
     short = judge(replace(PLAN, n_max=2 * half), HOLDS, SearchSummary(), pairs)
     longer = replace(PLAN, n_max=2 * (half + more))
     long = judge(longer, HOLDS, SearchSummary(), pairs)
@@ -272,8 +272,8 @@ def test_a_longer_test_gives_the_same_answers_at_the_looks_before(seed, gain, ha
 
 @settings(max_examples=30, deadline=None)
 @given(some.integers(0, 2**32), some.floats(-0.5, 2.0), some.integers(0, 20))
-def test_a_test_that_its_budget_ended_between_two_looks_goes_on_as_if_it_had_not(seed, gain, count):
-    pairs = scored_pairs(seed, gain, 40)
+def test_a_test_that_its_budget_ended_between_two_looks_continues_as_if_it_had_not(seed, shift, count):
+    pairs = scored_pairs(seed, shift, 40)
     spent = judge(replace(PLAN, n_max=40), HOLDS, SearchSummary(), pairs[:count], budget_spent=True)
     allowed = max(4, count + 8 + count % 2)
     on = judge(replace(PLAN, n_max=allowed), HOLDS, SearchSummary(), pairs[:count])

@@ -37,7 +37,7 @@ def test_ten_times_the_evidence_is_shown_as_critical(judged_copy, words):
 UNMARKED = [
     {"e_value": 799.0},  # STALE says it all
     {"outcome": Outcome.INCONCLUSIVE, "e_value": 19.9},
-    {"outcome": Outcome.BROKEN, "e_value": 50.0},  # somebody is told already
+    {"outcome": Outcome.BROKEN, "e_value": 50.0},  # raises an alert already
     {"outcome": Outcome.INCONCLUSIVE, "e_value": 50.0, "is_covered": False},  # evidence of a broken contract is none
 ]
 

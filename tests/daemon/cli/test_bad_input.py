@@ -169,7 +169,7 @@ COMMANDS = [
     ("adopt toy --campaign", "99", "there is no campaign 99", "retuned history"),
     ("adopt toy", "--from-file", "has no settings file to read", "name one there"),
     ("rollback toy --to", "7", "cannot be rolled back to settings v7", "retuned history toy"),
-    ("rollback", "toy", "versions to go back to: none", "retuned history toy"),
+    ("rollback", "toy", "versions to roll back to: none", "retuned history toy"),
     ("drift toy --plot", "drift.gif", "--plot drift.gif is of no known kind", ".png, .svg, .html"),
     ("drift toy --plot", "gone/drift.png", "there is no folder gone", "name another file"),
     ("drift toy --plot", "folder.html", "folder.html cannot be written: Is a directory", "name another file"),

@@ -9,7 +9,7 @@ from retuned.daemon.cli.live_progress import no_progress
 from retuned.daemon.cli.selftest import selftest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.state.campaigns.campaigns import campaigns_of
-from retuned.daemon.state.models.adoption import put_in_force
+from retuned.daemon.state.models.adoption import adopt_values
 from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.store import Store
 from retuned.strategies.errors import CampaignFailed, InputError
@@ -28,7 +28,7 @@ def check(desk, **options):
 
 def test_a_detector_that_works_passes_and_leaves_nothing_behind(desk):
     desk.register(settings='file = "live.json"', alerts='webhook = "http://127.0.0.1:9/hook"', search="challengers = 6")
-    put_in_force(desk.store, find_model(desk.store, "toy"), {"lr": 0.011}, "by hand", CLOCK.now())
+    adopt_values(desk.store, find_model(desk.store, "toy"), {"lr": 0.011}, "by hand", CLOCK.now())
     written = (desk.folder / "live.json").read_text()
     rows = desk.store.rows("SELECT id, phase, epoch FROM campaigns")
     done = check(desk)

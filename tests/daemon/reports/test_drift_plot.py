@@ -47,16 +47,16 @@ class Page(HTMLParser):
 
 
 def test_the_record_has_a_point_for_each_finished_campaign(judged):
-    birth, fresh, stale = drift_points(judged.store, find_model(judged.store, "toy"))
-    assert [point.outcome for point in (birth, fresh, stale)] == [None, Outcome.FRESH, Outcome.STALE]
+    baseline, fresh, stale = drift_points(judged.store, find_model(judged.store, "toy"))
+    assert [point.outcome for point in (baseline, fresh, stale)] == [None, Outcome.FRESH, Outcome.STALE]
     verdict = campaigns_of(judged.store, 1)[-1].verdict
     assert (stale.lower, stale.upper, stale.e_value) == (verdict.lower, verdict.upper, verdict.e_value)
     assert stale.mean == pytest.approx(stale.challenger - stale.incumbent)
-    assert abs(birth.incumbent) < 0.2
+    assert abs(baseline.incumbent) < 0.2
     assert -1.3 < stale.incumbent < -0.7
     assert stale.changes == ("the data changed",)
-    assert (birth.data == fresh.data, fresh.data == stale.data) == (True, False)
-    assert birth.environment == stale.environment
+    assert (baseline.data == fresh.data, fresh.data == stale.data) == (True, False)
+    assert baseline.environment == stale.environment
     assert stale.runs == len({result.request.trial for result in results_of(judged.store, stale.campaign_id)})
 
 
@@ -86,12 +86,12 @@ def test_a_page_fetches_nothing_and_holds_the_figure(plots, judged):
     assert page.addresses == []
     script = page.scripts[-1]
     figure = json.loads(script[len("const figure = ") : script.index(";Plotly.newPlot")])
-    stored, challenger, gain = figure["data"]
+    stored, challenger, improvement = figure["data"]
     points = drift_points(judged.store, find_model(judged.store, "toy"))
     assert stored["y"] == [point.incumbent for point in points]
     assert challenger["y"] == [None, None, points[-1].challenger]
-    assert gain["y"] == [points[-1].mean]
-    assert gain["error_y"]["arrayminus"] == [pytest.approx(points[-1].mean - points[-1].lower)]
+    assert improvement["y"] == [points[-1].mean]
+    assert improvement["error_y"]["arrayminus"] == [pytest.approx(points[-1].mean - points[-1].lower)]
     assert "toy" in figure["layout"]["title"]["text"]
     assert sum("Plotly" in script for script in page.scripts) == 2
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+import typer
+from retuned.daemon.cli.cli import app, main
 from retuned.daemon.reports.campaign_record import record_of
-from retuned.daemon.reports.page import page_of, render_page, write_page
+from retuned.daemon.reports.page import page_of, render_page
 from retuned.daemon.reports.page_background import cost_section, share_of_full_search
 from retuned.daemon.reports.page_causes import causes_section
 from retuned.daemon.reports.parallel_coordinates import coordinates_figure
@@ -66,6 +68,12 @@ class Html(HTMLParser):
         return json.loads(self.scripts[0])
 
 
+def write_page(desk, named, target):
+    """The command `retuned report`, in this process."""
+    words = ["--state", str(desk.config.state), "report", named, "--html", str(target)]
+    typer.main.get_command(app).main(words, standalone_mode=False)
+
+
 def page(desk, named):
     return Html(render_page(page_of(record_of(desk.store, str(named)))))
 
@@ -91,7 +99,7 @@ def stale_verdict(judged):
 
 
 def trace(figure_, name):
-    return next(one for one in figure_["data"] if one.get("name") == name)
+    return next(drawn for drawn in figure_["data"] if drawn.get("name") == name)
 
 
 def test_every_section_of_a_re_evaluation_is_there(stale, fresh):
@@ -123,7 +131,7 @@ def test_only_the_scripts_of_the_page_may_run(stale):
 def test_the_summary_says_the_verdict_with_its_numbers(stale, stale_verdict):
     assert "toy STALE" in stale.text
     assert stale_verdict.sentence in stale.text
-    assert f"at least {figure(stale_verdict.lower)}, at most {figure(stale_verdict.upper)}" in stale.text
+    assert f"{figure(stale_verdict.lower)} to {figure(stale_verdict.upper)}" in stale.text
     assert "retuned adopt toy --campaign 3" in stale.text
 
 
@@ -132,34 +140,34 @@ def test_the_last_look_in_table_and_figure_is_the_verdict(stale, stale_verdict):
     numbers = [figure(value) for value in (stale_verdict.mean, stale_verdict.lower, stale_verdict.upper)]
     last = [str(stale_verdict.n_pairs), *numbers, odds(stale_verdict.e_value), "STALE"]
     assert [cells[at : at + len(last)] for at in range(len(cells))].count(last) == 1
-    gain = stale.figures["gain"]
-    interval = trace(gain, "mean and interval L to U after each look")
+    drawn = stale.figures["improvement"]
+    interval = trace(drawn, "mean and interval L to U after each look")
     assert interval["y"][-1] == stale_verdict.mean
     assert interval["y"][-1] - interval["error_y"]["arrayminus"][-1] == pytest.approx(stale_verdict.lower)
     assert interval["y"][-1] + interval["error_y"]["array"][-1] == pytest.approx(stale_verdict.upper)
-    assert trace(gain, "evidence for a gain")["y"][-1] == stale_verdict.e_value
-    assert trace(gain, "STALE at 80:1")["y"] == [80.0, 80.0]
-    assert trace(gain, "delta, the least gain that counts")["y"] == [stale_verdict.delta] * 2
-    assert len(trace(gain, "one pair")["y"]) == stale_verdict.n_pairs
+    assert trace(drawn, "evidence for an improvement")["y"][-1] == stale_verdict.e_value
+    assert trace(drawn, "STALE at 80:1")["y"] == [80.0, 80.0]
+    assert trace(drawn, "delta, the smallest improvement that matters")["y"] == [stale_verdict.delta] * 2
+    assert len(trace(drawn, "one pair")["y"]) == stale_verdict.n_pairs
 
 
 def test_every_trial_of_the_search_is_a_line_and_two_stand_out(stale, judged):
-    lines = [one for one in stale.figures["search-plot"]["data"] if one["mode"] == "lines+markers"]
+    lines = [line for line in stale.figures["search-plot"]["data"] if line["mode"] == "lines+markers"]
     trials = {r.request.trial for r in results_of(judged.store, 3) if r.request.trial.startswith("search.")}
     assert len(lines) == len(trials)
-    assert [one["name"] for one in lines[-2:] if one["line"]["width"] == 4] == [one["name"] for one in lines[-2:]]
-    assert {one["name"] for one in lines[-2:]} == {"stored settings", "challenger"}
+    assert [line["name"] for line in lines[-2:] if line["line"]["width"] == 4] == [line["name"] for line in lines[-2:]]
+    assert {line["name"] for line in lines[-2:]} == {"stored settings", "challenger"}
 
 
 def test_curves_show_the_pairs_before_the_search(stale, stale_verdict):
-    names = [one["name"] for one in stale.figures["curves-plot"]["data"]]
+    names = [curve["name"] for curve in stale.figures["curves-plot"]["data"]]
     assert names == ["search", "stored settings, fresh runs", "challenger, fresh runs"]
     shown = [y for y in stale.figures["curves-plot"]["data"][1]["y"] if y is not None]
     assert len(shown) == stale_verdict.n_pairs
 
 
 def test_without_pairs_the_runs_of_the_stored_settings_are_shown(fresh):
-    assert "gain" not in fresh.figures
+    assert "improvement" not in fresh.figures
     assert "No pairs were run" in fresh.text
     assert "4 fresh runs of the stored settings alone" in fresh.text
 
@@ -170,7 +178,7 @@ def test_cost_tells_runs_and_the_share_of_a_full_search(stale, judged):
     legs = results_of(judged.store, 3)
     trials = len({leg.request.trial for leg in legs if leg.request.trial.startswith("search.")})
     assert share == pytest.approx(sum(leg.request.to_step - leg.request.from_step for leg in legs) / 10 / trials)
-    assert f"The verdict took {100 * share:.0f} % of a full search" in stale.text
+    assert f"The verdict took {100 * share:.0f}% of a full search" in stale.text
     assert str(campaign.facts.ended.runs) in [text for _, _, text in stale.cells]
 
 
@@ -225,9 +233,9 @@ def test_broken_settings_are_shown_with_their_failures(desk):
     verdict = desk.retune(seed=1).verdict
     assert verdict.outcome is Outcome.BROKEN
     written = page(desk, "toy")
-    failing = trace(written.figures["gain"], "evidence that the stored settings fail more often")
+    failing = trace(written.figures["improvement"], "evidence that the stored settings fail more often")
     assert failing["y"][-1] == verdict.divergence_e
-    assert len(trace(written.figures["gain"], "a pair with a failed run, at the floor")["x"]) == verdict.n_pairs
+    assert len(trace(written.figures["improvement"], "a pair with a failed run, at the floor")["x"]) == verdict.n_pairs
     assert f"{verdict.incumbent_failed} of {verdict.incumbent_runs}" in written.text
     crossed = trace(written.figures["search-plot"], "stored settings")
     assert crossed["marker"]["symbol"][-1] == "x"
@@ -239,19 +247,19 @@ def test_a_run_that_was_stopped_as_hopeless_is_no_failure_and_costs_what_it_trai
     detail = "stopped as hopeless at 6 of 10: ..."
     stopped = replace(last, end=LegEnd.STOPPED, score=None, detail=detail, curve=((6.0, -9.0),))
     results = tuple(stopped if result is last else result for result in record.results)
-    before, after = (replace(record, results=one) for one in (record.results, results))
+    before, after = (replace(record, results=legs) for legs in (record.results, results))
     text = Html(render_page(page_of(after))).text
     assert "6 of 10" in text
-    cells = [next(row[2:] for row in cost_section(one).tables[0].rows if row[0] == "search") for one in (before, after)]
+    cells = [next(row[2:] for row in cost_section(run).tables[0].rows if row[0] == "search") for run in (before, after)]
     assert float(cells[0][0]) - float(cells[1][0]) == pytest.approx(0.4, abs=0.051)
     assert (cells[0][-1], cells[1][-1]) == ("0", "0")
-    trial = next(one for one in after.searched if one.name == stopped.request.trial)
+    trial = next(trial for trial in after.searched if trial.name == stopped.request.trial)
     assert (trial.has_failed, trial.was_stopped) == (False, True)
     drawn = coordinates_figure(after.space, "score", 1.0, after.searched, "search.000", None)
     line = trace(drawn, trial.name)
     assert line["marker"]["symbol"][-1] == "circle-open"
     assert detail in line["hovertemplate"]
-    assert "diverged or crashed" not in [one["name"] for one in drawn["data"] if "name" in one]
+    assert "diverged or crashed" not in [line["name"] for line in drawn["data"] if "name" in line]
 
 
 def test_causes_and_suspicions_are_told_where_they_are_known(judged):
@@ -272,7 +280,7 @@ def test_without_causes_the_section_says_so(judged):
     prepared = replace(record.prepared, suspicions=())
     facts = replace(record.facts, prepared=prepared, ended=replace(record.ended, causes=None))
     unknown = causes_section(replace(record, campaign=replace(record.campaign, facts=facts)))
-    assert unknown.sentences[-1] == "This campaign did not look for causes."
+    assert unknown.sentences[-1] == "This campaign did not investigate causes."
     assert (unknown.plot, unknown.tables, unknown.warnings) == (None, (), ())
 
 
@@ -281,7 +289,7 @@ def test_one_absurd_score_does_not_flatten_the_others(judged):
     trials = record.searched
     absurd = replace(trials[3], legs=(replace(trials[3].last, score=-1e23),))
     drawn = coordinates_figure(record.space, "score", 1.0, (*trials[:3], absurd, *trials[4:]), "search.000", None)
-    places = [one["y"][-1] for one in drawn["data"] if one["mode"] == "lines+markers"]
+    places = [line["y"][-1] for line in drawn["data"] if line["mode"] == "lines+markers"]
     assert min(places) == 0.0
     assert sum(place > 0.3 for place in places) > len(places) / 2
     assert any(
@@ -289,8 +297,9 @@ def test_one_absurd_score_does_not_flatten_the_others(judged):
     )
 
 
-def test_a_name_means_its_last_finished_re_evaluation(judged, tmp_path):
-    assert write_page(judged.store, "toy", tmp_path / "page.html") == 3
+def test_a_name_means_its_last_finished_re_evaluation(judged, tmp_path, capsys):
+    write_page(judged, "toy", tmp_path / "page.html")
+    assert capsys.readouterr().out == f"campaign 3: {tmp_path / 'page.html'}\n"
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
 
 
@@ -309,21 +318,19 @@ REFUSED = [
 @pytest.mark.parametrize(("named", "file", "error", "message"), REFUSED)
 def test_a_page_that_cannot_be_written_says_why_and_leaves_no_file(judged, tmp_path, named, file, error, message):
     with pytest.raises(error, match=message):
-        write_page(judged.store, named, tmp_path / file)
+        write_page(judged, named, tmp_path / file)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_campaign_without_an_end_has_no_page(desk, tmp_path):
     desk.register()
     with pytest.raises(ConflictError, match=r"campaign 1 of toy has not ended yet \(queued\)"):
-        write_page(desk.store, "1", tmp_path / "page.html")
+        write_page(desk, "1", tmp_path / "page.html")
     with pytest.raises(InputError, match="toy has no finished re-evaluation; run: retuned retune toy"):
-        write_page(desk.store, "toy", tmp_path / "page.html")
+        write_page(desk, "toy", tmp_path / "page.html")
 
 
 def test_the_command_writes_the_page(judged, tmp_path, monkeypatch, capsys):
-    from retuned.daemon.cli.cli import main
-
     target = tmp_path / "page.html"
     words = ["retuned", "--state", judged.config.state, "report", "2", "--html", target]
     monkeypatch.setattr("sys.argv", [str(word) for word in words])

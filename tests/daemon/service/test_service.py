@@ -553,7 +553,7 @@ def test_the_service_runs_the_baseline_serves_a_retune_refuses_a_second_and_ends
     assert second.returncode == 2
     errors = [line for line in second.stderr.splitlines() if not line.startswith("{")]
     assert errors == [
-        f"retuned: a retuned service already runs on {desk.config.state}; one service a state folder; "
+        f"retuned: a retuned service already runs on {desk.config.state}; one service per state folder; "
         "stop it, or use --state DIR"
     ]
     wait_for(lambda: not open_campaigns(desk.store))

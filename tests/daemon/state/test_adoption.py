@@ -1,4 +1,4 @@
-"""Settings in force: adopting, going back, and the settings file that follows, also after a crash in between."""
+"""Current settings: adopting, rolling back, and updating the settings file, also after a crash in between."""
 
 import json
 
@@ -21,7 +21,7 @@ lr = 5  # not ours
 
 @pytest.fixture
 def live(judged_copy, clock):
-    """The settings file of a model that waits to be told of better values."""
+    """The settings file of a model that waits for better values."""
     return settings_file(judged_copy, clock, "live.json", '{"other": [1, 2], "lr": 0.01}')
 
 
@@ -81,7 +81,7 @@ def test_a_write_that_a_crash_prevented_is_made_up_for_later(judged_copy, live, 
         judged_copy.store.change("UPDATE settings SET is_file_pending = 1 WHERE version = 2")
     write_pending_settings(judged_copy.store)
     assert json.loads(live.read_text()) == {"lr": recommended(judged_copy)}
-    live.write_text('{"lr": 0.5}')  # an edit by hand is not written over once nothing is pending
+    live.write_text('{"lr": 0.5}')  # a person's edit is not overwritten once nothing is pending
     write_pending_settings(judged_copy.store)
     assert json.loads(live.read_text()) == {"lr": 0.5}
 
@@ -129,10 +129,10 @@ def test_rollback_puts_the_version_before_in_force_as_a_new_one(judged_copy, liv
 
 
 def test_rollback_to_a_version_that_is_not_there_names_those_that_are(judged_copy, live, clock):
-    with pytest.raises(InputError, match="to settings v0; versions to go back to: none"):
+    with pytest.raises(InputError, match="to settings v0; versions to roll back to: none"):
         rollback(judged_copy.store, "toy", None, clock.now())
     adopt(judged_copy.store, "toy", None, clock.now())
-    with pytest.raises(InputError, match="to settings v7; versions to go back to: 1;"):
+    with pytest.raises(InputError, match="to settings v7; versions to roll back to: 1;"):
         rollback(judged_copy.store, "toy", 7, clock.now())
 
 

@@ -105,7 +105,7 @@ def test_facts_of_a_version_to_come_are_not_guessed_at():
 
 
 def test_a_phase_that_was_not_come_to_is_named_as_a_bug():
-    with pytest.raises(LookupError, match="has not come so far"):
+    with pytest.raises(LookupError, match="has not reached that phase"):
         reached(CampaignFacts().ended)
 
 

@@ -77,7 +77,7 @@ def test_only_one_process_at_a_time_holds_a_campaign(campaign):
     assert epoch == "1\n"
     second, nothing = holder(campaign)
     assert nothing == ""
-    assert "campaign 1 is already being worked on; one process a campaign" in second.communicate(timeout=30)[1]
+    assert "campaign 1 is already being worked on; one process per campaign" in second.communicate(timeout=30)[1]
     with pytest.raises(ConflictError, match="already being worked on"):
         Lease(campaign.store, 1)
     first.kill()
@@ -134,7 +134,7 @@ def test_a_holder_that_has_not_signed_yet_is_a_holder_all_the_same(campaign):
     lease.release()
 
 
-def test_cleaning_up_waits_until_nobody_works_on_the_campaign(campaign):
+def test_cleaning_up_waits_until_no_one_works_on_the_campaign(campaign):
     with as_only_one(campaign.store.state, 1) as is_mine:
         assert not is_mine  # it has no folder yet
     lease = Lease(campaign.store, 1)
@@ -212,7 +212,7 @@ def test_a_cancelled_campaign_is_closed_and_its_holder_is_told_why(campaign, clo
     lease = Lease(campaign.store, 1)
     cancel_campaign(campaign.store, find_campaign(campaign.store, 1), clock.now())
     assert open_campaigns(campaign.store) == ()
-    with pytest.raises(LostLease, match="campaign 1 has ended: cancelled by hand"):
+    with pytest.raises(LostLease, match="campaign 1 has ended: cancelled by a person"):
         lease.check()
     lease.release()
 
@@ -233,7 +233,7 @@ def test_cancelling_stops_a_campaign_that_is_running(desk):
     canceller.start()
     ended = run_campaign(desk.store, 1, clock=SystemClock(), config=desk.config, environ=os.environ)
     canceller.join()
-    assert (ended.phase, ended.failure) == ("cancelled", "cancelled by hand")
+    assert (ended.phase, ended.failure) == ("cancelled", "cancelled by a person")
     assert results_of(desk.store, 1) == ()
     assert list((desk.store.state / "campaigns/1/claimed").iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""A disk that fills up: the ballast is given free, what is acknowledged stays, and all goes on when there is room."""
+"""A disk that fills up: the ballast is freed, acknowledged writes stay, and everything resumes when there is space."""
 
 import contextlib
 import json
@@ -73,7 +73,7 @@ def test_a_full_disk_is_told_and_recovers_only_with_room_to_spare(small_disk, cl
     assert disk.is_full
     assert not (small_disk / "state" / "ballast").exists()
     assert get_fact(store, "disk_mode")[0]["mode"] == "full"
-    assert "is full since 2026-01-31 09:00 UTC; free" in recent_faults(store)[0].sentence
+    assert "has been full since 2026-01-31 09:00 UTC; free" in recent_faults(store)[0].sentence
     filler.unlink()
     fill(small_disk, leave=17 * MIB)  # a little more is not enough
     disk.step(clock.now())
@@ -91,7 +91,7 @@ def test_a_write_to_a_full_disk_is_one_line_and_loses_nothing_that_was_written(s
     with store.transaction():
         store.change("INSERT INTO service_facts VALUES ('kept', '1', '2026-01-01')")
     fill(small_disk)
-    with pytest.raises(DiskFull, match="is full; what was written until now stays; free some space"):
+    with pytest.raises(DiskFull, match="is full; what has been written is safe; free some space"):
         write_much(store)
     assert [row["name"] for row in store.rows("SELECT name FROM service_facts")] == ["kept"]
 

@@ -10,7 +10,7 @@ from retuned.daemon.state.migrations import _STEP_0001, _STEP_0002, STEP_NAMES, 
 from retuned.daemon.state.store import FILE_NAME, Store
 from sqlite_utils import Database
 
-# The connection counts its statements, and the process is killed at the one told: inside a step, before its commit.
+# The connection counts its statements, and the process is killed at a given one: inside a step, before its commit.
 KILLED = """
 import os, signal, sqlite3, sys
 from pathlib import Path

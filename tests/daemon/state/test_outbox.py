@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from retuned.daemon.alerts.webhooks import deliver_due
-from retuned.daemon.state.outbox import BACKOFF_S, enqueue, first_due, pending_count, place_of
+from retuned.daemon.state.outbox import BACKOFF_S, enqueue, first_due, pending_by_address, place_of
 from retuned.daemon.state.store import Store
 
 CANARY = "canary-4711"
@@ -88,14 +88,14 @@ def test_a_message_is_delivered_once(box, clock, receiver):
     assert path == f"/hook/{CANARY}?key={CANARY}"
     assert (headers["webhook-id"], headers["content-type"]) == ("msg_1", "application/json")
     assert json.loads(body) == {"é": 1}
-    assert pending_count(box) == 0
+    assert pending_by_address(box) == ()
     assert row_of(box)["state"] == "delivered"
 
 
 def test_the_same_id_twice_is_one_message(box, clock, receiver):
     put(box, clock, receiver.url)
     put(box, clock, receiver.url)
-    assert pending_count(box) == 1
+    assert [pending.count for pending in pending_by_address(box)] == [1]
 
 
 def test_a_refused_message_is_tried_again_with_growing_delay_under_its_own_id_and_dies_at_last(box, clock, receiver):

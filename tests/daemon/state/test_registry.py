@@ -75,7 +75,7 @@ def test_a_comment_or_another_order_of_keys_is_no_change(desk, clock):
 def test_a_changed_file_is_a_new_version_and_the_old_one_stays(desk, clock):
     take_up(desk, clock)
     done = take_up(desk, clock, top='name = "toy"\nowner = "others"')
-    assert done.sentence == "toy: version 2, settings v1 stay in force"
+    assert done.sentence == "toy: version 2, settings v1 stay current"
     assert done.model.version == 2
     owners = [file_of_version(desk.store, done.model.id, version).owner for version in (1, 2)]
     assert owners == ["tests", "others"]
@@ -89,7 +89,7 @@ def test_an_edited_value_becomes_new_settings_and_replaces_the_queued_baseline(d
     assert done.model.configuration == {"lr": 0.02}
     assert queued(desk) == [("baseline", "registered in version 2", 2)]
     first = campaigns_of(desk.store, done.model.id)[0]
-    assert (first.phase, first.failure) == ("cancelled", "newer settings came into force")
+    assert (first.phase, first.failure) == ("cancelled", "newer settings were adopted")
 
 
 def test_a_changed_owner_does_not_undo_an_adopted_value(judged_copy, clock):
@@ -115,7 +115,7 @@ def test_a_changed_owner_keeps_an_adopted_value_that_brought_another_into_use(ju
     put_in_force(judged_copy, 3, '{"lr": 0.1, "optimizer": "sgd", "momentum": 0.5}', clock)
     done = take_up(judged_copy, clock, top='name = "toy"\nowner = "others"', **OPTIMIZED)
     assert done.model.configuration == {"lr": 0.1, "optimizer": "sgd", "momentum": 0.5}
-    assert done.sentence == "toy: version 3, settings v3 stay in force"
+    assert done.sentence == "toy: version 3, settings v3 stay current"
 
 
 def test_a_changed_owner_makes_no_new_settings_of_values_that_are_not_in_use(judged_copy, clock):
@@ -123,7 +123,7 @@ def test_a_changed_owner_makes_no_new_settings_of_values_that_are_not_in_use(jud
     take_up(judged_copy, clock, **changes)
     put_in_force(judged_copy, 3, '{"lr": 0.1, "optimizer": "adamw"}', clock)
     done = take_up(judged_copy, clock, top='name = "toy"\nowner = "others"', **changes)
-    assert done.sentence == "toy: version 3, settings v3 stay in force"
+    assert done.sentence == "toy: version 3, settings v3 stay current"
 
 
 def test_older_settings_stay_readable_when_the_search_space_changes(desk, clock):

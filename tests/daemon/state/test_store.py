@@ -207,5 +207,5 @@ def test_what_a_copy_replaces_is_whole_until_the_copy_is(tmp_path):
     with pytest.raises(sqlite3.ProgrammingError):
         copy_database(closed, target)
     assert target.read_text() == "the older copy"
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["copy", "state"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "state"]
     store.close()

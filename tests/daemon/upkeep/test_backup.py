@@ -42,7 +42,7 @@ def test_a_copy_is_whole_and_only_its_owner_may_read_it(desk, clock):
     assert copy.name == "retuned-20260131T090000Z.sqlite3"
     assert rows(copy, "SELECT name FROM models") == [("toy",)]
     assert copy.stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in copy.parent.iterdir()] == [copy.name]
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 
 
 def test_a_copy_can_be_made_while_another_process_writes_without_pause(desk, clock):
@@ -62,7 +62,7 @@ def test_the_service_makes_one_when_it_is_due_and_keeps_the_newest(desk, clock):
     for _ in range(4):
         made_in_rounds(backups, clock)
         clock.move(days=1)
-    names = sorted(each.name for each in (config.state / "backups").iterdir())
+    names = sorted(path.name for path in (config.state / "backups").iterdir())
     assert names == ["retuned-20260202T090000Z.sqlite3", "retuned-20260203T090000Z.sqlite3"]
     assert get_fact(desk.store, "last_backup")[0]["path"].endswith(names[-1])
 
@@ -106,7 +106,7 @@ def test_copies_under_other_names_are_kept(tmp_path):
     ):
         (tmp_path / name).touch()
     drop_old_backups(tmp_path, 1)
-    left = sorted(each.name for each in tmp_path.iterdir())
+    left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["before-m0002.sqlite3", "my.db", "retuned-20260102T000000Z.sqlite3"]
 
 
@@ -117,7 +117,7 @@ def test_a_restore_brings_the_copy_back_and_keeps_what_was_there(desk, clock):
     desk.store.close()
     restored = restore(desk.config.state, copy, clock.now())
     store = Store(desk.config.state)
-    assert [each.phase for each in open_campaigns(store)] == ["queued"]
+    assert [campaign.phase for campaign in open_campaigns(store)] == ["queued"]
     assert rows(restored.kept_as, "SELECT phase FROM campaigns") == [("done",)]
     assert (restored.campaigns, restored.set_aside) == (1, ())
 

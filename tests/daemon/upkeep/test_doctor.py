@@ -32,7 +32,7 @@ def case(judged_copy, clock, tmp_path):
 
 
 def found(case, part):
-    return [(one.level, one.sentence) for one in examine_case(case) if one.part == part]
+    return [(finding.level, finding.sentence) for finding in examine_case(case) if finding.part == part]
 
 
 def levels(case, part):
@@ -45,8 +45,8 @@ def sentences(case, part):
 
 def test_a_state_folder_in_good_order_has_no_errors_but_the_receiver_that_is_not_there(case):
     findings = examine_case(case)
-    assert [one.part for one in findings if one.level == "error"] == ["channels"]
-    assert {one.part for one in findings if one.level == "ok"} >= {
+    assert [finding.part for finding in findings if finding.level == "error"] == ["channels"]
+    assert {finding.part for finding in findings if finding.level == "ok"} >= {
         "configuration",
         "state folder",
         "database",
@@ -56,21 +56,21 @@ def test_a_state_folder_in_good_order_has_no_errors_but_the_receiver_that_is_not
 
 def test_every_warning_and_error_says_what_to_do_and_no_finding_has_two_lines(case):
     findings = examine_case(replace(case, user=4711))
-    assert [one for one in findings if one.level != "ok" and not one.remedy] == []
-    assert [one for one in findings if "\n" in one.sentence + one.remedy] == []
+    assert [finding for finding in findings if finding.level != "ok" and not finding.remedy] == []
+    assert [finding for finding in findings if "\n" in finding.sentence + finding.remedy] == []
 
 
 def test_before_the_first_command_nothing_is_there_and_nothing_is_made(tmp_path, clock):
     findings = examine(Config(state=tmp_path / "state"), {"HOME": str(tmp_path)}, clock)
-    assert {one.level for one in findings if one.part in ("state folder", "database")} == {"warning"}
+    assert {finding.level for finding in findings if finding.part in ("state folder", "database")} == {"warning"}
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_configuration_that_is_in_force_is_named(case):
-    assert sentences(case, "configuration") == "no configuration file; the defaults hold"
+def test_the_configuration_that_is_used_is_named(case):
+    assert sentences(case, "configuration") == "no configuration file; the defaults apply"
     file = case.system_folder / "config.toml"
     file.write_text("")
-    assert sentences(case, "configuration") == f"{file} is read and understood"
+    assert sentences(case, "configuration") == f"{file} is valid"
     file.chmod(0o666)
     assert levels(case, "configuration") == ["ok", "error"]
 
@@ -110,10 +110,10 @@ def test_a_damaged_database_is_an_error_and_the_other_checks_go_on(case):
         file.write(os.urandom(20000))
     Path(f"{case.database}-wal").unlink(missing_ok=True)
     findings = examine_case(case)
-    (database,) = [one for one in findings if one.part == "database"]
+    (database,) = [finding for finding in findings if finding.part == "database"]
     assert (database.level, "is damaged" in database.sentence) == ("error", True)
     assert "retuned restore" in database.remedy
-    assert {"clock", "machine", "channels"} <= {one.part for one in findings}
+    assert {"clock", "machine", "channels"} <= {finding.part for finding in findings}
 
 
 def test_a_database_of_a_newer_version_is_not_touched(case):
@@ -139,7 +139,7 @@ def test_a_service_that_ticks_is_well_and_one_that_does_not_is_an_error(case, ju
         assert found(case, "service") == [("ok", f"it runs (process {os.getpid()}); a round took 10 ms")]
         late = replace(case, now=case.now + timedelta(hours=1))
         assert levels(late, "service") == ["error"]
-        assert "has not written down where it answers" in sentences(case, "api")
+        assert "has not recorded its address" in sentences(case, "api")
 
 
 def test_an_api_that_does_not_answer_is_an_error(case, judged_copy):
@@ -165,7 +165,7 @@ def test_a_clock_that_cannot_be_right_is_an_error(case, judged_copy, moved, leve
 def test_a_model_whose_data_is_gone_is_an_error(desk, case):
     desk.register()
     here = replace(case, config=desk.config)
-    assert found(here, "models") == [("ok", "1 model: programs, data and settings are there")]
+    assert found(here, "models") == [("ok", "1 model: programs, data and settings exist")]
     (desk.folder / "data.json").unlink()
     assert found(here, "models") == [("error", f"toy: data.path: there is nothing at {desk.folder}/data.json")]
 
@@ -181,9 +181,9 @@ def test_of_a_model_that_cannot_be_read_the_others_are_looked_at(case, judged_co
 def test_a_model_that_asks_for_more_than_the_machine_has_is_an_error(desk, case):
     training = desk.training_table(Path(__file__).parents[2] / "toys" / "quadratic.py")
     desk.register(training=f'{training}\nresources = {{memory = "900TiB", gpus = 900}}')
-    told = sentences(replace(case, config=desk.config), "machine")
-    assert "toy needs 900 GPUs a training, and this machine has" in told
-    assert "it will never be started" in told
+    text = sentences(replace(case, config=desk.config), "machine")
+    assert "toy needs 900 GPUs per run, and this machine has" in text
+    assert "it will never start" in text
 
 
 def test_a_receiver_is_asked_for_a_connection_and_nothing_is_sent(case):
@@ -193,7 +193,7 @@ def test_a_receiver_is_asked_for_a_connection_and_nothing_is_sent(case):
         findings = examine_case(replace(case, config=config))
         assert receiver.accept()[0].recv(100) == b""
     place = url.removesuffix(f"/{CANARY}")
-    assert ("ok", f"{place} takes connections") in [(one.level, one.sentence) for one in findings]
+    assert ("ok", f"{place} accepts connections") in [(finding.level, finding.sentence) for finding in findings]
     assert CANARY not in repr(findings)
 
 
@@ -233,6 +233,6 @@ def test_a_check_that_fails_itself_is_a_finding_and_the_others_go_on(case):
     unit = case.units / "retuned.service"
     unit.mkdir()
     findings = examine_case(case)
-    (systemd,) = [one for one in findings if one.part == "systemd"]
+    (systemd,) = [finding for finding in findings if finding.part == "systemd"]
     assert (systemd.level, systemd.sentence.startswith("this check failed: IsADirectoryError")) == ("error", True)
-    assert "database" in {one.part for one in findings}
+    assert "database" in {finding.part for finding in findings}

@@ -51,7 +51,7 @@ def put(desk, clock, message_id="msg_1", url=f"http://127.0.0.1:9/{CANARY}"):
 def test_without_a_service_it_says_so_and_still_tells_the_rest(quiet, clock):
     health = health_of(quiet.store, quiet.config, clock.now())
     assert (health.overall, health.is_serving, health.pid, health.up_since) == ("degraded", False, None, None)
-    assert health.sentences == ("not running: nothing starts by itself; start it with: retuned serve",)
+    assert health.sentences == ("not running: nothing starts automatically; start it with: retuned serve",)
     assert health.models == (("active", 1),)
     assert health.next_due.model == "toy"
     assert (health.queue_length, health.running) == (0, ())
@@ -90,7 +90,7 @@ def test_a_full_disk_is_failing_and_says_why(quiet, clock):
     with single_instance(quiet.config.state):
         health = health_of(quiet.store, quiet.config, clock.now())
     assert (health.overall, health.disk.mode) == ("failing", "full")
-    assert "nothing new is begun: 3 MiB are free" in health.sentences[0]
+    assert "nothing new is started: 3 MiB are free" in health.sentences[0]
 
 
 def trouble_faults(desk, clock):
@@ -149,7 +149,7 @@ def test_what_is_worked_on_and_what_waits_are_told_apart(desk, clock):
     desk.register()
     (baseline,) = open_campaigns(desk.store)
     waiting = health_of(desk.store, desk.config, clock.now())
-    assert [(one.model, one.kind) for one in waiting.queue] == [("toy", "baseline")]
+    assert [(campaign.model, campaign.kind) for campaign in waiting.queue] == [("toy", "baseline")]
     lease = Lease(desk.store, baseline.id)
     lease.advance("prepare", lambda facts: replace(facts, chosen=CHOSEN), clock.now())
     (running,) = health_of(desk.store, desk.config, clock.now()).running
@@ -199,8 +199,8 @@ def test_no_query_reads_whole_tables_of_campaigns_legs_or_messages(quiet, clock)
     quiet.store._db.conn.set_trace_callback(statements.append)
     health_of(quiet.store, quiet.config, clock.now())
     quiet.store._db.conn.set_trace_callback(None)
-    reads = [one for one in statements if one.lstrip().upper().startswith("SELECT")]
-    plans = [row["detail"] for one in reads for row in quiet.store.rows(f"EXPLAIN QUERY PLAN {one}")]
+    reads = [statement for statement in statements if statement.lstrip().upper().startswith("SELECT")]
+    plans = [row["detail"] for statement in reads for row in quiet.store.rows(f"EXPLAIN QUERY PLAN {statement}")]
     assert len(reads) > 8
     assert [plan for plan in plans if plan in ("SCAN campaigns", "SCAN legs", "SCAN outbox")] == []
 

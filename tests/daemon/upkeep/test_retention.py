@@ -19,11 +19,11 @@ def later(**parts):
 
 
 def folders(desk):
-    return sorted(int(each.name) for each in (desk.config.state / "campaigns").iterdir())
+    return sorted(int(folder.name) for folder in (desk.config.state / "campaigns").iterdir())
 
 
 def snapshots(desk):
-    return sorted(each.name for each in (desk.config.state / "snapshots" / "toy").iterdir())
+    return sorted(folder.name for folder in (desk.config.state / "snapshots" / "toy").iterdir())
 
 
 def made_old(desk):
@@ -37,7 +37,7 @@ def test_logs_and_reports_of_old_campaigns_go_and_their_record_stays(judged_copy
     assert folders(judged_copy) == [1, 2, 3]
     pruned = prune_step(judged_copy.store, judged_copy.config, later(days=91))
     assert (pruned.folders, pruned.is_done) == (1, True)
-    assert folders(judged_copy) == [1, 3]  # the baseline of the settings in force, and the last verdict
+    assert folders(judged_copy) == [1, 3]  # the baseline of the current settings, and the last verdict
     assert results_of(judged_copy.store, 2) == record
 
 
@@ -53,7 +53,7 @@ def test_a_campaign_that_was_opened_again_keeps_its_folder(judged_copy):
     assert folders(judged_copy) == [1, 2, 3]
 
 
-def test_a_snapshot_goes_when_nobody_needs_it(judged_copy):
+def test_a_snapshot_is_removed_when_no_one_needs_it(judged_copy):
     judged_copy.register(settings='file = "live.json"')
     judged_copy.write_data(optimum=-1.0)
     judged_copy.retune(seed=2)

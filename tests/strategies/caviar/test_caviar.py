@@ -12,7 +12,7 @@ from retuned.strategies.caviar.caviar import Finished, Propose, SearchTask, deci
 from retuned.strategies.caviar.scores import observations_in
 from retuned.strategies.legs.names import INCUMBENT
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult, Purpose, Role
-from retuned.strategies.search.median_stopping import StopRule, first_hopeless
+from retuned.strategies.search.median_stopping import StopRule, WatchedRun
 from retuned.strategies.search.observations import Observations, Source
 from retuned.strategies.search.successive_halving import plan_search, rung_budgets
 from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key, derive_seed
@@ -403,7 +403,9 @@ def searched_with_stops(task):
     while isinstance(step := decide(task, list(results.values())), Propose):
         for leg in step.legs:
             rules[leg.trial], whole = step.rule, reporting(leg)
-            reason = None if step.rule is None else first_hopeless(step.rule, whole.curve)
+            run = None if step.rule is None else WatchedRun(step.rule)
+            reasons = () if run is None else (run.see(at, score) for at, score in whole.curve)
+            reason = next((reason for reason in reasons if reason is not None), None)
             upto = [point for point in whole.curve if reason is None or point[0] <= reason.step]
             early = replace(whole, end=LegEnd.STOPPED, score=None, curve=tuple(upto))
             results[leg.name] = whole if reason is None else early

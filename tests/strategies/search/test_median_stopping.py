@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from retuned.strategies.search.median_stopping import SAFETY, StopRule, WatchedRun, first_hopeless
+from retuned.strategies.search.median_stopping import SAFETY, StopRule, WatchedRun
 
 WHOLE = 10
 
@@ -17,6 +17,12 @@ def line(last, start=0.0, bend=1.0):
 
 def rule(*curves, stopped=0, budget=float(WHOLE)):
     return StopRule(tuple(curves), stopped, budget)
+
+
+def first_hopeless(rule, curve):
+    """Why and where a run with this curve is stopped; None when it is not."""
+    run = WatchedRun(rule)
+    return next((reason for step, score in curve if (reason := run.see(step, score)) is not None), None)
 
 
 WILD = st.lists(st.floats(-1e3, 1e3), min_size=WHOLE, max_size=WHOLE).map(
