@@ -55,7 +55,7 @@ class LegDesk:
         While the disk is full it begins nothing, and waits.
         """
         self._when_there_is_room(lambda: self._lease.plan(requests, self._clock.now()))
-        wait_for_space(self._lease.folder, self._clock, self._lease.check)
+        wait_for_space(self._state, self._clock, self._lease.check)
         wanted = {request.name for request in requests}
         waiting = [one for one in requests if one.name not in self._results]
         self._patiently(lambda: self._runner.submit(waiting, requests, rule))

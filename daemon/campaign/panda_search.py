@@ -1,6 +1,5 @@
 """A panda through a runner: its days one after another, its diary in the record, and what people ask of it."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -11,6 +10,7 @@ from ...strategies.panda.task import PandaRules, PandaTask
 from ...strategies.records import LegRequest
 from ...strategies.schedule.due import parse_duration_s
 from ...strategies.search.task import Finished, SearchTask
+from ..foreign_files import remove
 from .context import Job
 
 
@@ -56,7 +56,7 @@ def _forget(job: Job, diary: Diary, legs: Sequence[LegRequest]) -> None:
         return
     for checkpoint in (job.lease.folder / "legs").glob("search.*.d*/checkpoint"):
         if checkpoint.parent.name.rpartition(".a")[0] not in kept:
-            checkpoint.unlink() if checkpoint.is_file() else shutil.rmtree(checkpoint)
+            remove(checkpoint)
 
 
 def _wishes(facts: Mapping[str, Any]) -> tuple[Wish, ...]:

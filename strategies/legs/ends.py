@@ -1,17 +1,17 @@
 """How a leg ended, from how its process ended and what it reported; and whether it is tried again."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from ..records import LegEnd, Report
 from .reports import last_value
 
 LOST_RETRIES = 3
-
-
 CRASH_RETRIES = 1
+MOST_DETAIL = 2000  # characters of what a process said at its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,20 @@ class ProcessEnd:
     started_at: str = ""
     ended_at: str = ""
     detail: str = ""
+
+
+def process_end_of(found: Mapping[str, Any]) -> ProcessEnd | None:
+    """The end in an exit.json, which the training itself may have written; None for one that cannot be used."""
+    try:
+        end = ProcessEnd(**{**found, "process": ProcessKind(found["process"])})
+    except (KeyError, TypeError, ValueError):
+        return None
+    texts = (end.started_at, end.ended_at, end.detail)
+    if not all(isinstance(text, str) for text in texts) or not all(map(_is_whole, (end.exit_code, end.signal))):
+        return None
+    if not all(map(_is_cost, (end.seconds, end.cpu_s, end.peak_memory_bytes))):
+        return None
+    return replace(end, detail=end.detail[:MOST_DETAIL].encode(errors="replace").decode())
 
 
 def end_of_leg(
@@ -108,6 +122,14 @@ def _stopped(process: ProcessEnd) -> tuple[LegEnd, str] | None:
             return LegEnd.LOST, process.detail or "its worker died"
         case ProcessKind.EXITED:
             return None
+
+
+def _is_whole(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31)
+
+
+def _is_cost(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
 def _because(process: ProcessEnd) -> str:

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from ..errors import InputError
 from ..records import Report
 
+MOST_NAMES = 1000  # metrics of one training
+NAME_CHARACTERS = 200
+MOST_REPORTS = 500_000  # of one training
+
 
 def parse_report(line: str) -> Report | None:
     """The report on one line, or None for ordinary output.
@@ -31,7 +35,7 @@ def parse_report(line: str) -> Report | None:
         raise _malformed(f"step {short(found['step'])}", "a step is a finite number, 0 or more")
     if not isinstance(found["metrics"], dict):
         raise _malformed(f"metrics {short(found['metrics'])}", "metrics is an object of numbers")
-    return Report(step, {name: _metric(name, value) for name, value in found["metrics"].items()})
+    return Report(step, {_name(name): _metric(name, value) for name, value in found["metrics"].items()})
 
 
 @dataclass(slots=True)
@@ -45,6 +49,7 @@ class ReportReading:
     malformed: str | None = None
     _lines: int = 0
     _unread: str | None = None
+    _names: set[str] = field(default_factory=set)
 
     def take(self, line: str) -> None:
         """Take in the next line; after a malformed report it says nothing more."""
@@ -57,10 +62,19 @@ class ReportReading:
             self.malformed = f"line {self._lines}: {error}"
             return
         if report is not None:
-            self.reports.append(report)
+            self._keep(report)
         elif self._unread is None and line.strip():
             line = short(line.strip())
             self._unread = f'line {self._lines} is no JSON object with "step" and "metrics": {line}'
+
+    def _keep(self, report: Report) -> None:
+        self._names |= report.metrics.keys()
+        if len(self._names) > MOST_NAMES:
+            self.malformed = f"line {self._lines}: the reports name more than {MOST_NAMES} metrics; report fewer"
+        elif len(self.reports) >= MOST_REPORTS:
+            self.malformed = f"line {self._lines}: more than {MOST_REPORTS} reports; report less often"
+        else:
+            self.reports.append(report)
 
     def fault(self) -> str | None:
         """What is wrong: a malformed report, or a file that has lines of which none is a report. None: nothing."""
@@ -79,6 +93,16 @@ def _number(value: object) -> float | None:
         return float(value)
     except OverflowError:  # an integer of more than 308 digits
         return math.inf
+
+
+def _name(name: str) -> str:
+    if len(name) > NAME_CHARACTERS:
+        raise _malformed(f"the metric {short(name)}", f"a name has {NAME_CHARACTERS} characters at most")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise _malformed(f"the metric {short(name)}", "a name is valid Unicode, without lone surrogates") from None
+    return name
 
 
 def _metric(name: str, value: object) -> float:

@@ -1,7 +1,11 @@
 """What a leg prints: its log, cut to a size, and the report lines in it."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
+
+from ...foreign_files import create_plain
 
 HEAD_BYTES, TAIL_BYTES = 64 << 10, 256 << 10  # what output.log keeps
 LINE_BYTES = 256 << 10  # a longer line of output is no report
@@ -11,7 +15,7 @@ class OutputLog:
     """output.log: the first 64 KiB and the last 256 KiB of what a leg prints, whatever it prints in between."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("wb", buffering=0)
+        self._file = os.fdopen(create_plain(path), "wb", buffering=0)
         self._head = 0
         self._tail = bytearray()
         self._left_out = 0
@@ -54,10 +58,10 @@ class OutputLog:
 
 
 class ReportFilter:
-    """Picks the report lines out of a command's stdout and appends them to the report file."""
+    """Picks the report lines out of a command's stdout and hands them on to be kept."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, keep: Callable[[bytes], None]) -> None:
+        self._keep = keep
         self._line = b""
         self._is_too_long = False
 
@@ -81,8 +85,7 @@ class ReportFilter:
 
     def _append(self, lines: list[bytes]) -> None:
         if lines:
-            with self._path.open("ab") as file:
-                file.write(b"".join(line.strip() + b"\n" for line in lines))
+            self._keep(b"".join(line.strip() + b"\n" for line in lines))
 
 
 def is_report(line: bytes) -> bool:
