@@ -7,7 +7,7 @@ ended, and makes another attempt at legs that were lost. Exactly one runner may 
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
@@ -59,6 +59,7 @@ class LocalRunner:
         gpus: tuple[int, ...] = (),
         gpus_each: int = 0,
     ) -> None:
+        training = replace(training, metric=objective.metric)
         self._spool = Spool(folder)
         self._spool.create(training)
         self._training = training
@@ -271,7 +272,9 @@ class LocalRunner:
             detail = reported.stop.sentence(lower_is_better=self._objective.lower_is_better)
             end, score = LegEnd.STOPPED, None
         else:
-            end, score, detail = end_of_leg(process, reports, reported.fault, self._objective)
+            is_command = self._training.kind == "command"  # our own loop reports the end of each stretch
+            stretch = (request.from_step, request.to_step) if is_command else None
+            end, score, detail = end_of_leg(process, reports, reported.fault, self._objective, stretch, reported.missed)
         metric = self._objective.metric
         scores = (
             (report.step, self._objective.score(report.metrics[metric]))

@@ -15,8 +15,9 @@ MOST_BYTES = 16 << 20  # of one file; its worker ends a training that writes mor
 class ReportTail:
     """The reports of one attempt as far as they were read, and where to read on."""
 
-    def __init__(self, path: Path) -> None:
-        self.reading = ReportReading()
+    def __init__(self, path: Path, metric: str | None = None) -> None:
+        """`metric`: the one that has to be a number; None: all of them."""
+        self.reading = ReportReading(metric)
         self._path = path
         self._offset = 0
         self._digest = hashlib.blake2b()  # of all that was read

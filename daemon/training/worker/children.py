@@ -144,6 +144,12 @@ def children_of(pid: int) -> list[int]:
     return children
 
 
+def living(pids: list[int]) -> list[int]:
+    """Those of these processes that have not ended; a process that has is kept until it is reaped."""
+    states = {pid: (stat_of(pid) or ["X"])[0] for pid in pids}
+    return [pid for pid, state in states.items() if state not in "ZX"]
+
+
 def children_by_parent(pid: int) -> list[int]:
     """The same on a kernel that keeps no lists of children."""
     children: list[int] = []

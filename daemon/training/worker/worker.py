@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ...durable_files import load_json, replace_json
 from ...foreign_files import read_plain, remove
-from .children import Children, become_subreaper, identity_of
+from .children import Children, become_subreaper, children_of, identity_of, living
 from .leg_ends import NOT_STARTED, START_ERRORS, End, end_not_started, end_of_leg, end_of_process
 from .legs import Group, Leg, begin_once, clear, is_of_group, write_end
 from .output import ReportFilter
@@ -168,7 +168,7 @@ class Worker:
         """How the leg's command ended; what it started is gone by then."""
         out_read, out_write = os.pipe()
         error_read, error_write = os.pipe()
-        reports = ReportFilter(leg.append_reports)
+        reports = ReportFilter(leg.append_reports, self.training.get("metric", ""))
 
         def hear_stdout(data: bytes) -> None:
             leg.print(data)
@@ -184,6 +184,7 @@ class Worker:
                 os.close(error_write)
             leg.name_process(self.id, pid)
             stopped = self.watch.until_over(leg, pid, streams, lambda: pid in self.children.ended)
+            left = 0 if stopped else len(living(children_of(os.getpid())))
             self.children.kill_all()
             drain(streams)
         finally:
@@ -191,4 +192,5 @@ class Worker:
             os.close(error_read)
         reports.close()
         code, cpu_s, peak = self.children.take_end(pid)
-        return {"cpu_s": cpu_s, "peak_memory_bytes": peak, **end_of_process(leg, stopped, code)}
+        end = end_of_process(leg, stopped, code)
+        return {"cpu_s": cpu_s, "peak_memory_bytes": peak, "left_running": left, **reports.near, **end}
