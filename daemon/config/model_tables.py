@@ -109,6 +109,7 @@ def _pattern(value: object, info: ValidationInfo) -> str:
     folder = glob.escape(str((info.context or {}).get("folder", "/")))
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise refusal(f"is {shown(value)}", "allowed: a pattern such as 'data/*.csv'; ** crosses folders")
+    owners_path(".", info)  # the folder that it counts from
     return os.path.abspath(os.path.join(folder, os.path.expanduser(value)))
 
 

@@ -169,7 +169,12 @@ def environment_fingerprint(python: Path | str, packages: Sequence[str] = ()) ->
     remedy = "check 'python' under [training] in the model file"
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_INTERPRETER_TIMEOUT_S, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_INTERPRETER_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
         )
         content = json.loads(done.stdout)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -189,7 +194,9 @@ def read_gpus() -> tuple[str, ...] | None:
         return ()
     query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_TIMEOUT_S, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            query, capture_output=True, text=True, errors="replace", timeout=_GPU_TIMEOUT_S, stdin=subprocess.DEVNULL
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else None
