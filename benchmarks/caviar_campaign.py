@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from retuned.daemon.state.campaigns import campaigns_of, results_of
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaigns import campaigns_of
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.store import Store
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "bike_share"

@@ -14,21 +14,21 @@ from retuned.daemon.campaign.leg_runs import POLL_S
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
-from retuned.strategies.fused.batch_size import Choice, Machine
+from retuned.strategies.fused.batch_size import BatchChoice, MachineMemory
 from retuned.strategies.fused.fused import Fused, Legs, run_legs
 from retuned.strategies.legs.ends import Objective
-from retuned.strategies.records import LegRequest, Purpose
+from retuned.strategies.records import LegRequest, Purpose, Role
 from retuned.strategies.training.training import warm_up
 from retuned.strategies.training.trial_run import LegOrder
 
 HERE = Path(__file__).resolve().parent
-MACHINE = Machine(memory_bytes=2 << 30, cache_bytes=1 << 20)
-FORCED = Choice(True, 512, "forced")
+MACHINE = MachineMemory(memory_bytes=2 << 30, cache_bytes=1 << 20)
+FORCED = BatchChoice(True, 512, "forced")
 
 
 def fuse(
-    recipe: str, given: Sequence[Configuration], epochs: int, forced: Choice | None = FORCED, seeds: str = "common"
-) -> tuple[float, Fused, list[Choice]]:
+    recipe: str, given: Sequence[Configuration], epochs: int, forced: BatchChoice | None = FORCED, seeds: str = "common"
+) -> tuple[float, Fused, list[BatchChoice]]:
     """Seconds, outcomes and choices of trials fused in this process. `forced` None: as it would be chosen."""
     import caviar_jobs
 
@@ -36,9 +36,9 @@ def fuse(
     orders = [
         LegOrder(one, 1 + own * number, 2, "dev", "epochs", 0.0, epochs) for number, one in enumerate(given)
     ]  # fmt: skip
-    choices: list[Choice] = []
+    choices: list[BatchChoice] = []
 
-    def recall(key: str, choose: Any) -> Choice:  # noqa: ANN401
+    def recall(key: str, choose: Any) -> BatchChoice:  # noqa: ANN401
         choices.append(forced or choose())
         return choices[-1]
 
@@ -55,15 +55,15 @@ def fuse(
     return time.perf_counter() - started, found, choices
 
 
-def chosen(recipe: str, given: Sequence[Configuration], epochs: int) -> Choice:
+def chosen(recipe: str, given: Sequence[Configuration], epochs: int) -> BatchChoice:
     """What would be chosen for these trials, which are then not trained."""
     import caviar_jobs
 
-    choices: list[Choice] = []
+    choices: list[BatchChoice] = []
 
-    def recall(key: str, choose: Any) -> Choice:  # noqa: ANN401
+    def recall(key: str, choose: Any) -> BatchChoice:  # noqa: ANN401
         choices.append(choose())
-        return Choice(False, 1, "only asked")
+        return BatchChoice(False, 1, "only asked")
 
     orders = [LegOrder(one, 1, 2, "dev", "epochs", 0.0, epochs) for one in given]
     clock, known = time.perf_counter, [None] * len(orders)
@@ -119,7 +119,18 @@ class Campaign:
         """Seconds from the order to the last result."""
         self.count += 1
         requests = [
-            LegRequest(f"l{self.count}.{number}", "t", Purpose.SEARCH, one, 1, 2, 0.0, epochs)
+            LegRequest(
+                f"l{self.count}.{number}",
+                "t",
+                Purpose.SEARCH,
+                one,
+                1,
+                2,
+                0.0,
+                epochs,
+                role=Role.CANDIDATE,
+                number=number,
+            )
             for number, one in enumerate(given)
         ]
         started = time.perf_counter()

@@ -25,8 +25,10 @@ from typing import Any
 from machine import header, print_table, write_record
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.model_file import load_model_file
-from retuned.daemon.state.campaigns import Campaign, campaigns_of, open_campaigns, queue_campaign
-from retuned.daemon.state.registry import all_models, register
+from retuned.daemon.state.campaigns.campaign_writes import queue_campaign
+from retuned.daemon.state.campaigns.campaigns import Campaign, campaigns_of, open_campaigns
+from retuned.daemon.state.models.models import all_entries
+from retuned.daemon.state.models.registry import all_models, register
 from retuned.daemon.state.store import Store
 from scene import TOY_MODEL, everywhere, kill
 
@@ -81,9 +83,9 @@ class Fleet:
         """One more re-evaluation of each model, by hand and with a seed of its own."""
         self.rounds += 1
         with self.store.transaction():
-            for row in self.store.rows("SELECT * FROM models ORDER BY id"):
+            for entry in sorted(all_entries(self.store), key=lambda entry: entry.id):
                 queue_campaign(
-                    self.store, model=row, kind="retune", trigger="manual", seed=1000 * row["id"] + self.rounds,
+                    self.store, model=entry, kind="retune", trigger="manual", seed=1000 * entry.id + self.rounds,
                     options={}, now=SystemClock().now(),
                 )  # fmt: skip
 
@@ -129,7 +131,7 @@ class Fleet:
                 "model": campaign.model, "kind": campaign.kind, "seed": campaign.seed, "phase": campaign.phase,
                 "failure": campaign.failure,
                 "verdict": None if campaign.verdict is None else campaign.verdict.to_json(),
-                "recommended": campaign.facts.get("recommended"),
+                "recommended": campaign.facts.to_json().get("recommended"),
             }
             for campaign in self.campaigns()
         ]  # fmt: skip

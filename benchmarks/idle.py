@@ -30,7 +30,7 @@ from typing import Any
 from machine import header, print_table, write_record
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.model_file import load_model_file
-from retuned.daemon.state.registry import register
+from retuned.daemon.state.models.registry import register
 from retuned.daemon.state.store import Store, to_text
 from retuned.daemon.upkeep.health import health_of
 from retuned.daemon.upkeep.metrics import metrics_text

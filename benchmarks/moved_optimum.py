@@ -12,8 +12,9 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 from retuned.strategies.caviar.caviar import decide
+from retuned.strategies.legs.names import INCUMBENT
 from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult
-from retuned.strategies.search.task import INCUMBENT, Finished, SearchTask
+from retuned.strategies.search.task import Finished, SearchTask
 from retuned.strategies.space import Hyperparameter, Kind, Space
 from retuned.strategies.verdict.power import first_crossings
 from retuned.strategies.verdict.safe_t_test import Floats, look_sizes

@@ -24,7 +24,7 @@ import torch
 from machine import header, print_table, write_record
 from panda_jobs import Digits, Job, jobs
 from panda_rivals import constant, cosine, plateau, prodigy, schedule_free
-from panda_runs import Point, Raised, raise_panda
+from panda_runs import Point, TrainedLife, train_life
 from retuned.strategies.panda.diary import Nudging
 from scipy import stats
 
@@ -192,9 +192,9 @@ def _spike(kind: str, seeds: Sequence[int]) -> Row:
     for seed in seeds:
         clean, corrupt = (_stream(kind, seed, has_spike) for has_spike in (False, True))
         rate = 0.01 if kind == "sgd" else 0.001
-        grown = [raise_panda(job, seed, rate).points for job in (clean, corrupt)]
+        lives = [train_life(job, seed, rate).points for job in (clean, corrupt)]
         alone = [constant(job, seed, rate) for job in (clean, corrupt)]
-        changes["with panda"].append(final(grown[1]) / final(grown[0]) - 1)
+        changes["with panda"].append(final(lives[1]) / final(lives[0]) - 1)
         changes["without"].append(final(alone[1]) / final(alone[0]) - 1)
     return {"job": f"digits stream, mlp, {kind}", "seeds": len(seeds)} | {
         f"{name}, {what}": round(function(values), 5)
@@ -249,7 +249,7 @@ def _mode(job: Job, seeds: Sequence[int]) -> Row:
         for off in OFF[1:4]:
             rate = _right_rate(job.name) * off
             found["start"].append(score(_panda(job.name, seed, rate).points) / best - 1)
-            found["daily"].append(score(raise_panda(job, seed, rate, Nudging.DAILY).points) / best - 1)
+            found["daily"].append(score(train_life(job, seed, rate, Nudging.DAILY).points) / best - 1)
     return {"job": job.name, **{f"{mode}, mean": round(fmean(values), 5) for mode, values in found.items()}}
 
 
@@ -259,10 +259,10 @@ def _job(name: str) -> Job:
 
 
 @cache
-def _panda(name: str, seed: int, rate: float) -> Raised:
-    grown = raise_panda(_job(name), seed, rate)
-    assert grown.spent <= _job(name).steps + 1e-6
-    return grown
+def _panda(name: str, seed: int, rate: float) -> TrainedLife:
+    life = train_life(_job(name), seed, rate)
+    assert life.spent <= _job(name).steps + 1e-6
+    return life
 
 
 @cache

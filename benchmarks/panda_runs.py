@@ -21,8 +21,8 @@ Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Raised:
-    """A panda that is grown: its evenings as points, what it paid in steps, what it found, what it wrote down."""
+class TrainedLife:
+    """A whole life: its ends of days as points, what it spent in steps, what its search found, and its diary."""
 
     points: tuple[Point, ...]
     spent: float
@@ -36,8 +36,8 @@ def run_constant(job: Job, seed: int, values: Mapping[str, Any]) -> list[Point]:
     return points
 
 
-def raise_panda(job: Job, seed: int, rate: float, nudging: Nudging = Nudging.START, **moves: float) -> Raised:
-    """Bring up a panda that is given `rate` to start with."""
+def train_life(job: Job, seed: int, rate: float, nudging: Nudging = Nudging.START, **moves: float) -> TrainedLife:
+    """Train one life of a panda that is given `rate` to start with."""
     task = _task(job, rate, seed, nudging)
     history: dict[str, LegResult] = {}
     states: dict[str, Checkpoint | None] = {}
@@ -45,11 +45,11 @@ def raise_panda(job: Job, seed: int, rate: float, nudging: Nudging = Nudging.STA
     while True:
         answer, diary = decide(task, tuple(history.values()))
         if isinstance(answer, Finished):
-            spent = sum(_steps(one) for one in history.values() if one.request.trial != "search.000")
-            names = [f"{evening.trial}.d{evening.day:04d}" for evening in diary.evenings]
+            spent = sum(_steps(leg) for leg in history.values() if leg.request.trial != "search.000")
+            names = [f"{day_end.trial}.d{day_end.day:04d}" for day_end in diary.day_ends]
             started = next((n for n in history if n.endswith(".d0000") and n.startswith(names[0][:10])), None)
             kept = [*([started] if started in points else []), *names] if names else []
-            return Raised(tuple(points[name] for name in kept), spent, answer, diary)
+            return TrainedLife(tuple(points[name] for name in kept), spent, answer, diary)
         for leg in answer.legs:
             if leg.name not in history:
                 history[leg.name] = _carry_out(job, seed, leg, states, points)

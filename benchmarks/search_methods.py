@@ -15,7 +15,7 @@ from retuned.strategies.caviar.caviar import decide
 from retuned.strategies.hyperparameter import Kind
 from retuned.strategies.recipe import Recipe
 from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult
-from retuned.strategies.search.observations import Seen, Source
+from retuned.strategies.search.observations import Observations, Source
 from retuned.strategies.search.successive_halving import plan_search
 from retuned.strategies.search.task import Finished, SearchTask
 from retuned.strategies.space import derive_seed
@@ -52,7 +52,7 @@ def caviar_warm(job: Job, seed: int) -> Searched:
         for one in results.values()
         if one.request.to_step == job.steps and one.score is not None
     )
-    earlier = (Seen(full, Source.EARLIER),) if full else ()
+    earlier = (Observations(full, Source.EARLIER),) if full else ()
     return _searched(job, replace(_task(job, seed), warm=top, earlier=earlier), job.recipe())[0]
 
 

@@ -26,7 +26,7 @@ from machine import header, print_table, write_record
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.schedule_tables import HouseScheduleTable
 from retuned.daemon.service.schedule import queue_due
-from retuned.daemon.state.registry import find_model, register
+from retuned.daemon.state.models.registry import find_model, register
 from retuned.daemon.state.store import Store, from_text, to_text
 
 START, DAYS = datetime(2027, 11, 30, 9, 30, tzinfo=UTC), 731  # over a leap day

@@ -29,8 +29,8 @@ from retuned.strategies.verdict.divergence_test import divergence_e_value
 from retuned.strategies.verdict.power import first_crossings
 from retuned.strategies.verdict.runs import Pair, Run, SearchSummary
 from retuned.strategies.verdict.safe_t_test import Floats, look_sizes
-from retuned.strategies.verdict.verdict import BROKEN_AT, judge
-from retuned.strategies.verdict.verdict_records import TestPlan, Verdict
+from retuned.strategies.verdict.verdict import judge
+from retuned.strategies.verdict.verdict_records import BROKEN_AT, TestPlan, Verdict
 
 Figures = dict[str, float | int | str]
 D0, BETA, LONGEST = 1.0, 0.10, 96

@@ -5,9 +5,9 @@ RetunedError
 │   └── UnknownName   no model, campaign or version of that name
 ├── ConflictError     the state does not allow the action now (exit code 2)
 ├── StateError        the state folder or the database cannot be used (exit code 1)
-│   └── DiskFull      nothing more can be written for now; what was written stays
-├── CampaignFailed    a re-evaluation that cannot reach a verdict (exit code 1)
-└── CannotFuse        trials that cannot be trained as one batch; they are trained one by one, and it is said why
+│   └── DiskFull      nothing more can be written for now; earlier writes are kept
+├── CampaignFailed    a re-evaluation that could not reach a verdict (exit code 1)
+└── CannotFuse        trials that cannot be trained as one batch; trained one by one, the reason reported
 
 Every message has three parts on one line: what was found, what is allowed, what to do next.
 Runs on Python 3.10 with the standard library alone: the trainer imports this file too.
@@ -17,7 +17,7 @@ from .words import readable
 
 
 class RetunedError(Exception):
-    """A failure with its remedy; its text is one line for a person, without a traceback."""
+    """A failure with its remedy, shown to a person as one line without a traceback."""
 
     exit_code = 1
 
@@ -29,17 +29,17 @@ class RetunedError(Exception):
 
 
 class InputError(RetunedError):
-    """Something that a person wrote is not valid."""
+    """A file, value or command written by a person is not valid."""
 
     exit_code = 2
 
 
 class UnknownName(InputError):
-    """A name that the registry does not hold."""
+    """A name that is not in the registry."""
 
 
 class ConflictError(RetunedError):
-    """The action does not fit the present state, for instance a campaign that is already running."""
+    """The current state does not allow the action, for instance because a campaign is already running."""
 
     exit_code = 2
 
@@ -49,12 +49,12 @@ class StateError(RetunedError):
 
 
 class DiskFull(StateError):
-    """The disk of the state folder is full. Nothing that was written is lost; the write may be tried again."""
+    """The disk of the state folder is full. Earlier writes are kept, and the failed one may be retried."""
 
 
 class CampaignFailed(RetunedError):
-    """A campaign that ends without a verdict, with the reason."""
+    """A campaign ended without a verdict; the message gives the reason."""
 
 
 class CannotFuse(RetunedError):
-    """Trials that cannot be trained as one batch. Caught where they are then trained one by one."""
+    """Trials that cannot be trained as one batch. The fused trainer catches it and trains them one by one."""

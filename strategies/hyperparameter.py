@@ -1,4 +1,4 @@
-"""One hyperparameter: its declaration, what it allows, and its place on the unit interval."""
+"""One hyperparameter: its declaration, its allowed values, and its place on the unit interval."""
 
 import math
 import random
@@ -11,9 +11,9 @@ from typing import TypeGuard
 from .errors import InputError
 from .records import Schedule, Value
 
-FINEST = 1e-4  # proposals are rounded to this share of a range, so that a person can read and copy them
-MOVES_IN_TIME = frozenset({"lr", "learning_rate", "momentum", "beta1", "weight_decay"})
-"""Floats of these names may have a schedule as their value: what a babysat run arrived at."""
+FINEST = 1e-4  # proposals are rounded to this fraction of the range, to stay easy to read and copy
+SCHEDULABLE = frozenset({"lr", "learning_rate", "momentum", "beta1", "weight_decay"})
+"""Floats with these names may have a schedule as their value, such as the one that a babysat run ended with."""
 
 
 class Kind(StrEnum):
@@ -28,10 +28,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameter:
-    """A name with the values a search may give it: a range, a list of choices, or neither (fixed).
+    """A name and the values that a search may try: a range, a list of choices, or neither (fixed).
 
-    `when` names an earlier hyperparameter and the values of it for which this one exists. `stored` is the
-    value a fixed one takes where a configuration has none: needed only when it is conditional.
+    `when` names an earlier hyperparameter and those of its values for which this one exists. `stored` is the
+    value of a fixed hyperparameter where a configuration has none; only a conditional one needs it.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Hyperparameter:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether the choices are numbers, so that neighbouring ones are alike."""
+        """Whether the choices are numbers, so that neighbouring choices are similar."""
         return bool(self.choices) and all(_is_number(choice) for choice in self.choices)
 
     @property
@@ -65,39 +65,37 @@ class Hyperparameter:
         return self.low is None and len(self.options) < 2
 
     @property
-    def may_move_in_time(self) -> bool:
+    def may_be_schedule(self) -> bool:
         """Whether its value may be a schedule."""
-        return self.kind is Kind.SCHEDULE or (
-            self.kind is Kind.FLOAT and self.name in MOVES_IN_TIME and not self.choices
-        )
+        return self.kind is Kind.SCHEDULE or (self.kind is Kind.FLOAT and self.name in SCHEDULABLE and not self.choices)
 
     @property
     def allowed(self) -> str:
-        """What it allows, in words."""
+        """The allowed values, in words."""
         if self.low is not None and self.high is not None:
             noun = {Kind.INT: "a whole number", Kind.SCHEDULE: "[step, value] pairs with values"}.get(
                 self.kind, "a number"
             )
             return f"{noun} from {self.low:g} to {self.high:g}"
         if self.options:
-            return "one of " + ", ".join(repr(option) for option in self.options)
-        nouns = {Kind.CATEGORICAL: "a text, number or boolean", Kind.INT: "a whole number"}
+            return ", ".join(repr(option) for option in self.options)
+        nouns = {Kind.CATEGORICAL: "a string, number or boolean", Kind.INT: "a whole number"}
         return nouns.get(self.kind, "[step, value] pairs" if self.kind is Kind.SCHEDULE else "a finite number")
 
     def canonical(self, value: object) -> Value:
-        """The value in its own type (3 becomes 3.0 for a float, lists become a schedule's tuple), within bounds or not.
+        """The value in its canonical type (3 becomes 3.0 for a float, a list a schedule's tuple), in bounds or not.
 
         Raises InputError where the type does not fit.
         """
         if self.kind is Kind.SCHEDULE:
             return _schedule(self.name, value)
-        if self.may_move_in_time and isinstance(value, list | tuple):
+        if self.may_be_schedule and isinstance(value, list | tuple):
             points = _schedule(self.name, value)
             return points if len(points) > 1 else points[0][1]
         if self.kind is Kind.BOOL or self.kind is Kind.CATEGORICAL:
             return self._canonical_choice(value)
         if not _is_number(value) or (self.kind is Kind.INT and value != int(_number(value))):
-            raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", f"it allows {self.allowed}")
+            raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", f"allowed: {self.allowed}")
         return int(_number(value)) if self.kind is Kind.INT else float(_number(value))
 
     def contains(self, value: object) -> bool:
@@ -113,14 +111,14 @@ class Hyperparameter:
         if self.low is None or self.high is None:
             is_inside = not self.options or any(same(canonical, option) for option in self.options)
         elif isinstance(canonical, tuple):
-            levels = [level for _, level in canonical]  # a rate that decays ends below any range
+            levels = [level for _, level in canonical]  # a decaying rate ends below any range
             is_inside = self.low <= max(levels) <= self.high and min(levels) >= min(self.low, 0.0)
         else:
             is_inside = self.low <= _number(canonical) <= self.high
-        return None if is_inside else f"hyperparameter {self.name!r} has the value {value!r}; it allows {self.allowed}"
+        return None if is_inside else f"hyperparameter {self.name!r} has the value {value!r}; allowed: {self.allowed}"
 
     def to_unit(self, value: Value) -> float:
-        """The value's place in [0, 1], clipped; a schedule stands at its highest value, a fixed one at 0.5."""
+        """The value's place in [0, 1], clipped; a schedule is placed by its highest value, a fixed one at 0.5."""
         if self.is_fixed:
             return 0.5
         if self.low is None:
@@ -147,7 +145,7 @@ class Hyperparameter:
         return ((0.0, level),) if self.kind is Kind.SCHEDULE else level
 
     def nearest(self, value: Value) -> Value:
-        """The value itself where it is allowed, otherwise an allowed one close to it."""
+        """The value itself where it is allowed, otherwise an allowed value close to it."""
         if self.is_fixed or self.contains(value):
             return value
         if isinstance(value, tuple) and self.low is not None and self.high is not None:
@@ -156,10 +154,10 @@ class Hyperparameter:
         return self.from_unit(self.to_unit(value))
 
     def moved(self, value: Value, generator: random.Random, scale: float) -> Value:
-        """Another allowed value near this one: a normal step of `scale` ranges, turned round at the ends.
+        """Another allowed value near this one: a normally distributed step of `scale` ranges, reflected at the ends.
 
-        Numbers among choices step to a neighbouring choice, other choices to any other; a schedule is
-        multiplied as a whole.
+        Numeric choices step to a neighbouring choice, other choices to any other; a schedule is
+        scaled as a whole.
         """
         here = self.nearest(value)
         step = generator.gauss(0.0, scale)
@@ -177,10 +175,10 @@ class Hyperparameter:
 
     def _canonical_choice(self, value: object) -> Value:
         if self.kind is Kind.BOOL and not isinstance(value, bool):
-            raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", "it allows true or false")
+            raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", "allowed: true or false")
         if isinstance(value, str | bool) or _is_number(value):
             return next((option for option in self.options if same(option, value)), value)
-        raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", f"it allows {self.allowed}")
+        raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", f"allowed: {self.allowed}")
 
     def _index(self, value: Value) -> int:
         options = self.options
@@ -189,14 +187,14 @@ class Hyperparameter:
         return next((index for index, option in enumerate(options) if same(option, value)), 0)
 
     def _edges(self) -> tuple[float, float]:
-        """The ends of the unit interval; half a step wider for whole numbers, so that each is equally likely."""
+        """The range that maps to the unit interval, half a step wider for ints so that each is equally likely."""
         if self.low is None or self.high is None:
             raise ValueError(f"{self.name} has no range")
         margin = 0.5 if self.kind is Kind.INT else 0.0
         return self.low - margin, self.high + margin
 
     def _readable(self, number: float) -> float:
-        """The number with no more digits than the range needs, inside the bounds."""
+        """The number rounded to the digits that the range needs, within the bounds."""
         low, high = self._edges()
         resolution = FINEST * (abs(number) * math.log(high / low) if self.log else high - low)
         digits = -math.floor(math.log10(resolution)) if resolution > 0.0 else 400
@@ -211,7 +209,7 @@ class Hyperparameter:
         return options[target if 0 <= target < len(options) else 2 * index - target]
 
     def _scaled(self, schedule: Schedule, peak: float) -> Schedule:
-        """The schedule multiplied so that its highest value becomes `peak`; a constant one where that is zero."""
+        """The schedule scaled so that its highest value becomes `peak`; constant where the highest value is zero."""
         highest = _peak(schedule)
         if highest == 0.0:
             return ((0.0, peak),)
@@ -222,9 +220,9 @@ class Hyperparameter:
         )
 
 
-def same(one: object, other: object) -> bool:
-    """Whether two values are the same one: unlike ==, true is not 1."""
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
+def same(left: object, right: object) -> bool:
+    """Whether two values are equal; unlike ==, true is not 1."""
+    return isinstance(left, bool) == isinstance(right, bool) and left == right
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -243,9 +241,9 @@ def _number(value: object) -> float:
 
 
 def _schedule(name: str, value: object) -> Schedule:
-    """A schedule in canonical form; one number stands for a constant."""
-    remedy = "write [[0, first value], [step, next value]] with the first step 0 and steps ascending"
-    refusal = InputError(f"hyperparameter {name!r} has the schedule {value!r}", "it is not one", remedy)
+    """The schedule in canonical form; a single number means a constant schedule."""
+    remedy = "write [[0, first value], [step, next value]] with first step 0 and ascending steps"
+    refusal = InputError(f"hyperparameter {name!r} has the schedule {value!r}", "not a schedule", remedy)
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = ((0.0, value),)
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:

@@ -22,12 +22,12 @@ REQUIRED = ("data", "model", "loss", "metrics")
 
 
 class Recipe:
-    """One model's training, for one data set. Subclass it and give `data`, `model`, `loss` and `metrics`.
+    """The training of one model on one data set. Subclass it and define `data`, `model`, `loss` and `metrics`.
 
     The attributes are defaults: a hyperparameter of the same name wins. `optimizer` is "sgd" (reads lr, momentum,
     nesterov, weight_decay) or "adamw" (reads lr, beta1, beta2, weight_decay); each value may be a schedule. With a
-    hyperparameter clip_norm longer gradients are shortened to that norm (0: never).
-    `drop_last` leaves out the last, smaller batch of an epoch (batch normalisation cannot take a batch of one row).
+    hyperparameter clip_norm, longer gradients are scaled down to that norm (0: never).
+    `drop_last` skips the last, smaller batch of an epoch (batch normalisation fails on a batch of one row).
     """
 
     batch_size: int = 64
@@ -35,7 +35,7 @@ class Recipe:
     drop_last: bool = False
 
     def __init__(self, data: str) -> None:
-        """Keep where the data are; one instance serves many trials, so load them once, here or on first use."""
+        """`data`: where the data are. One instance serves many trials, so load the data once, here or on first use."""
         self.data_path = data
 
     def data(self, split: str, seed: int) -> tuple[Tensor, ...]:
@@ -46,11 +46,11 @@ class Recipe:
         raise self._lacks("data(split, seed)")
 
     def model(self, hyperparameters: Hyperparameters) -> nn.Module:
-        """A new model; torch's global generator has been seeded for it."""
+        """A new model; torch's global generator is already seeded."""
         raise self._lacks("model(hyperparameters)")
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-        """The scalar to descend, lower is better; `batch` holds rows of each tensor of `data("train", seed)`."""
+        """The scalar to minimise; `batch` holds rows of each tensor of `data("train", seed)`."""
         raise self._lacks("loss(model, batch)")
 
     def metrics(self, model: nn.Module, data: tuple[Tensor, ...]) -> dict[str, float]:
@@ -60,27 +60,27 @@ class Recipe:
     def _lacks(self, method: str) -> InputError:
         return InputError(
             f"recipe {type(self).__name__} has no method {method}",
-            f"a recipe gives {', '.join(REQUIRED)}",
+            f"a recipe defines {', '.join(REQUIRED)}",
             "add it to the class; retuned/strategies/recipe.py says what each returns",
         )
 
 
-def check_recipe(found: object, name: str) -> type[Recipe]:
-    """The recipe class, or an InputError that names what it lacks."""
-    if not (isinstance(found, type) and issubclass(found, Recipe)):
+def check_recipe(candidate: object, name: str) -> type[Recipe]:
+    """The recipe class. Raises InputError naming what it lacks."""
+    if not (isinstance(candidate, type) and issubclass(candidate, Recipe)):
         raise InputError(
             f"{name} is not a recipe",
             "a recipe is a subclass of retuned.strategies.recipe.Recipe",
             f"write `class {name}(Recipe):`, or name another class in [training] recipe",
         )
-    lacking = [method for method in REQUIRED if getattr(found, method) is getattr(Recipe, method)]
+    lacking = [method for method in REQUIRED if getattr(candidate, method) is getattr(Recipe, method)]
     if lacking:
         raise InputError(
             f"recipe {name} has no {' and no '.join(lacking)}",
-            f"a recipe gives {', '.join(REQUIRED)}",
+            f"a recipe defines {', '.join(REQUIRED)}",
             "add it to the class; retuned/strategies/recipe.py says what each returns",
         )
-    return found
+    return candidate
 
 
 def draw_rows(
@@ -93,20 +93,20 @@ def draw_rows(
     slices: int = 32,
     keep: float | None = None,
 ) -> Tensor:
-    """Row numbers (R,) of one split of a table, drawn by the split seed.
+    """Row numbers (R,) of one split of a table, drawn with the split seed.
 
-    The table is cut once, at random but independently of the seed, into `train` rows, `dev` rows and the held-out
-    rest. Then, by seed:
-    - train: a bootstrap of the train rows (as many, with replacement), or with `keep` a share of them without;
-    - dev: always all of them, so that a search compares its trials on one and the same ground;
+    The table is partitioned once, at random but independently of the seed, into `train` rows, `dev` rows and the
+    held-out rest. Then, by seed:
+    - train: a bootstrap of the train rows (as many, with replacement), or with `keep` a fraction without it;
+    - dev: always all of them, so that a search compares its trials on the same rows;
     - held_out: the slice number `seed % slices` of `slices` disjoint slices of equal size.
 
-    Why disjoint slices: the verdict treats the pairs of a confirmation as independent. Were each pair scored on the
-    same held-out rows, or on overlapping draws of them, the luck of those rows would enter every pair alike and the
-    spread between pairs would not show it; an unchanged model would then be called stale far more often than
-    stated. retuned hands out consecutive split seeds, so the first `slices` pairs share no row: keep `slices` at or
-    above the largest number of pairs (32) and give each slice rows enough for a meaningful score.
-    What stays shared by all pairs is the pool of train rows; the error rate is conditional on this window of data.
+    Why disjoint slices: the verdict treats the pairs of a confirmation as independent. If every pair were scored
+    on the same held-out rows, or on overlapping samples, the luck of those rows would affect all pairs alike without
+    showing in the spread between them; an unchanged model would then be called stale far more often than stated.
+    retuned assigns consecutive split seeds, so the first `slices` pairs share no row: keep `slices` at or above the
+    largest number of pairs (32), with enough rows in each slice for a meaningful score.
+    All pairs still share the pool of train rows; the error rate is conditional on this window of data.
     """
     _check_split(n_rows, split, train, dev, slices, keep)
     rows = _shuffled(n_rows)
@@ -128,23 +128,23 @@ def _check_split(n_rows: int, split: str, train: int, dev: int, slices: int, kee
         raise InputError(f"split {split!r}", f"allowed: {', '.join(SPLITS)}", "correct the call of draw_rows")
     if train < 1 or dev < 1 or slices < 1:
         raise InputError(
-            f"draw_rows with train={train}, dev={dev}, slices={slices}", "each is at least 1", "correct the recipe"
+            f"draw_rows with train={train}, dev={dev}, slices={slices}", "each must be at least 1", "correct the recipe"
         )
     if keep is not None and not 0 < keep <= 1:
-        raise InputError(f"keep={keep}", "a share above 0 and at most 1, or None", "correct the call of draw_rows")
+        raise InputError(f"keep={keep}", "a fraction above 0 and at most 1, or None", "correct the call of draw_rows")
     left = n_rows - train - dev
     if left < slices:
         raise InputError(
             f"{n_rows} rows leave {max(left, 0)} held out after {train} to train and {dev} for development",
-            f"at least one held-out row for each of {slices} slices",
+            f"at least one held-out row in each of {slices} slices",
             "use more data, or lower train, dev or slices in the recipe",
         )
 
 
 @lru_cache(maxsize=4)
 def _shuffled(n_rows: int) -> Tensor:
-    """One fixed shuffle of the rows, (n_rows,). Python's generator, because its `random()` sequence is the same in
-    every version: a new torch must not move rows between train and held-out."""
+    """A fixed permutation of the rows, (n_rows,). By Python's generator, whose `random()` sequence is the same in every
+    version: a new torch must not move rows between train and held-out."""
     generator = random.Random(n_rows)
     keys = [generator.random() for _ in range(n_rows)]
     return torch.tensor(sorted(range(n_rows), key=keys.__getitem__))

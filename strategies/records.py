@@ -13,17 +13,15 @@ Schedule = tuple[tuple[float, float], ...]
 
 Value = float | int | bool | str | Schedule
 Configuration = Mapping[str, Value]
+"""Hyperparameter values by name; a name whose `when` condition is false is absent."""
 
 
 def configuration_of(values: Mapping[str, Any]) -> Configuration:
-    """A configuration as JSON holds it, where a schedule is a list of [step, value]. It need not fit any space."""
+    """The configuration of a JSON object, in which a schedule is a list of [step, value]. It need not fit any space."""
     return {
         name: tuple((step, number) for step, number in value) if isinstance(value, list) else value
         for name, value in values.items()
     }
-
-
-"""Hyperparameter values by name; a name whose `when` condition is false is absent."""
 
 
 class BudgetUnit(StrEnum):
@@ -35,26 +33,36 @@ class BudgetUnit(StrEnum):
 
 
 class Purpose(StrEnum):
-    """Why a trial runs: PROBE and SEARCH score the development slice, the others the held-out slice."""
+    """What a training is told that it runs for: SEARCH scores the development slice, the others the held-out slice."""
 
-    PROBE = "probe"
     SEARCH = "search"
     REPLICATE = "replicate"
     CONFIRM = "confirm"
 
 
+class Role(StrEnum):
+    """What a trial stands for in its campaign; with its purpose it says which runs it is compared with."""
+
+    INCUMBENT = "incumbent"  # the stored settings: a replicate, a side of a pair, or the first trial of a search
+    CHALLENGER = "challenger"  # the other side of a pair
+    CANDIDATE = "candidate"  # what a search tries beside the incumbent
+    PROBE = "probe"  # a short run that tests the contract
+    CAUSE_INCUMBENT = "cause_incumbent"  # a replicate made once more on the baseline's data, to tell causes apart
+    CAUSE_CHALLENGER = "cause_challenger"  # the same with the challenger
+
+
 class LegEnd(StrEnum):
-    """How a leg ended. Only COMPLETED has a score; DIVERGED is a finding about the configuration."""
+    """How a leg ended. Only COMPLETED has a score; DIVERGED is a result about the configuration."""
 
     COMPLETED = "completed"
     DIVERGED = "diverged"  # a non-finite loss or metric
     CRASHED = "crashed"  # non-zero exit, or an exception in the recipe
-    SIGNALLED = "signalled"  # ended by a signal that retuned did not send
+    SIGNALLED = "signalled"  # killed by a signal that retuned did not send
     TIMED_OUT = "timed_out"  # still running at its deadline, killed
-    NO_METRIC = "no_metric"  # ended well, but never reported the objective's metric
-    BAD_REPORT = "bad_report"  # reports that cannot be read, or more of them than allowed
-    STOPPED = "stopped"  # ended early by retuned: hopeless by its reports (hopeless.py); known to be worse, no failure
-    LOST = "lost"  # its worker died and the retries are spent
+    NO_METRIC = "no_metric"  # exited normally, but never reported the objective's metric
+    BAD_REPORT = "bad_report"  # unreadable reports, or more of them than allowed
+    STOPPED = "stopped"  # stopped early by the median rule (median_stopping.py): known to be worse, not a failure
+    LOST = "lost"  # its worker died and no retries are left
     CANCELLED = "cancelled"
 
 
@@ -68,11 +76,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class LegRequest:
-    """A stretch of one trial that a decision asks for.
+    """A stretch of one trial that a decision requests.
 
-    `name` is unique in its campaign and file-name safe; `parent` names the leg whose checkpoint it starts
-    from, None for a start from the initialisation. Steps are in the budget's unit. A guarded leg ends early on a spike
-    (see guard.py) and first leaves out `skip_batches`; a command does neither.
+    `name` is unique in its campaign and file-name safe (legs/names.py builds it); `number` counts the trials of a role,
+    and incumbent and challenger of a pair share theirs. `parent` names the leg whose checkpoint it starts from, None
+    for a start from initialisation. Steps are in the budget's unit. A guarded leg ends early on a spike (see
+    spike_guard.py) and first skips `skip_batches` batches; a command supports neither.
     """
 
     name: str
@@ -87,6 +96,18 @@ class LegRequest:
     keeps_checkpoint: bool = False
     skip_batches: int = 0
     is_guarded: bool = False
+    role: Role = field(kw_only=True)
+    number: int = field(kw_only=True)
+
+    @property
+    def is_of_search(self) -> bool:
+        """Whether it belongs to a trial of the search; probes are told the same purpose."""
+        return self.purpose is Purpose.SEARCH and self.role is not Role.PROBE
+
+    @property
+    def is_of_confirm(self) -> bool:
+        """Whether it is a side of a pair, or a run of the incumbent alone in the place of pairs."""
+        return self.purpose is Purpose.CONFIRM and self.role is not Role.PROBE
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +127,9 @@ class LegResult:
 
     @property
     def trained(self) -> float:
-        """The stretch that it was asked to train, in the budget's unit; up to the report that stopped it, if one did.
+        """The length of the requested stretch, in the budget's unit; up to the last report for a leg that was stopped.
 
-        A leg that failed early counts whole: what it cost is not known in steps.
+        A leg that failed early counts in full: its cost in steps is not known.
         """
         end = self.curve[-1][0] if self.end is LegEnd.STOPPED and self.curve else self.request.to_step
         return end - self.request.from_step

@@ -17,8 +17,8 @@ from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.model_file import load_model_file
-from retuned.daemon.state.campaigns import Campaign, open_campaigns
-from retuned.daemon.state.registry import Model, find_model, register
+from retuned.daemon.state.campaigns.campaigns import Campaign, open_campaigns
+from retuned.daemon.state.models.registry import Model, find_model, register
 from retuned.daemon.state.store import Store
 
 hypothesis.settings.register_profile("retuned", deadline=None)  # how fast a machine is, is not what is tested

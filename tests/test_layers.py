@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import sys
 import tomllib
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ DAEMON = (
     {"clock", "logs", "processes", "durable_files", "foreign_files", "__main__"},
     {"config"},
     {"state", "training"},
-    {"campaign", "reports", "upkeep"},
+    {"campaign", "reports", "upkeep", "alerts"},
     {"api"},
     {"service"},
     {"cli"},
@@ -82,6 +83,14 @@ ACTING = frozenset(
 )
 ACTING_CALLS = frozenset({"open", "print", "input", "exec", "eval", "__import__"})
 CLOCK_CALLS = frozenset({"now", "utcnow", "today"})
+
+# SQL is written in one room, a table's own statements in its file.
+MAY_WRITE_SQL = "daemon.state"
+SQL = re.compile(
+    r"\bSELECT\s.*\bFROM\s|\b(INSERT|REPLACE)\s+(OR\s+\w+\s+)?INTO\s|\bUPDATE\s+\w+\s+SET\s|\bDELETE\s+FROM\s|\bPRAGMA\s",
+    re.DOTALL,
+)
+UPDATES_CAMPAIGNS = re.compile(r"\bUPDATE\s+campaigns\b|\bINSERT\s+(OR\s+\w+\s+)?INTO\s+campaigns\b")
 
 
 @dataclass(frozen=True)
@@ -295,6 +304,70 @@ def _name(node):
 
 def _attribute(node):
     return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def strings_of(tree):
+    """The text of every string in a module with its line, docstrings apart; an f-string as one, with "?" for values."""
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    strings = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(part.value if isinstance(part, ast.Constant) else "?" for part in node.values)
+            strings.append((node.lineno, text))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not {id(node)} & (parts | prose):
+            strings.append((node.lineno, node.value))
+    return strings
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) != MAY_WRITE_SQL])
+def test_sql_stands_in_the_state_alone(module):
+    found = [f"line {line}: {text}" for line, text in strings_of(SOURCES[module]) if SQL.search(text)]
+    assert not found, f"{module}: make it a function of daemon/state"
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) != MAY_WRITE_SQL])
+def test_no_rows_of_the_store_are_asked_for_outside_the_state(module):
+    calls = [node for node in ast.walk(SOURCES[module]) if isinstance(node, ast.Call)]
+    found = [
+        f"line {node.lineno}: {ast.unparse(node.func)}()"
+        for node in calls
+        if _attribute(node.func) in ("rows", "row", "change", "insert")
+        and ast.unparse(node.func.value).rpartition(".")[2] in ("store", "_store")
+    ]
+    assert not found, f"{module}: make it a function of daemon/state"
+
+
+def test_campaigns_are_changed_in_one_file():
+    writing = {
+        module for module in MODULES for _, text in strings_of(SOURCES[module]) if UPDATES_CAMPAIGNS.search(text)
+    }
+    writing |= {
+        module
+        for module in MODULES
+        for node in ast.walk(SOURCES[module])
+        if isinstance(node, ast.Call) and _attribute(node.func) == "insert"
+        if any(isinstance(given, ast.Constant) and given.value == "campaigns" for given in node.args)
+    }
+    assert writing == {"daemon.state.campaigns.campaign_writes"}
+
+
+@pytest.mark.parametrize(
+    ("source", "is_sql"),
+    [
+        ('rows("SELECT 1 FROM legs WHERE id = ?")', True),
+        ('rows("SELECT name " "FROM legs ")', True),  # written in two parts
+        ('rows(f"SELECT {columns} FROM legs ORDER BY {order}")', True),
+        ('change("UPDATE legs SET score = 1")', True),
+        ('change("INSERT OR IGNORE INTO legs (name) VALUES (?)")', True),
+        ('change("""DELETE\nFROM legs""")', True),
+        ('execute("PRAGMA quick_check")', True),
+        ('"""SELECT name FROM legs WHERE a docstring tells of it."""', False),
+        ('print("Select one from the list, then update it")', False),
+    ],
+)
+def test_every_statement_is_seen(source, is_sql):
+    assert any(SQL.search(text) for _, text in strings_of(ast.parse(source))) is is_sql
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -8,35 +8,28 @@ import os
 import pwd
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...strategies.errors import InputError
 from ...strategies.records import Purpose
 from ...strategies.verdict.verdict_records import Verdict
 from ..campaign.panda_wishes import Wished, wish_back, wish_hold, wish_values
 from ..campaign.reopen import reopen
-from ..campaign.request import open_or_queue, refuse_retired, retune_options
+from ..campaign.request import ask_for, baseline_request, retune_request, trainable
 from ..clock import Clock
 from ..config.config import Config
 from ..config.model_file import ModelFile, model_file_in
 from ..config.model_paths import check_paths
 from ..reports.drift_record import drift_points
 from ..reports.progress import progress_of
-from ..state import adoption
-from ..state.adoption import write_pending_settings
 from ..state.alert import Alert, list_alerts
-from ..state.campaigns import (
-    Campaign,
-    campaigns_of,
-    cancel_campaign,
-    find_campaign,
-    open_campaigns,
-    results_of,
-)
+from ..state.campaigns.campaign_writes import cancel_campaign
+from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
+from ..state.campaigns.lease import as_only_one, folder_of
+from ..state.campaigns.legs import results_of
 from ..state.faults import set_fact
-from ..state.lease import as_only_one, folder_of
-from ..state.model_calendar import Planned, preview
-from ..state.registry import Model, all_models, find_model, register, set_state, settings_of
+from ..state.models import adoption
+from ..state.models.model_calendar import Planned, preview
+from ..state.models.registry import Model, all_models, find_model, register, set_state, settings_of
 from ..state.store import Store
 from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token
 from ..training.supervisor import end_workers
@@ -104,11 +97,11 @@ class Verbs:
 
     def report(self, named: str) -> PageView:
         """The page about a campaign, by its number or its model's name."""
-        from ..reports.campaign_record import dossier_of
+        from ..reports.campaign_record import record_of
         from ..reports.page import page_of, render_page
 
-        dossier = dossier_of(self.store, named)
-        return PageView(dossier.campaign.id, render_page(page_of(dossier)))
+        record = record_of(self.store, named)
+        return PageView(record.campaign.id, render_page(page_of(record)))
 
     def schedule(self, months: int = 12, name: str | None = None) -> tuple[Planned, ...]:
         """The due dates of the next months, soonest first."""
@@ -163,22 +156,20 @@ class Verbs:
 
     def baseline(self, name: str) -> Queued:
         """Queue the training of the settings in force on fresh seeds, or take up the open one."""
-        return Queued(self._asked_for(self.trainable(name), "baseline", None, {}), None)
+        return Queued(ask_for(self.store, baseline_request(self.store, name), self.clock), None)
 
     def retune(
         self, name: str, strategy: str | None = None, budget_s: float | None = None, seed: int | None = None
     ) -> Queued:
         """Queue a re-evaluation by hand, or take up the open one; an open baseline runs first."""
-        model = self.trainable(name)
-        options = retune_options(strategy, budget_s, seed, model)
-        write_pending_settings(self.store, model)
-        campaign = self._asked_for(model, "retune", seed, options)
-        baselines = [one for one in open_campaigns(self.store, model.id) if one.kind == "baseline"]
+        request = retune_request(self.store, name, strategy, budget_s, seed)
+        campaign = ask_for(self.store, request, self.clock)
+        baselines = [other for other in open_campaigns(self.store, campaign.model_id) if other.kind == "baseline"]
         return Queued(campaign, baselines[0] if baselines else None)
 
     def confirm(self, name: str, more: int = 8, campaign: int | None = None) -> Campaign:
         """Open an INCONCLUSIVE re-evaluation again for more pairs."""
-        return reopen(self.store, self.trainable(name), more, campaign)
+        return reopen(self.store, trainable(self.store, name), more, campaign)
 
     def cancel(self, named: str) -> tuple[Campaign, ...]:
         """Cancel the campaign of that number, or the open ones of that model."""
@@ -232,21 +223,6 @@ class Verbs:
     def token_revoke(self, name: str) -> Token:
         """End a token."""
         return revoke_token(self.store, name, self.clock.now())
-
-    def trainable(self, name: str) -> SentModel:
-        """The model, unless it is retired; raises ConflictError."""
-        model = find_model(self.store, name)
-        refuse_retired(model)
-        return model
-
-    def _asked_for(self, model: Model, kind: str, seed: int | None, options: dict[str, Any]) -> Campaign:
-        """The queued or open campaign, by hand from now on: such a one is not put off by windows and limits."""
-        campaign = open_or_queue(self.store, model, kind, seed, options, self.clock)
-        if campaign.phase == "queued" and campaign.trigger != "manual":
-            with self.store.transaction():
-                sql = "UPDATE campaigns SET trigger = 'manual' WHERE id = ? AND phase = 'queued'"
-                self.store.change(sql, (campaign.id,))
-        return find_campaign(self.store, campaign.id)
 
     def _cancel(self, campaign: Campaign) -> None:
         """Cancel a campaign; the workers that it left are ended by the service, or here where there is none."""

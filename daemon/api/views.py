@@ -15,10 +15,10 @@ from ...strategies.verdict.verdict_records import Verdict
 from ..config.model_file import ModelFile
 from ..config.settings_file import plain
 from ..reports.progress import Progress
-from ..state.campaigns import Campaign
-from ..state.registry import Model, Settings
+from ..state.campaigns.campaigns import Campaign
+from ..state.models.registry import Model, Settings
+from ..state.outbox import place_of
 from ..state.store import from_text
-from ..state.webhooks import place_of
 
 
 def _model_out(model: Model, info: SerializationInfo) -> dict[str, Any]:

@@ -6,21 +6,23 @@ they end. Judging, recording and alerting are one transaction.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ...strategies.errors import CampaignFailed
-from ...strategies.records import Configuration, LegEnd, LegResult, Purpose
+from ...strategies.records import Configuration, LegEnd, LegResult, Purpose, Role
 from ...strategies.verdict.contract import Breach, Contract
 from ...strategies.verdict.runs import Run, SearchSummary
 from ..clock import Clock
 from ..config.config import Config
-from ..config.settings_file import plain
-from ..state.campaigns import Campaign
-from ..state.lease import Lease, LostLease
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.lease import Lease, LostLease
+from ..state.campaigns.phase_records import Searched
 from ..state.store import Store
 from ..training.spool import remove_checkpoints
 from .conclude import record
 from .confirm import confirm, freeze_plan
-from .context import Job, costs_of, full_run, open_job, slice_base
+from .context import CampaignContext, costs_of, full_run, open_context, prepared_of, slice_base
 from .contract_probe import probe_contract
 from .search import choose_strategy, search_for_challenger
 
@@ -62,32 +64,33 @@ def _work(
     store: Store, lease: Lease, clock: Clock, config: Config, environ: Mapping[str, str], watch: Callable[[], None]
 ) -> None:
     try:
-        with open_job(store, lease, clock, config, environ, watch) as job:
-            _measure_birth(job) if job.campaign.kind == "baseline" else _re_evaluate(job)
+        with open_context(store, lease, clock, config, environ, watch) as context:
+            _measure_birth(context) if context.campaign.kind == "baseline" else _re_evaluate(context)
     except CampaignFailed as error:
         lease.fail("failed", str(error), clock.now())
 
 
-def _measure_birth(job: Job) -> None:
+def _measure_birth(context: CampaignContext) -> None:
     """The baseline: replicates of the settings in force, and the contract, for later campaigns to compare with."""
-    base = slice_base(job.campaign.seed, "replicate")
+    base = slice_base(context.campaign.seed, "replicate")
     requests = tuple(
-        full_run(job, f"replicate.{number:03d}", job.configuration, Purpose.REPLICATE, base + number)
+        full_run(context, Purpose.REPLICATE, Role.INCUMBENT, number, context.configuration, base)
         for number in range(BIRTH_REPLICATES)
     )
-    results = job.desk.run(requests[:1])  # alone, so that a training that cannot work is not tried eight times
+    results = context.runs.run(requests[:1])  # alone, so that a training that cannot work is not tried eight times
     if not _has_failed(results[0]):
-        results = job.desk.run(requests)
+        results = context.runs.run(requests)
     if all(_has_failed(result) for result in results):
         raise CampaignFailed(
             f"no training with the stored settings came to an end: {results[0].detail}",
-            "; ".join(f"look at your data: {one}" for one in job.campaign.facts.get("suspicions", ()))
+            "; ".join(f"look at your data: {one}" for one in context.campaign.facts.suspicions)
             or "every replicate must report the metric",
-            f"mend the training (its output: {job.lease.folder}/legs), then: retuned baseline {job.model.name}",
+            f"mend the training (its output: {context.lease.folder}/legs), then: retuned baseline {context.model.name}",
         )
-    contract = _contract(job)
-    with job.store.transaction():
-        job.lease.finish(None, {"contract": contract.to_json(), **costs_of(job)}, job.clock.now())
+    contract = _contract(context)
+    with context.store.transaction():
+        ended = costs_of(context)
+        context.lease.finish(None, lambda facts: replace(facts, contract=contract, ended=ended), context.clock.now())
 
 
 def _has_failed(result: LegResult) -> bool:
@@ -95,70 +98,84 @@ def _has_failed(result: LegResult) -> bool:
     return result.score is None and result.end is not LegEnd.DIVERGED
 
 
-def _re_evaluate(job: Job) -> None:
-    if "pairs_allowed" in job.campaign.facts:
-        _continue(job)
+def _re_evaluate(context: CampaignContext) -> None:
+    if context.campaign.facts.continued is not None:
+        _continue(context)
         return
-    contract = _contract(job)
-    job.lease.advance("search", {"contract": contract.to_json(), **choose_strategy(job)}, job.clock.now())
-    found = search_for_challenger(job)
-    summary = _summary(job, found.reason, nothing_better=found.nothing_better, has_failed=found.failed)
-    has_score = any(result.score is not None or result.end is LegEnd.DIVERGED for result in job.desk.results)
-    if not has_score and not job.campaign.facts.get("suspicions"):  # with those, the verdict says where to look
+    contract = _contract(context)
+    chosen = context.campaign.facts.chosen or choose_strategy(context)
+    begun = context.clock.now()
+    context.lease.advance("search", lambda facts: replace(facts, contract=contract, chosen=chosen), begun)
+    found = search_for_challenger(context)
+    summary = _summary(context, found.reason, nothing_better=found.nothing_better, has_failed=found.failed)
+    has_score = any(result.score is not None or result.end is LegEnd.DIVERGED for result in context.runs.results)
+    if not has_score and not context.campaign.facts.suspicions:  # with those, the verdict says where to look
         raise CampaignFailed(
-            f"every training run failed: {job.desk.results[0].detail}",
+            f"every training run failed: {context.runs.results[0].detail}",
             "",
-            f"mend the training (its output: {job.lease.folder}/legs), then: retuned retune {job.model.name}",
+            f"mend the training (its output: {context.lease.folder}/legs), then: retuned retune {context.model.name}",
         )
-    plan = freeze_plan(job)
+    plan = freeze_plan(context)
     if not summary.nothing_better and not summary.has_failed:
-        contract = _contract_by_challenger(job, contract, found.winner)
-    facts = {
-        "contract": contract.to_json(), "test_plan": plan.to_json(),
-        "search": found.reason, "winner": found.winner_trial,
-        "challenger": None if summary.nothing_better or summary.has_failed else plain(found.winner),
-        "top": [plain(configuration) for _, configuration, score in found.ranking[:5] if score is not None],
-    }  # fmt: skip
-    job.lease.advance("confirm", facts, job.clock.now())
-    verdict = confirm(job, plan, contract, summary, found.winner)
-    record(job, verdict, found.winner)
+        contract = _contract_by_challenger(context, contract, found.winner)
+    searched = Searched(
+        test_plan=plan,
+        reason=found.reason,
+        winner=found.winner_trial,
+        challenger=None if summary.nothing_better or summary.has_failed else found.winner,
+        top=tuple(configuration for _, configuration, score in found.ranking[:5] if score is not None),
+    )
+    _begin_pairs(context, contract, searched)
+    verdict = confirm(context, plan, contract, summary, found.winner)
+    record(context, verdict, found.winner)
 
 
-def _continue(job: Job) -> None:
+def _begin_pairs(context: CampaignContext, contract: Contract, searched: Searched) -> None:
+    """Put on record what the search found and the rules of the test, before the first pair."""
+    context.lease.advance(
+        "confirm", lambda facts: replace(facts, contract=contract, searched=searched), context.clock.now()
+    )
+
+
+def _continue(context: CampaignContext) -> None:
     """More pairs with the challenger, contract and rules on record: the search is not asked again, since a newer
     version of retuned might have searched otherwise."""
-    facts = job.campaign.facts
-    challenger = job.file.space().validate(facts["challenger"], strict=False)
-    summary = _summary(job, facts["search"])
-    verdict = confirm(job, freeze_plan(job), Contract.from_json(facts["contract"]), summary, challenger)
-    record(job, verdict, challenger)
+    facts = context.campaign.facts
+    searched = reached(facts.searched)
+    challenger = context.file.space().validate(reached(searched.challenger), strict=False)
+    summary = _summary(context, searched.reason)
+    verdict = confirm(context, freeze_plan(context), reached(facts.contract), summary, challenger)
+    record(context, verdict, challenger)
 
 
-def _contract(job: Job) -> Contract:
+def _contract(context: CampaignContext) -> Contract:
     """What is known of the contract: from the baseline while the code is the same, else probed now."""
-    known = job.campaign.facts.get("contract")
-    if known is not None:
-        return Contract.from_json(known)
-    baseline = job.baseline
-    if baseline is not None and job.campaign.kind == "retune" and "contract" in baseline.facts:
-        contract = Contract.from_json(baseline.facts["contract"])
-        if baseline.facts["code"] == job.campaign.facts["code"] and contract.allows_stale:
+    campaign, baseline = context.campaign, context.baseline
+    if campaign.facts.contract is not None:
+        return campaign.facts.contract
+    if baseline is not None and campaign.kind == "retune" and baseline.facts.contract is not None:
+        contract = baseline.facts.contract
+        if prepared_of(baseline).code == prepared_of(campaign).code and contract.allows_stale:
             return contract
-    return probe_contract(job.desk, job.configuration, job.campaign.seed, job.file.training.budget)
+    return probe_contract(context.runs, context.configuration, context.campaign.seed, context.file.training.budget)
 
 
-def _contract_by_challenger(job: Job, contract: Contract, challenger: Configuration) -> Contract:
+def _contract_by_challenger(context: CampaignContext, contract: Contract, challenger: Configuration) -> Contract:
     """The contract, tested with the challenger where the stored settings are too broken to finish a probe."""
     if Breach.UNTESTED not in contract.breaches:
         return contract
-    return probe_contract(job.desk, challenger, job.campaign.seed, job.file.training.budget, stem="probe_challenger")
+    return probe_contract(
+        context.runs, challenger, context.campaign.seed, context.file.training.budget, of_challenger=True
+    )
 
 
-def _summary(job: Job, reason: str, *, nothing_better: bool = False, has_failed: bool = False) -> SearchSummary:
-    whole = job.file.training.budget.amount
-    full = [result for result in job.desk.results if result.request.trial.startswith("search.") and
+def _summary(
+    context: CampaignContext, reason: str, *, nothing_better: bool = False, has_failed: bool = False
+) -> SearchSummary:
+    whole = context.file.training.budget.amount
+    full = [result for result in context.runs.results if result.request.is_of_search and
             (result.request.to_step == whole or result.score is None)]  # fmt: skip
-    incumbent = next((Run.of(result) for result in full if result.request.trial == "search.000"), None)
+    incumbent = next((Run.of(result) for result in full if result.request.role is Role.INCUMBENT), None)
     return SearchSummary(
         nothing_better=nothing_better,
         has_failed=has_failed,

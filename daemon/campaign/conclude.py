@@ -1,53 +1,54 @@
 """The end of a campaign: verdict, drift record, alert and message, in one transaction."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from ...strategies.records import Configuration, Outcome
 from ...strategies.verdict.notice import Subject, write_notice
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.settings_file import plain
 from ..state.alert import raise_alert
 from .causes import find_causes
-from .context import Job, costs_of
-from .prepare import Facts
+from .context import CampaignContext, costs_of, prepared_of
 
 
-def record(job: Job, verdict: Verdict, challenger: Configuration) -> None:
+def record(context: CampaignContext, verdict: Verdict, challenger: Configuration) -> None:
     """The verdict, its drift record and its alert, committed together once the causes are known."""
     recommended = challenger if verdict.challenger_confirmed else None
-    reasons = find_causes(job, verdict, challenger)
-    why = tuple(reasons[name]["sentence"] for name in ("causes", "cost_drift") if name in reasons)
-    costs = costs_of(job)
-    facts = {**costs, **reasons, "recommended": None if recommended is None else plain(recommended)}
+    causes, drift = find_causes(context, verdict, challenger)
+    ended = replace(costs_of(context), recommended=recommended, causes=causes, cost_drift=drift)
     subject = Subject(
-        model=job.model.name,
-        owner=job.file.owner,
-        campaign_id=job.campaign.id,
-        metric=job.file.goal.metric,
-        lower_is_better=job.file.objective().lower_is_better,
-        settings_version=job.campaign.settings_version,
-        incumbent=job.configuration,
+        model=context.model.name,
+        owner=context.file.owner,
+        campaign_id=context.campaign.id,
+        metric=context.file.goal.metric,
+        lower_is_better=context.file.objective().lower_is_better,
+        settings_version=context.campaign.settings_version,
+        incumbent=context.configuration,
         recommended=recommended,
-        compute_s=costs["compute_s"],
-        runs=costs["runs"],
-        changes=tuple(job.campaign.facts["changes"]),
-        why=tuple(sentence for sentence in why if sentence),
+        compute_s=ended.compute_s,
+        runs=ended.runs,
+        changes=prepared_of(context.campaign).changes,
+        why=tuple(reason.sentence for reason in (causes, drift) if reason is not None and reason.sentence),
     )
     notice = write_notice(subject, verdict)
-    now = job.clock.now()
-    with job.store.transaction():
-        campaign = job.lease.finish(verdict, facts, now)
+    now = context.clock.now()
+    with context.store.transaction():
+        campaign = context.lease.finish(verdict, lambda facts: replace(facts, ended=ended), now)
         if notice is not None:
             raise_alert(
-                job.store,
-                job.model,
+                context.store,
+                context.model,
                 campaign,
                 notice,
-                _details(verdict, job.configuration, recommended),
-                job.config,
+                _details(verdict, context.configuration, recommended),
+                context.config,
                 now,
             )
 
 
-def _details(verdict: Verdict, incumbent: Configuration, recommended: Configuration | None) -> Facts:
+def _details(verdict: Verdict, incumbent: Configuration, recommended: Configuration | None) -> Mapping[str, Any]:
     return {
         "outcome": verdict.outcome.value,
         "reason": verdict.reason.value,

@@ -1,27 +1,29 @@
-"""What the steps of a campaign share: its job, and the training runs that they ask for."""
+"""What the steps of a campaign share, and the training runs that they ask for."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ...strategies.drift.drift import compute_seconds, count_runs
-from ...strategies.records import Configuration, LegRequest, LegResult, Purpose
+from ...strategies.legs import names
+from ...strategies.records import Configuration, LegRequest, LegResult, Purpose, Role
 from ...strategies.space import derive_seed
 from ..clock import Clock
 from ..config.config import Config
 from ..config.model_file import ModelFile
-from ..state.campaigns import Campaign, campaigns_of, results_of
-from ..state.lease import Lease
-from ..state.registry import Model, configuration_of_version, file_of_version, find_model
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaigns import Campaign, campaigns_of
+from ..state.campaigns.lease import Lease, unchanged
+from ..state.campaigns.legs import results_of
+from ..state.campaigns.phase_records import Ended, Prepared
+from ..state.models.registry import Model, configuration_of_version, file_of_version, find_model
 from ..state.store import Store
-from ..training.fingerprints import EnvironmentFingerprint
 from ..training.local_runner import LocalRunner
 from ..training.piecewise_runner import PiecewiseRunner
 from ..training.runner import Runner
-from .leg_runs import LegDesk
-from .prepare import gather_facts, slots_of, training_order
+from .leg_runs import LegRuns
+from .prepare import prepare, slots_of, training_order
 
 SLICE_BASE = 4096
 """Split seeds of replicates and pairs are consecutive from a multiple of this, so that `seed % k` is a slice."""
@@ -32,11 +34,11 @@ class Detached(BaseException):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class CampaignContext:
     """Everything that the steps of one campaign work with.
 
     `open_runner` gives a runner on another spool folder and other data. The campaign's own workers end first, so
-    that both need not fit into memory: nothing more can be trained by its desk.
+    that both need not fit into memory: nothing more can be trained by `runs`.
     """
 
     store: Store
@@ -48,7 +50,7 @@ class Job:
     file: ModelFile
     configuration: Configuration
     baseline: Campaign | None
-    desk: LegDesk
+    runs: LegRuns
     open_runner: Callable[[Path, str], Runner]
 
     @property
@@ -58,14 +60,14 @@ class Job:
 
 
 @contextlib.contextmanager
-def open_job(
+def open_context(
     store: Store,
     lease: Lease,
     clock: Clock,
     config: Config,
     environ: Mapping[str, str],
     watch: Callable[[], None] = lambda: None,
-) -> Iterator[Job]:
+) -> Iterator[CampaignContext]:
     """What the steps of a campaign work with, data and fingerprints taken; its workers end with the block.
 
     Raises CampaignFailed when data or interpreter cannot be had.
@@ -77,24 +79,33 @@ def open_job(
         file = file_of_version(store, model.id, campaign.model_version)
         configuration = configuration_of_version(store, model.id, campaign.settings_version, file.space())
         baseline = find_baseline(store, campaign)
-        if "environment" not in campaign.facts:
-            lease.advance("prepare", {}, clock.now())
-            facts = gather_facts(model, file, configuration, baseline, store.state, environ)
-            campaign = lease.advance("prepare", facts, clock.now())
-        runner = own = _runner(file, campaign, lease.folder, campaign.facts["snapshot"], clock, config, environ)
+        if campaign.facts.prepared is None:
+            lease.advance("prepare", unchanged, clock.now())
+            before = None if baseline is None else prepared_of(baseline)
+            prepared = prepare(model, file, configuration, before, store.state, environ)
+            campaign = lease.advance("prepare", lambda facts: replace(facts, prepared=prepared), clock.now())
+        snapshot = prepared_of(campaign).snapshot
+        runner = own = _runner(file, campaign, lease.folder, snapshot, clock, config, environ)
 
         def open_runner(folder: Path, data: str) -> Runner:
             own.stop()
             return _runner(file, campaign, folder, data, clock, config, environ)
 
-        desk = LegDesk(lease, results_of(store, campaign.id), runner, clock, watch)
-        yield Job(store, lease, clock, config, environ, model, file, configuration, baseline, desk, open_runner)
+        runs = LegRuns(lease, results_of(store, campaign.id), runner, clock, watch)
+        yield CampaignContext(
+            store, lease, clock, config, environ, model, file, configuration, baseline, runs, open_runner
+        )
     except Detached:
         runner = None
         raise
     finally:
         if runner is not None:
             runner.stop()
+
+
+def prepared_of(campaign: Campaign) -> Prepared:
+    """What the prepare phase of a campaign that is under way, or came further, found."""
+    return reached(campaign.facts.prepared)
 
 
 def find_baseline(store: Store, campaign: Campaign) -> Campaign | None:
@@ -117,7 +128,7 @@ def _runner(
     environ: Mapping[str, str],
 ) -> Runner:
     slots, gpus = room_of(file, campaign, config)
-    ways = slots_of(file, config, EnvironmentFingerprint.from_json(campaign.facts["environment"]))
+    ways = slots_of(file, config, prepared_of(campaign).environment)
     order, each = training_order(file, data, slots, ways), file.training.resources.gpus
     environment = file.training.environment(environ)
     runner = LocalRunner(folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=each)
@@ -126,36 +137,44 @@ def _runner(
 
 def room_of(file: ModelFile, campaign: Campaign, config: Config) -> tuple[int, tuple[int, ...]]:
     """How many trainings run at once, and the GPUs for them: what the service granted, else what the machine has."""
-    environment, grant = EnvironmentFingerprint.from_json(campaign.facts["environment"]), campaign.grant
+    environment, grant = prepared_of(campaign).environment, campaign.grant
     slots = slots_of(file, config, environment)
     if grant is not None:
         return min(slots, grant.slots), grant.gpus
     return slots, tuple(range(len(environment.gpus))) if config.workers.gpus is None else config.workers.gpus
 
 
-def birth_results(job: Job) -> tuple[LegResult, ...]:
+def birth_results(context: CampaignContext) -> tuple[LegResult, ...]:
     """The legs of the baseline of the settings in force."""
-    return () if job.baseline is None else results_of(job.store, job.baseline.id)
+    return () if context.baseline is None else results_of(context.store, context.baseline.id)
 
 
-def full_run(job: Job, trial: str, configuration: Configuration, purpose: Purpose, split_seed: int) -> LegRequest:
-    """One whole training; incumbent and challenger of a pair share the seeds, which depend on its number alone."""
+def full_run(
+    context: CampaignContext, purpose: Purpose, role: Role, number: int, configuration: Configuration, base: int
+) -> LegRequest:
+    """One whole training; incumbent and challenger of a pair share the seeds, which depend on its number alone.
+
+    `base` is the split seed of number 0.
+    """
+    trial, split_seed = names.full_run(purpose, role, number), base + number
     return LegRequest(
         name=trial,
         trial=trial,
         purpose=purpose,
         configuration=configuration,
-        seed=derive_seed(job.campaign.seed, purpose.value, "seed", split_seed),
+        seed=derive_seed(context.campaign.seed, purpose.value, "seed", split_seed),
         split_seed=split_seed,
         from_step=0.0,
-        to_step=job.file.training.budget.amount,
+        to_step=context.file.training.budget.amount,
+        role=role,
+        number=number,
     )
 
 
-def budget_s_of(job: Job) -> float | None:
+def budget_s_of(context: CampaignContext) -> float | None:
     """Seconds of training that the campaign may use, parallel legs added up; None for no limit."""
-    given = job.campaign.options.get("budget_s")
-    return job.file.search.budget_s if given is None else float(given)
+    given = context.campaign.options.get("budget_s")
+    return context.file.search.budget_s if given is None else float(given)
 
 
 def slice_base(seed: int, name: str) -> int:
@@ -163,7 +182,7 @@ def slice_base(seed: int, name: str) -> int:
     return derive_seed(seed, name, "slices") // SLICE_BASE * SLICE_BASE
 
 
-def costs_of(job: Job) -> dict[str, Any]:
-    """What the campaign has cost so far, as facts."""
-    results = job.desk.results
-    return {"compute_s": compute_seconds(results), "runs": count_runs(results)}
+def costs_of(context: CampaignContext) -> Ended:
+    """What the campaign has cost in all."""
+    results = context.runs.results
+    return Ended(compute_seconds(results), count_runs(results))

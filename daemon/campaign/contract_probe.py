@@ -2,32 +2,34 @@
 
 from collections.abc import Sequence
 
-from ...strategies.records import BudgetUnit, Configuration, LegRequest, LegResult, Purpose
+from ...strategies.legs import names
+from ...strategies.records import BudgetUnit, Configuration, LegRequest, LegResult, Purpose, Role
 from ...strategies.space import derive_seed
 from ...strategies.verdict.contract import Contract, contract_of
 from ..config.model_tables import BudgetTable
-from .leg_runs import LegDesk
+from .leg_runs import LegRuns
 
 PROBE_SHARE = 0.2  # of a full run; seeds and splits show in a score long before it is a good one
-_VARIANTS = ("base", "equal", "seed", "split", "purpose")
-PROBE_RUNS = len(_VARIANTS)
+PROBE_RUNS = len(names.PROBE_VARIANTS)
 
 
 def probe_contract(
-    desk: LegDesk, configuration: Configuration, seed: int, budget: BudgetTable, *, stem: str = "probe"
+    runs: LegRuns, configuration: Configuration, seed: int, budget: BudgetTable, *, of_challenger: bool = False
 ) -> Contract:
     """What five short runs say of the training: do seed, split and purpose matter, is a call repeatable?
 
     A short run may hide an effect (a classifier that still answers one class), so whatever looks ignored is
-    looked at again in full runs before it counts. The legs' names start with `stem`.
+    looked at again in full runs before it counts.
     """
     share = PROBE_SHARE * budget.amount
     if budget.unit is not BudgetUnit.SECONDS:
         share = max(1.0, float(round(share)))
-    short = _contract(desk.run(_requests(stem, configuration, seed, share)))
+    legs = _requests(configuration, seed, share, of_challenger=of_challenger, is_full=False)
+    short = _contract(runs.run(legs))
     if not short.breaches or share >= budget.amount:
         return short
-    return _contract(desk.run(_requests(f"{stem}_full", configuration, seed, budget.amount)))
+    legs = _requests(configuration, seed, budget.amount, of_challenger=of_challenger, is_full=True)
+    return _contract(runs.run(legs))
 
 
 def seconds_per_full_run(results: Sequence[LegResult], budget: float) -> float | None:
@@ -44,19 +46,24 @@ def seconds_per_full_run(results: Sequence[LegResult], budget: float) -> float |
     return seconds[len(seconds) // 2] * budget / longest
 
 
-def _requests(stem: str, configuration: Configuration, seed: int, to_step: float) -> tuple[LegRequest, ...]:
+def _requests(
+    configuration: Configuration, seed: int, to_step: float, *, of_challenger: bool, is_full: bool
+) -> tuple[LegRequest, ...]:
+    named = [names.probe(variant, of_challenger=of_challenger, is_full=is_full) for variant in names.PROBE_VARIANTS]
     return tuple(
         LegRequest(
-            name=f"{stem}.{variant}",
-            trial=f"{stem}.{variant}",
+            name=name,
+            trial=name,
             purpose=Purpose.CONFIRM if variant == "purpose" else Purpose.SEARCH,
             configuration=configuration,
             seed=derive_seed(seed, "probe", "other" if variant == "seed" else "seed"),
             split_seed=derive_seed(seed, "probe", "other split" if variant == "split" else "split"),
             from_step=0.0,
             to_step=to_step,
+            role=Role.PROBE,
+            number=number,
         )
-        for variant in _VARIANTS
+        for number, (variant, name) in enumerate(zip(names.PROBE_VARIANTS, named, strict=True))
     )
 
 

@@ -6,20 +6,16 @@ from ...strategies.drift.drift import compute_seconds
 from ...strategies.records import LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
+from ..state.campaigns.lease import Lease
 from ..state.disk import is_full_error, patiently, wait_for_space
-from ..state.lease import Lease
 from ..training.runner import Runner
 
 POLL_S = 0.02
-
-
 QUIET_POLL_S = 0.2
-
-
 LEASE_CHECK_S = 1.0
 
 
-class LegDesk:
+class LegRuns:
     """Runs legs of one campaign and remembers their results, those of earlier processes included."""
 
     def __init__(
@@ -41,7 +37,7 @@ class LegDesk:
     @property
     def search_results(self) -> tuple[LegResult, ...]:
         """The ended legs of the search."""
-        return tuple(result for result in self.results if result.request.name.startswith("search."))
+        return tuple(result for result in self.results if result.request.is_of_search)
 
     @property
     def compute_s(self) -> float:
@@ -58,7 +54,7 @@ class LegDesk:
         wait_for_space(self._state, self._clock, self._lease.check)
         wanted = {request.name for request in requests}
         waiting = [one for one in requests if one.name not in self._results]
-        self._patiently(lambda: self._runner.submit(waiting, requests, rule))
+        self._when_there_is_room(lambda: self._runner.submit(waiting, requests, rule))
         wait_s, checked_at = POLL_S, self._clock.monotonic()
         while wanted - self._results.keys():
             wait_for_space(self._state, self._clock, self._lease.check)  # a retry that cannot begin is a retry less
@@ -72,14 +68,11 @@ class LegDesk:
                 self._clock.sleep(wait_s)
         return tuple(self._results[request.name] for request in requests)
 
-    def beside(self, runner: Runner) -> "LegDesk":
-        """A desk of the same campaign for another runner. Both know the results of both."""
-        desk = LegDesk(self._lease, (), runner, self._clock, self._watch)
-        desk._results = self._results
-        return desk
-
-    def _patiently(self, write: Callable[[], None]) -> None:
-        patiently(write, self._clock, self._lease.check)
+    def beside(self, runner: Runner) -> "LegRuns":
+        """Runs of the same campaign by another runner. Both know the results of both."""
+        others = LegRuns(self._lease, (), runner, self._clock, self._watch)
+        others._results = self._results
+        return others
 
     def _ingest(self) -> bool:
         try:

@@ -1,16 +1,17 @@
-"""What a person asks of a panda that lives, written into its record; it counts from the next morning on."""
+"""What a person asks of a panda that lives, written into its record; it counts from the start of the next day."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...strategies.errors import ConflictError, InputError
 from ...strategies.panda.diary import Wish, WishKind
 from ...strategies.panda.panda import moved_by_panda
 from ...strategies.panda.states import RING
-from ..state.campaigns import Campaign, find_campaign
-from ..state.registry import configuration_of_version, file_of_version
-from ..state.store import Store, to_json
+from ...strategies.search.choose import Strategy
+from ..state.campaigns.campaign_writes import set_facts
+from ..state.campaigns.campaigns import Campaign, find_campaign
+from ..state.models.registry import configuration_of_version, file_of_version
+from ..state.store import Store
 
 BY_HAND = "by hand"
 
@@ -24,11 +25,11 @@ class Wished:
 
 
 def wish_values(store: Store, campaign_id: int, values: Mapping[str, float]) -> Wished:
-    """Other values from the next morning on. Raises InputError for what the panda cannot move to."""
+    """Other values from the start of the next day. Raises InputError for what the panda cannot move to."""
     campaign = _living(store, campaign_id)
     file = file_of_version(store, campaign.model_id, campaign.model_version)
     configuration = configuration_of_version(store, campaign.model_id, campaign.settings_version, file.space())
-    moves = {one.name: one for one in moved_by_panda(file.space(), configuration)}
+    moves = {moved.name: moved for moved in moved_by_panda(file.space(), configuration)}
     if not values:
         raise InputError("no value to move to", f"the panda moves {', '.join(moves)}", "for instance lr=0.01")
     for name, value in values.items():
@@ -45,7 +46,7 @@ def wish_values(store: Store, campaign_id: int, values: Mapping[str, float]) -> 
 
 def wish_back(store: Store, campaign_id: int, to_day: int) -> Wished:
     """On from the end of an earlier day. Raises InputError for a day that has not been."""
-    days = _living(store, campaign_id).facts.get("panda", {}).get("days", 0)
+    days = _days_so_far(_living(store, campaign_id))
     first = max(0, days - RING // 2)  # a day or two pass before it counts, and older checkpoints go
     if not first <= to_day <= days:
         allowed = f"allowed: {first} to {days}, the last day" + (" (0 is the probe)" if first == 0 else "")
@@ -65,9 +66,11 @@ def wish_hold(store: Store, campaign_id: int, *, release: bool) -> Wished:
 def _living(store: Store, campaign_id: int) -> Campaign:
     """The campaign, whose panda lives; raises ConflictError."""
     campaign = find_campaign(store, campaign_id)
-    if campaign.phase == "search" and campaign.facts.get("strategy") == "panda":
+    chosen = campaign.facts.chosen
+    has_panda = chosen is not None and chosen.strategy is Strategy.PANDA
+    if campaign.phase == "search" and has_panda:
         return campaign
-    at = campaign.phase if campaign.facts.get("strategy") == "panda" else f"{campaign.phase}, without a panda"
+    at = campaign.phase if has_panda else f"{campaign.phase}, without a panda"
     raise ConflictError(
         f"campaign {campaign_id} of {campaign.model} has no living panda ({at})",
         "a person steps in while a panda searches",
@@ -75,11 +78,12 @@ def _living(store: Store, campaign_id: int) -> Campaign:
     )
 
 
+def _days_so_far(campaign: Campaign) -> int:
+    return 0 if campaign.facts.panda is None else campaign.facts.panda.days
+
+
 def _take_down(store: Store, campaign_id: int, wish: Wish, told: str) -> Wished:
     with store.transaction():
         campaign = _living(store, campaign_id)
-        wishes = [*campaign.facts.get("wishes", []), json.loads(to_json(wish.to_json()))]
-        store.change(
-            "UPDATE campaigns SET facts = ? WHERE id = ?", (to_json({**campaign.facts, "wishes": wishes}), campaign_id)
-        )
+        set_facts(store, campaign_id, replace(campaign.facts, wishes=(*campaign.facts.wishes, wish)))
     return Wished(campaign_id, f"campaign {campaign_id} of {campaign.model}: {told}, from the next morning on")

@@ -13,9 +13,10 @@ from ...strategies.verdict.runs import Run
 from ...strategies.verdict.test_plan import YEARLY_ALPHA, plan_test
 from ...strategies.verdict.verdict_records import TestPlan
 from ..config.config import Config
-from ..state.campaigns import campaigns_of, results_of
-from ..state.model_calendar import campaigns_a_year
-from ..state.registry import Model
+from ..state.campaigns.campaigns import campaigns_of
+from ..state.campaigns.legs import results_of
+from ..state.models.model_calendar import campaigns_a_year
+from ..state.models.registry import Model
 from ..state.store import Store
 from ..training.machine import machine_of
 from .confirm import noise_before
@@ -98,8 +99,7 @@ def _year_sentences(store: Store, model: Model, test: TestPlan, now: datetime) -
     unasked = [
         each for each in campaigns_of(store, model.id, "retune") if each.trigger != "manual" and each.created_at > since
     ]
-    plans = [TestPlan.from_json(each.facts["test_plan"]) for each in unasked if each.facts.get("test_plan")]
-    spent = sum(plan.alpha for plan in plans)
+    spent = sum(each.facts.searched.test_plan.alpha for each in unasked if each.facts.searched is not None)
     if spent + test.alpha <= YEARLY_ALPHA * (1 + 1e-9) or all(each.trigger == "schedule" for each in unasked):
         return ()
     return (

@@ -2,46 +2,46 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from ...strategies.drift.fingerprints import DataFingerprint, EnvironmentFingerprint, describe_change
+from ...strategies.drift.outliers import DataRanges
 from ...strategies.errors import CampaignFailed, InputError
 from ...strategies.records import Configuration
 from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..config.settings_file import plain, read_settings
-from ..state.campaigns import Campaign
-from ..state.registry import Model
+from ..state.campaigns.phase_records import Prepared
+from ..state.models.registry import Model
 from ..training.column_profile import check_data
-from ..training.fingerprints import (
-    CodeFingerprint,
-    DataFingerprint,
-    EnvironmentFingerprint,
-    code_fingerprint,
-    data_fingerprint,
-    describe_change,
-    environment_fingerprint,
-)
+from ..training.fingerprints import code_fingerprint, data_fingerprint
+from ..training.interpreter import environment_of, interpreter_notes
 from ..training.leg_order import TrainingOrder
 from ..training.snapshot import run_fingerprint, run_prepare, sources, take
 
-Facts = Mapping[str, Any]
 
-
-def gather_facts(model: Model, file: ModelFile, configuration: Configuration, baseline: Campaign | None, state: Path,
-                 environ: Mapping[str, str]) -> Facts:  # fmt: skip
+def prepare(model: Model, file: ModelFile, configuration: Configuration, before: Prepared | None, state: Path,
+            environ: Mapping[str, str]) -> Prepared:  # fmt: skip
     """Take the snapshot and the fingerprints and say what differs from the baseline of the settings in force.
 
+    `before` is that baseline's own record; None without one.
     Raises CampaignFailed when data or interpreter cannot be had.
     """
-    facts = _data_facts(model.name, file, state, environ)
-    facts |= _range_facts(file, facts, None if baseline is None else baseline.facts)
-    facts["code"] = code_fingerprint(file.code_files(), file.training.workdir).to_json()
-    facts["environment"] = environment_fingerprint(file.training.interpreter, file.triggers.packages).to_json()
-    facts["told"] = data_told(file, environ)
-    facts["notes"] = _notes(model, configuration)
-    facts["changes"] = [] if baseline is None else list(changes_since(baseline.facts, facts))
-    return facts
+    data, snapshot = _take_data(model.name, file, state, environ)
+    ranges, suspicions = _ranges(file, data, snapshot, before)
+    prepared = Prepared(
+        data=data,
+        snapshot=snapshot,
+        ranges=ranges,
+        suspicions=suspicions,
+        code=code_fingerprint(file.code_files(), file.training.workdir),
+        environment=environment_of(file.training, environ, file.triggers.packages),
+        told=data_told(file, environ),
+        notes=_notes(model, configuration),
+    )
+    prepared = replace(prepared, notes=(*prepared.notes, *interpreter_notes(file.training, environ)))
+    return prepared if before is None else replace(prepared, changes=changes_since(before, prepared))
 
 
 def data_told(file: ModelFile, environ: Mapping[str, str]) -> str | None:
@@ -55,19 +55,15 @@ def data_told(file: ModelFile, environ: Mapping[str, str]) -> str | None:
         return None
 
 
-def changes_since(before: Facts, now: Facts) -> tuple[str, ...]:
-    """What differs between two campaigns' facts, a clause each; empty when nothing does."""
-    changes = []
-    if before.get("data") and now.get("data"):
-        old, new = DataFingerprint.from_json(before["data"]), DataFingerprint.from_json(now["data"])
-        if old.key() != new.key():
-            rows = f" ({old.rows} -> {new.rows} lines)" if old.rows != new.rows else ""
-            changes.append(f"the data changed{rows}")
-    if CodeFingerprint.from_json(before["code"]).key() != CodeFingerprint.from_json(now["code"]).key():
+def changes_since(before: Prepared, now: Prepared) -> tuple[str, ...]:
+    """What differs between two campaigns, a clause each; empty when nothing does."""
+    changes, old, new = [], before.data, now.data
+    if old is not None and new is not None and old.key() != new.key():
+        rows = f" ({old.rows} -> {new.rows} lines)" if old.rows != new.rows else ""
+        changes.append(f"the data changed{rows}")
+    if before.code.key() != now.code.key():
         changes.append("the training code changed")
-    described = describe_change(
-        EnvironmentFingerprint.from_json(before["environment"]), EnvironmentFingerprint.from_json(now["environment"])
-    )
+    described = describe_change(before.environment, now.environment)
     return (*changes, described) if described else tuple(changes)
 
 
@@ -77,7 +73,7 @@ def training_order(file: ModelFile, data: str, slots: int, ways: int) -> Trainin
     training, cores = file.training, len(os.sched_getaffinity(0))
     return TrainingOrder(
         kind="command" if training.command is not None else "recipe",
-        argv=training.command,
+        argv=training.argv,
         recipe=training.recipe,
         python=str(training.interpreter),
         workdir=str(training.workdir),
@@ -107,40 +103,44 @@ def slots_of(file: ModelFile, config: Config, environment: EnvironmentFingerprin
     return min(slots, by_memory, by_gpus)
 
 
-def _data_facts(name: str, file: ModelFile, state: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+def _take_data(
+    name: str, file: ModelFile, state: Path, environ: Mapping[str, str]
+) -> tuple[DataFingerprint | None, str]:
+    """The fingerprint of fresh data, and where it is kept; None and an empty path without data."""
     if file.data is None:
-        return {"data": None, "snapshot": ""}
+        return None, ""
     data, training = file.data, file.training
     if data.prepare is not None:
         run_prepare(data.prepare, training.workdir, training.environment(environ), data.prepare_timeout_s)
     fingerprint = data_fingerprint(sources(data))
-    return {"data": fingerprint.to_json(), "snapshot": str(take(data, name, state / "snapshots", fingerprint))}
+    return fingerprint, str(take(data, name, state / "snapshots", fingerprint))
 
 
-def _range_facts(file: ModelFile, facts: Facts, before: Facts | None) -> Facts:
+def _ranges(
+    file: ModelFile, data: DataFingerprint | None, snapshot: str, before: Prepared | None
+) -> tuple[DataRanges | None, tuple[str, ...]]:
     """What is usual in the data, and which values look like glitches; the same data is read and judged once."""
-    if file.data is None or facts["data"] is None:
-        return {"profile": None, "suspicions": []}
-    known = None if before is None else before.get("profile")
-    is_same = before is not None and before["data"] == facts["data"] and known is not None
-    if is_same and before is not None:
-        profile, suspicions = known, before["suspicions"]
+    if file.data is None or data is None:
+        return None, ()
+    known = None if before is None else before.ranges
+    if before is not None and known is not None and before.data == data:
+        ranges, suspicions = known, before.suspicions
     else:
-        profile, suspicions = check_data(Path(facts["snapshot"]), known)
-    return {"profile": profile, "suspicions": [] if file.data.accept_outliers else list(suspicions)}
+        ranges, suspicions = check_data(Path(snapshot), known)
+    return ranges, () if file.data.accept_outliers else suspicions
 
 
-def _notes(model: Model, configuration: Configuration) -> list[str]:
+def _notes(model: Model, configuration: Configuration) -> tuple[str, ...]:
     """What the owner should know about the settings before they are judged."""
     notes = [f"a stored value lies outside the search space: {one}" for one in model.space.outside(configuration)]
     try:
         written = read_settings(model.file) or {}
     except InputError as error:
-        return [*notes, str(error)]
+        return (*notes, str(error))
     edited = [name for name, value in plain(configuration).items() if name in written and written[name] != value]
     if edited:
         notes.append(
             f"the settings file was edited by hand ({', '.join(edited)}); to take that up: "
             f"retuned adopt {model.name} --from-file"
         )
-    return notes
+    return tuple(notes)

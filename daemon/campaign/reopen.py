@@ -1,15 +1,19 @@
 """More pairs for a campaign that ended without a decision: on the same data, with the same challenger and rules."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from ...strategies.drift.fingerprints import DataFingerprint
 from ...strategies.errors import CampaignFailed, ConflictError, InputError
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.model_file import ModelFile
-from ..state.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns, reopen_campaign
-from ..state.registry import Model, file_of_version, find_model
+from ..state.campaigns.campaign_facts import CampaignFacts, reached
+from ..state.campaigns.campaign_writes import reopen_campaign
+from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
+from ..state.campaigns.phase_records import Continued
+from ..state.models.registry import Model, file_of_version, find_model
 from ..state.store import Store
-from ..training.fingerprints import CodeFingerprint, DataFingerprint, code_fingerprint, data_fingerprint
+from ..training.fingerprints import code_fingerprint, data_fingerprint
 from ..training.snapshot import sources
 
 MOST_PAIRS = 256
@@ -25,7 +29,7 @@ def reopen(store: Store, model: Model, pairs: int, campaign_id: int | None = Non
     """
     _check_pairs(pairs)
     campaign = _chosen(store, model, campaign_id)
-    if campaign.is_open and "pairs_allowed" in campaign.facts:
+    if campaign.is_open and campaign.facts.continued is not None:
         return campaign
     _check(store, model, campaign, pairs)
     _check_unchanged(file_of_version(store, model.id, campaign.model_version), model, campaign)
@@ -33,19 +37,20 @@ def reopen(store: Store, model: Model, pairs: int, campaign_id: int | None = Non
         present = find_campaign(store, campaign.id)
         _check(store, find_model(store, model.name), present, pairs)  # another process may have been quicker
         assert present.verdict is not None
-        reopen_campaign(store, present.id, _facts(present, present.verdict, pairs))
+        reopen_campaign(store, present.id, _facts(present.facts, present.verdict, pairs))
     return find_campaign(store, campaign.id)
 
 
-def _facts(campaign: Campaign, verdict: Verdict, pairs: int) -> dict[str, Any]:
+def _facts(facts: CampaignFacts, verdict: Verdict, pairs: int) -> CampaignFacts:
     """The record without the old judgement. The new end counts from the pairs that were judged, not from the plan's
     n_max: a campaign whose budget was spent may have made few of them, and eight more must not become forty."""
-    kept = {name: value for name, value in campaign.facts.items() if name != "judged"}
-    return kept | {
-        "earlier_verdicts": [*campaign.facts.get("earlier_verdicts", []), verdict.to_json()],
-        "more_pairs": campaign.facts.get("more_pairs", 0) + pairs,
-        "pairs_allowed": _allowed(verdict, pairs),
-    }
+    before = facts.continued or Continued((), 0, 0)
+    continued = Continued(
+        earlier_verdicts=(*before.earlier_verdicts, verdict),
+        more_pairs=before.more_pairs + pairs,
+        pairs_allowed=_allowed(verdict, pairs),
+    )
+    return replace(facts, judged=None, continued=continued)
 
 
 def _allowed(verdict: Verdict, pairs: int) -> int:
@@ -82,7 +87,7 @@ def _check(store: Store, model: Model, campaign: Campaign, pairs: int) -> None:
     number, verdict = campaign.id, campaign.verdict
     if verdict is None:
         raise ConflictError(f"campaign {number} ended without a verdict ({campaign.phase})", "", again)
-    if campaign.facts.get("challenger") is None:
+    if campaign.facts.searched is None or campaign.facts.searched.challenger is None:
         raise ConflictError(
             f"campaign {number} has no challenger to make pairs with", "only pairs can be continued", again
         )
@@ -119,9 +124,10 @@ def _check_unchanged(file: ModelFile, model: Model, campaign: Campaign) -> None:
         raise ConflictError(
             f"campaign {campaign.id} cannot be continued: {error.found}", error.allowed, again
         ) from None
-    if code.key() != CodeFingerprint.from_json(campaign.facts["code"]).key():
+    prepared = reached(campaign.facts.prepared)
+    if code.key() != prepared.code.key():
         raise ConflictError(f"the training code of {model.name} changed since campaign {campaign.id}", "", again)
-    if data is not None and data.key() != DataFingerprint.from_json(campaign.facts["data"]).key():
+    if data is not None and data.key() != reached(prepared.data).key():
         raise ConflictError(f"the data of campaign {campaign.id} is no longer what it was", "", again)
 
 
@@ -131,7 +137,7 @@ def _present_data(file: ModelFile, campaign: Campaign) -> DataFingerprint | None
         return None
     if file.data.snapshot != "copy":
         return data_fingerprint(sources(file.data))
-    snapshot = Path(campaign.facts["snapshot"])
+    snapshot = Path(reached(campaign.facts.prepared).snapshot)
     if not snapshot.exists():
         raise CampaignFailed(f"its data is gone from {snapshot}")
     return data_fingerprint([snapshot])

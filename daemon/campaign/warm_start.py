@@ -5,11 +5,12 @@ from collections.abc import Iterable
 
 from ...strategies.errors import InputError
 from ...strategies.records import Configuration, LegResult, Purpose
-from ...strategies.search.observations import Seen, Source
+from ...strategies.search.observations import Observations, Source
 from ...strategies.space import Space
 from ..config.model_file import ModelFile
-from ..state.campaigns import Campaign, campaigns_of, results_of
-from ..state.registry import file_of_version
+from ..state.campaigns.campaigns import Campaign, campaigns_of
+from ..state.campaigns.legs import results_of
+from ..state.models.registry import file_of_version
 from ..state.store import Store
 
 MOST_CAMPAIGNS = 3  # whose scores a search begins with
@@ -18,10 +19,10 @@ MOST_CAMPAIGNS = 3  # whose scores a search begins with
 def warm_start(store: Store, campaign: Campaign, space: Space) -> tuple[Configuration, ...]:
     """The top configurations of the last campaign that searched, those that the space still allows."""
     searched = _searched_before(store, campaign)
-    return tuple(_allowed(space, searched[-1].facts["top"])) if searched else ()
+    return tuple(_allowed(space, _top(searched[-1]))) if searched else ()
 
 
-def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[Seen, ...]:
+def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[Observations, ...]:
     """What the last campaigns scored at the full budget of their searches, the newest first; a group a campaign.
 
     Left out: campaigns that went by another metric, another direction or another budget, and configurations that the
@@ -38,13 +39,17 @@ def earlier_scores(store: Store, campaign: Campaign, file: ModelFile) -> tuple[S
             if _is_full(result, file) and result.score is not None
             for allowed in _allowed(space, [result.request.configuration])
         )
-        groups += [Seen(scores, Source.EARLIER)] if scores else []
+        groups += [Observations(scores, Source.EARLIER)] if scores else []
     return tuple(groups)
 
 
 def _searched_before(store: Store, campaign: Campaign) -> list[Campaign]:
     earlier = campaigns_of(store, campaign.model_id, "retune")
-    return [one for one in earlier if one.id < campaign.id and one.facts.get("top")]
+    return [one for one in earlier if one.id < campaign.id and _top(one)]
+
+
+def _top(campaign: Campaign) -> tuple[Configuration, ...]:
+    return () if campaign.facts.searched is None else campaign.facts.searched.top
 
 
 def _measure(file: ModelFile) -> tuple[object, ...]:

@@ -9,13 +9,12 @@ import typer
 from ...strategies.errors import CampaignFailed, ConflictError, InputError
 from ...strategies.records import Outcome
 from ...strategies.schedule.due import parse_duration_s
+from ..alerts.webhooks import deliver_due
 from ..api.verbs import Verbs
-from ..campaign.request import check_seed, open_or_queue, refuse_retired, retune_options
-from ..state.adoption import write_pending_settings
-from ..state.campaigns import Campaign
-from ..state.lease import holder_of
-from ..state.registry import find_model
-from ..state.webhooks import deliver_due
+from ..campaign.request import ask_for, baseline_request, check_seed, refuse_retired, retune_request
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.lease import holder_of
+from ..state.models.registry import find_model
 from .foreground import Display, conduct, finish_baseline, follow
 from .json_output import campaign_json
 from .session import CLOCK, Json, Name, Named, Session, app, print_json
@@ -42,9 +41,9 @@ def _baseline(context: typer.Context, name: Name, detach: Detach = False) -> Non
         _leave(campaign, detach, as_json=False)
         follow(verbs, campaign.id, CLOCK, _display(), session.again)
     else:
-        model = verbs.trainable(name)
-        campaign = open_or_queue(session.store, model, "baseline", None, {}, CLOCK)
-        conduct(session.store, model, campaign, CLOCK, session.config, _display())
+        request = baseline_request(session.store, name)
+        campaign = ask_for(session.store, request, CLOCK)
+        conduct(session.store, request.model, campaign, CLOCK, session.config, _display())
     _show_end(session, campaign.id, as_json=False)
 
 
@@ -141,12 +140,9 @@ def _carry_out(
     session: Session, name: str, strategy: str | None, budget_s: float | None, seed: int | None, display: Display
 ) -> int:
     """Re-evaluate in this process."""
-    model = find_model(session.store, name)
-    refuse_retired(model)
-    options = retune_options(strategy, budget_s, seed, model)
-    write_pending_settings(session.store, model)
-    finish_baseline(session.store, model, CLOCK, session.config, display)
-    campaign = open_or_queue(session.store, model, "retune", seed, options, CLOCK)
+    request = retune_request(session.store, name, strategy, budget_s, seed)
+    finish_baseline(session.store, request.model, CLOCK, session.config, display)
+    campaign = ask_for(session.store, request, CLOCK)
     _conduct(session, campaign, display)
     return campaign.id
 

@@ -13,8 +13,8 @@ from ..api.views import Standing
 from ..clock import Clock
 from ..config.config import Config
 from ..reports.progress import Progress, progress_of
-from ..state.campaigns import Campaign, find_campaign, open_campaigns
-from ..state.registry import Model
+from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
+from ..state.models.registry import Model
 from ..state.running_service import is_serving
 from ..state.store import Store
 

@@ -6,9 +6,10 @@ from ...strategies.drift.drift import DriftPoint
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.settings_file import plain
 from ..state.alert import Alert
-from ..state.campaigns import Campaign
-from ..state.model_calendar import Planned
-from ..state.registry import Model, Settings
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.phase_records import ChosenStrategy, Ended, Prepared, Searched
+from ..state.models.model_calendar import Planned
+from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
 
 
@@ -44,7 +45,7 @@ def settings_json(settings: Settings) -> dict[str, Any]:
 
 def campaign_json(campaign: Campaign, model: Model) -> dict[str, Any]:
     """A campaign with its verdict; scores are in the metric's own direction, gains positive where better."""
-    verdict = campaign.verdict
+    verdict, facts = campaign.verdict, campaign.facts
     moments = {"created_at": campaign.created_at, "started_at": campaign.started_at, "ended_at": campaign.ended_at}
     return {
         "id": campaign.id,
@@ -57,20 +58,36 @@ def campaign_json(campaign: Campaign, model: Model) -> dict[str, Any]:
         **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
         "verdict": None if verdict is None else verdict_json(verdict, model),
         "failure": campaign.failure,
-        "strategy": campaign.facts.get("strategy"),
-        "choice": campaign.facts.get("choice"),
-        "recommended": campaign.facts.get("recommended"),
-        "challenger": campaign.facts.get("challenger"),
-        "changes": campaign.facts.get("changes", []),
-        "notes": campaign.facts.get("notes", []),
-        "suspicions": campaign.facts.get("suspicions", []),
-        "causes": campaign.facts.get("causes"),
-        "cost_drift": campaign.facts.get("cost_drift"),
-        "compute_s": campaign.facts.get("compute_s"),
-        "runs": campaign.facts.get("runs"),
-        "more_pairs": campaign.facts.get("more_pairs", 0),
-        "earlier_verdicts": [one["outcome"] for one in campaign.facts.get("earlier_verdicts", ())],
+        **_found_json(facts.searched, facts.prepared),
+        **_chosen_json(facts.chosen),
+        **_ended_json(facts.ended),
+        "more_pairs": 0 if facts.continued is None else facts.continued.more_pairs,
+        "earlier_verdicts": []
+        if facts.continued is None
+        else [earlier.outcome.value for earlier in facts.continued.earlier_verdicts],
     }
+
+
+def _chosen_json(chosen: ChosenStrategy | None) -> dict[str, Any]:
+    return {
+        "strategy": None if chosen is None else chosen.strategy.value,
+        "choice": None if chosen is None else chosen.choice,
+    }
+
+
+def _found_json(searched: Searched | None, prepared: Prepared | None) -> dict[str, Any]:
+    challenger = None if searched is None else searched.challenger
+    return {
+        "challenger": None if challenger is None else plain(challenger),
+        "changes": [] if prepared is None else list(prepared.changes),
+        "notes": [] if prepared is None else list(prepared.notes),
+        "suspicions": [] if prepared is None else list(prepared.suspicions),
+    }
+
+
+def _ended_json(ended: Ended | None) -> dict[str, Any]:
+    fields = {} if ended is None else ended.to_json()
+    return {name: fields.get(name) for name in ("recommended", "causes", "cost_drift", "compute_s", "runs")}
 
 
 def verdict_json(verdict: Verdict, model: Model) -> dict[str, Any]:

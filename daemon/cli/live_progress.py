@@ -1,10 +1,9 @@
 """A panda in the terminal: its learning curve, the rate below it, and the last nudges."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import log10
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,43 +11,45 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ...strategies.panda.diary import PANDA, DayEnd
 from ...strategies.verdict.notice import render_duration
 from ..reports.progress import Progress
-from ..state.campaigns import Campaign
-from ..state.registry import Model
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.phase_records import PandaDiary
+from ..state.models.registry import Model
 from .tables import number
 
 HEIGHT, WIDTH = 9, 64
 SHOWN_NUDGES = 6
 
 
-def panda_view(diary: Mapping[str, Any], metric: str, sign: float, incumbent: float | None) -> RenderableType:
+def panda_view(diary: PandaDiary, metric: str, sign: float, incumbent: float | None) -> RenderableType:
     """The diary on one screen; scores in the metric's own direction, the incumbent's as a line."""
-    evenings = [one for one in diary["evenings"] if one["score"] is not None]
-    lines = _curve(evenings, metric, sign, None if incumbent is None else sign * incumbent) if evenings else []
-    for nudge in diary["nudges"][-SHOWN_NUDGES:]:
-        lines.append(Text(nudge["sentence"], style="yellow" if nudge["by"] == "panda" else "bold magenta"))
+    day_ends = [day_end for day_end in diary.day_ends if day_end.score is not None]
+    lines = _curve(day_ends, metric, sign, None if incumbent is None else sign * incumbent) if day_ends else []
+    for nudge in diary.nudges[-SHOWN_NUDGES:]:
+        lines.append(Text(nudge.sentence, style="yellow" if nudge.by == PANDA else "bold magenta"))
     return Group(*lines)
 
 
-def _curve(evenings: Sequence[Mapping[str, Any]], metric: str, sign: float, incumbent: float | None) -> list[Text]:
-    """Evenings from left to right as they were lived; a gone-back stretch shows as a new colour."""
-    shown = evenings[-WIDTH:]
-    values = [sign * one["score"] for one in shown]
+def _curve(day_ends: Sequence[DayEnd], metric: str, sign: float, incumbent: float | None) -> list[Text]:
+    """The ends of days from left to right; a rolled-back stretch shows in a new colour."""
+    shown = day_ends[-WIDTH:]
+    values = [sign * (day_end.score or 0.0) for day_end in shown]
     low, high = (found([*values, *([] if incumbent is None else [incumbent])]) for found in (min, max))
     spread = (high - low) or 1.0
     rows = [[Text(" ") for _ in shown] for _ in range(HEIGHT)]
     if incumbent is not None:
         at = _row(incumbent, low, spread)
         rows[at] = [Text("─", style="dim") for _ in shown]
-    trials = list(dict.fromkeys(one["trial"] for one in shown))
-    for place, (one, value) in enumerate(zip(shown, values, strict=True)):
-        colour = ("cyan", "green", "blue", "magenta")[trials.index(one["trial"]) % 4]
+    trials = list(dict.fromkeys(day_end.trial for day_end in shown))
+    for place, (day_end, value) in enumerate(zip(shown, values, strict=True)):
+        colour = ("cyan", "green", "blue", "magenta")[trials.index(day_end.trial) % 4]
         rows[_row(value, low, spread)][place] = Text("●", style=colour)
     labels = {0: f"{high:.4g}", HEIGHT - 1: f"{low:.4g}"}
     drawn = [Text(f"{labels.get(number, ''):>9} ┤").append_text(_joined(row)) for number, row in enumerate(rows)]
     last = shown[-1]
-    foot = f"{metric}, day {shown[0]['day']} to {last['day']}; now {values[-1]:.4g} at step {last['step']:g}"
+    foot = f"{metric}, day {shown[0].day} to {last.day}; now {values[-1]:.4g} at step {last.step:g}"
     beside = "" if incumbent is None else f"; ─ the stored settings' {incumbent:.4g} at their end"
     return [*drawn, Text(f"{'':>9}  {foot}{beside}", style="dim"), _rates(shown)]
 
@@ -64,12 +65,12 @@ def _joined(cells: Sequence[Text]) -> Text:
     return joined
 
 
-def _rates(shown: Sequence[Mapping[str, Any]]) -> Text:
+def _rates(shown: Sequence[DayEnd]) -> Text:
     """The rate of each day as a bar, by its order of magnitude."""
-    logs = [log10(max(one["rate"], 1e-12)) for one in shown]
+    logs = [log10(max(day_end.rate, 1e-12)) for day_end in shown]
     low, spread = min(logs), (max(logs) - min(logs)) or 1.0
     bars = "".join("▁▂▃▄▅▆▇█"[round((value - low) / spread * 7)] for value in logs)
-    return Text(f"{'rate':>9} ┤{bars}  {shown[-1]['rate']:.4g}")
+    return Text(f"{'rate':>9} ┤{bars}  {shown[-1].rate:.4g}")
 
 
 REDRAW_S = 0.25
@@ -97,9 +98,9 @@ def _line_display(out: Console, read: Callable[[], tuple[Campaign, Progress]]) -
     def say() -> None:
         nonlocal said, told
         campaign, progress = read()
-        nudges = campaign.facts.get("panda", {}).get("nudges", [])
+        nudges = () if campaign.facts.panda is None else campaign.facts.panda.nudges
         for nudge in nudges[told:]:
-            out.print(f"campaign {campaign.id}: {nudge['sentence']}")
+            out.print(f"campaign {campaign.id}: {nudge.sentence}")
         told = len(nudges)
         waits = f", {campaign.waits}" if campaign.waits else ""
         stopped = f", {progress.stopped} stopped early as hopeless" if progress.stopped else ""
@@ -136,22 +137,22 @@ def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Pan
     grid.add_row("phase", shown)
     if campaign.waits:
         grid.add_row("waits", Text(campaign.waits))
-    if "choice" in campaign.facts:
-        grid.add_row("plan", Text(campaign.facts["choice"]))
+    if campaign.facts.chosen is not None:
+        grid.add_row("plan", Text(campaign.facts.chosen.choice))
     rung = "" if progress.rung is None else f", rung {progress.rung}, {progress.alive} trials alive"
     ends = "".join(
         f", {count} {how}"
         for count, how in ((progress.failed, "failed"), (progress.stopped, "stopped early as hopeless"))
         if count
     )
-    grid.add_row("legs", f"{progress.ended} of {progress.planned} planned so far{rung}{ends}")
+    grid.add_row("legs", f"{progress.ended} of {progress.planned} chosen so far{rung}{ends}")
     if progress.incumbent is not None or progress.best is not None:
         best, incumbent = (None if value is None else sign * value for value in (progress.best, progress.incumbent))
         grid.add_row(
             "search", f"best {number(best)} against the stored settings' {number(incumbent)} (development rows)"
         )
-    if "panda" in campaign.facts:
-        grid.add_row("panda", panda_view(campaign.facts["panda"], model.file.goal.metric, sign, progress.incumbent))
+    if campaign.facts.panda is not None:
+        grid.add_row("panda", panda_view(campaign.facts.panda, model.file.goal.metric, sign, progress.incumbent))
     if progress.pairs:
         grid.add_row("pairs", f"{progress.pairs} of at most {model.file.search.max_pairs}")
     left = (

@@ -9,7 +9,7 @@ import typer
 from ..config.model_file import model_file_in
 from ..config.model_paths import check_paths
 from ..config.toml_input import content_of
-from ..state.registry import Model
+from ..state.models.registry import Model
 from .session import Name, Named, app
 
 

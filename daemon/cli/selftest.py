@@ -14,26 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from ...strategies.errors import ConflictError
-from ...strategies.records import LegRequest, Outcome, Purpose
+from ...strategies.legs.names import INCUMBENT
+from ...strategies.records import LegRequest, Outcome, Purpose, Role
 from ...strategies.search.planting import Plant, plants
 from ...strategies.space import configuration_key, derive_seed
-from ...strategies.verdict.contract import Contract
 from ...strategies.verdict.notice import render_changes
 from ...strategies.verdict.runs import Pair, Run, SearchSummary
 from ...strategies.verdict.verdict import judge
-from ...strategies.verdict.verdict_records import Continue, Verdict
+from ...strategies.verdict.verdict_records import Continue, TestPlan, Verdict
 from ..campaign.confirm import freeze_plan
-from ..campaign.context import Job, costs_of, full_run, open_job, slice_base
+from ..campaign.context import CampaignContext, costs_of, full_run, open_context, slice_base
 from ..campaign.request import open_or_queue
 from ..clock import Clock
 from ..config.config import Config
 from ..config.model_tables import AlertsTable, SettingsTable
-from ..config.settings_file import plain
 from ..reports.progress import progress_of
-from ..state.adoption import put_in_force
-from ..state.campaigns import Campaign, cancel_campaign, find_campaign, open_campaigns
-from ..state.lease import Lease
-from ..state.registry import Model, find_model, register
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaign_writes import cancel_campaign, move_baselines
+from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
+from ..state.campaigns.lease import Lease
+from ..state.campaigns.phase_records import Searched
+from ..state.models.adoption import put_in_force
+from ..state.models.registry import Model, find_model, register
 from ..state.store import Store
 from .foreground import Display, conduct, finish_baseline, interruptible
 
@@ -158,10 +160,7 @@ def _rust(store: Store, model: Model, plant: Plant, clock: Clock) -> Model:
     for campaign in open_campaigns(store, model.id):
         cancel_campaign(store, campaign, clock.now())  # the baseline of the bad values
     with store.transaction():
-        store.change(
-            "UPDATE campaigns SET settings_version = ? WHERE kind = 'baseline' AND phase = 'done'",
-            (rusted.settings_version,),
-        )
+        move_baselines(store, rusted.settings_version)
     return rusted
 
 
@@ -183,35 +182,42 @@ def _against_itself(
 
     lease = Lease(store, queued.id)
     try:
-        with display(model, read) as show, interruptible(), open_job(store, lease, clock, config, environ, show) as job:
-            lease.advance("confirm", {}, clock.now())
-            verdict = _judge_identical(job)
+        with (
+            display(model, read) as show,
+            interruptible(),
+            open_context(store, lease, clock, config, environ, show) as context,
+        ):
+            plan = freeze_plan(context)
+            searched = Searched(plan, "the stored settings against themselves", INCUMBENT, context.configuration, ())
+            lease.advance("confirm", lambda facts: replace(facts, searched=searched), clock.now())
+            verdict = _judge_identical(context, plan)
+            ended = costs_of(context)
             with store.transaction():
-                lease.finish(verdict, {**costs_of(job), "challenger": plain(job.configuration)}, clock.now())
+                lease.finish(verdict, lambda facts: replace(facts, ended=ended), clock.now())
     finally:
         lease.release()
     tried = "the stored settings against themselves, with other training seeds"
     return Check(tried, "not STALE", verdict, None, verdict.outcome is not Outcome.STALE)
 
 
-def _judge_identical(job: Job) -> Verdict:
-    assert job.baseline is not None
-    contract, plan = Contract.from_json(job.baseline.facts["contract"]), freeze_plan(job)
+def _judge_identical(context: CampaignContext, plan: TestPlan) -> Verdict:
+    assert context.baseline is not None
+    contract = reached(context.baseline.facts.contract)
     pairs: tuple[Pair, ...] = ()
     while True:
         answer = judge(plan, contract, SearchSummary(), pairs)
         if isinstance(answer, Verdict):
             return answer
         assert isinstance(answer, Continue)
-        requests = [side for number in range(answer.pairs) for side in _sides(job, number)]
-        runs = [Run.of(result) for result in job.desk.run(requests)]
+        requests = [side for number in range(answer.pairs) for side in _sides(context, number)]
+        runs = [Run.of(result) for result in context.runs.run(requests)]
         pairs = tuple(Pair(number, runs[2 * number], runs[2 * number + 1]) for number in range(answer.pairs))
 
 
-def _sides(job: Job, number: int) -> tuple[LegRequest, LegRequest]:
-    split_seed = slice_base(job.campaign.seed, "confirm") + number
-    ours = full_run(job, f"confirm.i{number:03d}", job.configuration, Purpose.CONFIRM, split_seed)
-    theirs = full_run(job, f"confirm.c{number:03d}", job.configuration, Purpose.CONFIRM, split_seed)
+def _sides(context: CampaignContext, number: int) -> tuple[LegRequest, LegRequest]:
+    base = slice_base(context.campaign.seed, "confirm")
+    ours = full_run(context, Purpose.CONFIRM, Role.INCUMBENT, number, context.configuration, base)
+    theirs = full_run(context, Purpose.CONFIRM, Role.CHALLENGER, number, context.configuration, base)
     return ours, replace(theirs, seed=derive_seed(theirs.seed, "other side"))
 
 

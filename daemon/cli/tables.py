@@ -10,9 +10,9 @@ from ...strategies.drift.drift import DriftPoint
 from ...strategies.records import Configuration, Outcome
 from ...strategies.verdict.notice import render, render_duration
 from ...strategies.verdict.verdict_records import Verdict
-from ..state.campaigns import Campaign
-from ..state.model_calendar import Planned
-from ..state.registry import Model, Settings
+from ..state.campaigns.campaigns import Campaign
+from ..state.models.model_calendar import Planned
+from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
 
 STYLES = {

@@ -1,8 +1,7 @@
 """Panels about how a campaign ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean, stdev
-from typing import Any
 
 from rich.console import Group
 from rich.panel import Panel
@@ -10,13 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ...strategies.records import Configuration
-from ...strategies.verdict.contract import Contract
 from ...strategies.verdict.notice import render_changes, render_duration
-from ...strategies.verdict.verdict_records import Reason, TestPlan, Verdict
+from ...strategies.verdict.verdict_records import Reason, Verdict
 from ...strategies.verdict.verdict_words import divergence_odds, odds
 from ..api.views import Replicates
-from ..state.campaigns import Campaign
-from ..state.registry import Model
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaigns import Campaign
+from ..state.models.registry import Model
 from .tables import PANEL_WIDTH, STYLES, number
 
 
@@ -30,12 +29,12 @@ def baseline_panel(model: Model, campaign: Campaign, runs: Replicates) -> Panel:
     scores = [sign * score for score in runs.scores]
     spread = f", standard deviation {stdev(scores):.3g}" if len(scores) > 1 else ""
     mean = f"{model.file.goal.metric} {fmean(scores):.4g}{spread}" if scores else "no run completed"
-    contract = Contract.from_json(campaign.facts["contract"])
+    contract = reached(campaign.facts.contract)
     lines: list[Text | Table] = [
         Text(f"settings v{campaign.settings_version}: {mean}; {len(scores)} of {runs.runs} runs completed"),
         *((Text(f"Failed: {runs.failure}", style="yellow"),) if runs.failure else ()),
         Text(f"\n{contract.covered}"),
-        *(Text(f"Note: {note}.") for note in (*campaign.facts["notes"], *_suspicions(campaign))),
+        *(Text(f"Note: {note}.") for note in (*reached(campaign.facts.prepared).notes, *_suspicions(campaign))),
     ]
     colour = "green" if contract.allows_stale else "yellow"
     return _panel(lines, f"{model.name}: baseline", campaign, colour)
@@ -47,7 +46,7 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
         ended = campaign.phase if campaign.verdict is None else "not continued"
         return _panel([Text(campaign.failure or "no verdict")], f"{model.name}: {ended}", campaign, "red")
     verdict = campaign.verdict
-    recommended = campaign.facts.get("recommended")
+    recommended = reached(campaign.facts.ended).recommended
     lines: list[Text | Table] = [Text(verdict.sentence)]
     if recommended is not None:
         values = model.space.validate(recommended)
@@ -57,9 +56,9 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
     if recommended is not None:
         lines.append(Text(f"\nTo take the new values up:  retuned adopt {model.name}", style="bold"))
     if verdict.watch:
-        lines.append(Text("\nWatch: evidence of 20 : 1 or more for a gain, but not for one that makes a verdict."))
+        lines.append(Text("\nWatch: the evidence for an improvement is 20:1 or more, but not enough for a verdict."))
     if verdict.can_go_on:
-        candidate = campaign.facts.get("challenger")
+        candidate = reached(campaign.facts.searched).challenger
         if candidate is not None:
             lines.append(
                 Text(f"\nCandidate: {render_changes(incumbent, model.space.validate(candidate, strict=False))}")
@@ -80,7 +79,7 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     metric = model.file.goal.metric
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     pairs: list[tuple[str, str]] = []
-    birth = TestPlan.from_json(campaign.facts["test_plan"]).birth_scores
+    birth = reached(campaign.facts.searched).test_plan.birth_scores
     if birth:
         pairs.append((f"{metric}, when taken up", number(sign * fmean(birth))))
     if verdict.incumbent_mean is not None:
@@ -88,10 +87,9 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     if verdict.challenger_mean is not None:
         pairs.append((f"{metric}, challenger", number(sign * verdict.challenger_mean)))
     if verdict.mean is not None:
-        low = "no lower bound" if verdict.lower is None else f"at least {number(verdict.lower, 3)}"
-        bounds = f"{number(verdict.mean, 3)}  ({low}, at most {number(verdict.upper, 3)})"
-        pairs.append(("gain of the challenger", bounds))
-        pairs.append(("evidence for a gain", f"{odds(verdict.e_value)}, STALE from {1 / verdict.alpha:.0f} : 1"))
+        low = "no lower bound" if verdict.lower is None else number(verdict.lower, 3)
+        pairs.append(("improvement", f"{number(verdict.mean, 3)} ({low} to {number(verdict.upper, 3)})"))
+        pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {1 / verdict.alpha:.0f}:1"))
     if verdict.delta is not None:
         pairs.append(("a gain that matters", f"from {number(verdict.delta, 3)}"))
     if verdict.n_pairs:
@@ -99,7 +97,8 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     if verdict.incumbent_failed:
         failed = f"{verdict.incumbent_failed} of {verdict.incumbent_runs} ({divergence_odds(verdict)})"
         pairs.append(("failed runs, stored settings", failed))
-    cost = f"{campaign.facts['runs']} training runs, {render_duration(campaign.facts['compute_s'])} of compute"
+    ended = reached(campaign.facts.ended)
+    cost = f"{ended.runs} training runs, {render_duration(ended.compute_s)} of compute"
     pairs.append(("cost", f"{cost}; seed {campaign.seed}"))
     grid.add_row("", "")
     for name, value in pairs:
@@ -108,10 +107,11 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
 
 
 def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:
-    facts: Mapping[str, Any] = campaign.facts
-    changes = f"\nSince these settings were taken up: {'; '.join(facts['changes'])}." if facts["changes"] else ""
-    notes = "\n".join(f"Note: {note}." for note in (*facts["notes"], *_suspicions(campaign)))
-    why = [f"\n{facts[name]['sentence']}" for name in ("causes", "cost_drift") if facts.get(name, {}).get("sentence")]
+    prepared, ended = reached(campaign.facts.prepared), reached(campaign.facts.ended)
+    changes = f"\nSince these settings were taken up: {'; '.join(prepared.changes)}." if prepared.changes else ""
+    notes = "\n".join(f"Note: {note}." for note in (*prepared.notes, *_suspicions(campaign)))
+    reasons = (ended.causes, ended.cost_drift)
+    why = [f"\n{reason.sentence}" for reason in reasons if reason is not None and reason.sentence]
     covered = "The training keeps the contract, so these error rates hold." if verdict.is_covered else verdict.covered
     return tuple(line for line in (*why, changes, f"\n{covered}", notes) if line)
 
@@ -120,4 +120,4 @@ def _suspicions(campaign: Campaign) -> tuple[str, ...]:
     """What looks like a glitch in the data, where the verdict itself does not say it."""
     if campaign.verdict is not None and campaign.verdict.reason is Reason.LOOK_AT_DATA:
         return ()
-    return tuple(f"look at your data: {suspicion}" for suspicion in campaign.facts.get("suspicions", ()))
+    return tuple(f"look at your data: {suspicion}" for suspicion in campaign.facts.suspicions)

@@ -30,8 +30,8 @@ def check_paths(model: ModelFile) -> None:
         )
     if training.recipe_file is not None and training.recipe_class is not None:
         _check_recipe(training.recipe_file, training.recipe_class)
-    if training.command is not None:
-        _check_program("training.command", training.command[0], training.workdir)
+    if training.argv is not None:
+        _check_program("training.command", training.argv[0], training.workdir)
     _check_data(model)
     settings = model.settings_file
     if settings is not None and not settings.parent.is_dir():

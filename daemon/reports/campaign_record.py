@@ -1,26 +1,27 @@
 """Everything that the record holds about one finished campaign, read once, for a page about it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...strategies.errors import ConflictError, InputError
-from ...strategies.records import Configuration, LegResult
+from ...strategies.records import Configuration, LegResult, Purpose, Role
 from ...strategies.space import Space
 from ...strategies.verdict.contract import Contract
 from ...strategies.verdict.evidence import EvidencePath, evidence_path
 from ...strategies.verdict.verdict_records import TestPlan
 from ...strategies.verdict.verdict_words import figure
 from ..config.model_file import ModelFile
-from ..state.campaigns import Campaign, campaigns_of, find_campaign, results_of
-from ..state.registry import Model, Settings, configuration_of_version, file_of_version, find_model, settings_of
+from ..state.campaigns.campaign_facts import CampaignFacts, reached
+from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign
+from ..state.campaigns.legs import results_of
+from ..state.campaigns.phase_records import Ended, Prepared
+from ..state.models.registry import Model, Settings, configuration_of_version, file_of_version, find_model, settings_of
 from ..state.store import Store
 from .trials import Trial, trials_of
 
 
 @dataclass(frozen=True, slots=True)
-class Dossier:
+class CampaignRecord:
     """A finished campaign with its model as it was then.
 
     `challenger` None: the search named none. `recommended`: whether its values were confirmed. `adopted` is the
@@ -43,9 +44,19 @@ class Dossier:
     path: EvidencePath
 
     @property
-    def facts(self) -> Mapping[str, Any]:
+    def facts(self) -> CampaignFacts:
         """What the phases of the campaign found and froze."""
         return self.campaign.facts
+
+    @property
+    def prepared(self) -> Prepared:
+        """What the campaign trained on and in."""
+        return reached(self.facts.prepared)
+
+    @property
+    def ended(self) -> Ended:
+        """What it cost, recommends and explains."""
+        return reached(self.facts.ended)
 
     @property
     def metric(self) -> str:
@@ -70,19 +81,26 @@ class Dossier:
     @property
     def most_pairs(self) -> int:
         """The pairs allowed, those of a continuation included; 0 for a baseline."""
-        return 0 if self.plan is None else int(self.facts.get("pairs_allowed", self.plan.n_max))
+        if self.facts.continued is not None:
+            return self.facts.continued.pairs_allowed
+        return 0 if self.plan is None else self.plan.n_max
 
-    def trials(self, stem: str) -> tuple[Trial, ...]:
-        """The trials whose names start with `stem`."""
-        return trials_of(self.results, stem, self.whole)
+    def trials(self, purpose: Purpose, *roles: Role) -> tuple[Trial, ...]:
+        """The trials of a purpose in these roles."""
+        return trials_of(self.results, purpose, roles, self.whole)
+
+    @property
+    def searched(self) -> tuple[Trial, ...]:
+        """The trials of the search, the incumbent's among them."""
+        return self.trials(Purpose.SEARCH, Role.INCUMBENT, Role.CANDIDATE)
 
     def shown(self, score: float | None) -> str:
         """A score as the metric's value; a dash where there is none."""
         return "–" if score is None else figure(self.sign * score + 0.0)
 
 
-def dossier_of(store: Store, named: str) -> Dossier:
-    """The dossier of a campaign's number, or of the last finished re-evaluation of the model of that name.
+def record_of(store: Store, named: str) -> CampaignRecord:
+    """The record of a campaign's number, or of the last finished re-evaluation of the model of that name.
 
     Raises UnknownName for neither, InputError for a model without one, ConflictError for an unfinished campaign.
     """
@@ -99,7 +117,7 @@ def dossier_of(store: Store, named: str) -> Dossier:
             f"campaign {campaign.id} of {campaign.model} {campaign.phase}: {campaign.failure}",
             "a page is about a campaign that came to its end", f"see: retuned history {campaign.model}",
         )  # fmt: skip
-    return _dossier(store, campaign)
+    return _record(store, campaign)
 
 
 def _last_finished(store: Store, name: str) -> Campaign:
@@ -110,17 +128,17 @@ def _last_finished(store: Store, name: str) -> Campaign:
     return done[-1]
 
 
-def _dossier(store: Store, campaign: Campaign) -> Dossier:
+def _record(store: Store, campaign: Campaign) -> CampaignRecord:
     model = find_model(store, campaign.model)
     file = file_of_version(store, model.id, campaign.model_version)
     space, facts, versions = file.space(), campaign.facts, settings_of(store, model)
     results = results_of(store, campaign.id)
-    plan = TestPlan.from_json(facts["test_plan"]) if "test_plan" in facts else None
+    plan = None if facts.searched is None else facts.searched.test_plan
     path = EvidencePath()
     if plan is not None and campaign.verdict is not None:
         path = evidence_path(plan, campaign.verdict, results)
-    named = facts.get("challenger")
-    return Dossier(
+    named = None if facts.searched is None else facts.searched.challenger
+    return CampaignRecord(
         state=store.state,
         campaign=campaign,
         model=model,
@@ -129,10 +147,10 @@ def _dossier(store: Store, campaign: Campaign) -> Dossier:
         settings=next(one for one in versions if one.version == campaign.settings_version),
         incumbent=configuration_of_version(store, model.id, campaign.settings_version, space),
         challenger=None if named is None else space.validate(named, strict=False),
-        recommended=facts.get("recommended") is not None,
+        recommended=facts.ended is not None and facts.ended.recommended is not None,
         adopted=next((one for one in reversed(versions) if one.campaign_id == campaign.id), None),
         results=results,
-        contract=Contract.from_json(facts["contract"]),
+        contract=reached(facts.contract),
         plan=plan,
         path=path,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.errors import InputError
-from ..state.registry import Model
+from ..state.models.registry import Model
 from .self_contained import cannot_write, check_target, content_policy, plotly_script, script_json
 
 SUFFIXES = (".png", ".svg", ".html")

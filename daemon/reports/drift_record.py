@@ -1,10 +1,12 @@
 """A model's drift record: one point a campaign."""
 
 from ...strategies.drift.drift import DriftPoint, mean_held_out_score
-from ..state.campaigns import Campaign, campaigns_of, results_of
-from ..state.registry import Model, file_of_version
+from ...strategies.records import Role
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaigns import Campaign, campaigns_of
+from ..state.campaigns.legs import results_of
+from ..state.models.registry import Model, file_of_version
 from ..state.store import Store
-from ..training.fingerprints import DataFingerprint, EnvironmentFingerprint
 
 
 def drift_points(store: Store, model: Model) -> tuple[DriftPoint, ...]:
@@ -16,8 +18,7 @@ def drift_points(store: Store, model: Model) -> tuple[DriftPoint, ...]:
 def _point(store: Store, campaign: Campaign) -> DriftPoint:
     results = results_of(store, campaign.id)
     floor = file_of_version(store, campaign.model_id, campaign.model_version).objective().floor
-    verdict, facts = campaign.verdict, campaign.facts
-    stem = "replicate." if campaign.kind == "baseline" else "confirm.i"
+    verdict, prepared, ended = campaign.verdict, reached(campaign.facts.prepared), reached(campaign.facts.ended)
     if verdict is not None and verdict.floor is not None:
         floor = verdict.floor
     assert campaign.ended_at is not None
@@ -29,18 +30,18 @@ def _point(store: Store, campaign: Campaign) -> DriftPoint:
         settings_version=campaign.settings_version,
         outcome=None if verdict is None else verdict.outcome,
         reason="" if verdict is None else verdict.reason.value,
-        incumbent=mean_held_out_score(results, stem, floor),
-        challenger=mean_held_out_score(results, "confirm.c", floor),
+        incumbent=mean_held_out_score(results, Role.INCUMBENT, floor),
+        challenger=mean_held_out_score(results, Role.CHALLENGER, floor),
         mean=None if verdict is None else verdict.mean,
         lower=None if verdict is None else verdict.lower,
         upper=None if verdict is None else verdict.upper,
         e_value=None if verdict is None else verdict.e_value,
         n_pairs=0 if verdict is None else verdict.n_pairs,
-        compute_s=facts["compute_s"],
-        runs=facts["runs"],
-        data="" if facts["data"] is None else DataFingerprint.from_json(facts["data"]).key(),
-        environment=EnvironmentFingerprint.from_json(facts["environment"]).key(),
-        changes=tuple(facts["changes"]),
+        compute_s=ended.compute_s,
+        runs=ended.runs,
+        data="" if prepared.data is None else prepared.data.key(),
+        environment=prepared.environment.key(),
+        changes=prepared.changes,
         label="" if verdict is None else verdict.label,
-        cause=facts.get("causes", {}).get("summary", ""),
+        cause="" if ended.causes is None else ended.causes.summary,
     )

@@ -11,8 +11,7 @@ from typing import Any
 
 from ...strategies.verdict.evidence import EvidencePath, floor_of
 from ...strategies.verdict.runs import clipped
-from ...strategies.verdict.verdict import BROKEN_AT
-from ...strategies.verdict.verdict_records import Verdict
+from ...strategies.verdict.verdict_records import BROKEN_AT, Verdict
 from ...strategies.verdict.verdict_words import odds
 from .self_contained import plot_text
 from .trials import Trial
@@ -38,21 +37,21 @@ def gain_figure(path: EvidencePath, verdict: Verdict) -> Figure:
     data += [*_differences(path), _interval(path, low, high)]
     gains = [1.0 if look.bounds is None else look.bounds.e_value for look in path.looks]
     shown = [*gains, bar, 1.0]
-    data.append(_line(f"STALE from {bar:.0f} : 1", ends, bar, "@bad", "dash", yaxis="y2"))
+    data.append(_line(f"STALE at {bar:.0f}:1", ends, bar, "@bad", "dash", yaxis="y2"))
     data.append(_evidence("evidence for a gain", path, gains, "@challenger", "circle"))
     if verdict.incumbent_failed:
         failures = [look.divergence_e for look in path.looks]
         shown += [*failures, BROKEN_AT]
         data.append(_evidence("evidence that the stored settings fail more often", path, failures, "@bad", "square"))
         if not math.isclose(bar, BROKEN_AT):
-            data.append(_line(f"BROKEN from {BROKEN_AT:.0f} : 1", ends, BROKEN_AT, "@bad", "dot", yaxis="y2"))
+            data.append(_line(f"BROKEN at {BROKEN_AT:.0f}:1", ends, BROKEN_AT, "@bad", "dot", yaxis="y2"))
     return {
         "data": data,
         "layout": {
             "height": 580,
             "xaxis": {"title": {"text": "pairs run"}, "range": ends, "anchor": "y2", "dtick": 1 if last <= 16 else 2},
             "yaxis": {"title": {"text": "gain of the challenger"}, "range": [low, high], "domain": [0.43, 1.0]},
-            "yaxis2": {"title": {"text": "evidence : 1"}, "domain": [0.0, 0.35], **_evidence_axis(shown)},
+            "yaxis2": {"title": {"text": "evidence (to 1)"}, "domain": [0.0, 0.35], **_evidence_axis(shown)},
         },
     }
 

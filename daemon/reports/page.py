@@ -5,12 +5,12 @@ from statistics import fmean, stdev
 
 import jinja2
 
-from ...strategies.records import LegEnd
+from ...strategies.records import LegEnd, Purpose, Role
 from ...strategies.verdict.notice import render, render_duration
 from ...strategies.verdict.verdict_records import Verdict
 from ...strategies.verdict.verdict_words import figure
 from ..state.store import Store
-from .campaign_record import Dossier, dossier_of
+from .campaign_record import CampaignRecord, record_of
 from .figures import curves_figure, replicates_figure
 from .page_background import cost_section, provenance_section, reproduce_section
 from .page_causes import causes_section
@@ -30,23 +30,23 @@ _HERE = Path(__file__).parent
 
 
 def write_page(store: Store, named: str, path: Path) -> int:
-    """Write the page about a campaign (see `dossier_of`) into an .html file; the campaign's number comes back.
+    """Write the page about a campaign (see `record_of`) into an .html file; the campaign's number comes back.
 
     Raises InputError for a file that cannot be written or is no .html.
     """
     check_target(path, "--html", (".html", ".htm"), "for instance report.html")
-    dossier = dossier_of(store, named)
+    record = record_of(store, named)
     try:
-        path.write_text(render_page(page_of(dossier)), encoding="utf-8")
+        path.write_text(render_page(page_of(record)), encoding="utf-8")
     except OSError as error:
         raise cannot_write(path, error) from None
-    return dossier.campaign.id
+    return record.campaign.id
 
 
-def page_of(dossier: Dossier) -> Page:
+def page_of(record: CampaignRecord) -> Page:
     """What the page about the campaign says."""
-    verdict = dossier.campaign.verdict
-    return _baseline_page(dossier) if verdict is None else _verdict_page(dossier, verdict)
+    verdict = record.campaign.verdict
+    return _baseline_page(record) if verdict is None else _verdict_page(record, verdict)
 
 
 def render_page(page: Page) -> str:
@@ -66,91 +66,91 @@ def render_page(page: Page) -> str:
     )
 
 
-def _verdict_page(dossier: Dossier, verdict: Verdict) -> Page:
+def _verdict_page(record: CampaignRecord, verdict: Verdict) -> Page:
     sections = (
-        settings_section(dossier),
-        causes_section(dossier),
-        evidence_section(dossier, verdict),
-        *panda_sections(dossier),
-        search_section(dossier, verdict),
-        curves_section(dossier, verdict),
-        cost_section(dossier),
-        provenance_section(dossier),
-        reproduce_section(dossier),
+        settings_section(record),
+        causes_section(record),
+        evidence_section(record, verdict),
+        *panda_sections(record),
+        search_section(record, verdict),
+        curves_section(record, verdict),
+        cost_section(record),
+        provenance_section(record),
+        reproduce_section(record),
     )
     return Page(
-        title=f"{dossier.model.name}: {verdict.label} ({_date(dossier)})",
-        model=dossier.model.name,
+        title=f"{record.model.name}: {verdict.label} ({_date(record)})",
+        model=record.model.name,
         kind="Re-evaluation of the hyperparameters in production",
         badge=verdict.label,
         tone=verdict.outcome.value,
-        byline=_byline(dossier),
-        lead=verdict.sentence.replace(" : 1", "\u00a0:\u00a01"),  # odds are not broken over two lines
-        meaning=meaning_of(dossier, verdict),
-        tiles=verdict_tiles(dossier, verdict),
+        byline=_byline(record),
+        lead=verdict.sentence.replace(" : 1", ":1"),  # verdicts of earlier versions have spaces in their odds
+        meaning=meaning_of(record, verdict),
+        tiles=verdict_tiles(record, verdict),
         sections=sections,
-        footer=_footer(dossier),
+        footer=_footer(record),
     )
 
 
-def _baseline_page(dossier: Dossier) -> Page:
-    trials = dossier.trials("replicate.")
-    scores = [dossier.sign * trial.last.score for trial in trials if trial.last.score is not None]
+def _baseline_page(record: CampaignRecord) -> Page:
+    trials = record.trials(Purpose.REPLICATE, Role.INCUMBENT)
+    scores = [record.sign * trial.last.score for trial in trials if trial.last.score is not None]
     tiles = [Tile("runs completed", f"{len(scores)} of {len(trials)}")]
     if scores:
-        tiles.insert(0, Tile(f"{dossier.metric}, mean", figure(fmean(scores)), dossier.direction))
+        tiles.insert(0, Tile(f"{record.metric}, mean", figure(fmean(scores)), record.direction))
     if len(scores) > 1:
         tiles.insert(1, Tile("standard deviation", figure(stdev(scores)), "what a gain is held against by default"))
-    tiles.append(Tile("compute", render_duration(dossier.facts["compute_s"]), f"{dossier.facts['runs']} training runs"))
-    holds = dossier.contract.allows_stale
+    tiles.append(Tile("compute", render_duration(record.ended.compute_s), f"{record.ended.runs} training runs"))
+    holds = record.contract.allows_stale
     return Page(
-        title=f"{dossier.model.name}: baseline of settings v{dossier.campaign.settings_version} ({_date(dossier)})",
-        model=dossier.model.name,
-        kind=f"Baseline of settings v{dossier.campaign.settings_version}",
+        title=f"{record.model.name}: baseline of settings v{record.campaign.settings_version} ({_date(record)})",
+        model=record.model.name,
+        kind=f"Baseline of settings v{record.campaign.settings_version}",
         badge="BASELINE",
         tone="baseline",
-        byline=_byline(dossier),
-        lead=_baseline_sentence(dossier, scores, len(trials)),
+        byline=_byline(record),
+        lead=_baseline_sentence(record, scores, len(trials)),
         meaning="Later re-evaluations are compared with this." if holds else
         "Mend the training before the next re-evaluation: as it is, no error rate can be given.",
         tiles=tuple(tiles),
         sections=(
-            _replicates_section(dossier), causes_section(dossier), cost_section(dossier),
-            provenance_section(dossier), reproduce_section(dossier),
+            _replicates_section(record), causes_section(record), cost_section(record),
+            provenance_section(record), reproduce_section(record),
         ),
-        footer=_footer(dossier),
+        footer=_footer(record),
     )  # fmt: skip
 
 
-def _baseline_sentence(dossier: Dossier, scores: list[float], runs: int) -> str:
+def _baseline_sentence(record: CampaignRecord, scores: list[float], runs: int) -> str:
     if not scores:
         return f"None of {runs} trainings of the stored settings completed."
     spread = f", give or take {figure(stdev(scores))} from run to run" if len(scores) > 1 else ""
-    contract = "keeps the contract" if dossier.contract.allows_stale else "does not keep the contract"
+    contract = "keeps the contract" if record.contract.allows_stale else "does not keep the contract"
     return (
-        f"The stored settings reach {dossier.metric} {figure(fmean(scores))}{spread} "
+        f"The stored settings reach {record.metric} {figure(fmean(scores))}{spread} "
         f"({len(scores)} of {runs} trainings on fresh seeds and rows completed). The training {contract}."
     )
 
 
-def _replicates_section(dossier: Dossier) -> Section:
-    trials = dossier.trials("replicate.")
+def _replicates_section(record: CampaignRecord) -> Section:
+    trials = record.trials(Purpose.REPLICATE, Role.INCUMBENT)
     values = Table("The settings in force", ("hyperparameter", "stored", "search space"), tuple(
-        (one.name, render(dossier.incumbent[one.name]) if one.name in dossier.incumbent else "not in use", one.allowed)
-        for one in dossier.space.hyperparameters
+        (one.name, render(record.incumbent[one.name]) if one.name in record.incumbent else "not in use", one.allowed)
+        for one in record.space.hyperparameters
     ))  # fmt: skip
-    runs = Table("The replicates", ("replicate", dossier.metric, "seed", "split seed"), tuple(
+    runs = Table("The replicates", ("replicate", record.metric, "seed", "split seed"), tuple(
         (str(number),
-         dossier.shown(trial.last.score) if trial.last.end is LegEnd.COMPLETED else trial.last.end.value,
+         record.shown(trial.last.score) if trial.last.end is LegEnd.COMPLETED else trial.last.end.value,
          str(trial.last.request.seed), str(trial.last.request.split_seed))
         for number, trial in enumerate(trials, 1)
     ))  # fmt: skip
     has_curves = any(len(leg.curve) > 1 for trial in trials for leg in trial.legs)
     groups = (("replicates", "@incumbent", trials),)
-    unit = dossier.file.training.budget.unit.value
-    drawn = curves_figure(dossier.metric, dossier.sign, unit, groups, None) if has_curves else None
-    drawn = drawn or replicates_figure(dossier.metric, dossier.sign, trials)
-    shows = f"{dossier.metric} of {len(trials)} trainings of the stored settings; {dossier.direction}."
+    unit = record.file.training.budget.unit.value
+    drawn = curves_figure(record.metric, record.sign, unit, groups, None) if has_curves else None
+    drawn = drawn or replicates_figure(record.metric, record.sign, trials)
+    shows = f"{record.metric} of {len(trials)} trainings of the stored settings; {record.direction}."
     legend = (
         "A curve a replicate." if has_curves else "A point a replicate; lines at the mean and one standard deviation."
     )
@@ -158,15 +158,15 @@ def _replicates_section(dossier: Dossier) -> Section:
     return Section("replicates", "The stored settings, trained anew", plot=plot, tables=(values, runs))
 
 
-def _byline(dossier: Dossier) -> str:
-    return f"{dossier.file.owner}, {_date(dossier)}, campaign {dossier.campaign.id}"
+def _byline(record: CampaignRecord) -> str:
+    return f"{record.file.owner}, {_date(record)}, campaign {record.campaign.id}"
 
 
-def _date(dossier: Dossier) -> str:
-    ended = dossier.campaign.ended_at
+def _date(record: CampaignRecord) -> str:
+    ended = record.campaign.ended_at
     assert ended is not None
     return f"{ended:%Y-%m-%d}"
 
 
-def _footer(dossier: Dossier) -> str:
-    return f"Written by retuned from the records of campaign {dossier.campaign.id}. This page fetches nothing."
+def _footer(record: CampaignRecord) -> str:
+    return f"Written by retuned from the records of campaign {record.campaign.id}. This page fetches nothing."

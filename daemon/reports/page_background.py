@@ -4,33 +4,35 @@ import shlex
 from collections.abc import Sequence
 from importlib import metadata
 
+from ...strategies.drift.fingerprints import DataFingerprint, EnvironmentFingerprint
 from ...strategies.legs.command import expand
-from ...strategies.records import LegEnd, LegResult
+from ...strategies.records import LegEnd, LegRequest, LegResult, Purpose, Role, Value
 from ...strategies.verdict.notice import render_duration
-from ..training.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint
-from .campaign_record import Dossier
+from .campaign_record import CampaignRecord
 from .page_parts import Section, Table, pairs_table
 
-_STAGES = {"probe": "probes of the contract", "search": "search", "confirm": "fresh runs, on held-out rows",
-           "replicate": "replicates of the stored settings", "cause": "causes, on the old data"}  # fmt: skip
+_STAGES = {Purpose.SEARCH: "search", Purpose.CONFIRM: "fresh runs, on held-out rows",
+           Purpose.REPLICATE: "replicates of the stored settings"}  # fmt: skip
+_STAGES_OF_ROLES = {Role.PROBE: "probes of the contract", Role.CAUSE_INCUMBENT: "causes, on the old data",
+                    Role.CAUSE_CHALLENGER: "causes, on the old data"}  # fmt: skip
 
 
-def cost_section(dossier: Dossier) -> Section:
+def cost_section(record: CampaignRecord) -> Section:
     """Runs and compute by stage, and the share of a full search that the verdict took."""
     stages: dict[str, list[LegResult]] = {}
-    for result in dossier.results:
+    for result in record.results:
         stages.setdefault(_stage(result), []).append(result)
-    rows = [_cost_row(dossier, name, results) for name, results in stages.items()]
-    rows.append(_cost_row(dossier, "altogether", dossier.results))
+    rows = [_cost_row(record, name, results) for name, results in stages.items()]
+    rows.append(_cost_row(record, "altogether", record.results))
     columns = ("stage", "training runs", "as full trainings", "compute", "peak memory", "failed")
-    campaign = dossier.campaign
+    campaign = record.campaign
     sentences = []
     if campaign.started_at is not None and campaign.ended_at is not None:
         took = render_duration((campaign.ended_at - campaign.started_at).total_seconds())
         sentences.append(f"From start to end it took {took}, parallel runs and waiting included.")
-    share = share_of_full_search(dossier)
+    share = share_of_full_search(record)
     if share is not None:
-        trials = len(dossier.trials("search."))
+        trials = len(record.searched)
         sentences.append(
             f"The verdict took {100 * share:.0f} % of a full search's compute (all {trials} configurations trained "
             "for the whole budget), counted in steps of training."
@@ -39,10 +41,10 @@ def cost_section(dossier: Dossier) -> Section:
     return Section("cost", "What it cost", tuple(sentences), tables=(table,))
 
 
-def share_of_full_search(dossier: Dossier) -> float | None:
+def share_of_full_search(record: CampaignRecord) -> float | None:
     """All training of the campaign over that of every searched configuration in full; None without a search."""
-    trials = len(dossier.trials("search."))
-    return full_trainings(dossier.results, dossier.whole) / trials if trials else None
+    trials = len(record.searched)
+    return full_trainings(record.results, record.whole) / trials if trials else None
 
 
 def full_trainings(results: Sequence[LegResult], whole: float) -> float:
@@ -51,60 +53,59 @@ def full_trainings(results: Sequence[LegResult], whole: float) -> float:
 
 
 def _stage(result: LegResult) -> str:
-    stem = result.request.trial.partition(".")[0].partition("_")[0]
-    return _STAGES.get(stem, stem)
+    return _STAGES_OF_ROLES.get(result.request.role, _STAGES[result.request.purpose])
 
 
-def _cost_row(dossier: Dossier, name: str, results: Sequence[LegResult]) -> tuple[str, ...]:
+def _cost_row(record: CampaignRecord, name: str, results: Sequence[LegResult]) -> tuple[str, ...]:
     peak = max((result.peak_memory_bytes for result in results), default=0)
     return (
         name,
         str(len({result.request.trial for result in results})),
-        f"{full_trainings(results, dossier.whole):.3g}",
+        f"{full_trainings(results, record.whole):.3g}",
         render_duration(sum(result.seconds for result in results)),
         f"{peak / 2**20:.0f} MiB" if peak else "–",
         str(sum(result.score is None and result.end is not LegEnd.STOPPED for result in results)),
     )
 
 
-def provenance_section(dossier: Dossier) -> Section:
+def provenance_section(record: CampaignRecord) -> Section:
     """Seed, versions, fingerprints, the contract and what the error rate covers."""
-    campaign, facts = dossier.campaign, dossier.facts
-    code = CodeFingerprint.from_json(facts["code"])
+    campaign, prepared = record.campaign, record.prepared
+    code = prepared.code
     moments = {"queued": campaign.created_at, "started": campaign.started_at, "ended": campaign.ended_at}
     rows = [
         ("campaign", f"{campaign.id}, {campaign.kind}, trigger: {campaign.trigger}"),
         *((name, f"{moment:%Y-%m-%d %H:%M:%S} UTC") for name, moment in moments.items() if moment is not None),
         ("seed", str(campaign.seed)),
-        ("settings", f"v{dossier.settings.version}, {dossier.settings.origin}, {dossier.settings.created_at:%Y-%m-%d}"),
-        ("model file", f"version {campaign.model_version}; newest: {dossier.model.source}"),
-        ("metric", f"{dossier.metric}, {dossier.direction}"),
-        ("data", _data(facts["data"])),
-        *((("snapshot", facts["snapshot"]),) if facts.get("snapshot") else ()),
+        ("settings", f"v{record.settings.version}, {record.settings.origin}, {record.settings.created_at:%Y-%m-%d}"),
+        ("model file", f"version {campaign.model_version}; newest: {record.model.source}"),
+        ("metric", f"{record.metric}, {record.direction}"),
+        ("data", _data(prepared.data)),
+        *((("snapshot", prepared.snapshot),) if prepared.snapshot else ()),
         ("code", "; ".join((code.key(), *(f"{name} {digest[:12]}" for name, digest in code.files)))),
         *((("commit", code.commit),) if code.commit else ()),
-        *_environment(EnvironmentFingerprint.from_json(facts["environment"])),
+        *_environment(prepared.environment),
         ("retuned", f"this page was written by version {metadata.version('retuned')}"),
     ]
-    tables = (pairs_table("Provenance", rows), *_test(dossier), _contract(dossier))
-    return Section("provenance", "Where the numbers come from", tables=tables, after=(dossier.contract.covered,))
+    tables = (pairs_table("Provenance", rows), *_test(record), _contract(record))
+    return Section("provenance", "Where the numbers come from", tables=tables, after=(record.contract.covered,))
 
 
-def _data(text: str | None) -> str:
-    if text is None:
+def _data(data: DataFingerprint | None) -> str:
+    if data is None:
         return "the model file names none"
-    data = DataFingerprint.from_json(text)
     lines = "" if data.rows is None else f", {data.rows} lines"
     return f"{data.key()}; {data.files} {'file' if data.files == 1 else 'files'}, {data.bytes} bytes{lines}"
 
 
 def _environment(environment: EnvironmentFingerprint) -> list[tuple[str, str]]:
     parts = "; ".join(f"{name} {value}" for name, value in environment.parts().items())
-    return [("environment", f"{environment.key()}; {parts}")]
+    python = [("interpreter", environment.interpreter)] if environment.interpreter else []
+    return [*python, ("environment", f"{environment.key()}; {parts}")]
 
 
-def _test(dossier: Dossier) -> tuple[Table, ...]:
-    plan = dossier.plan
+def _test(record: CampaignRecord) -> tuple[Table, ...]:
+    plan = record.plan
     if plan is None:
         return ()
     birth = f"{len(plan.birth_scores)} scores of {plan.birth_runs} replicates, {plan.birth_failed} failed"
@@ -113,15 +114,15 @@ def _test(dossier: Dossier) -> tuple[Table, ...]:
         ("beta: error rate of FRESH", f"{100 * plan.beta:.4g} %"),
         ("delta: least gain that counts", "not known" if plan.delta is None else f"{plan.delta:.4g}"),
         ("d0: effect size of the test", f"{plan.d0:.3g} standard deviations of a pair's difference"),
-        ("pairs, at most", str(dossier.most_pairs)),
-        ("floor, declared", "none" if plan.floor is None else dossier.shown(plan.floor)),
+        ("pairs, at most", str(record.most_pairs)),
+        ("floor, declared", "none" if plan.floor is None else record.shown(plan.floor)),
         ("known from the baseline", birth),
     ]
     return (pairs_table("The rules of the test, frozen before the first pair", rows),)
 
 
-def _contract(dossier: Dossier) -> Table:
-    contract = dossier.contract
+def _contract(record: CampaignRecord) -> Table:
+    contract = record.contract
     asked = {
         "another seed changes the score": contract.seed_matters,
         "another split seed changes the score": contract.split_matters,
@@ -134,10 +135,10 @@ def _contract(dossier: Dossier) -> Table:
     return pairs_table("The contract, as short probes found it", rows)
 
 
-def reproduce_section(dossier: Dossier) -> Section:
+def reproduce_section(record: CampaignRecord) -> Section:
     """The commands that run the campaign again, and one of its trainings."""
-    campaign, model, options = dossier.campaign, dossier.model, dossier.campaign.options
-    state = ("retuned", "--state", str(dossier.state))
+    campaign, model, options = record.campaign, record.model, record.campaign.options
+    state = ("retuned", "--state", str(record.state))
     commands = []
     if campaign.kind == "baseline":
         commands.append(shlex.join([*state, "baseline", model.name]))
@@ -148,38 +149,46 @@ def reproduce_section(dossier: Dossier) -> Section:
         words += ["--strategy", options["strategy"]] if "strategy" in options else []
         words += ["--budget", f"{options['budget_s']:g}s"] if options.get("budget_s") is not None else []
         commands.append(shlex.join(words))
-        if "more_pairs" in dossier.facts:
-            commands.append(shlex.join([*state, "confirm", model.name, "--more", str(dossier.facts["more_pairs"])]))
+        if record.facts.continued is not None:
+            more = str(record.facts.continued.more_pairs)
+            commands.append(shlex.join([*state, "confirm", model.name, "--more", more]))
     commands.append(shlex.join([*state, "report", str(campaign.id), "--html", "report.html"]))
     sentences = (
         "The same seed with the same data, code, environment and earlier campaigns gives the same decisions and "
         "scores. Run again in the state folder of now, a re-evaluation also knows of this one: its best configurations "
         "start the search, and its noise sharpens delta.",
     )
-    again, after = _one_training(dossier)
+    again, after = _one_training(record)
     return Section("reproduce", "How to get them again", sentences, commands=(*commands, *again), after=after)
 
 
-def _one_training(dossier: Dossier) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _one_training(record: CampaignRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The command of one recorded training, for models that are commands, and where all of them lie."""
-    legs = dossier.state / "campaigns" / str(dossier.campaign.id) / "legs"
+    legs = record.state / "campaigns" / str(record.campaign.id) / "legs"
     where = f"Every run has a folder with its request, reports and output in {legs}."
-    chosen = next((r for r in dossier.results if r.request.trial in ("confirm.i000", "replicate.000")), None)
-    command = dossier.file.training.command
+    chosen = next((result for result in record.results if _is_first_fresh_run(result.request)), None)
+    command = record.file.training.argv
     if chosen is None or command is None or any(isinstance(v, tuple) for v in chosen.request.configuration.values()):
         return (), (where,)
-    request, training = chosen.request, dossier.file.training
-    given = {"seed": request.seed, "split_seed": request.split_seed, "data": dossier.facts.get("snapshot", "")}
+    request, training = chosen.request, record.file.training
+    snapshot = record.prepared.snapshot
+    given: dict[str, Value] = {"seed": request.seed, "split_seed": request.split_seed, "data": snapshot}
     environment = {
         "RETUNED_HYPERPARAMETERS": str(legs / f"{request.name}.a1" / "hyperparameters.json"),
         "RETUNED_SEED": str(request.seed),
         "RETUNED_SPLIT_SEED": str(request.split_seed), "RETUNED_PURPOSE": request.purpose.value,
-        "RETUNED_DATA": given["data"], "RETUNED_FROM_STEP": f"{request.from_step:.17g}",
+        "RETUNED_DATA": snapshot, "RETUNED_FROM_STEP": f"{request.from_step:.17g}",
         "RETUNED_TO_STEP": f"{request.to_step:.17g}", "RETUNED_BUDGET_UNIT": training.budget.unit.value,
         "RETUNED_REPORT": "report.jsonl",
     }  # fmt: skip
     words = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
     argv = shlex.join(expand(command, {**request.configuration, **given}))
     run = f"cd {shlex.quote(str(training.workdir))} && {' '.join(words)} {argv}"
-    reported = f"it reported {dossier.metric} {dossier.shown(chosen.score)}"
+    reported = f"it reported {record.metric} {record.shown(chosen.score)}"
     return (run,), (f"The last command is one training alone ({request.trial}); {reported}.", where)
+
+
+def _is_first_fresh_run(request: LegRequest) -> bool:
+    """Whether it is the first replicate, or the incumbent's side of the first pair."""
+    is_held_out = request.purpose in (Purpose.CONFIRM, Purpose.REPLICATE)
+    return is_held_out and request.role is Role.INCUMBENT and request.number == 0

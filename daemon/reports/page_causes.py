@@ -1,41 +1,45 @@
 """The section of a page that says why: causes told apart, what changed, and what in the data looks like a glitch."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
+from ...strategies.drift.cause_records import Causes, Effect
 from ...strategies.records import Outcome
 from ...strategies.verdict.verdict_words import figure
-from .campaign_record import Dossier
+from .campaign_record import CampaignRecord
 from .figures import effects_figure
 from .page_parts import Plot, Section, Table
 
 
-def causes_section(dossier: Dossier) -> Section:
+def causes_section(record: CampaignRecord) -> Section:
     """Why the verdict came, as far as the campaign found out."""
-    facts = dossier.facts
-    causes: Mapping[str, Any] | None = facts.get("causes")
-    sentences = [_what_changed(dossier)]
+    causes, drift = record.ended.causes, record.ended.cost_drift
+    sentences = [_what_changed(record)]
     if causes is not None:
-        sentences.insert(0, causes["sentence"])
-    elif dossier.campaign.verdict is not None:
-        sentences.append(_no_causes(dossier.campaign.verdict.outcome))
-    drift = facts.get("cost_drift") or {}
-    sentences += [text for text in (drift.get("sentence"), *_notes(facts)) if text]
-    effects = [] if causes is None else causes["effects"]
-    warnings = tuple(f"Look at your data: {_ended(suspicion)}" for suspicion in facts.get("suspicions") or ())
-    title = "Why, and what changed" if dossier.campaign.kind == "retune" else "What later ones are compared with"
+        sentences.insert(0, causes.sentence)
+    elif record.campaign.verdict is not None:
+        sentences.append(_no_causes(record.campaign.verdict.outcome))
+    sentences += [drift.sentence] if drift is not None and drift.sentence else []
+    sentences += [f"Note: {_ended(note)}" for note in record.prepared.notes]
+    effects = () if causes is None else causes.effects
+    warnings = tuple(f"Look at your data: {_ended(suspicion)}" for suspicion in record.facts.suspicions)
+    title = "Why, and what changed" if record.campaign.kind == "retune" else "What later ones are compared with"
     return Section(
         "causes", title, tuple(sentences), warnings, _plot(effects),
         tables=(_effects_table(causes, effects),) if causes is not None and effects else (),
     )  # fmt: skip
 
 
-def _what_changed(dossier: Dossier) -> str:
-    changes = dossier.facts.get("changes", [])
-    if dossier.campaign.kind == "baseline":
+def _what_changed(record: CampaignRecord) -> str:
+    changes = record.prepared.changes
+    if record.campaign.kind == "baseline":
         return "Re-evaluations of these settings compare scores, data, code and environment with this baseline."
     if changes:
         return f"Since the stored settings were taken up: {'; '.join(changes)}."
+    if not record.prepared.environment.has_software:
+        return (
+            "Data and code are as they were when the stored settings were taken up, as far as is known; "
+            "of the environment only the machine is known, not which Python trains."
+        )
     return "Data, code and environment are as they were when the stored settings were taken up, as far as is known."
 
 
@@ -45,42 +49,36 @@ def _no_causes(outcome: Outcome) -> str:
     return "This campaign did not look for causes."
 
 
-def _notes(facts: Mapping[str, Any]) -> list[str]:
-    return [f"Note: {_ended(note)}" for note in facts.get("notes", [])]
-
-
 def _ended(sentence: str) -> str:
     return sentence if sentence.endswith(".") else f"{sentence}."
 
 
-def _plot(effects: list[Mapping[str, Any]]) -> Plot | None:
-    rows = [(_name(effect), effect["mean"], effect["low"], effect["high"]) for effect in effects]
-    measured = [row for row in rows if row[1] is not None]
+def _plot(effects: Sequence[Effect]) -> Plot | None:
+    measured = [(_name(effect), effect.mean, effect.low, effect.high) for effect in effects if effect.mean is not None]
     if not measured:
         return None
     shows = "What each cause does to the score, with its interval."
     return Plot("causes-plot", effects_figure(measured), shows, "Left of zero the score is worse for it.")
 
 
-def _effects_table(causes: Mapping[str, Any], effects: list[Mapping[str, Any]]) -> Table:
+def _effects_table(causes: Causes, effects: Sequence[Effect]) -> Table:
     rows = tuple(
-        (_name(effect), effect["finding"], _number(effect["mean"]), _interval(effect), effect["of"])
-        for effect in effects
+        (_name(effect), effect.finding.value, _number(effect.mean), _interval(effect), effect.of) for effect in effects
     )
-    caption = f"Causes; intervals of data, environment and code cover {100 * causes['level']:.0f} %"
+    caption = f"Causes; intervals of data, environment and code cover {100 * causes.level:.0f} %"
     return Table(caption, ("cause", "finding", "change in score", "interval", "what is compared"), rows)
 
 
-def _name(effect: Mapping[str, Any]) -> str:
+def _name(effect: Effect) -> str:
     """The cause for a reader; the record calls the challenger's gain 'settings', and that on the old data 'birth'."""
     names = {"settings": "challenger, new data", "birth": "challenger, old data"}
-    return names.get(effect["cause"], str(effect["cause"]))
+    return names.get(effect.cause, effect.cause.value)
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None else figure(value)
 
 
-def _interval(effect: Mapping[str, Any]) -> str:
-    low, high = effect["low"], effect["high"]
+def _interval(effect: Effect) -> str:
+    low, high = effect.low, effect.high
     return "–" if low is None and high is None else f"{_number(low)} to {_number(high)}"

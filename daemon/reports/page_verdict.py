@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
-from ...strategies.records import LegEnd, LegResult, Outcome, Value
+from ...strategies.legs.names import INCUMBENT, begins_with_trial
+from ...strategies.records import LegEnd, LegResult, Outcome, Purpose, Role, Value
 from ...strategies.verdict.notice import render, render_duration
-from ...strategies.verdict.verdict_records import Verdict
+from ...strategies.verdict.verdict_records import BROKEN_AT, Verdict
 from ...strategies.verdict.verdict_words import figure, odds
-from .campaign_record import Dossier
+from ..state.campaigns.campaign_facts import reached
+from .campaign_record import CampaignRecord
 from .figures import curves_figure, gain_figure
 from .page_parts import Plot, Section, Table, Tile
 from .parallel_coordinates import coordinates_figure
@@ -15,7 +17,7 @@ from .trials import Trial
 TOP = 5  # challengers shown without a click
 
 
-def meaning_of(dossier: Dossier, verdict: Verdict) -> str:
+def meaning_of(record: CampaignRecord, verdict: Verdict) -> str:
     """What the owner is to make of the verdict, in one or two sentences."""
     if verdict.outcome is Outcome.BROKEN and not verdict.challenger_confirmed:
         return "Look at the data and the training code first: no other values are confirmed to do better."
@@ -35,28 +37,27 @@ _MEANINGS: Mapping[Outcome, str] = {
 }
 
 
-def verdict_tiles(dossier: Dossier, verdict: Verdict) -> tuple[Tile, ...]:
+def verdict_tiles(record: CampaignRecord, verdict: Verdict) -> tuple[Tile, ...]:
     """The figures of the summary; those that the campaign did not measure are left out."""
-    metric, tiles = dossier.metric, []
+    metric, tiles = record.metric, []
     if verdict.incumbent_mean is not None:
-        beside = "" if verdict.challenger_mean is None else f"challenger: {dossier.shown(verdict.challenger_mean)}"
+        beside = "" if verdict.challenger_mean is None else f"challenger: {record.shown(verdict.challenger_mean)}"
         tiles.append(
-            Tile(f"{metric}, stored settings", dossier.shown(verdict.incumbent_mean), beside or dossier.direction)
+            Tile(f"{metric}, stored settings", record.shown(verdict.incumbent_mean), beside or record.direction)
         )
     if verdict.mean is not None:
         tiles.append(Tile("gain of the challenger", figure(verdict.mean), _range(verdict)))
-        tiles.append(Tile("evidence for a gain", odds(verdict.e_value), f"STALE from {1 / verdict.alpha:.0f} : 1"))
+        tiles.append(Tile("evidence for a gain", odds(verdict.e_value), f"STALE at {1 / verdict.alpha:.0f}:1"))
     if verdict.incumbent_failed:
         of_runs = f"{verdict.incumbent_failed} of {verdict.incumbent_runs}"
-        tiles.append(
-            Tile("stored settings failed", of_runs, f"evidence {odds(verdict.divergence_e)}, BROKEN from 80 : 1")
-        )
+        evidence = f"evidence {odds(verdict.divergence_e)}, BROKEN at {BROKEN_AT:.0f}:1"
+        tiles.append(Tile("stored settings failed", of_runs, evidence))
     if verdict.outcome is Outcome.DEGRADED and verdict.drop is not None:
         tiles.append(Tile("fell since taken up", figure(verdict.drop), f"p = {figure(verdict.drop_p)}"))
     if verdict.n_pairs:
-        tiles.append(Tile("pairs of fresh runs", str(verdict.n_pairs), f"at most {dossier.most_pairs}"))
-    cost = f"{dossier.facts['runs']} training runs"
-    return (*tiles, Tile("compute", render_duration(dossier.facts["compute_s"]), cost))
+        tiles.append(Tile("pairs of fresh runs", str(verdict.n_pairs), f"at most {record.most_pairs}"))
+    cost = f"{record.ended.runs} training runs"
+    return (*tiles, Tile("compute", render_duration(record.ended.compute_s), cost))
 
 
 def _range(verdict: Verdict) -> str:
@@ -66,31 +67,31 @@ def _range(verdict: Verdict) -> str:
     return f"at least {low}, at most {high}"
 
 
-def settings_section(dossier: Dossier) -> Section:
+def settings_section(record: CampaignRecord) -> Section:
     """The values in force beside the challenger's, and what to type."""
-    challenger = dossier.challenger
-    title = "The new values" if dossier.recommended else "The settings"
-    columns: tuple[str, ...] = ("hyperparameter", f"stored (v{dossier.campaign.settings_version})", "search space")
+    challenger = record.challenger
+    title = "The new values" if record.recommended else "The settings"
+    columns: tuple[str, ...] = ("hyperparameter", f"stored (v{record.campaign.settings_version})", "search space")
     rows: list[tuple[str, ...]]
     if challenger is None:
-        rows = [(one.name, _value(dossier.incumbent, one.name), one.allowed) for one in dossier.space.hyperparameters]
+        rows = [(one.name, _value(record.incumbent, one.name), one.allowed) for one in record.space.hyperparameters]
         marked: frozenset[int] = frozenset()
         sentences: tuple[str, ...] = ("The search named no challenger.",)
     else:
-        name = "recommended" if dossier.recommended else "challenger, not recommended"
+        name = "recommended" if record.recommended else "challenger, not recommended"
         columns = (columns[0], columns[1], name, columns[2])
-        rows = [(one.name, _value(dossier.incumbent, one.name), _value(challenger, one.name), one.allowed)
-                for one in dossier.space.hyperparameters]  # fmt: skip
+        rows = [(one.name, _value(record.incumbent, one.name), _value(challenger, one.name), one.allowed)
+                for one in record.space.hyperparameters]  # fmt: skip
         marked = frozenset(index for index, row in enumerate(rows) if row[1] != row[2])
-        sentences = () if dossier.recommended else ("The best challenger is shown for comparison only.",)
+        sentences = () if record.recommended else ("The best challenger is shown for comparison only.",)
     table = Table("Hyperparameters; rows that differ stand out" if marked else "Hyperparameters", columns, tuple(rows),
                   marked=marked)  # fmt: skip
     commands: tuple[str, ...] = ()
-    if dossier.adopted is not None:
-        sentences += (f"These values were taken up on {dossier.adopted.created_at:%Y-%m-%d} "
-                      f"as settings v{dossier.adopted.version}.",)  # fmt: skip
-    elif dossier.recommended:
-        commands = (f"retuned adopt {dossier.model.name} --campaign {dossier.campaign.id}",)
+    if record.adopted is not None:
+        sentences += (f"These values were taken up on {record.adopted.created_at:%Y-%m-%d} "
+                      f"as settings v{record.adopted.version}.",)  # fmt: skip
+    elif record.recommended:
+        commands = (f"retuned adopt {record.model.name} --campaign {record.campaign.id}",)
     return Section("settings", title, sentences, tables=(table,), commands=commands)
 
 
@@ -98,60 +99,60 @@ def _value(configuration: Mapping[str, Value], name: str) -> str:
     return render(configuration[name]) if name in configuration else "not in use"
 
 
-def evidence_section(dossier: Dossier, verdict: Verdict) -> Section:
+def evidence_section(record: CampaignRecord, verdict: Verdict) -> Section:
     """The pairs, the path of the evidence, and how to read it."""
     title = "How sure: pairs on fresh seeds and rows"
     warnings: tuple[str, ...] = () if verdict.is_covered else (verdict.covered,)
-    if dossier.campaign.failure is not None:
-        warnings += (f"A later continuation did not come to its end: {dossier.campaign.failure}",)
-    if not dossier.path.looks:
-        alone = [result for result in dossier.results if result.request.trial.startswith("confirm.i")]
+    if record.campaign.failure is not None:
+        warnings += (f"A later continuation did not come to its end: {record.campaign.failure}",)
+    if not record.path.looks:
+        alone = [trial.last for trial in record.trials(Purpose.CONFIRM, Role.INCUMBENT)]
         sentence = (
             "No pairs were run, because there was no challenger to put beside the stored settings. "
             f"{len(alone)} fresh runs of the stored settings alone show how they fare now."
         )
-        return Section("evidence", title, (sentence,), warnings, tables=(_runs_table(dossier, alone),) if alone else ())
-    rate = f"{100 * verdict.alpha:.4g} %"
+        return Section("evidence", title, (sentence,), warnings, tables=(_runs_table(record, alone),) if alone else ())
+    rate = f"{100 * verdict.alpha:.4g}%"
     sentences: tuple[str, ...] = (
         "Stored settings and challenger were trained side by side, each pair on a seed and evaluation rows that the "
         f"search had never seen. The pairs were read after 4, 6, 8 ... of them. STALE needs evidence of "
-        f"{1 / verdict.alpha:.0f} : 1, which settings that are still good reach in at most {rate} of re-evaluations, "
+        f"{1 / verdict.alpha:.0f}:1, which settings that are still good reach in at most {rate} of re-evaluations, "
         "whenever the test stops."
         if verdict.is_covered else
         "Stored settings and challenger were trained side by side on new seeds, but the training does not keep the "
         "contract, so that no error rate can be given.",
     )  # fmt: skip
-    sentences += _continued(dossier)
+    sentences += _continued(record)
     legend = (
         "Above: circles are single pairs, diamonds the mean so far with its interval L to U after each look; early "
         "intervals may reach beyond the frame. FRESH needs an interval wholly below delta, STALE one wholly above 0. "
         "Below: the evidence on a logarithmic scale."
     )
     shows = f"Gain of the challenger over {verdict.n_pairs} pairs, and the evidence for it after each look."
-    plot = Plot("gain", gain_figure(dossier.path, verdict), shows, legend)
-    tables = (_looks_table(dossier, verdict), _pairs_table(dossier, verdict))
-    return Section("evidence", title, sentences, warnings, plot, tables, _more_pairs(dossier, verdict))
+    plot = Plot("gain", gain_figure(record.path, verdict), shows, legend)
+    tables = (_looks_table(record, verdict), _pairs_table(record, verdict))
+    return Section("evidence", title, sentences, warnings, plot, tables, _more_pairs(record, verdict))
 
 
-def _continued(dossier: Dossier) -> tuple[str, ...]:
+def _continued(record: CampaignRecord) -> tuple[str, ...]:
     """What there was before the campaign was continued, if it was."""
-    earlier = [Verdict.from_json(fields) for fields in dossier.facts.get("earlier_verdicts", [])]
+    earlier = () if record.facts.continued is None else record.facts.continued.earlier_verdicts
     verdicts = ", ".join(f"{one.label} after {one.n_pairs} pairs" for one in earlier)
     return (f"The campaign was continued by more pairs of the same; before: {verdicts}.",) if earlier else ()
 
 
-def _more_pairs(dossier: Dossier, verdict: Verdict) -> tuple[str, ...]:
+def _more_pairs(record: CampaignRecord, verdict: Verdict) -> tuple[str, ...]:
     """The command that continues a campaign which more pairs may settle."""
     if not verdict.can_go_on:
         return ()
     more = 8 if verdict.pairs_needed is None else verdict.pairs_needed + verdict.pairs_needed % 2
-    return (f"retuned confirm {dossier.model.name} --campaign {dossier.campaign.id} --more {more}",)
+    return (f"retuned confirm {record.model.name} --campaign {record.campaign.id} --more {more}",)
 
 
-def _looks_table(dossier: Dossier, verdict: Verdict) -> Table:
+def _looks_table(record: CampaignRecord, verdict: Verdict) -> Table:
     rows = []
-    for look in dossier.path.looks:
-        bounds, is_last = look.bounds, look is dossier.path.looks[-1]
+    for look in record.path.looks:
+        bounds, is_last = look.bounds, look is record.path.looks[-1]
         numbers = ("–",) * 3 if bounds is None else (figure(bounds.mean), _bound(bounds.lower), _bound(bounds.upper))
         reading = verdict.outcome.value.upper() if is_last else "goes on"
         evidence = odds(1.0 if bounds is None else bounds.e_value)
@@ -167,39 +168,40 @@ def _bound(value: float) -> str:
     return "no bound" if abs(value) == float("inf") else figure(value)
 
 
-def _pairs_table(dossier: Dossier, verdict: Verdict) -> Table:
+def _pairs_table(record: CampaignRecord, verdict: Verdict) -> Table:
     rows = [
-        (str(place), *(_ended(dossier, result) for result in (pair.incumbent, pair.challenger)),
+        (str(place), *(_ended(record, result) for result in (pair.incumbent, pair.challenger)),
          "not counted" if pair.difference is None else figure(pair.difference),
          str(pair.incumbent.request.seed), str(pair.incumbent.request.split_seed))
-        for place, pair in enumerate(dossier.path.pairs, 1)
+        for place, pair in enumerate(record.path.pairs, 1)
     ]  # fmt: skip
-    metric = dossier.metric
+    metric = record.metric
     columns = ("pair", f"{metric}, stored settings", f"{metric}, challenger", "gain", "seed", "split seed")
-    failed = any(pair.has_failure for pair in dossier.path.pairs) and verdict.floor is not None
-    caption = f"The pairs; a failed run counts as {metric} {dossier.shown(verdict.floor)}" if failed else "The pairs"
+    failed = any(pair.has_failure for pair in record.path.pairs) and verdict.floor is not None
+    caption = f"The pairs; a failed run counts as {metric} {record.shown(verdict.floor)}" if failed else "The pairs"
     return Table(caption, columns, tuple(rows), is_folded=True)
 
 
-def _runs_table(dossier: Dossier, runs: list[LegResult]) -> Table:
-    rows = [(str(place), _ended(dossier, run), str(run.request.seed), str(run.request.split_seed))
+def _runs_table(record: CampaignRecord, runs: list[LegResult]) -> Table:
+    rows = [(str(place), _ended(record, run), str(run.request.seed), str(run.request.split_seed))
             for place, run in enumerate(runs, 1)]  # fmt: skip
-    return Table("Runs of the stored settings", ("run", dossier.metric, "seed", "split seed"), tuple(rows))
+    return Table("Runs of the stored settings", ("run", record.metric, "seed", "split seed"), tuple(rows))
 
 
-def _ended(dossier: Dossier, result: LegResult) -> str:
-    return dossier.shown(result.score) if result.end is LegEnd.COMPLETED else result.end.value.replace("_", " ")
+def _ended(record: CampaignRecord, result: LegResult) -> str:
+    return record.shown(result.score) if result.end is LegEnd.COMPLETED else result.end.value.replace("_", " ")
 
 
-def search_section(dossier: Dossier, verdict: Verdict) -> Section:
+def search_section(record: CampaignRecord, verdict: Verdict) -> Section:
     """What the search tried, on development rows."""
-    trials = dossier.trials("search.")
+    trials = record.searched
     if not trials:
         return Section("search", "The search", ("No trial of the search has ended.",))
-    winner = dossier.facts.get("winner") if dossier.challenger is not None else None
+    chosen, searched = reached(record.facts.chosen), reached(record.facts.searched)
+    winner = searched.winner if record.challenger is not None else None
     ranked = sorted(trials, key=lambda trial: trial.rank, reverse=True)
     sentences = (
-        f"{dossier.facts['choice'][0].upper()}{dossier.facts['choice'][1:]}. {_sentence(dossier.facts['search'])}",
+        f"{chosen.choice[0].upper()}{chosen.choice[1:]}. {_sentence(searched.reason)}",
         "The search only chooses the challenger. Its scores are from development rows and flatter the winner, "
         "so they are never reported as a gain.",
     )
@@ -208,27 +210,29 @@ def search_section(dossier: Dossier, verdict: Verdict) -> Section:
         "Thick and dashed: the stored settings; thick: the challenger; dotted down to a cross: diverged or crashed, "
         "to an open circle: stopped as hopeless. Lines through an axis with few choices are spread a little."
     )
-    figure_ = coordinates_figure(dossier.space, dossier.metric, dossier.sign, trials, "search.000", winner)
+    figure_ = coordinates_figure(record.space, record.metric, record.sign, trials, INCUMBENT, winner)
     plot = Plot("search-plot", figure_, f"{len(trials)} configurations in parallel coordinates.", legend)
-    best = [trial for trial in ranked if trial.name in ("search.000", winner)]
+    best = [trial for trial in ranked if trial.name in (INCUMBENT, winner)]
     best += [trial for trial in ranked if trial not in best][: TOP + 2 - len(best)]
     best.sort(key=lambda trial: trial.rank, reverse=True)
-    some = _trials_table(dossier, "The best of the search, and the stored settings", best, winner, is_folded=False)
-    everything = _trials_table(dossier, f"All {len(ranked)} configurations", ranked, winner, is_folded=True)
+    some = _trials_table(record, "The best of the search, and the stored settings", best, winner, is_folded=False)
+    everything = _trials_table(record, f"All {len(ranked)} configurations", ranked, winner, is_folded=True)
     return Section("search", "The search", sentences, plot=plot, tables=(some, everything))
 
 
-def _trials_table(dossier: Dossier, caption: str, trials: list[Trial], winner: str | None, *, is_folded: bool) -> Table:
-    names = [one.name for one in dossier.space.hyperparameters]
-    who = {"search.000": " (stored settings)", winner: " (challenger)"}
+def _trials_table(
+    record: CampaignRecord, caption: str, trials: list[Trial], winner: str | None, *, is_folded: bool
+) -> Table:
+    names = [one.name for one in record.space.hyperparameters]
+    who = {INCUMBENT: " (stored settings)", winner: " (challenger)"}
     rows = [
         (trial.name + who.get(trial.name, ""),
          *(_value(trial.last.request.configuration, name) for name in names),
-         _ended(dossier, trial.last), f"{_reached(trial):g} of {dossier.whole:g}")
+         _ended(record, trial.last), f"{_reached(trial):g} of {record.whole:g}")
         for trial in trials
     ]  # fmt: skip
     marked = frozenset(index for index, trial in enumerate(trials) if trial.name in who)
-    columns = ("trial", *names, f"{dossier.metric} (development)", dossier.file.training.budget.unit.value)
+    columns = ("trial", *names, f"{record.metric} (development)", record.file.training.budget.unit.value)
     return Table(caption, columns, tuple(rows), is_folded, marked)
 
 
@@ -239,18 +243,18 @@ def _reached(trial: Trial) -> float:
 
 def _sentence(text: str) -> str:
     """A clause as a sentence, unless it begins with the name of a trial."""
-    return f"{text.rstrip('.')}." if text.startswith("search.") else f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    return f"{text.rstrip('.')}." if begins_with_trial(text) else f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
-def curves_section(dossier: Dossier, verdict: Verdict) -> Section:
+def curves_section(record: CampaignRecord, verdict: Verdict) -> Section:
     """Learning curves of the pairs, those of the search behind them."""
     groups = (
-        ("search", "@muted", dossier.trials("search.")),
-        ("stored settings, fresh runs", "@incumbent", dossier.trials("confirm.i")),
-        ("challenger, fresh runs", "@challenger", dossier.trials("confirm.c")),
+        ("search", "@muted", record.searched),
+        ("stored settings, fresh runs", "@incumbent", record.trials(Purpose.CONFIRM, Role.INCUMBENT)),
+        ("challenger, fresh runs", "@challenger", record.trials(Purpose.CONFIRM, Role.CHALLENGER)),
     )
-    unit = dossier.file.training.budget.unit.value
-    drawn = curves_figure(dossier.metric, dossier.sign, unit, groups, verdict.floor)
+    unit = record.file.training.budget.unit.value
+    drawn = curves_figure(record.metric, record.sign, unit, groups, verdict.floor)
     title = "Learning curves"
     if drawn is None:
         return Section("curves", title, ("No run reported anything before its end.",))
@@ -264,5 +268,5 @@ def curves_section(dossier: Dossier, verdict: Verdict) -> Section:
     legend = (
         "The search is scored on development rows, the fresh runs on held-out rows; a cross ends a run that failed."
     )
-    shows = f"{dossier.metric} over {unit} of training; {dossier.direction}."
+    shows = f"{record.metric} over {unit} of training; {record.direction}."
     return Section("curves", title, sentences, plot=Plot("curves-plot", drawn, shows, legend))

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ...strategies.records import LegEnd
-from ..state.campaigns import Campaign
+from ...strategies.legs.names import full_run, read_name
+from ...strategies.records import LegEnd, Purpose, Role
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.legs import leg_states
 from ..state.store import Store
 
 
@@ -30,33 +32,30 @@ class Progress:
 
 def progress_of(store: Store, campaign: Campaign) -> Progress:
     """Where the campaign stands, from its rows."""
-    rows = store.rows(
-        "SELECT name, ended, score, seconds FROM legs WHERE campaign_id = ? ORDER BY rowid", (campaign.id,)
-    )
-    diary = campaign.facts.get("panda")
-    days = [row for row in rows if row["name"].startswith("search.") and ".d" in row["name"]]
-    search = [row for row in rows if row["name"].startswith("search.") and ".r" in row["name"]]
-    rungs = [int(row["name"].rpartition(".r")[2]) for row in search]
-    rung = max(rungs, default=None)
-    top = [row for row, at in zip(search, rungs, strict=True) if at == rung and row["score"] is not None]
-    scores = {row["name"].rpartition(".r")[0]: row["score"] for row in top}
-    incumbent = scores.pop("search.000", None)
-    if diary is not None:
-        scores = {str(one["day"]): one["score"] for one in diary["evenings"]}
-    done = {row["name"] for row in rows if row["ended"] is not None}
+    facts, states = campaign.facts, leg_states(store, campaign.id)
+    legs = [(read_name(state.name), state) for state in states]
+    at_rungs = [(leg, state) for leg, state in legs if leg.rung is not None]
+    rung = max((leg.rung for leg, _ in at_rungs if leg.rung is not None), default=None)
+    top = [(leg, state) for leg, state in at_rungs if leg.rung == rung]
+    scores = {leg.number: state.score for leg, state in top if state.score is not None}
+    incumbent = scores.pop(0, None)
+    if facts.panda is not None:
+        scores = {day_end.day: day_end.score for day_end in facts.panda.day_ends if day_end.score is not None}
+    done = {state.name for state in states if state.end is not None}
+    challengers = [leg.number for leg, state in legs if leg.role is Role.CHALLENGER and state.end is not None]
     return Progress(
         phase=campaign.phase,
-        planned=len(rows),
+        planned=len(legs),
         ended=len(done),
-        failed=sum(row["ended"] not in (None, LegEnd.COMPLETED.value, LegEnd.STOPPED.value) for row in rows),
-        trials=len({row["name"].rpartition(".")[0] for row in (*search, *days)}),
-        alive=sum(at == rung and row["ended"] in (None, "completed") for row, at in zip(search, rungs, strict=True)),
-        rung=rung if diary is None else None,
-        pairs=sum(name.replace(".c", ".i") in done for name in done if name.startswith("confirm.c")),
+        failed=sum(state.end not in (None, LegEnd.COMPLETED, LegEnd.STOPPED) for state in states),
+        trials=len({leg.number for leg, _ in legs if leg.is_of_search}),
+        alive=sum(state.end in (None, LegEnd.COMPLETED) for _, state in top),
+        rung=rung if facts.panda is None else None,
+        pairs=sum(full_run(Purpose.CONFIRM, Role.INCUMBENT, number) in done for number in challengers),
         incumbent=incumbent,
         best=max(scores.values(), default=None),
-        compute_s=sum(row["seconds"] or 0.0 for row in rows),
+        compute_s=sum(state.seconds or 0.0 for state in states),
         started_at=campaign.started_at,
-        seconds_expected=campaign.facts.get("seconds_expected"),
-        stopped=sum(row["ended"] == LegEnd.STOPPED.value for row in rows),
+        seconds_expected=None if facts.chosen is None else facts.chosen.seconds_expected,
+        stopped=sum(state.end is LegEnd.STOPPED for state in states),
     )

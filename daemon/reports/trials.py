@@ -1,11 +1,11 @@
 """Trials of a campaign as its record holds them, for tables and figures."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from ...strategies.records import LegEnd, LegResult
+from ...strategies.records import LegEnd, LegResult, Purpose, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,12 @@ class Trial:
         return self.last.end is LegEnd.STOPPED
 
 
-def trials_of(results: Iterable[LegResult], stem: str, whole: float) -> tuple[Trial, ...]:
-    """The trials whose names start with `stem`, in order of name; `whole` is the full budget."""
+def trials_of(
+    results: Iterable[LegResult], purpose: Purpose, roles: Collection[Role], whole: float
+) -> tuple[Trial, ...]:
+    """The trials of a purpose in these roles, in order of name; `whole` is the full budget."""
     legs = sorted(
-        (result for result in results if result.request.trial.startswith(stem)),
+        (result for result in results if result.request.purpose is purpose and result.request.role in roles),
         key=lambda result: (result.request.trial, result.request.to_step),
     )
     grouped = ((name, tuple(group)) for name, group in groupby(legs, key=lambda result: result.request.trial))

@@ -8,8 +8,8 @@ from ..campaign.campaign import run_campaign
 from ..campaign.context import Detached
 from ..clock import Clock
 from ..config.config import Config
-from ..state.campaigns import Campaign, find_campaign
-from ..state.lease import as_only_one
+from ..state.campaigns.campaigns import Campaign, find_campaign
+from ..state.campaigns.lease import as_only_one
 from ..state.store import Store
 from ..training.supervisor import end_workers
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..clock import Clock
 from ..processes import Identity, identify, is_alive, send
-from ..state.lease import Holder, as_only_one, folder_of, holder_of
+from ..state.campaigns.lease import Holder, as_only_one, folder_of, holder_of
 from ..training.supervisor import end_workers
 
 STOP_GRACE_S = 30.0

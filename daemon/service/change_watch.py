@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from ...strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint, compared_parts
 from ...strategies.errors import CampaignFailed, RetunedError
 from ...strategies.schedule import triggers
 from ...strategies.schedule.due_calendar import jitter_of
@@ -23,20 +24,14 @@ from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..config.schedule_tables import days_in
 from ..service.schedule import queue_triggered
-from ..state.campaigns import Campaign, campaigns_of
+from ..state.campaigns.campaign_facts import reached
+from ..state.campaigns.campaigns import Campaign, campaigns_of
 from ..state.faults import note_fault
-from ..state.registry import Model, find_model
-from ..state.store import Row, Store, to_text
-from ..training.fingerprints import (
-    CodeFingerprint,
-    DataFingerprint,
-    EnvironmentFingerprint,
-    code_fingerprint,
-    data_fingerprint,
-    environment_fingerprint,
-    files_below,
-    read_gpus,
-)
+from ..state.models.change_checks import check_again, checks_due, last_check, record_check
+from ..state.models.registry import Model, find_model
+from ..state.store import Store
+from ..training.fingerprints import code_fingerprint, data_fingerprint, files_below, read_gpus
+from ..training.interpreter import environment_of, find_interpreter
 from ..training.snapshot import run_fingerprint, sources
 
 A_PASS = 200
@@ -82,7 +77,7 @@ class Looks:
             return
         if self.started_at is not None and timedelta(0) <= now - self.started_at < PAUSE:
             return
-        if _due(self.store, now, 1):
+        if checks_due(self.store, now, 1):
             self.child, self.started_at = self.start(), now
 
     def stop(self) -> None:
@@ -107,18 +102,18 @@ def look_due(store: Store, config: Config, clock: Clock, environ: Mapping[str, s
     """
     eyes = _Eyes(environ)
     queued = []
-    for row in _due(store, clock.now(), A_PASS):
+    for due in checks_due(store, clock.now(), A_PASS):
         try:
-            model = find_model(store, row["name"])
-            if row["next_look_at"] is None:
+            model = find_model(store, due.model)
+            if due.is_first:
                 every = model.file.triggers.look_every_s
-                _look_again(store, model.id, clock.now() + jitter_of(f"look {model.name}", every))
+                check_again(store, model.id, clock.now() + jitter_of(f"look {model.name}", every))
                 continue
             found = _look(store, model, config, clock, eyes)
             queued.extend([] if found is None else [found])
         except (RetunedError, OSError, ValueError, TypeError, KeyError) as error:
-            note_fault(store, "looks", f"{row['name']} cannot be looked at: {error}", clock.now(), model_id=row["id"])
-            _look_again(store, row["id"], clock.now() + timedelta(days=1))
+            note_fault(store, "looks", f"{due.model} cannot be looked at: {error}", clock.now(), model_id=due.model_id)
+            check_again(store, due.model_id, clock.now() + timedelta(days=1))
     return tuple(queued)
 
 
@@ -127,28 +122,17 @@ class _Eyes:
     """What one pass reads once, although several models share it."""
 
     environ: Mapping[str, str]
-    environments: dict[tuple[str, tuple[str, ...]], EnvironmentFingerprint] = field(default_factory=dict)
+    environments: dict[tuple[str, bool, tuple[str, ...]], EnvironmentFingerprint] = field(default_factory=dict)
 
     def environment(self, file: ModelFile) -> EnvironmentFingerprint:
         """The environment of the model's own interpreter; raises CampaignFailed when it cannot be told for sure."""
-        asked = (str(file.training.interpreter), file.triggers.packages)
+        python = find_interpreter(file.training, self.environ)
+        asked = (str(python), file.training.argv is None, file.triggers.packages)
         if asked not in self.environments:
             if read_gpus() is None:
                 raise CampaignFailed("nvidia-smi fails, so that the GPUs are not known", remedy="run it by hand")
-            self.environments[asked] = environment_fingerprint(*asked)
+            self.environments[asked] = environment_of(file.training, self.environ, file.triggers.packages)
         return self.environments[asked]
-
-
-def _due(store: Store, now: datetime, limit: int) -> list[Row]:
-    # two questions, so that each is answered by the index
-    new = store.rows(
-        "SELECT id, name, next_look_at FROM models WHERE state = 'active' AND next_look_at IS NULL LIMIT ?", (limit,)
-    )
-    return new + store.rows(
-        "SELECT id, name, next_look_at FROM models WHERE state = 'active' AND next_look_at <= ?"
-        " ORDER BY next_look_at LIMIT ?",
-        (to_text(now), limit - len(new)),
-    )
 
 
 def _look(store: Store, model: Model, config: Config, clock: Clock, eyes: _Eyes) -> int | None:
@@ -170,7 +154,7 @@ def _look(store: Store, model: Model, config: Config, clock: Clock, eyes: _Eyes)
         except (CampaignFailed, OSError) as error:
             _note_look(store, model, part, clock.now(), error=str(error))
     now = clock.now()
-    _look_again(store, model.id, now + timedelta(seconds=again_s))
+    check_again(store, model.id, now + timedelta(seconds=again_s))
     told = {part: change for part, change in changes.items() if change}
     if not told or before is None or _is_cooling_down(before, file, now):
         return None
@@ -180,7 +164,7 @@ def _look(store: Store, model: Model, config: Config, clock: Clock, eyes: _Eyes)
 
 def _last_seen(store: Store, model_id: int) -> Campaign | None:
     """The last campaign that looked at data, code and environment and has ended."""
-    ended = [each for each in campaigns_of(store, model_id) if not each.is_open and "environment" in each.facts]
+    ended = [each for each in campaigns_of(store, model_id) if not each.is_open and each.facts.prepared is not None]
     return max(ended, key=lambda each: each.id) if ended else None
 
 
@@ -195,26 +179,27 @@ def _data(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now:
         training = file.training
         told = run_fingerprint(file.triggers.fingerprint, training.workdir, training.environment(eyes.environ))
         _note_look(store, model, "data", now, fingerprint=json.dumps(told))
-        seen = None if before is None else before.facts.get("told")
+        seen = None if before is None else reached(before.facts.prepared).told
         return (
-            "" if seen is None else triggers.data_change(DataState(told=seen), DataState(told=told), file.triggers.data)
+            ""
+            if seen is None
+            else triggers.data_change(DataState(reported=seen), DataState(reported=told), file.triggers.data)
         )
     if file.data is None:
         return ""
     signature = _signature(file)
-    known = store.row("SELECT * FROM looks WHERE model_id = ? AND part = 'data'", (model.id,))
-    if known is not None and known["signature"] == signature and known["fingerprint"]:
-        found = DataFingerprint.from_json(known["fingerprint"])
+    known = last_check(store, model.id, "data")
+    if known is not None and known.signature == signature and known.fingerprint:
+        found = DataFingerprint.from_json(known.fingerprint)
     else:
         found = data_fingerprint(sources(file.data))
         if _signature(file) != signature:
             raise Unsettled
     _note_look(store, model, "data", now, signature=signature, fingerprint=found.to_json())
-    if before is None or not before.facts.get("data"):
+    seen_data = None if before is None else reached(before.facts.prepared).data
+    if seen_data is None:
         return ""
-    return triggers.data_change(
-        _data_state(DataFingerprint.from_json(before.facts["data"])), _data_state(found), file.triggers.data
-    )
+    return triggers.data_change(_data_state(seen_data), _data_state(found), file.triggers.data)
 
 
 def _code(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now: datetime) -> str:
@@ -222,7 +207,7 @@ def _code(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now:
     _note_look(store, model, "code", now, fingerprint=found.to_json())
     if before is None:
         return ""
-    return triggers.code_change(_code_state(CodeFingerprint.from_json(before.facts["code"])), _code_state(found))
+    return triggers.code_change(_code_state(reached(before.facts.prepared).code), _code_state(found))
 
 
 def _environment(store: Store, model: Model, before: Campaign | None, eyes: _Eyes, now: datetime) -> str:
@@ -230,8 +215,9 @@ def _environment(store: Store, model: Model, before: Campaign | None, eyes: _Eye
     _note_look(store, model, "environment", now, fingerprint=found.to_json())
     if before is None:
         return ""
-    seen = EnvironmentFingerprint.from_json(before.facts["environment"])
-    return triggers.environment_change(seen.parts(), found.parts(), seen.gpus, found.gpus, model.file.triggers.packages)
+    seen = reached(before.facts.prepared).environment
+    parts = compared_parts(seen, found)
+    return triggers.environment_change(*parts, seen.gpus, found.gpus, model.file.triggers.packages)
 
 
 def _data_state(found: DataFingerprint) -> DataState:
@@ -265,19 +251,7 @@ def _note_look(
     error: str | None = None,
 ) -> None:
     """Record what was seen; an error keeps what was seen before, and is a fault once."""
-    known = store.row("SELECT error FROM looks WHERE model_id = ? AND part = ?", (model.id, part))
-    with store.transaction():
-        store.change(
-            """INSERT INTO looks (model_id, part, signature, fingerprint, looked_at, error) VALUES (?, ?, ?, ?, ?, ?)
-            ON CONFLICT (model_id, part) DO UPDATE SET signature = coalesce(excluded.signature, signature),
-            fingerprint = coalesce(excluded.fingerprint, fingerprint), looked_at = excluded.looked_at,
-            error = excluded.error""",
-            (model.id, part, signature, fingerprint, to_text(now), error),
-        )
-    if error is not None and (known is None or known["error"] != error):
+    known = last_check(store, model.id, part)
+    record_check(store, model.id, part, now, signature=signature, fingerprint=fingerprint, error=error)
+    if error is not None and (known is None or known.error != error):
         note_fault(store, "looks", f"{model.name}: {part}: {error}", now, model_id=model.id)
-
-
-def _look_again(store: Store, model_id: int, at: datetime) -> None:
-    with store.transaction():
-        store.change("UPDATE models SET next_look_at = ? WHERE id = ?", (to_text(at), model_id))

@@ -9,10 +9,11 @@ from ...strategies.verdict.notice import Notice
 from ..clock import Clock
 from ..config.config import Config
 from ..state.alert import raise_alert
-from ..state.campaigns import Campaign, find_campaign, give_up_campaign
+from ..state.campaigns.campaign_writes import give_up_campaign, put_off_after_death
+from ..state.campaigns.campaigns import Campaign, find_campaign
 from ..state.faults import note_fault
-from ..state.registry import find_model
-from ..state.store import Store, to_text
+from ..state.models.registry import find_model
+from ..state.store import Store
 from .campaign_processes import Ended
 
 log = structlog.get_logger("retuned")
@@ -33,10 +34,7 @@ def note_death(
         return
     now = clock.now()
     with store.transaction():
-        store.change(
-            "UPDATE campaigns SET failures = ?, not_before = ? WHERE id = ? AND ended_at IS NULL",
-            (failures, to_text(now + timedelta(seconds=delay_s)), campaign.id),
-        )
+        put_off_after_death(store, campaign.id, failures, now + timedelta(seconds=delay_s))
     log.warning("campaign_process_died", campaign=campaign.id, model=campaign.model, exit_code=ended.exit_code,
                 failures=failures, again_in_s=delay_s)  # fmt: skip
     sentence = f"the process of campaign {campaign.id} of {campaign.model} died with {code}; again in {delay_s:g} s"

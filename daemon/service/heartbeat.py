@@ -12,10 +12,9 @@ import requests
 
 from ...strategies.errors import DiskFull
 from ..clock import Clock
-from ..state.faults import get_fact, note_fault, set_fact
-from ..state.outbox import FirstDue, first_due
+from ..state.faults import get_fact, newest_fault, note_fault, parts_failed_since, set_fact
+from ..state.outbox import FirstDue, first_due, place_of
 from ..state.store import Store, to_text
-from ..state.webhooks import place_of
 
 PULSE_EVERY_S = 60.0
 PULSE_TIMEOUT_S = 10.0
@@ -106,7 +105,7 @@ class Heartbeat:
     def begin(self) -> None:
         """A round begins."""
         self._began_s = self._clock.monotonic()
-        self._last_fault = self._newest_fault()
+        self._last_fault = newest_fault(self._store)
 
     def end(self) -> None:
         """A round ends: write it down; feed the watchdog and send the pulse where everything moved."""
@@ -144,10 +143,5 @@ class Heartbeat:
         due = None if self.is_read_only() else first_due(self._store, self._clock.now())
         return Movement(self._tick, 0 if kept is None else kept[0]["tick"], due)
 
-    def _newest_fault(self) -> int:
-        row = self._store.row("SELECT max(id) AS id FROM faults")
-        return 0 if row is None or row["id"] is None else int(row["id"])
-
     def _failed_parts(self) -> tuple[str, ...]:
-        rows = self._store.rows("SELECT DISTINCT part FROM faults WHERE id > ? ORDER BY part", (self._last_fault,))
-        return tuple(row["part"] for row in rows if row["part"] not in NOT_OURS)
+        return tuple(part for part in parts_failed_since(self._store, self._last_fault) if part not in NOT_OURS)

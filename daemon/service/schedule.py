@@ -7,15 +7,26 @@ says so. A campaign's due_at is the date that it stands for, whenever it ran.
 from datetime import datetime, timedelta
 
 from ...strategies.errors import RetunedError
-from ...strategies.schedule.adaptive_interval import Interval, interval_of
+from ...strategies.schedule.adaptive_interval import Spacing, interval_of
 from ...strategies.words import counted
 from ..config.schedule_tables import HouseScheduleTable, days_in
-from ..state.campaigns import Campaign, campaigns_of, open_campaigns, queue_campaign
-from ..state.due_dates import has_campaign, let_stand_for, move_on, without_campaign
+from ..state.campaigns.campaign_writes import queue_campaign, stand_alone_after
+from ..state.campaigns.campaigns import Campaign, campaigns_of, open_campaigns
 from ..state.faults import get_fact, note_fault, set_fact
-from ..state.model_calendar import calendar_of, campaign_seed
-from ..state.registry import Model, find_model, model_of
-from ..state.store import Row, Store, from_text, to_text
+from ..state.models.change_checks import forget_checks_after
+from ..state.models.due_dates import (
+    DueModel,
+    due_after,
+    due_models,
+    has_campaign,
+    move_on,
+    stood_for_until,
+    without_campaign,
+)
+from ..state.models.model_calendar import calendar_of, campaign_seed
+from ..state.models.models import find_entry, set_interval
+from ..state.models.registry import Model, find_model, model_of
+from ..state.store import Store
 
 LATE_FROM = timedelta(hours=1)
 CLOCK_STEP = timedelta(minutes=2)
@@ -29,13 +40,8 @@ def queue_due(store: Store, now: datetime, house: HouseScheduleTable) -> tuple[i
     fault and does not keep the others waiting. A clock that was set back is noticed, and the due dates follow it.
     """
     _follow_clock(store, now, house)
-    due = store.rows(
-        """SELECT name, id FROM models WHERE state = 'active' AND next_due_at <= ? AND NOT EXISTS
-        (SELECT 1 FROM campaigns WHERE campaigns.model_id = models.id AND campaigns.ended_at IS NULL)
-        ORDER BY next_due_at, name""",
-        (to_text(now),),
-    )
-    return tuple(number for row in due if (number := _guarded(store, row, now, house)) is not None)
+    queued = (_guarded(store, due, now, house) for due in due_models(store, now))
+    return tuple(number for number in queued if number is not None)
 
 
 def queue_triggered(
@@ -47,26 +53,24 @@ def queue_triggered(
     that date too, which does not come again.
     """
     with store.transaction():
-        row = store.row("SELECT * FROM models WHERE id = ?", (model.id,))
-        if row is None or row["state"] != "active" or open_campaigns(store, model.id):
+        entry = find_entry(store, model.id)
+        if entry is None or entry.state != "active" or open_campaigns(store, model.id):
             return None
-        due_at = None if row["next_due_at"] is None else from_text(row["next_due_at"])
+        due_at = entry.next_due_at
         cool_down = timedelta(days=days_in(model.file.triggers.cool_down))
         if due_at is not None and due_at <= now + cool_down and not has_campaign(store, model.id, due_at):
-            calendar = calendar_of(model, house, row["interval_days"])
+            calendar = calendar_of(model, house, entry.interval_days)
             move_on(store, model.id, calendar.next_due(max(now, due_at), model.anchor_at))
             missed = tuple(calendar.dates(due_at, now, model.anchor_at))
         else:
             due_at, missed = None, ()
-        queued = queue_campaign(
-            store, model=row, kind="retune", trigger=trigger, seed=campaign_seed(store, model), options={}, now=now,
-            due_at=due_at, reason=reason,
+        return queue_campaign(
+            store, model=entry, kind="retune", trigger=trigger, seed=campaign_seed(store, model), options={}, now=now,
+            due_at=due_at, stands_until=missed[-1] if missed else due_at, reason=reason,
         )  # fmt: skip
-        let_stand_for(store, queued, due_at, missed)
-        return queued
 
 
-def adapt_interval(store: Store, campaign: Campaign, now: datetime, house: HouseScheduleTable) -> Interval | None:
+def adapt_interval(store: Store, campaign: Campaign, now: datetime, house: HouseScheduleTable) -> Spacing | None:
     """With every = "auto": the interval after the campaign's verdict, and the due date that follows from it.
 
     Computed from all verdicts of the model, so that a second call changes nothing. None where the interval is fixed.
@@ -84,51 +88,44 @@ def adapt_interval(store: Store, campaign: Campaign, now: datetime, house: House
     last = ended[-1]
     anchor = min(last.due_at or last.created_at, last.created_at)
     with store.transaction():
-        row = store.row("SELECT * FROM models WHERE id = ?", (model.id,))
-        assert row is not None
-        is_known = row["interval_days"] == interval.days and row["interval_reason"] == interval.reason
-        if is_known and row["anchor_at"] == to_text(anchor):
+        entry = find_entry(store, model.id)
+        assert entry is not None
+        is_known = entry.interval_days == interval.days and entry.interval_reason == interval.reason
+        if is_known and entry.anchor_at == anchor:
             return interval
-        store.change(
-            "UPDATE models SET interval_days = ?, interval_reason = ?, anchor_at = ? WHERE id = ?",
-            (interval.days, interval.reason, to_text(anchor), model.id),
-        )
+        set_interval(store, model.id, interval.days, interval.reason, anchor)
         # the first date after the campaign's own, even where that has passed meanwhile: it then runs late, once
         calendar = calendar_of(model, house, interval.days)
-        move_on(
-            store,
-            model.id,
-            without_campaign(store, model, calendar, calendar.next_due(anchor, anchor), anchor),
-        )
+        first = calendar.next_due(anchor, anchor)
+        move_on(store, model.id, without_campaign(store, model.id, calendar, first, anchor))
     return interval
 
 
-def _guarded(store: Store, row: Row, now: datetime, house: HouseScheduleTable) -> int | None:
+def _guarded(store: Store, due: DueModel, now: datetime, house: HouseScheduleTable) -> int | None:
     try:
-        return _queue(store, find_model(store, row["name"]), now, house)
+        return _queue(store, find_model(store, due.name), now, house)
     except (RetunedError, ValueError, TypeError, KeyError, AssertionError) as error:
-        note_fault(store, "schedule", f"{row['name']} is due and cannot be queued: {error}", now, model_id=row["id"])
+        note_fault(store, "schedule", f"{due.name} is due and cannot be queued: {error}", now, model_id=due.id)
         return None
 
 
 def _queue(store: Store, model: Model, now: datetime, house: HouseScheduleTable) -> int | None:
     with store.transaction():
-        row = store.row("SELECT * FROM models WHERE id = ?", (model.id,))
-        if row is None or row["state"] != "active" or row["next_due_at"] is None or open_campaigns(store, model.id):
+        entry = find_entry(store, model.id)
+        if entry is None or entry.state != "active" or entry.next_due_at is None or open_campaigns(store, model.id):
             return None  # another process was quicker
-        calendar, anchor = calendar_of(model, house, row["interval_days"]), from_text(row["anchor_at"])
-        due_at = without_campaign(store, model, calendar, from_text(row["next_due_at"]), anchor)
+        calendar, anchor = calendar_of(model, house, entry.interval_days), entry.anchor_at
+        due_at = without_campaign(store, model.id, calendar, entry.next_due_at, anchor)
         if due_at is None or due_at > now:
             move_on(store, model.id, due_at)
             return None
         move_on(store, model.id, calendar.next_due(now, anchor))
         missed = tuple(calendar.dates(due_at, now, anchor))
-        queued = queue_campaign(
-            store, model=row, kind="retune", trigger="schedule", seed=campaign_seed(store, model), options={}, now=now,
-            due_at=due_at, reason=_lateness(due_at, now, len(missed)),
+        return queue_campaign(
+            store, model=entry, kind="retune", trigger="schedule", seed=campaign_seed(store, model), options={},
+            now=now, due_at=due_at, stands_until=missed[-1] if missed else due_at,
+            reason=_lateness(due_at, now, len(missed)),
         )  # fmt: skip
-        let_stand_for(store, queued, due_at, missed)
-        return queued
 
 
 def _lateness(due_at: datetime, now: datetime, missed: int) -> str | None:
@@ -150,32 +147,30 @@ def _follow_clock(store: Store, now: datetime, house: HouseScheduleTable) -> Non
     known = get_fact(store, "schedule_clock")
     if known is not None and now < known[1] - CLOCK_STEP:
         note_fault(store, "clock", f"the clock was set back, from {known[1]:%Y-%m-%d %H:%M} UTC", now)
-        with store.transaction():
-            store.change("UPDATE models SET next_look_at = NULL WHERE next_look_at > ?", (to_text(known[1]),))
-        for row in store.rows("SELECT * FROM models WHERE next_due_at > ?", (to_text(now),)):
+        forget_checks_after(store, known[1])
+        for due in due_after(store, now):
             try:
-                _bring_back(store, model_of(store, row), row, now, house)
+                _bring_back(store, due, now, house)
             except (RetunedError, ValueError, TypeError, KeyError, AssertionError) as error:
-                note_fault(store, "schedule", f"{row['name']}: {error}", now, model_id=row["id"])
+                note_fault(store, "schedule", f"{due.name}: {error}", now, model_id=due.id)
     if known is None or abs(now - known[1]) > CLOCK_STEP:
         set_fact(store, "schedule_clock", None, now)
 
 
-def _bring_back(store: Store, model: Model, row: Row, now: datetime, house: HouseScheduleTable) -> None:
+def _bring_back(store: Store, due: DueModel, now: datetime, house: HouseScheduleTable) -> None:
     """Make the first date due again that no campaign stands for.
 
     A campaign that was queued at a time that has not come yet stands for its own date only, and for good: dates that
     had seemed missed beside it, or long past, are still to come.
     """
+    entry = find_entry(store, due.id)
+    assert entry is not None
+    model = model_of(store, entry)
     with store.transaction():
-        store.change(
-            "UPDATE campaigns SET stands_until = NULL WHERE model_id = ? AND created_at > ?", (model.id, to_text(now))
-        )
-        ran = store.row("SELECT max(stands_until) AS until FROM campaigns WHERE model_id = ?", (model.id,))
-        anchor = from_text(row["anchor_at"])
-        until = max(row["registered_at"], (ran or {}).get("until") or "")
-        calendar = calendar_of(model, house, row["interval_days"])
-        first = calendar.next_due(from_text(until), anchor)
-        found = without_campaign(store, model, calendar, first, anchor)
-        if found is not None and to_text(found) < row["next_due_at"]:
+        stand_alone_after(store, model.id, now)
+        anchor = entry.anchor_at
+        until = max(entry.registered_at, stood_for_until(store, model.id) or entry.registered_at)
+        calendar = calendar_of(model, house, entry.interval_days)
+        found = without_campaign(store, model.id, calendar, calendar.next_due(until, anchor), anchor)
+        if found is not None and entry.next_due_at is not None and found < entry.next_due_at:
             move_on(store, model.id, found)

@@ -8,17 +8,21 @@ import structlog
 
 from ...strategies.schedule.grants import Machine
 from ...strategies.schedule.queueing import Decision, decide
+from ..alerts.webhooks import deliver_due
 from ..clock import Clock
 from ..config.config import Config
 from ..service.schedule import adapt_interval, queue_due
-from ..state.adoption import write_pending_settings
-from ..state.campaigns import Campaign, find_campaign
+from ..state.campaigns.campaign_queue import claimed_numbers, open_numbers
+from ..state.campaigns.campaign_writes import grant_resources, put_off, set_waits
+from ..state.campaigns.campaigns import Campaign, ended_since, find_campaign
+from ..state.campaigns.legs import count_ended
 from ..state.faults import get_fact, note_fault, set_fact
-from ..state.store import Store, to_json, to_text
-from ..state.webhooks import deliver_due, place_of
+from ..state.models.adoption import write_pending_settings
+from ..state.outbox import place_of
+from ..state.store import Store
 from .campaign_processes import CampaignProcesses, Ended
 from .crash_policy import note_death
-from .queue import Candidates, Queue
+from .queue import Queue, QueueReader
 
 MACHINE_IS_READ_EVERY = timedelta(minutes=10)
 UNREADABLE_IS_PUT_OFF = timedelta(hours=1)
@@ -52,7 +56,7 @@ class Service:
     parts: Sequence[Part] = ()
     may_begin: Callable[[], bool] = lambda: True
     is_stopping: Callable[[], bool] = lambda: False
-    _candidates: Candidates = field(init=False)
+    _queue_reader: QueueReader = field(init=False)
     _open: frozenset[int] = frozenset()
     _machine: tuple[datetime, Machine] | None = None
     _legs_at_start: dict[int, int] = field(default_factory=dict)
@@ -61,7 +65,7 @@ class Service:
     _is_first: bool = True
 
     def __post_init__(self) -> None:
-        self._candidates = Candidates(self.store, self.config)
+        self._queue_reader = QueueReader(self.store, self.config)
 
     def tick(self) -> tuple[str, ...]:
         """One round; the steps that failed in it. Each is recorded and leaves the others running.
@@ -126,14 +130,14 @@ class Service:
         if self._is_first:
             self._clean_all()
         ended = {one.campaign_id: one for one in self.processes.reap()}
-        for campaign_id, holder in self.processes.adopt(self._candidates.claimed_ids()).items():
+        for campaign_id, holder in self.processes.adopt(claimed_numbers(self.store)).items():
             pid = None if holder.process is None else holder.process.pid
-            self._legs_at_start.setdefault(campaign_id, self._ended_legs(campaign_id))
+            self._legs_at_start.setdefault(campaign_id, count_ended(self.store, campaign_id))
             with self.store.transaction():
-                self.store.change("UPDATE campaigns SET waits = NULL WHERE id = ?", (campaign_id,))
+                set_waits(self.store, campaign_id, None)
             log.info("campaign_adopted", campaign=campaign_id, pid=pid, started_by_service=holder.is_of_service)
             ended.pop(campaign_id, None)
-        now_open = self._candidates.open_ids()
+        now_open = open_numbers(self.store)
         over = (self._open | ended.keys() | self._ended_meanwhile()) - now_open - self.processes.running()
         for campaign_id in sorted(over):
             self._guarded(campaign_id, ended.get(campaign_id), self._take_in)
@@ -149,22 +153,19 @@ class Service:
             take(find_campaign(self.store, campaign_id), ended)
         except Exception as error:
             self._note("campaigns", error)
-            later = to_text(self.clock.now() + UNREADABLE_IS_PUT_OFF)
+            later = self.clock.now() + UNREADABLE_IS_PUT_OFF
             with self.store.transaction():
-                self.store.change("UPDATE campaigns SET not_before = ? WHERE id = ?", (later, campaign_id))
+                put_off(self.store, campaign_id, later)
 
     def _note_death(self, campaign: Campaign, ended: Ended | None) -> None:
         assert ended is not None
-        has_moved = self._ended_legs(campaign.id) > self._legs_at_start.pop(campaign.id, 0)
+        has_moved = count_ended(self.store, campaign.id) > self._legs_at_start.pop(campaign.id, 0)
         note_death(self.store, campaign, ended, self.config, self.clock, has_moved=has_moved)
 
     def _ended_meanwhile(self) -> frozenset[int]:
         """Campaigns that ended while no service ran."""
         seen = get_fact(self.store, ENDED_SEEN) if self._is_first else None
-        if seen is None:
-            return frozenset()
-        rows = self.store.rows("SELECT id FROM campaigns WHERE ended_at > ?", (to_text(seen[1]),))
-        return frozenset(row["id"] for row in rows)
+        return frozenset() if seen is None else ended_since(self.store, seen[1])
 
     def _take_in(self, campaign: Campaign, ended: Ended | None) -> None:
         """A campaign is over: say so, and end what it left."""
@@ -185,7 +186,7 @@ class Service:
 
     def _clean_all(self) -> None:
         """End what campaigns left that ended while no service ran."""
-        now_open = self._candidates.open_ids()
+        now_open = open_numbers(self.store)
         left = self.store.state.glob("campaigns/[0-9]*/workers/*/worker.json")
         for campaign_id in sorted({int(path.parents[2].name) for path in left} - now_open):
             self._clean(campaign_id)
@@ -195,13 +196,6 @@ class Service:
         if left:
             log.info("workers_cleared_away", campaign=campaign_id, workers=left)
 
-    def _ended_legs(self, campaign_id: int) -> int:
-        row = self.store.row(
-            "SELECT count(*) AS n FROM legs WHERE campaign_id = ? AND ended IS NOT NULL", (campaign_id,)
-        )
-        assert row is not None
-        return int(row["n"])
-
     def _start_campaigns(self) -> None:
         now, running = self.clock.now(), self.processes.running()
         if self._open <= running:
@@ -210,8 +204,8 @@ class Service:
         if (self._open, running) == self._decided and len(running) >= machine.campaigns:
             return  # nothing can be started, and thousands may wait
         self._decided = (self._open, running)
-        queue = self._candidates.read(running, now)
-        decision = decide(queue.candidates, queue.running, machine, queue.house, now)
+        queue = self._queue_reader.read(running, now)
+        decision = decide(queue.waiting, queue.running, machine, queue.house, now)
         self._write_down(queue, decision)
         for campaign_id, model_id, why in queue.unreadable:
             if queue.waits[campaign_id] != why:
@@ -219,7 +213,7 @@ class Service:
         for campaign_id, sentence in decision.warnings:
             log.warning("campaign_beyond_limits", campaign=campaign_id, why=sentence)
         for campaign_id, grant in decision.starts:
-            self._legs_at_start[campaign_id] = self._ended_legs(campaign_id)
+            self._legs_at_start[campaign_id] = count_ended(self.store, campaign_id)
             pid = self.processes.start(campaign_id)
             log.info("campaign_started", campaign=campaign_id, pid=pid, gets=grant.sentence)
 
@@ -230,12 +224,9 @@ class Service:
             return
         with self.store.transaction():
             for campaign_id, why in changed:
-                self.store.change("UPDATE campaigns SET waits = ? WHERE id = ?", (why, campaign_id))
+                set_waits(self.store, campaign_id, why)
             for campaign_id, grant in decision.starts:
-                self.store.change(
-                    "UPDATE campaigns SET waits = NULL, resources = ? WHERE id = ?",
-                    (to_json(grant.to_json()), campaign_id),
-                )
+                grant_resources(self.store, campaign_id, grant)
         for campaign_id, why in changed:
             log.info("campaign_waits", campaign=campaign_id, why=why)
 

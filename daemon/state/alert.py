@@ -8,11 +8,10 @@ from typing import Any
 
 from ...strategies.verdict.notice import Notice
 from ..config.config import Config
-from .campaigns import Campaign
-from .outbox import enqueue
-from .registry import Model
+from .campaigns.campaigns import Campaign
+from .models.registry import Model
+from .outbox import enqueue, place_of
 from .store import Row, Store, from_text, to_json, to_text
-from .webhooks import place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def _replaced(store: Store, row: Row) -> int | None:
 
 
 def _message_id(campaign: Campaign) -> str:
-    continued = len(campaign.facts.get("earlier_verdicts", ()))
+    continued = 0 if campaign.facts.continued is None else len(campaign.facts.continued.earlier_verdicts)
     return f"msg_{campaign.seed:08x}_{campaign.id}" + (f"_{continued}" if continued else "")
 
 

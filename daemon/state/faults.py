@@ -55,6 +55,18 @@ def recent_faults(store: Store, limit: int = 20) -> tuple[Fault, ...]:
     )
 
 
+def newest_fault(store: Store) -> int:
+    """The number of the newest fault; 0 where there is none."""
+    row = store.row("SELECT max(id) AS id FROM faults")
+    return 0 if row is None or row["id"] is None else int(row["id"])
+
+
+def parts_failed_since(store: Store, fault: int) -> tuple[str, ...]:
+    """The parts that newer faults than that one are of, in order."""
+    rows = store.rows("SELECT DISTINCT part FROM faults WHERE id > ? ORDER BY part", (fault,))
+    return tuple(row["part"] for row in rows)
+
+
 def set_fact(store: Store, name: str, value: Any, now: datetime) -> None:  # noqa: ANN401 - any JSON value
     """Keep a fact of the service under a name."""
     with store.transaction():

@@ -1,10 +1,11 @@
 """The durable queue of messages: written with what they tell of, delivered at least once, under a stable id."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from ..clock import SystemClock
-from .store import Store, to_text
+from .store import Store, from_text, to_text
 
 BACKOFF_S = (10, 60, 300, 1800, 7200, 21600, 86400, 86400, 86400)
 """Waits between attempts; after the last one the message is dead and stays to be seen in `retuned alerts`."""
@@ -20,6 +21,27 @@ class FirstDue:
     id: str
     attempts: int
     next_attempt_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to be sent; `attempts`: how often that was tried before."""
+
+    id: str
+    url: str
+    secret_reference: str | None
+    payload: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Messages that wait for one address; `last_error` None: none was tried, or what failed is not known."""
+
+    url: str
+    count: int
+    oldest_at: datetime
+    last_error: str | None
 
 
 def enqueue(
@@ -44,8 +66,65 @@ def first_due(store: Store, now: datetime) -> FirstDue | None:
     return None if row is None else FirstDue(row["id"], row["attempts"], row["next_attempt_at"])
 
 
+def due_messages(store: Store, now: datetime, limit: int) -> tuple[Message, ...]:
+    """The messages that are due, the longest due first."""
+    rows = store.rows(
+        "SELECT * FROM outbox WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at, rowid LIMIT ?",
+        (to_text(now), limit),
+    )
+    return tuple(
+        Message(row["id"], row["url"], row["secret_reference"], row["payload"], row["attempts"]) for row in rows
+    )
+
+
+def claim_message(store: Store, message: Message, until: datetime) -> bool:
+    """Push the next attempt back before trying, so that two processes do not send the same message at once."""
+    with store.transaction():
+        changed = store.change(
+            """UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?
+            WHERE id = ? AND attempts = ? AND state = 'pending'""",
+            (to_text(until), message.id, message.attempts),
+        )
+    return changed == 1
+
+
+def settle_message(store: Store, message: Message, error: str | None, now: datetime) -> None:
+    """Record how an attempt ended: `error` None: delivered; else it is put off, or given up after the last one."""
+    is_last = message.attempts + 1 >= len(BACKOFF_S)
+    state = "delivered" if error is None else "dead" if is_last else "pending"
+    next_at = now + timedelta(seconds=BACKOFF_S[min(message.attempts, len(BACKOFF_S) - 1)])
+    with store.transaction():
+        store.change(
+            """UPDATE outbox SET state = ?, last_error = ?, delivered_at = ?, next_attempt_at = ?
+            WHERE id = ? AND state = 'pending'""",
+            (state, error, to_text(now) if error is None else None, to_text(next_at), message.id),
+        )
+
+
+def pending_by_address(store: Store) -> tuple[Pending, ...]:
+    """What waits to be delivered, by address, in order."""
+    rows = store.rows(
+        """SELECT url, count(*) AS n, min(created_at) AS oldest, max(last_error) AS error FROM outbox
+        WHERE state = 'pending' GROUP BY url ORDER BY url"""
+    )
+    return tuple(Pending(row["url"], row["n"], from_text(row["oldest"]), row["error"]) for row in rows)
+
+
+def dead_count(store: Store) -> int:
+    """Messages that were given up."""
+    row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'dead'")
+    assert row is not None
+    return int(row["n"])
+
+
 def pending_count(store: Store) -> int:
     """Messages that still wait to be delivered."""
     row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'pending'")
     assert row is not None
     return int(row["n"])
+
+
+def place_of(url: str) -> str:
+    """The address without its path and query, for people and logs: a chat service's path is a password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress, islice
 from pathlib import Path
-from typing import Any
 
-from ...strategies.drift.outliers import KEPT_CELLS, Cell, Column, ColumnRange, suspect, usual_range
+from ...strategies.drift.outliers import KEPT_CELLS, Cell, Column, ColumnRange, DataRanges, suspect, usual_range
 from ...strategies.words import readable
 from .fingerprints import files_below
 
@@ -29,9 +28,6 @@ _CELLS_OF_TEXT = 10_000  # a column that begins with so many is text to its end
 _SEPARATORS = {".csv": "", ".tsv": "\t", ".tab": "\t"}
 _MISSING = frozenset({"", "na", "n/a", "null", "none"})
 
-Kept = Mapping[str, Any]
-"""A profile as values that JSON can hold."""
-
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -41,23 +37,25 @@ class Profile:
     note: str = ""
 
 
-def check_data(data: Path, before: Kept | None, limit_bytes: int = LIMIT_BYTES) -> tuple[Kept, tuple[str, ...]]:
-    """The profile of the data, to be kept, and sentences about what the owner should look at.
+def check_data(
+    data: Path, before: DataRanges | None, limit_bytes: int = LIMIT_BYTES
+) -> tuple[DataRanges, tuple[str, ...]]:
+    """What is usual in the data, to be kept, and sentences about what the owner should look at.
 
-    `before` is the profile kept when the settings were adopted; None where there is none.
+    `before` are the ranges kept when the settings were adopted; None where there is none.
     """
     profile = read_profile(data, limit_bytes)
-    columns = {} if before is None else before["columns"]
-    earlier = {key: ColumnRange.from_json(content) for key, content in columns.items()}
-    ranges, sentences = {}, []
+    earlier: Mapping[str, ColumnRange] = {} if before is None else before.columns
+    ranges: dict[str, ColumnRange] = {}
+    sentences: list[str] = []
     for key, column in profile.columns.items():
         suspicions = suspect(column, earlier.get(key))
         sentences += [suspicion.sentence for suspicion in suspicions]
         if column.is_numeric:
-            ranges[key] = usual_range(column, suspicions).to_json()
+            ranges[key] = usual_range(column, suspicions)
     more = len(sentences) - _MOST_SENTENCES
     shown = sentences if more <= 0 else [*sentences[:_MOST_SENTENCES], f"{more} more such findings in other columns"]
-    return {"columns": ranges, "note": profile.note}, tuple(shown)
+    return DataRanges(ranges, profile.note), tuple(shown)
 
 
 def read_profile(data: Path, limit_bytes: int = LIMIT_BYTES, most_sampled: int = _MOST_SAMPLED) -> Profile:

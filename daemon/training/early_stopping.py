@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ...strategies.legs.ends import Objective
 from ...strategies.records import LegRequest, Purpose, Report
-from ...strategies.search.median_stopping import Hopeless, StopRule, Watched
+from ...strategies.search.median_stopping import StopReason, StopRule, WatchedRun
 from .leg_order import Ticket
 from .report_tail import ReportTail
 from .spool import Spool
@@ -29,7 +29,7 @@ class AttemptReports:
     reports: tuple[Report, ...] = ()
     fault: str | None = None
     missed: str | None = None
-    stop: Hopeless | None = None
+    stop: StopReason | None = None
 
 
 @dataclass(slots=True)
@@ -38,13 +38,13 @@ class _Attempt:
 
     tail: ReportTail
     rule: StopRule | None
-    watched: Watched | None = field(init=False)
+    watched: WatchedRun | None = field(init=False)
     judged: int = 0
-    stop: Hopeless | None = None
+    stop: StopReason | None = None
     is_asked: bool = False  # its worker was asked to end it
 
     def __post_init__(self) -> None:
-        self.watched = None if self.rule is None else Watched(self.rule)
+        self.watched = None if self.rule is None else WatchedRun(self.rule)
 
     def read_on(self, objective: Objective, *, is_over: bool) -> bool:
         """Read some more reports and judge them; False when there is nothing to read, or no need to."""
@@ -54,7 +54,7 @@ class _Attempt:
             self._judge(self.watched, objective)
         return True
 
-    def _judge(self, watched: Watched, objective: Objective) -> None:
+    def _judge(self, watched: WatchedRun, objective: Objective) -> None:
         for report in self.tail.reading.reports[self.judged :]:
             self.judged += 1
             value = report.metrics.get(objective.metric)

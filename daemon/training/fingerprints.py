@@ -1,7 +1,4 @@
-"""Fingerprints of what a model is trained from and on: its data, its code, its environment.
-
-Two fingerprints with the same `key()` mean that nothing changed; files are hashed in pieces, never held whole.
-"""
+"""Takes the fingerprints of a model's data, code and environment; files are hashed in pieces, never held whole."""
 
 import hashlib
 import json
@@ -9,10 +6,12 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 
+from ...strategies.drift.fingerprints import UNKNOWN, CodeFingerprint, DataFingerprint, EnvironmentFingerprint
 from ...strategies.errors import CampaignFailed
 
 _PIECE_BYTES = 1 << 20
@@ -47,87 +46,6 @@ print(json.dumps({
     "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     "packages": [[name, version(name)] for name in names if version(name) is not None]}))
 """
-
-
-@dataclass(frozen=True, slots=True)
-class DataFingerprint:
-    """Content of the training data: `rows` counts the lines of its text files, None when none of them is text."""
-
-    files: int
-    bytes: int
-    rows: int | None
-    content: str
-
-    def key(self) -> str:
-        """A short name of this content, fit for a file name."""
-        return self.content[:24]
-
-    def to_json(self) -> str:
-        """The fingerprint as JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "DataFingerprint":
-        """The fingerprint that `to_json` wrote."""
-        return cls(**json.loads(text))
-
-
-@dataclass(frozen=True, slots=True)
-class CodeFingerprint:
-    """Content of the training code: hashes by file, and the last commit that changed code in its folder, if any."""
-
-    files: tuple[tuple[str, str], ...]
-    commit: str | None
-
-    def key(self) -> str:
-        """A short name of this content."""
-        return _digest([self.files, self.commit])
-
-    def to_json(self) -> str:
-        """The fingerprint as JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "CodeFingerprint":
-        """The fingerprint that `to_json` wrote."""
-        content = json.loads(text)
-        return cls(tuple((name, digest) for name, digest in content["files"]), content["commit"])
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentFingerprint:
-    """Software and hardware as the model's own interpreter sees them."""
-
-    python: str
-    platform: str
-    machine: str
-    cpu: str
-    cores: int
-    memory_bytes: int
-    packages: tuple[tuple[str, str], ...]
-    gpus: tuple[str, ...]
-
-    def parts(self) -> dict[str, str]:
-        """What counts as a change, by label; memory in whole GiB, because kernels keep differing shares of it."""
-        parts = {"Python": self.python, **dict(self.packages), "platform": self.platform, "machine": self.machine}
-        parts |= {"CPU": self.cpu, "cores": str(self.cores), "memory": f"{round(self.memory_bytes / 2**30)} GiB"}
-        return parts | ({"GPU": ", ".join(self.gpus)} if self.gpus else {})
-
-    def key(self) -> str:
-        """A short name of this environment."""
-        return _digest(sorted(self.parts().items()))
-
-    def to_json(self) -> str:
-        """The fingerprint as JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "EnvironmentFingerprint":
-        """The fingerprint that `to_json` wrote."""
-        content = json.loads(text)
-        content["packages"] = tuple((name, version) for name, version in content["packages"])
-        content["gpus"] = tuple(content["gpus"])
-        return cls(**content)
 
 
 def data_fingerprint(paths: Sequence[Path]) -> DataFingerprint:
@@ -186,6 +104,13 @@ def environment_fingerprint(python: Path | str, packages: Sequence[str] = ()) ->
     return EnvironmentFingerprint(**content, gpus=read_gpus() or ())
 
 
+def command_environment(python: Path | None, packages: Sequence[str] = ()) -> EnvironmentFingerprint:
+    """The environment of a command that is trained by `python`; without software where that is not known (None)."""
+    if python is not None:
+        return replace(environment_fingerprint(python, packages), interpreter=str(python))
+    return replace(environment_fingerprint(sys.executable), python=UNKNOWN, packages=(), interpreter=UNKNOWN)
+
+
 def read_gpus() -> tuple[str, ...] | None:
     """The GPUs of this machine, "model, memory, driver" each; none where it has no nvidia-smi; None where that fails,
     as it does in the middle of a driver's upgrade."""
@@ -200,21 +125,6 @@ def read_gpus() -> tuple[str, ...] | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else None
-
-
-def describe_change(old: EnvironmentFingerprint, new: EnvironmentFingerprint) -> str:
-    """What changed, as in "Python 3.11.7 -> 3.12.1, torch 2.6.0 -> 2.13.0"; empty when nothing did."""
-    before, now = old.parts(), new.parts()
-    changes = []
-    for label in [*now, *(label for label in before if label not in now)]:
-        was, is_now = before.get(label), now.get(label)
-        if was is None:
-            changes.append(f"{label} {is_now} is new")
-        elif is_now is None:
-            changes.append(f"{label} {was} is gone")
-        elif was != is_now:
-            changes.append(f"{label} {was} -> {is_now}")
-    return ", ".join(changes)
 
 
 def files_below(path: Path) -> Iterator[Path]:
@@ -270,7 +180,3 @@ def _commit(folder: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None
-
-
-def _digest(content: object) -> str:
-    return hashlib.blake2b(json.dumps(content).encode(), digest_size=12).hexdigest()

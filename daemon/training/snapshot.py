@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from ...strategies.drift.fingerprints import DataFingerprint
 from ...strategies.errors import CampaignFailed, StateError
 from ..config.model_tables import DataTable
 from ..durable_files import sync_file, sync_folder
-from .fingerprints import DataFingerprint, data_fingerprint, files_below
+from .fingerprints import data_fingerprint, files_below
 
 COPY_LIMIT_BYTES = 2 << 30
 _KEPT_OUTPUT_BYTES = 8192

@@ -169,6 +169,11 @@ class Spool:
         return self.leg_folder(leg, attempt) / "report.jsonl"
 
 
+def leg_in(folder: Path) -> str:
+    """The name of the leg that a folder of one attempt belongs to."""
+    return folder.name.rpartition(".a")[0]
+
+
 def remove_checkpoints(folder: Path) -> None:
     """Delete the checkpoints of a campaign that has ended; no later campaign starts from them."""
     for checkpoint in (folder / "legs").glob("*/checkpoint"):

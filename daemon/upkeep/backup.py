@@ -7,17 +7,18 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 import structlog
 
 from ...strategies.errors import ConflictError, InputError, RetunedError
 from ..config.config import Config
+from ..state.campaigns.campaigns import highest_number
+from ..state.campaigns.lease import holder_of
+from ..state.checks import examine_copy, open_to_read, take_log_in
 from ..state.faults import get_fact, note_fault, set_fact
-from ..state.lease import holder_of
-from ..state.migrations import STEP_NAMES, schema
+from ..state.migrations import STEP_NAMES
 from ..state.running_service import single_instance
-from ..state.store import FILE_NAME, Store, copy_database, sync
+from ..state.store import BUSY_TIMEOUT_S, FILE_NAME, Store, copy_database, sync
 
 FACT = "last_backup"
 AFTER_FAILURE = timedelta(hours=1)
@@ -46,7 +47,7 @@ def make_backup(state: Path, folder: Path, now: datetime) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = folder / _NAME.format(now)
-    source = sqlite3.connect(f"file:{_quoted(state / FILE_NAME)}?mode=ro", uri=True, timeout=30.0)
+    source = open_to_read(state / FILE_NAME, timeout_s=BUSY_TIMEOUT_S)
     try:
         copy_database(source, target)
     finally:
@@ -124,7 +125,7 @@ def restore(state: Path, file: Path, now: datetime) -> Restored:
         _refuse_work(state)
         stamp = f"{now:%Y%m%dT%H%M%SZ}"
         new = state / f".{FILE_NAME}.new"
-        source = sqlite3.connect(f"file:{_quoted(file)}?mode=ro", uri=True)
+        source = open_to_read(file)
         try:
             copy_database(source, new)
         finally:
@@ -133,8 +134,7 @@ def restore(state: Path, file: Path, now: datetime) -> Restored:
         os.replace(new, state / FILE_NAME)
         sync(state)
         store = Store(state)  # brings an older schema up to date
-        highest = store.row("SELECT coalesce(max(id), 0) AS id FROM campaigns")
-        aside = _set_campaigns_aside(state, int(highest["id"]) if highest else 0, stamp)
+        aside = _set_campaigns_aside(state, highest_number(store), stamp)
         store.close()
     return Restored(kept, aside, campaigns)
 
@@ -144,23 +144,16 @@ def _check_copy(file: Path) -> int:
     if not file.is_file():
         raise InputError(f"there is no file {file}", "a copy that retuned made", "see the folder backups in the state")
     try:
-        copy = sqlite3.connect(f"file:{_quoted(file)}?mode=ro", uri=True)
-        try:
-            found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            steps = {row[0] for row in copy.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?",
-                                                    (schema.name,))}  # fmt: skip
-            campaigns = int(copy.execute("SELECT count(*) FROM campaigns").fetchone()[0])
-        finally:
-            copy.close()
+        copy = examine_copy(file)
     except sqlite3.Error as error:
         raise InputError(f"{file} is no copy of a retuned database: {error}", remedy="choose another copy") from None
-    if found != "ok" or not steps:
-        raise InputError(f"{file} is damaged: {found}", remedy="choose another copy")
-    if steps - STEP_NAMES:
+    if copy.told != "ok" or not copy.steps:
+        raise InputError(f"{file} is damaged: {copy.told}", remedy="choose another copy")
+    if copy.steps - STEP_NAMES:
         raise InputError(
             f"{file} was written by a newer retuned", "a copy of this version or older", "install the newer retuned"
         )
-    return campaigns
+    return copy.campaigns
 
 
 def _refuse_work(state: Path) -> None:
@@ -177,11 +170,7 @@ def _put_aside(state: Path, stamp: str) -> Path | None:
     if not current.exists():
         return None
     with contextlib.suppress(sqlite3.Error):
-        connection = sqlite3.connect(current, timeout=5.0)
-        try:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        finally:
-            connection.close()  # the last connection removes the log, of a database that can be read
+        take_log_in(current)  # the last connection removes the log, of a database that can be read
     kept = state / f"{FILE_NAME}.before-restore-{stamp}"
     for ending in ("-wal", "-shm"):  # never beside the new one: it would be taken for its own
         log_file = state / f"{FILE_NAME}{ending}"
@@ -196,7 +185,3 @@ def _set_campaigns_aside(state: Path, highest: int, stamp: str) -> tuple[Path, .
         folder for folder in state.glob("campaigns/[0-9]*") if folder.name.isdecimal() and int(folder.name) > highest
     ]
     return tuple(folder.rename(folder.with_name(f"{folder.name}.before-restore-{stamp}")) for folder in unknown)
-
-
-def _quoted(path: Path) -> str:
-    return quote(str(path))

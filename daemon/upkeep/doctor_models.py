@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from ...strategies.errors import RetunedError
 from ..config.config import resolve_secret
 from ..config.model_paths import check_paths
-from ..state.registry import Model, find_model
+from ..state.models.models import names_in_use
+from ..state.models.registry import Model, find_model
+from ..state.outbox import place_of
 from ..state.store import Store
-from ..state.webhooks import place_of
 from ..training.machine import machine_of
 from .doctor_findings import Case, Finding, counted
 
@@ -24,7 +25,7 @@ CONNECT_TIMEOUT_S = 3.0
 
 def sample_of(store: Store) -> tuple[tuple[Model, ...], int, tuple[Finding, ...]]:
     """Models that are not retired, evenly over the registry; how many there are; and those that cannot be read."""
-    names = [row["name"] for row in store.rows("SELECT name FROM models WHERE state <> 'retired' ORDER BY id")]
+    names = names_in_use(store)
     step = max(1, -(-len(names) // MODELS_LOOKED_AT))
     models, broken = [], []
     for name in names[::step]:

@@ -8,17 +8,15 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
+from ..state.checks import quick_check, schema_steps
 from ..state.faults import get_fact
 from ..state.migrations import STEP_NAMES
 from ..state.store import NETWORK_FILE_SYSTEMS, Store, file_system_of
 from .doctor_findings import Case, Finding, Level, counted
 
 LITTLE_SPACE_BYTES, LEAST_SPACE_BYTES = 2 << 30, 256 << 20
-READ_TIMEOUT_S = 5.0
 
 
 def check_configuration(case: Case) -> Iterator[Finding]:
@@ -97,12 +95,10 @@ def check_database(case: Case) -> Iterator[Finding]:
         yield Finding("database", "warning", f"there is no database {case.database} yet", "the first command makes it")
         return
     try:
-        with closing(_open_to_read(case.database)) as database:
-            told = [row[0] for row in database.execute("PRAGMA quick_check(3)")]
-            steps = {row[0] for row in database.execute("SELECT name FROM _sqlite_migrations")}
+        told, steps = quick_check(case.database, 3), schema_steps(case.database)
     except sqlite3.Error as error:
-        told, steps = [str(error)], set(STEP_NAMES)
-    if told != ["ok"]:
+        told, steps = (str(error),), STEP_NAMES
+    if told != ("ok",):
         yield Finding(
             "database", "error", f"{case.database} is damaged: {'; '.join(' '.join(one.split()) for one in told)}",
             "stop the service, keep a copy of the state folder, then: retuned restore FILE",
@@ -133,8 +129,7 @@ def check_backups(case: Case, store: Store) -> Iterator[Finding]:
             "see the errors in retuned status; by hand: retuned backup",
         )  # fmt: skip
     try:
-        with closing(_open_to_read(path, is_still=True)) as copy:
-            told = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+        told = quick_check(path, 1, is_still=True)[0]
     except sqlite3.Error as error:
         told = str(error)
     if told == "ok":
@@ -148,13 +143,6 @@ def can_be_opened(case: Case) -> bool:
     if not case.database.is_file() or not os.access(case.config.state, os.W_OK | os.X_OK):
         return False
     try:
-        with closing(_open_to_read(case.database)) as database:
-            return {row[0] for row in database.execute("SELECT name FROM _sqlite_migrations")} == STEP_NAMES
+        return schema_steps(case.database) == STEP_NAMES
     except sqlite3.Error:
         return False
-
-
-def _open_to_read(path: Path, *, is_still: bool = False) -> sqlite3.Connection:
-    """A connection that cannot write; `is_still`: nobody else writes the file either."""
-    how = "mode=ro&immutable=1" if is_still else "mode=ro"
-    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=READ_TIMEOUT_S)

@@ -17,12 +17,15 @@ from importlib.metadata import version
 from typing import Any
 
 from ..config.config import Config
+from ..state.campaigns.lease import holder_of
+from ..state.campaigns.legs import leg_counts
 from ..state.faults import Fault, get_fact, recent_faults
-from ..state.lease import holder_of
+from ..state.models.due_dates import next_due_model
+from ..state.outbox import dead_count, pending_by_address, place_of
+from ..state.overview import OpenCampaign, claimed_campaigns, count_open, first_open, models_by_state
 from ..state.running_service import is_serving
-from ..state.store import Row, Store, from_text, to_text
-from ..state.webhooks import place_of
-from .health_records import AtWork, Backup, Channel, DiskUse, Due, Health, Messages, Tick, Waiting
+from ..state.store import Store, from_text
+from .health_records import AtWork, Backup, Channel, DiskUse, Due, Health, Messages, Tick, WaitingCampaign
 
 SHOWN = 20  # of what waits, and of faults
 FAULTS_COUNT_FOR = timedelta(days=1)
@@ -54,7 +57,7 @@ def health_of(store: Store, config: Config, now: datetime) -> Health:
         pid=int(beat[0]["pid"]) if serving and beat is not None else None,
         up_since=from_text(beat[0]["started_at"]) if serving and beat is not None else None,
         last_tick=tick,
-        models=_models(store),
+        models=models_by_state(store),
         next_due=_next_due(store),
         running=running,
         queue_length=queue_length,
@@ -81,70 +84,44 @@ def _tick(value: Any, at: datetime) -> Tick:  # noqa: ANN401 - a fact is any JSO
     return Tick(int(value["tick"]), at, float(value["tick_s"]), tuple(value["failed"]))
 
 
-def _models(store: Store) -> tuple[tuple[str, int], ...]:
-    rows = store.rows("SELECT state, count(*) AS n FROM models GROUP BY state ORDER BY state")
-    return tuple((row["state"], row["n"]) for row in rows)
-
-
 def _next_due(store: Store) -> Due | None:
-    row = store.row(
-        """SELECT name, next_due_at FROM models WHERE state = 'active' AND next_due_at IS NOT NULL
-        ORDER BY next_due_at LIMIT 1"""
-    )
-    return None if row is None else Due(row["name"], from_text(row["next_due_at"]))
+    due = next_due_model(store)
+    return None if due is None else Due(*due)
 
 
-_OPEN = """SELECT campaigns.id, models.name AS model, model_id, kind, phase, waits, campaigns.created_at,
-    campaigns.started_at, facts ->> '$.seconds_expected' AS seconds_expected
-    FROM campaigns JOIN models ON models.id = model_id WHERE ended_at IS NULL"""
-
-
-def _campaigns(store: Store) -> tuple[tuple[AtWork, ...], tuple[Waiting, ...], int]:
+def _campaigns(store: Store) -> tuple[tuple[AtWork, ...], tuple[WaitingCampaign, ...], int]:
     """What runs, the first of what waits, and how much waits in all."""
-    # only a campaign that some process has claimed can have one at work; thousands may be queued after a bulk import
-    claimed = store.rows(f"{_OPEN} AND epoch > 0 ORDER BY campaigns.id")
-    working = [row for row in claimed if holder_of(store.state, row["id"]) is not None]
-    numbers = {row["id"] for row in working}
-    queued = store.rows(f"{_OPEN} ORDER BY campaigns.id LIMIT ?", (SHOWN + len(working),))
-    waiting = tuple(_waiting(row) for row in queued if row["id"] not in numbers)[:SHOWN]
-    counted = store.row("SELECT count(*) AS n FROM campaigns WHERE ended_at IS NULL")
-    assert counted is not None
-    return tuple(_at_work(store, row) for row in working), waiting, counted["n"] - len(working)
+    working = [campaign for campaign in claimed_campaigns(store) if holder_of(store.state, campaign.id) is not None]
+    numbers = {campaign.id for campaign in working}
+    queued = first_open(store, SHOWN + len(working))
+    waiting = tuple(_waiting(campaign) for campaign in queued if campaign.id not in numbers)[:SHOWN]
+    return tuple(_at_work(store, campaign) for campaign in working), waiting, count_open(store) - len(working)
 
 
-def _waiting(row: Row) -> Waiting:
-    return Waiting(row["id"], row["model"], row["kind"], from_text(row["created_at"]), row["waits"] or "")
+def _waiting(campaign: OpenCampaign) -> WaitingCampaign:
+    return WaitingCampaign(campaign.id, campaign.model, campaign.kind, campaign.created_at, campaign.waits or "")
 
 
-def _at_work(store: Store, row: Row) -> AtWork:
-    runs = store.row("SELECT count(*) AS planned, count(ended) AS done FROM legs WHERE campaign_id = ?", (row["id"],))
-    assert runs is not None
-    since = None if row["started_at"] is None else from_text(row["started_at"])
-    expected_s = row["seconds_expected"]
-    expected_end = None if since is None or expected_s is None else since + timedelta(seconds=float(expected_s))
-    return AtWork(
-        row["id"], row["model"], row["kind"], row["phase"], since, runs["done"], runs["planned"], expected_end
-    )
+def _at_work(store: Store, campaign: OpenCampaign) -> AtWork:
+    planned, done = leg_counts(store, campaign.id)
+    since, expected_s = campaign.started_at, campaign.seconds_expected
+    expected_end = None if since is None or expected_s is None else since + timedelta(seconds=expected_s)
+    return AtWork(campaign.id, campaign.model, campaign.kind, campaign.phase, since, done, planned, expected_end)
 
 
 def _messages(store: Store, config: Config) -> tuple[Messages, tuple[Channel, ...]]:
-    rows = store.rows(
-        """SELECT url, count(*) AS n, min(created_at) AS oldest, max(last_error) AS error FROM outbox
-        WHERE state = 'pending' GROUP BY url ORDER BY url"""
-    )
-    dead = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'dead'")
-    assert dead is not None
+    waiting = pending_by_address(store)
     places: dict[str, tuple[int, str | None]] = {}
     if config.alerts.webhook is not None:
         places[place_of(config.alerts.webhook)] = (0, None)
-    for row in rows:
-        pending, error = places.get(place_of(row["url"]), (0, None))
-        places[place_of(row["url"])] = (pending + row["n"], error or row["error"])
+    for there in waiting:
+        pending, error = places.get(place_of(there.url), (0, None))
+        places[place_of(there.url)] = (pending + there.count, error or there.last_error)
     messages = Messages(
-        pending=sum(row["n"] for row in rows),
-        dead=dead["n"],
-        oldest_at=min((from_text(row["oldest"]) for row in rows), default=None),
-        last_error=next((row["error"] for row in rows if row["error"] is not None), None),
+        pending=sum(there.count for there in waiting),
+        dead=dead_count(store),
+        oldest_at=min((there.oldest_at for there in waiting), default=None),
+        last_error=next((there.last_error for there in waiting if there.last_error is not None), None),
     )
     return messages, tuple(Channel(place, *told) for place, told in places.items())
 
@@ -221,14 +198,3 @@ def _ago(span: timedelta) -> str:
         if seconds >= 2 * length:
             return _some(round(seconds / length), unit)
     return _some(round(seconds), "second")
-
-
-def overdue_since(store: Store, now: datetime) -> datetime | None:
-    """Since when a model is due without a campaign; None: none is. For monitoring."""
-    row = store.row(
-        """SELECT next_due_at FROM models WHERE state = 'active' AND next_due_at <= ? AND NOT EXISTS
-        (SELECT 1 FROM campaigns WHERE campaigns.model_id = models.id AND campaigns.ended_at IS NULL)
-        ORDER BY next_due_at LIMIT 1""",
-        (to_text(now),),
-    )
-    return None if row is None else from_text(row["next_due_at"])

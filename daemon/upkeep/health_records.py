@@ -42,7 +42,7 @@ class AtWork:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingCampaign:
     """A campaign that waits, and why; empty: it is only just queued."""
 
     campaign: int
@@ -108,7 +108,7 @@ class Health:
     next_due: Due | None
     running: tuple[AtWork, ...]
     queue_length: int
-    queue: tuple[Waiting, ...]
+    queue: tuple[WaitingCampaign, ...]
     messages: Messages
     channels: tuple[Channel, ...]
     faults: tuple[Fault, ...]

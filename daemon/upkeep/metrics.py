@@ -14,9 +14,11 @@ from prometheus_client.registry import Collector
 
 from ...strategies.records import Outcome
 from ..config.config import Config
-from ..state.campaigns import OPEN_PHASES
-from ..state.store import Row, Store, from_text
-from .health import health_of, overdue_since
+from ..state.campaigns.campaigns import OPEN_PHASES
+from ..state.models.due_dates import overdue_since
+from ..state.overview import JudgedModel, campaigns_by_phase, next_models_due, verdicts_by_outcome
+from ..state.store import Store
+from .health import health_of
 from .health_records import Health
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -67,20 +69,13 @@ def _of_service(health: Health) -> Iterator[Metric]:
 
 
 def _of_campaigns(store: Store, health: Health) -> Iterator[Metric]:
-    phases = _counts(store.rows("SELECT phase AS word, count(*) AS n FROM campaigns GROUP BY phase"))
+    phases, outcomes = campaigns_by_phase(store), verdicts_by_outcome(store)
     yield _labelled(
-        "campaigns", "Campaigns by phase", ("phase",), [((phase,), phases.get(phase, 0.0)) for phase in PHASES]
-    )
-    # counted by the index on this very expression
-    outcomes = _counts(
-        store.rows(
-            """SELECT verdict ->> '$.outcome' AS word, count(*) AS n FROM campaigns WHERE verdict IS NOT NULL
-            GROUP BY verdict ->> '$.outcome'"""
-        )
+        "campaigns", "Campaigns by phase", ("phase",), [((phase,), float(phases.get(phase, 0))) for phase in PHASES]
     )
     verdicts = CounterMetricFamily("retuned_verdicts", "Verdicts by outcome", labels=("outcome",))
     for outcome in Outcome:
-        verdicts.add_metric((outcome.value,), outcomes.get(outcome.value, 0.0))
+        verdicts.add_metric((outcome.value,), float(outcomes.get(outcome.value, 0)))
     yield verdicts
     yield _gauge("campaigns_running", "Campaigns that a process works on", len(health.running))
     yield _gauge("queue_length", "Campaigns that wait", health.queue_length)
@@ -105,37 +100,25 @@ def _of_messages_and_disk(health: Health, now: datetime) -> Iterator[Metric]:
         )
 
 
-_MODELS = """SELECT told.*, campaigns.ended_at, campaigns.settings_version AS judged_version,
-    verdict ->> '$.outcome' AS outcome
-    FROM (SELECT name, next_due_at, settings_version, (SELECT max(id) FROM campaigns
-        WHERE model_id = models.id AND kind = 'retune' AND verdict IS NOT NULL) AS last
-        FROM models WHERE state = 'active' AND next_due_at IS NOT NULL ORDER BY next_due_at LIMIT ?) AS told
-    LEFT JOIN campaigns ON campaigns.id = told.last ORDER BY next_due_at"""
-
-
 def _of_models(store: Store, now: datetime) -> Iterator[Metric]:
-    rows = store.rows(_MODELS, (MODELS_TOLD,))
-    judged = [row for row in rows if row["ended_at"] is not None]
+    models = next_models_due(store, MODELS_TOLD)
+    judged = [(model, model.judged_at) for model in models if model.judged_at is not None]
     yield _labelled(
         "model_next_due_timestamp_seconds", f"When a model is due, of the {MODELS_TOLD} that are due next", ("model",),
-        [((row["name"],), from_text(row["next_due_at"]).timestamp()) for row in rows],
+        [((model.name,), model.due_at.timestamp()) for model in models],
     )  # fmt: skip
     yield _labelled(
         "model_days_since_verdict", "Days since a model's last verdict", ("model",),
-        [((row["name"],), (now - from_text(row["ended_at"])).total_seconds() / DAY_S) for row in judged],
+        [((model.name,), (now - at).total_seconds() / DAY_S) for model, at in judged],
     )  # fmt: skip
     yield _labelled(
         "model_is_stale", "1 where the last verdict on the settings in force was STALE", ("model",),
-        [((row["name"],), float(_is_stale(row))) for row in judged],
+        [((model.name,), float(_is_stale(model))) for model, _ in judged],
     )  # fmt: skip
 
 
-def _is_stale(row: Row) -> bool:
-    return bool(row["outcome"] == Outcome.STALE.value and row["judged_version"] == row["settings_version"])
-
-
-def _counts(rows: Iterable[Row]) -> dict[str, float]:
-    return {row["word"]: float(row["n"]) for row in rows}
+def _is_stale(model: JudgedModel) -> bool:
+    return model.outcome == Outcome.STALE.value and model.is_of_current
 
 
 def _since(moment: datetime | None, now: datetime) -> float | None:

@@ -19,21 +19,21 @@ import structlog
 from ...strategies.errors import RetunedError
 from ..config.config import Config
 from ..state.faults import get_fact, set_fact
-from ..state.store import Store, to_json, to_text
+from ..state.still_needed import (
+    drop_curves,
+    has_open_campaign,
+    is_snapshot_needed,
+    known_models,
+    models_of_campaigns,
+    unneeded_campaigns,
+)
+from ..state.store import Store
 
 PRUNE_EVERY = timedelta(hours=1)
 FOLDERS_A_STEP, CURVES_A_STEP = 40, 2000
 USE_FACT = "disk_use"
 MEASURE_EVERY = timedelta(hours=6)
 log = structlog.get_logger("retuned")
-
-# of each model: its last finished baseline of the settings in force, and its last campaign with a verdict
-_NEEDED = """
-SELECT max(campaigns.id) AS id FROM campaigns JOIN models ON models.id = model_id
-WHERE kind = 'baseline' AND phase = 'done' AND campaigns.settings_version = models.settings_version GROUP BY model_id
-UNION SELECT max(id) FROM campaigns WHERE verdict IS NOT NULL GROUP BY model_id
-UNION SELECT id FROM campaigns WHERE ended_at IS NULL
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def prune_step(store: Store, config: Config, now: datetime) -> Pruned:
     snapshots = 0
     if legs < FOLDERS_A_STEP:
         snapshots = _prune_snapshots(store, now - timedelta(seconds=config.retention.snapshots_s), now)
-    curves = _prune_curves(store, now - timedelta(seconds=config.retention.curves_s))
+    curves = drop_curves(store, now - timedelta(seconds=config.retention.curves_s), CURVES_A_STEP)
     is_done = legs < FOLDERS_A_STEP and snapshots < FOLDERS_A_STEP and curves < CURVES_A_STEP
     return Pruned(legs, snapshots, curves, is_done)
 
@@ -110,14 +110,8 @@ def disk_use(store: Store) -> dict[str, int]:
     folders = {int(folder.name): folder for folder in _campaign_folders(store.state)}
     snapshots = store.state / "snapshots"
     kept = os.listdir(snapshots) if snapshots.is_dir() else []
-    owners = store.rows(
-        """SELECT campaigns.id, name FROM campaigns JOIN models ON models.id = model_id
-        WHERE campaigns.id IN (SELECT value FROM json_each(?))""",
-        (to_json(sorted(folders)),),
-    )
-    models = store.rows("SELECT name FROM models WHERE name IN (SELECT value FROM json_each(?))", (to_json(kept),))
-    places = [(row["name"], folders[row["id"]]) for row in owners]
-    places += [(row["name"], snapshots / row["name"]) for row in models]
+    places = [(name, folders[number]) for number, name in models_of_campaigns(store, folders)]
+    places += [(name, snapshots / name) for name in known_models(store, kept)]
     used: dict[str, int] = {}
     for name, place in places:
         used[name] = used.get(name, 0) + size_of(place)
@@ -159,11 +153,7 @@ def _old_campaign_folders(store: Store, before: datetime) -> list[tuple[Path, st
     there = {int(folder.name): folder for folder in _campaign_folders(store.state)}
     if not there:
         return []
-    rows = store.rows(
-        f"SELECT id FROM campaigns WHERE ended_at < ? AND id >= ? AND id NOT IN ({_NEEDED}) ORDER BY id",  # noqa: S608
-        (to_text(before), min(there)),
-    )
-    old = [row["id"] for row in rows if row["id"] in there][:FOLDERS_A_STEP]
+    old = [number for number in unneeded_campaigns(store, before, min(there)) if number in there][:FOLDERS_A_STEP]
     return [(there[number], f"campaign-{number}") for number in old]
 
 
@@ -200,32 +190,13 @@ def _prune_snapshots(store: Store, before: datetime, now: datetime) -> int:
 
 def _is_unneeded(store: Store, folder: Path, before: datetime, now: datetime) -> bool:
     name, place = folder.parent.name, f"/snapshots/{folder.parent.name}/{folder.name}/"  # the state may have moved
-    is_busy = store.row(
-        "SELECT 1 FROM campaigns JOIN models ON models.id = model_id WHERE name = ? AND ended_at IS NULL", (name,)
-    )
-    if is_busy is not None:
+    if has_open_campaign(store, name) or is_snapshot_needed(store, name, place, before):
         return False
-    is_needed = store.row(
-        f"""SELECT 1 FROM campaigns JOIN models ON models.id = model_id
-        WHERE name = ? AND instr(json_extract(facts, '$.snapshot'), ?) > 0
-        AND (ended_at >= ? OR campaigns.id IN ({_NEEDED}))""",  # noqa: S608
-        (name, place, to_text(before)),
-    )
     # one that no campaign knows may be of a registry that was moved or restored: it is given a day
-    return is_needed is None and now.timestamp() - folder.stat().st_mtime > 86400.0
+    return now.timestamp() - folder.stat().st_mtime > 86400.0
 
 
 def _make_removable(folder: Path) -> None:
     """Copies of data are read-only."""
     for path, _, _ in os.walk(folder):
         os.chmod(path, 0o700)
-
-
-def _prune_curves(store: Store, before: datetime) -> int:
-    with store.transaction():
-        return store.change(
-            f"""UPDATE legs SET curve = NULL WHERE rowid IN (SELECT legs.rowid FROM legs JOIN campaigns
-            ON campaigns.id = campaign_id WHERE campaigns.ended_at < ? AND curve IS NOT NULL
-            AND campaigns.id NOT IN ({_NEEDED}) LIMIT ?)""",  # noqa: S608
-            (to_text(before), CURVES_A_STEP),
-        )

@@ -1,1 +1,1 @@
-"""Train many configurations at once and keep the best."""
+"""Train many configurations at once and compare the best with the incumbent."""

@@ -1,11 +1,11 @@
-"""Configurations that a sampler of Optuna asks for, from a study that is rebuilt from the scores at each decision.
+"""Configurations proposed by an Optuna sampler, from a study that is rebuilt from the scores at each decision.
 
-The study lives in memory for one call, so that nothing is kept beside the record, and the same scores and the same
-seed give the same configurations. Only this module imports Optuna, and only a search that wants it this module.
+The study lives in memory for one call, so that the record is the only state, and the same scores and the same seed
+give the same configurations. Only this module imports Optuna, and only a search that uses Optuna imports this module.
 
-A hyperparameter with a range of numbers is a parameter from 0 to 1, its place on the range (a schedule stands at its
-highest level); whole numbers are whole numbers; numbers among choices are their rank, other choices have no order. What
-is fixed is none. A parameter is asked for where its condition holds, and only there.
+A float or schedule with a range is a parameter from 0 to 1, its place on the range (a schedule is placed by its highest
+level); an int is an int; numeric choices are their rank, other choices are categorical. Fixed hyperparameters are left
+out. A parameter is suggested only where its condition holds.
 """
 
 import warnings
@@ -19,68 +19,74 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from ..hyperparameter import Hyperparameter, Kind
 from ..records import Configuration
-from ..search.observations import Seen, Source
+from ..search.observations import Observations, Source
 from ..search.samplers import Sampler
 from ..space import Space, configuration_key, derive_seed
 
-STARTUP = 1  # scores before a sampler models them: the first wave stands for its own random start
-MOST_ASKS = 4  # for each configuration that is wanted, those that were tried already among them
+STARTUP = 1  # scores before a sampler models them: the first wave replaces its own random start
+MOST_ASKS = 4  # per configuration wanted, including those that were already tried
 
 
-def asked(
-    space: Space, seen: Sequence[Seen], tried: Sequence[Configuration], seed: int, count: int, sampler: Sampler
+def propose_with_optuna(
+    space: Space,
+    observations: Sequence[Observations],
+    tried: Sequence[Configuration],
+    seed: int,
+    count: int,
+    sampler: Sampler,
 ) -> tuple[Configuration, ...]:
-    """Up to `count` configurations that were not tried, in the order in which they were asked for; fewer where the
-    sampler keeps asking for what was tried. `tried[0]` gives the values of what is fixed.
+    """Up to `count` untried configurations in the order proposed; fewer where the sampler keeps repeating tried ones.
 
-    `seen`: scores in groups as in proposals.next_wave. Those of earlier campaigns are left out: they have a level of
-    their own, for which a study has no place.
+    `tried[0]` gives the values of fixed hyperparameters. `observations`: scores in groups as in proposals.next_wave.
+    Those of earlier campaigns are left out: their level differs, which a study cannot express.
     """
     with _quiet(), _single_threaded(sampler):
         study = optuna.create_study(
-            study_name="search", direction="maximize", sampler=_made(space, sampler, seed, tried)
+            study_name="search", direction="maximize", sampler=_sampler(space, sampler, seed, tried)
         )
-        study.add_trials(_trials(space, seen, sampler))
-        known = {configuration_key(configuration) for configuration in tried}
-        found: list[Configuration] = []
+        study.add_trials(_trials(space, observations, sampler))
+        known_keys = {configuration_key(configuration) for configuration in tried}
+        proposed: list[Configuration] = []
         for _ in range(MOST_ASKS * count):
-            if len(found) == count:
+            if len(proposed) == count:
                 break
-            configuration = _next(space, study.ask(), tried[0])  # stays open, so that the next one keeps away from it
+            configuration = _next(
+                space, study.ask(), tried[0]
+            )  # left running, so that the next proposal keeps away from it
             key = configuration_key(configuration)
-            if key not in known:
-                known.add(key)
-                found.append(configuration)
-    return tuple(found)
+            if key not in known_keys:
+                known_keys.add(key)
+                proposed.append(configuration)
+    return tuple(proposed)
 
 
-def _made(space: Space, sampler: Sampler, seed: int, tried: Sequence[Configuration]) -> BaseSampler:
+def _sampler(space: Space, sampler: Sampler, seed: int, tried: Sequence[Configuration]) -> BaseSampler:
     number = derive_seed(seed, "search", sampler.value, len(tried))
     if sampler is Sampler.RANDOM:
         return RandomSampler(seed=number)
     if sampler is Sampler.GP:
         return GPSampler(seed=number, n_startup_trials=STARTUP, warn_independent_sampling=False)
-    has_conditions = any(one.when is not None for one in space.movable)
+    has_conditions = any(hyperparameter.when is not None for hyperparameter in space.movable)
     return TPESampler(seed=number, n_startup_trials=STARTUP, multivariate=True, group=has_conditions)
 
 
-def _trials(space: Space, seen: Sequence[Seen], sampler: Sampler) -> list[FrozenTrial]:
-    """The scores as finished trials, a configuration once.
+def _trials(space: Space, observations: Sequence[Observations], sampler: Sampler) -> list[FrozenTrial]:
+    """The scores as finished trials, one per configuration.
 
-    One that was stopped at a lower rung is a pruned trial: TPE ranks those below the completed ones, the further a
-    trial came and the better it scored there the higher. The Gaussian process passes pruned trials over; it is told
-    that such a one scored like the worst that completed, below which halving put it.
+    A configuration stopped at a lower rung becomes a pruned trial: TPE ranks these below the completed ones, higher
+    the further a trial got and the better it scored there. The Gaussian process ignores pruned trials; there it
+    counts as scoring like the worst that completed, below which halving ranked it.
     """
-    groups = [group for group in seen if group.source is not Source.EARLIER and group.scores]
+    groups = [group for group in observations if group.source is not Source.EARLIER and group.scores]
     lowest = min((score for group in groups if group.source is Source.FULL for _, score in group.scores), default=None)
-    known: set[str] = set()
+    known_keys: set[str] = set()
     trials: list[FrozenTrial] = []
     for rung, group in zip(range(len(groups), 0, -1), groups, strict=True):
         for configuration, score in group.scores:
             key = configuration_key(configuration)
-            if key in known:
+            if key in known_keys:
                 continue
-            known.add(key)
+            known_keys.add(key)
             parameters, kinds = _parameters(space, configuration)
             if group.source is Source.FULL or (sampler is Sampler.GP and lowest is not None):
                 value = score if group.source is Source.FULL else lowest
@@ -100,63 +106,71 @@ def _trials(space: Space, seen: Sequence[Seen], sampler: Sampler) -> list[Frozen
 def _parameters(
     space: Space, configuration: Configuration
 ) -> tuple[dict[str, float | int], dict[str, BaseDistribution]]:
-    """A configuration as Optuna's parameters with their distributions, what is outside its bounds moved to them."""
+    """A configuration as Optuna's parameters and their distributions; values out of bounds are moved to the bounds."""
     active, places = set(space.active(configuration)), space.to_unit(configuration)
     chosen = {
-        one.name: (one, place)
-        for one, place in zip(space.hyperparameters, places, strict=True)
-        if one.name in active and not one.is_fixed
+        hyperparameter.name: (hyperparameter, place)
+        for hyperparameter, place in zip(space.hyperparameters, places, strict=True)
+        if hyperparameter.name in active and not hyperparameter.is_fixed
     }
     return (
-        {name: _parameter(one, place) for name, (one, place) in chosen.items()},
-        {name: _distribution(one) for name, (one, _) in chosen.items()},
+        {name: _parameter(hyperparameter, place) for name, (hyperparameter, place) in chosen.items()},
+        {name: _distribution(hyperparameter) for name, (hyperparameter, _) in chosen.items()},
     )
 
 
 def _next(space: Space, trial: Trial, base: Configuration) -> Configuration:
-    """The configuration of a trial, its parameters asked for in the order of declaration."""
+    """The configuration of a trial, its parameters suggested in the order of declaration."""
     places = [0.5] * len(space.hyperparameters)
-    for index, one in enumerate(space.hyperparameters):
-        # Whether it is active hangs on earlier ones alone, and those have their places by now.
-        if not one.is_fixed and one.name in space.from_unit(places, base):
-            places[index] = _place(one, trial)
+    for index, hyperparameter in enumerate(space.hyperparameters):
+        # Whether it is active depends only on earlier ones, which have their places by now.
+        if not hyperparameter.is_fixed and hyperparameter.name in space.from_unit(places, base):
+            places[index] = _place(hyperparameter, trial)
     return space.validate(space.from_unit(places, base))
 
 
-def _place(one: Hyperparameter, trial: Trial) -> float:
-    """What the trial wants of a hyperparameter, as a place on the unit interval."""
-    if one.low is None or one.high is None:
-        last = len(one.options) - 1
+def _place(hyperparameter: Hyperparameter, trial: Trial) -> float:
+    """The value that the trial suggests for a hyperparameter, as a place on the unit interval."""
+    if hyperparameter.low is None or hyperparameter.high is None:
+        last = len(hyperparameter.options) - 1
         ranks = range(last + 1)
-        rank = trial.suggest_int(one.name, 0, last) if one.is_ordered else trial.suggest_categorical(one.name, ranks)
+        rank = (
+            trial.suggest_int(hyperparameter.name, 0, last)
+            if hyperparameter.is_ordered
+            else trial.suggest_categorical(hyperparameter.name, ranks)
+        )
         return (rank + 0.5) / (last + 1)
-    if one.kind is Kind.INT:
-        return one.to_unit(trial.suggest_int(one.name, int(one.low), int(one.high), log=one.log))
-    return trial.suggest_float(one.name, 0.0, 1.0)
+    if hyperparameter.kind is Kind.INT:
+        return hyperparameter.to_unit(
+            trial.suggest_int(
+                hyperparameter.name, int(hyperparameter.low), int(hyperparameter.high), log=hyperparameter.log
+            )
+        )
+    return trial.suggest_float(hyperparameter.name, 0.0, 1.0)
 
 
-def _distribution(one: Hyperparameter) -> BaseDistribution:
-    """The same as `_place` asks for."""
-    if one.low is None or one.high is None:
-        last = len(one.options) - 1
-        return IntDistribution(0, last) if one.is_ordered else CategoricalDistribution(range(last + 1))
-    if one.kind is Kind.INT:
-        return IntDistribution(int(one.low), int(one.high), log=one.log)
+def _distribution(hyperparameter: Hyperparameter) -> BaseDistribution:
+    """The distribution from which `_place` takes its suggestion."""
+    if hyperparameter.low is None or hyperparameter.high is None:
+        last = len(hyperparameter.options) - 1
+        return IntDistribution(0, last) if hyperparameter.is_ordered else CategoricalDistribution(range(last + 1))
+    if hyperparameter.kind is Kind.INT:
+        return IntDistribution(int(hyperparameter.low), int(hyperparameter.high), log=hyperparameter.log)
     return FloatDistribution(0.0, 1.0)
 
 
-def _parameter(one: Hyperparameter, place: float) -> float | int:
-    """A place on the unit interval as a value of that distribution."""
-    if one.low is None:
-        return min(int(place * len(one.options)), len(one.options) - 1)
-    number = one.from_unit(place) if one.kind is Kind.INT else place
+def _parameter(hyperparameter: Hyperparameter, place: float) -> float | int:
+    """A place on the unit interval as a value of the hyperparameter's distribution."""
+    if hyperparameter.low is None:
+        return min(int(place * len(hyperparameter.options)), len(hyperparameter.options) - 1)
+    number = hyperparameter.from_unit(place) if hyperparameter.kind is Kind.INT else place
     assert isinstance(number, int | float)
     return number
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Optuna's log lines and its remarks on what is experimental are for people who call it themselves."""
+    """Silences Optuna's log lines and its warnings on experimental features: they are for its direct callers."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -169,7 +183,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _single_threaded(sampler: Sampler) -> Iterator[None]:
-    """Optuna's Gaussian process computes with torch on matrices so small that threads make it three times as slow."""
+    """Optuna's Gaussian process uses torch on matrices so small that more threads make it three times as slow."""
     if sampler is not Sampler.GP:
         yield
         return

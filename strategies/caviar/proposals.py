@@ -1,4 +1,4 @@
-"""The configurations that a search tries: first some over the whole space, then what a model of the scores promises."""
+"""The configurations that a search tries: first some over the whole space, then where a model of the scores leads."""
 
 import math
 import random
@@ -8,23 +8,23 @@ from itertools import chain
 import numpy as np
 from scipy.stats import qmc
 
-from ..errors import CampaignFailed, InputError
+from ..errors import CampaignFailed
 from ..records import Configuration
-from ..search.observations import Seen
+from ..search.observations import Observations
 from ..search.samplers import Sampler
 from ..space import Space, configuration_key, derive_seed
-from .gaussian_process import Floats, Landscape, coordinates
+from .gaussian_process import Floats, GaussianProcess, coordinates
 
 MOST_WARM = 4  # top configurations of earlier campaigns that are tried again
-LOCAL_SHARE = 1 / 3  # of the first wave that moves around the incumbent
-FIRST_SCALES = (0.1, 0.2, 0.35)  # of moves around the incumbent, as shares of a range
-NEAR_SCALES = (0.03, 0.08, 0.2)  # of moves around the most promising, among which a later wave chooses
-CANDIDATES = 64  # over the whole space that a later wave chooses from, and as many around the most promising
+LOCAL_SHARE = 1 / 3  # fraction of the first wave that are moves around the incumbent
+FIRST_SCALES = (0.1, 0.2, 0.35)  # of moves around the incumbent, as fractions of a range
+NEAR_SCALES = (0.03, 0.08, 0.2)  # of moves around the most promising, which are candidates of later waves
+CANDIDATES = 64  # of a later wave over the whole space, and as many around the most promising
 PROMISING = 3
 _NODES, _SHARES = np.polynomial.hermite_e.hermegauss(7)
 _SHARES = _SHARES / _SHARES.sum()
 _LEAST_VARIANCE = 1e-12
-ATTEMPTS = 40  # draws for one new configuration before a small space counts as used up
+ATTEMPTS = 40  # draws per new configuration before a small space counts as exhausted
 
 
 def first_wave(
@@ -35,29 +35,29 @@ def first_wave(
     count: int,
     sampler: Sampler = Sampler.AUTO,
 ) -> tuple[Configuration, ...]:
-    """Up to `count` configurations beside the incumbent, all different; fewer only where the space has no more.
+    """Up to `count` distinct configurations besides the incumbent; fewer only where the space has no more.
 
-    A space with no more than that is enumerated. Otherwise: earlier top configurations that are still allowed, then
-    what the sampler draws without scores where it is Sobol or random; else a third moves around the incumbent, then
-    scrambled Sobol points.
+    A space of at most that size is enumerated. Otherwise: earlier top configurations that are still allowed, then the
+    draws of a Sobol or random sampler; for the others a third of moves around the incumbent, then scrambled Sobol
+    points.
     """
     everything = space.enumerate(incumbent, count + 1)
     new = _Distinct([incumbent])
     if everything is not None:
         return new.take(everything, count)
-    found = list(new.take(_allowed(space, warm), min(MOST_WARM, max(1, count // 4))))
+    wave = list(new.take(space.allowed(warm), min(MOST_WARM, max(1, count // 4))))
     if sampler in (Sampler.SOBOL, Sampler.RANDOM):
-        return (*found, *_drawn(space, (), (incumbent, *found), seed, count - len(found), sampler))
+        return (*wave, *_drawn(space, (), (incumbent, *wave), seed, count - len(wave), sampler))
     generator = random.Random(derive_seed(seed, "search", "local"))
     moves = (space.neighbour(incumbent, generator, scale) for scale in _cycle(FIRST_SCALES, ATTEMPTS * count))
-    found += new.take(moves, math.ceil(count * LOCAL_SHARE))
-    found += new.take(_sobol(space, incumbent, derive_seed(seed, "search", "wide"), 4 * count), count - len(found))
-    return (*found, *new.take(_anywhere(space, incumbent, generator, count), count - len(found)))
+    wave += new.take(moves, math.ceil(count * LOCAL_SHARE))
+    wave += new.take(_sobol(space, incumbent, derive_seed(seed, "search", "wide"), 4 * count), count - len(wave))
+    return (*wave, *new.take(_anywhere(space, incumbent, generator, count), count - len(wave)))
 
 
 def next_wave(
     space: Space,
-    seen: Sequence[Seen],
+    observations: Sequence[Observations],
     tried: Sequence[Configuration],
     seed: int,
     count: int,
@@ -65,23 +65,23 @@ def next_wave(
     is_last: bool = False,
     sampler: Sampler = Sampler.AUTO,
 ) -> tuple[Configuration, ...]:
-    """Up to `count` configurations that were not tried: those whose scores promise to tell most about where the best
-    is; in the last wave those expected to score highest. Another sampler than our own model is asked in its own way.
+    """Up to `count` untried configurations: those of the highest knowledge gradient; in the last wave those of the
+    highest expected score. Samplers other than our own model propose in their own way.
 
-    `seen`: scores in groups, those of this search at the full budget first. Where they say nothing (all equal, or
-    none), further points over the whole space. Measured with 18 challengers against upper confidence bounds of 1.5
-    and 3 standard deviations: as good or better with much, little and no noise, where either bound was worse in one.
+    `observations`: scores in groups, those of this search at the full budget first. Where there are none, or all are
+    equal, further points over the whole space. Measured with 18 challengers against upper confidence bounds of 1.5
+    and 3 standard deviations: as good or better with much, little and no noise, where each bound was worse in one.
     Source: Frazier, Powell & Dayanik, The Knowledge-Gradient Policy for Correlated Normal Beliefs, 2009, equation 10,
-    its expectation by Gauss-Hermite quadrature; a wave's later choices take the earlier ones' expectations for seen.
+    its expectation by Gauss-Hermite quadrature; later choices of a wave treat the earlier ones as already observed.
     """
     if sampler is not Sampler.AUTO:
-        return _drawn(space, seen, tried, seed, count, sampler)
+        return _drawn(space, observations, tried, seed, count, sampler)
     generator = random.Random(derive_seed(seed, "search", "wave", len(tried)))
-    model = Landscape.fit(space, seen) if any(group.scores for group in seen) else None
+    model = GaussianProcess.fit(space, observations) if any(group.scores for group in observations) else None
     wide = tuple(_sobol(space, tried[0], derive_seed(seed, "search", "candidates", len(tried)), CANDIDATES))
     if model is None:
         return _Distinct(tried).take(wide, count)
-    places = np.array([coordinates(space, one) for one in (*tried, *wide)])  # (tried + wide, d)
+    places = np.array([coordinates(space, configuration) for configuration in (*tried, *wide)])  # (tried + wide, d)
     expected = model.means(places)
     promising = [(*tried, *wide)[index] for index in np.argsort(-expected, kind="stable")[:PROMISING]]
     moves = (
@@ -93,22 +93,27 @@ def next_wave(
     candidates = [*fresh.take(everything or wide, CANDIDATES), *fresh.take(moves, CANDIDATES)]
     if not candidates:
         return ()
-    places = np.array([coordinates(space, one) for one in (*candidates, *tried)])  # (candidate + tried, d)
+    places = np.array(
+        [coordinates(space, configuration) for configuration in (*candidates, *tried)]
+    )  # (candidate + tried, d)
     if is_last:
         expected = model.means(places[: len(candidates)])
         return tuple(candidates[index] for index in np.argsort(-expected, kind="stable")[:count])
-    chosen = _most_telling(model, places, len(candidates), min(count, len(candidates)))
+    chosen = _highest_knowledge_gradient(model, places, len(candidates), min(count, len(candidates)))
     return tuple(candidates[index] for index in chosen)
 
 
-def _most_telling(model: Landscape, places: Floats, candidates: int, count: int) -> list[int]:
-    """Which of the first `candidates` places (p, d) to train next: those after whose scores the best expectation of all
-    places will on average have risen most, one after another, a place that is chosen taken as seen."""
-    beliefs = [(one.weight, one.means, one.covariance.copy(), one.noise) for one in model.beliefs(places)]
+def _highest_knowledge_gradient(model: GaussianProcess, places: Floats, candidates: int, count: int) -> list[int]:
+    """Which of the first `candidates` places (p, d) to train next: greedily those whose scores will on average raise
+    the highest expectation over all places most, with each chosen place treated as observed."""
+    posteriors = [
+        (posterior.weight, posterior.means, posterior.covariance.copy(), posterior.noise)
+        for posterior in model.posteriors(places)
+    ]
     chosen: list[int] = []
     for _ in range(count):
         gains = np.zeros(candidates)
-        for weight, means, covariance, noise in beliefs:
+        for weight, means, covariance, noise in posteriors:
             variances = np.diag(covariance)[:candidates] + noise
             steps = covariance[:, :candidates] / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))  # (p, candidate)
             for node, share in zip(_NODES, _SHARES, strict=True):
@@ -116,65 +121,66 @@ def _most_telling(model: Landscape, places: Floats, candidates: int, count: int)
         gains[chosen] = -math.inf
         place = int(np.argmax(gains))
         chosen.append(place)
-        for _, _, covariance, noise in beliefs:
+        for _, _, covariance, noise in posteriors:
             column = covariance[:, place].copy()  # (p,)
             covariance[...] -= np.outer(column, column) / max(float(column[place]) + noise, _LEAST_VARIANCE)
     return chosen
 
 
 def _drawn(
-    space: Space, seen: Sequence[Seen], tried: Sequence[Configuration], seed: int, count: int, sampler: Sampler
+    space: Space,
+    observations: Sequence[Observations],
+    tried: Sequence[Configuration],
+    seed: int,
+    count: int,
+    sampler: Sampler,
 ) -> tuple[Configuration, ...]:
-    """Up to `count` new configurations by Optuna or, where it has none and for Sobol itself, the next points of the one
-    Sobol sequence of this search."""
-    found = _of_optuna(space, seen, tried, seed, count, sampler) if sampler.is_optuna else ()
+    """Up to `count` new configurations by Optuna; for Sobol, and where Optuna has no more, the next points of the
+    search's one Sobol sequence."""
+    proposed = _of_optuna(space, observations, tried, seed, count, sampler) if sampler.is_optuna else ()
     points = _sobol(space, tried[0], derive_seed(seed, "search", "wide"), 4 * (len(tried) + count))
     generator = random.Random(derive_seed(seed, "search", "anywhere", len(tried)))
     rest = space.enumerate(tried[0], CANDIDATES) or _anywhere(space, tried[0], generator, count)
-    return _Distinct(tried).take(chain(found, points, rest), count)
+    return _Distinct(tried).take(chain(proposed, points, rest), count)
 
 
 def _of_optuna(
-    space: Space, seen: Sequence[Seen], tried: Sequence[Configuration], seed: int, count: int, sampler: Sampler
+    space: Space,
+    observations: Sequence[Observations],
+    tried: Sequence[Configuration],
+    seed: int,
+    count: int,
+    sampler: Sampler,
 ) -> tuple[Configuration, ...]:
     try:
-        from .optuna_proposals import asked
+        from .optuna_proposals import propose_with_optuna
     except ImportError:
         raise CampaignFailed(*sampler.refusal(None)) from None
-    return asked(space, seen, tried, seed, count, sampler)
+    return propose_with_optuna(space, observations, tried, seed, count, sampler)
 
 
 class _Distinct:
-    """Lets each configuration through once."""
+    """Filters out configurations that were already known or taken."""
 
     def __init__(self, known: Iterable[Configuration]) -> None:
         self._keys = {configuration_key(configuration) for configuration in known}
 
     def take(self, configurations: Iterable[Configuration], count: int) -> tuple[Configuration, ...]:
         """The first `count` that are new, in order; fewer where there are no more."""
-        found: list[Configuration] = []
+        new: list[Configuration] = []
         for configuration in configurations:
-            if len(found) >= count:
+            if len(new) >= count:
                 break
             key = configuration_key(configuration)
             if key not in self._keys:
                 self._keys.add(key)
-                found.append(configuration)
-        return tuple(found)
-
-
-def _allowed(space: Space, warm: Sequence[Configuration]) -> Iterable[Configuration]:
-    """Those that the space, which may have changed since, still allows."""
-    for configuration in warm:
-        try:
-            yield space.validate(configuration)
-        except InputError:
-            continue
+                new.append(configuration)
+        return tuple(new)
 
 
 def _sobol(space: Space, base: Configuration, seed: int, count: int) -> Iterable[Configuration]:
-    """At least `count` scrambled Sobol points; a power of two of them, drawn at once, keeps them balanced."""
-    movable = [index for index, one in enumerate(space.hyperparameters) if not one.is_fixed]
+    """At least `count` scrambled Sobol points; drawn at once as a power of two, which keeps them balanced."""
+    movable = [index for index, hyperparameter in enumerate(space.hyperparameters) if not hyperparameter.is_fixed]
     sequence = qmc.Sobol(d=len(movable), scramble=True, rng=seed)
     for drawn in sequence.random_base2(math.ceil(math.log2(max(2, count)))):
         point = [0.5] * len(space.hyperparameters)

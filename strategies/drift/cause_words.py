@@ -1,38 +1,11 @@
-"""Causes, what can be found of them, and the clauses that tell the owner; scores count as better or worse."""
+"""Causes, what can be found out about each, and the clauses for the owner, in which scores are better or worse."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from ..verdict.confidence_intervals import LEVEL, Interval
+from .cause_records import Cause, Finding
 
-_LEVEL = f"{LEVEL:.0%}".replace("%", " %")
-
-
-class Cause(StrEnum):
-    """What an effect is laid to."""
-
-    DATA = "data"
-    ENVIRONMENT = "environment"
-    CODE = "code"
-    TOGETHER = "data and environment"  # where they cannot be told apart
-    SETTINGS = "settings"
-    BIRTH = "birth"
-
-
-class Finding(StrEnum):
-    """What was found of a cause."""
-
-    UNCHANGED = "unchanged"  # the thing itself is as it was
-    WORSE = "worse"  # it changed, and the same settings score worse for it
-    BETTER = "better"
-    NO_CHANGE_SEEN = "no change seen"  # it changed, but not the score, as far as the runs can tell
-    NOT_KNOWN = "not known"
-    GAIN_CONFIRMED = "gain confirmed"
-    NO_GAIN_CONFIRMED = "no gain confirmed"
-    RUSTED = "rusted"  # the challenger was no better on the old data
-    PARTLY_RUSTED = "partly rusted"  # it was better there, by less than half of today's gain
-    NEVER_OPTIMAL = "never optimal"  # it was about as much better there
-    UNSETTLED = "unsettled"
+_LEVEL = f"{LEVEL:.0%}"
 
 
 _SUBJECT = {
@@ -45,7 +18,10 @@ _WHERE = {
     Cause.ENVIRONMENT: " in the new environment",
     Cause.CODE: " with the new code",
 }
-_SO = "so the settings were never optimal: a poor first pick, not rust"
+_NEVER_OPTIMAL = "so the settings were never optimal: a poor first pick, not rust"
+_RUSTED = "so the settings were good then and have rusted since"
+
+NO_INTERPRETER = "which Python trained is not known"
 
 
 def why(clauses: Sequence[str]) -> str:
@@ -54,69 +30,75 @@ def why(clauses: Sequence[str]) -> str:
 
 
 def nothing_changed(*, was_never_optimal: bool) -> str:
-    """The clause where everything is as it was; `was_never_optimal`: and other settings are confirmed to be better."""
-    ending = f", {_SO}" if was_never_optimal else ""
+    """The clause where nothing changed; `was_never_optimal`: although other settings are confirmed to be better."""
+    ending = f", {_NEVER_OPTIMAL}" if was_never_optimal else ""
     return f"neither the data, the environment nor the training code changed{ending}"
 
 
+def nothing_known_to_change() -> str:
+    """The clause where data and code are as they were, and nobody knows of the environment."""
+    return f"neither the data nor the training code changed; of the environment nothing is known ({NO_INTERPRETER})"
+
+
 def unchanged(cause: Cause) -> str:
-    """The clause for what is as it was; code that stayed is not worth one."""
+    """The clause for a cause that did not change; empty for code, where that is not worth saying."""
     return "" if cause is Cause.CODE else f"{_SUBJECT[cause]} did not change"
 
 
 def not_known(causes: Sequence[Cause], reason: str) -> str:
-    """The clause for an effect that nothing was measured of."""
+    """The clause for an effect that was not measured."""
     return f"the effect of {_subject(causes)} is not known ({reason})"
 
 
-def changed(causes: Sequence[Cause], finding: Finding, seen: Interval | None, failures: str) -> str:
-    """The clause for things that changed, with what that does to the settings in force.
+def changed(causes: Sequence[Cause], finding: Finding, change: Interval | None, failures: str) -> str:
+    """The clause for causes that changed, with the effect on the current settings.
 
-    `failures` tells of runs that fail more often for it.
+    `failures` counts the runs where more of them fail now; empty otherwise.
     """
-    subject, where = _subject(causes), _WHERE[causes[0]] if len(causes) == 1 else " with all of that"
+    subject, where = _subject(causes), _WHERE[causes[0]] if len(causes) == 1 else " with all of these changes"
     if failures:
         return f"{subject} changed (with the same settings {failures})"
-    assert seen is not None
+    assert change is not None
     if finding is Finding.NO_CHANGE_SEEN:
-        return f"{subject} changed, but not the score of the same settings{where} ({_range(seen)})"
-    size = f"the same settings score {signed(seen.mean)}{where}; {_LEVEL} interval {_magnitudes(seen)}"
+        return f"{subject} changed, without a clear effect on the score of the same settings ({_range(change)})"
+    size = f"the same settings score {signed(change.mean)}{where}; {_LEVEL} interval {_magnitudes(change)}"
     return f"{subject} changed ({size})"
 
 
 def not_told_apart(reason: str) -> str:
-    """The clause after the effect of several changes, of which none could be measured alone."""
-    return f"; which of them does it is not known ({reason})"
+    """What follows the effect of several changes where none of them could be measured alone."""
+    return f"; which of them is responsible is not known ({reason})"
 
 
-def failing_at_birth(finding: Finding, theirs: str, ours: str) -> str:
-    """The clause for runs that fail on the old data: of the challenger (`theirs`) or of the settings in force."""
-    ending = "so the settings have rusted" if finding is Finding.RUSTED else _SO
+def failing_on_old_data(finding: Finding, theirs: str, ours: str) -> str:
+    """The clause where runs fail on the old data: how many of the challenger (`theirs`) and of the current settings."""
+    ending = _RUSTED if finding is Finding.RUSTED else _NEVER_OPTIMAL
     return f"on the old data {theirs} runs of the challenger fail and {ours} of the stored settings, {ending}"
 
 
-def at_birth(finding: Finding, low: float | None, high: float | None, *, has_moved: bool) -> str:
-    """The clause for the challenger's gain on the old data, from its bounds; None is a bound that does not exist.
+def on_old_data(finding: Finding, low: float | None, high: float | None, *, has_moved: bool) -> str:
+    """The clause for the challenger's improvement on the old data, from its bounds; None where there is no bound.
 
-    `has_moved`: it was measured in an environment, or with code, other than at birth.
+    `has_moved`: the environment or the code that it was measured with is not that of the baseline.
     """
-    least = "" if low is None else f" by at least {low:.3g}"
+    least = "" if low is None else f", by at least {low:.3g}"
     if finding is Finding.NEVER_OPTIMAL:
-        so = "so the settings were never optimal, or what changed around the data made them so" if has_moved else _SO
-        return f"the challenger is better on the old data too,{least}, {so}"
+        or_moved = "so the settings were never optimal, or the change of environment or code made them worse"
+        return f"the challenger is better on the old data too{least}, {or_moved if has_moved else _NEVER_OPTIMAL}"
     if finding is Finding.PARTLY_RUSTED:
         return (
-            f"the challenger is better on the old data too,{least}, but by less than half of today's gain: partly rust"
+            f"the challenger is better on the old data too{least}, but by less than half of today's improvement, so "
+            "the settings have partly rusted"
         )
     if finding is Finding.RUSTED:
-        gain = "not" if high is None or high <= 0 else f"at most {high:.3g}"
-        return f"the challenger is {gain} better on the old data, so the settings have rusted"
+        size = "not" if high is None or high <= 0 else f"at most {high:.3g}"
+        return f"the challenger is {size} better on the old data, {_RUSTED}"
     between = "" if low is None or high is None else f" ({signed(low)} to {signed(high)})"
-    return f"whether the challenger was better on the old data already is not settled{between}"
+    return f"whether the challenger was already better on the old data is not settled{between}"
 
 
-def birth_not_known(reason: str) -> str:
-    """The clause where nothing tells rust from a poor first pick."""
+def first_pick_not_known(reason: str) -> str:
+    """The clause where rust and a poor first pick cannot be told apart."""
     return f"whether the settings were ever optimal is not known ({reason})"
 
 
@@ -127,19 +109,19 @@ def _subject(causes: Sequence[Cause]) -> str:
 
 
 def signed(change: float) -> str:
-    """A change in score for a person: '0.31 worse'."""
+    """A change in score as text: '0.31 worse'."""
     if change == 0:
         return "the same"
     return f"{abs(change):.3g} {'worse' if change < 0 else 'better'}"
 
 
-def _range(seen: Interval) -> str:
-    if seen.low == seen.high == 0:
+def _range(change: Interval) -> str:
+    if change.low == change.high == 0:
         return "equal to the last digit"
-    return f"{_LEVEL} interval {signed(seen.low)} to {signed(seen.high)}"
+    return f"{_LEVEL} interval {signed(change.low)} to {signed(change.high)}"
 
 
-def _magnitudes(seen: Interval) -> str:
-    """Both ends lie on the side of the mean, so their sign is said already."""
-    low, high = sorted((abs(seen.low), abs(seen.high)))
+def _magnitudes(change: Interval) -> str:
+    """Both ends without their sign, which is that of the mean."""
+    low, high = sorted((abs(change.low), abs(change.high)))
     return f"{low:.3g} to {high:.3g}"

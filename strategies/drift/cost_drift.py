@@ -1,20 +1,20 @@
-"""What a full run costs now against when the settings were taken up; kept apart from what moved the score."""
+"""What a full run costs now, compared with the baseline; kept apart from what moved the score."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 from ..records import LegEnd, LegResult
 
-RISE, FALL = 1.25, 0.8  # ratios between which nothing is said
-_LEAST_SECONDS = 1.0  # runs so short vary more by what else the machine does
+RISE, FALL = 1.25, 0.8  # ratios between which nothing is reported
+_LEAST_SECONDS = 1.0  # smaller differences come from what else the machine does
 _LEAST_MIB = 64.0
 
 
 @dataclass(frozen=True, slots=True)
 class CostDrift:
-    """Medians over full runs with the stored settings, at birth and now; None is what was not measured."""
+    """Medians over full runs with the stored settings, in the baseline and now; None where not measured."""
 
     seconds_before: float | None
     seconds_now: float | None
@@ -29,6 +29,11 @@ class CostDrift:
             "memory_ratio": _ratio(self.memory_mib_before, self.memory_mib_now),
         }
 
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """The drift that `to_json` gave; the ratios follow from it."""
+        return cls(**{one.name: found[one.name] for one in fields(cls)})
+
 
 def cost_drift(before: Sequence[LegResult], now: Sequence[LegResult]) -> CostDrift:
     """The change in seconds and peak memory of a full run; its sentence is empty where neither changed enough."""
@@ -39,8 +44,8 @@ def cost_drift(before: Sequence[LegResult], now: Sequence[LegResult]) -> CostDri
         _clause("a full run takes", "s", seconds, _LEAST_SECONDS),
         _clause("the peak memory of a full run is", "MiB", memory, _LEAST_MIB),
     )
-    told = "; ".join(clause for clause in clauses if clause)
-    sentence = f"{told[0].upper()}{told[1:]}." if told else ""
+    text = "; ".join(clause for clause in clauses if clause)
+    sentence = f"{text[0].upper()}{text[1:]}." if text else ""
     return CostDrift(seconds[0], seconds[1], memory[0], memory[1], sentence)
 
 
@@ -58,9 +63,9 @@ def _ratio(before: float | None, now: float | None) -> float | None:
 
 
 def _clause(what: str, unit: str, medians: tuple[float | None, ...], least: float) -> str:
-    """'a full run takes 30 s, 14 s when the settings were taken up', where that is worth a word."""
+    """'a full run takes 30 s, 14 s at adoption', where the difference is large enough; else empty."""
     before, now = medians
     ratio = _ratio(before, now)
     if before is None or now is None or ratio is None or FALL <= ratio <= RISE or abs(now - before) < least:
         return ""
-    return f"{what} {now:.3g} {unit}, {before:.3g} {unit} when the settings were taken up"
+    return f"{what} {now:.3g} {unit}, {before:.3g} {unit} at adoption"

@@ -1,17 +1,17 @@
-"""The drift record: one point a campaign, and what changed around the model since its settings were taken up."""
+"""The drift record: one point per campaign, and what changed around the model since its settings were adopted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
-from ..records import LegEnd, LegResult, Outcome, Purpose
+from ..records import LegEnd, LegResult, Outcome, Purpose, Role
 from ..verdict.runs import clipped
 
 
 @dataclass(frozen=True, slots=True)
 class DriftPoint:
-    """One campaign in the history of a model. Scores are signed so that higher is better; None: not measured."""
+    """One campaign in the history of a model. Scores are signed so that higher is better; None where not measured."""
 
     campaign_id: int
     kind: str
@@ -32,20 +32,19 @@ class DriftPoint:
     data: str
     environment: str
     changes: tuple[str, ...]
-    label: str = ""  # the verdict in a word for tables; empty for a baseline
-    cause: str = ""  # why, in a few words; empty where it was not asked
+    label: str = ""  # the verdict in one word, for tables; empty for a baseline
+    cause: str = ""  # why, in a few words; empty where no causes were looked for
 
 
-def mean_held_out_score(results: Sequence[LegResult], configuration_trials: str, floor: float | None) -> float | None:
-    """Mean score on held-out rows of the trials whose name starts with `configuration_trials`.
+def mean_held_out_score(results: Sequence[LegResult], role: Role, floor: float | None) -> float | None:
+    """Mean score on held-out rows of the trials in that role.
 
     A diverged run counts with the floor where one is declared and is left out otherwise; None without a run.
     """
     scores = [
         _floored(result, floor)
         for result in results
-        if result.request.purpose in (Purpose.CONFIRM, Purpose.REPLICATE)
-        and result.request.trial.startswith(configuration_trials)
+        if result.request.role is role and result.request.purpose in (Purpose.CONFIRM, Purpose.REPLICATE)
     ]
     finite = [score for score in scores if score is not None]
     return fmean(finite) if finite else None
@@ -53,15 +52,15 @@ def mean_held_out_score(results: Sequence[LegResult], configuration_trials: str,
 
 def noise_of(results: Sequence[LegResult]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The incumbent's confirm scores, and challenger less incumbent of each pair; completed runs only."""
-    scores = {result.request.trial: result.score for result in results if result.score is not None}
-    incumbent = {trial: score for trial, score in scores.items() if trial.startswith("confirm.i")}
-    rivals = {trial: scores.get(trial.replace(".i", ".c")) for trial in incumbent}
-    differences = (rival - incumbent[trial] for trial, rival in rivals.items() if rival is not None)
+    confirmed = [(r.request, r.score) for r in results if r.score is not None and r.request.purpose is Purpose.CONFIRM]
+    incumbent = {request.number: score for request, score in confirmed if request.role is Role.INCUMBENT}
+    rivals = {request.number: score for request, score in confirmed if request.role is Role.CHALLENGER}
+    differences = (rivals[number] - score for number, score in incumbent.items() if number in rivals)
     return tuple(incumbent.values()), tuple(differences)
 
 
 def compute_seconds(results: Sequence[LegResult]) -> float:
-    """Seconds of training that the legs took together, parallel ones added up."""
+    """Seconds of training over all legs; parallel ones add up."""
     return sum(result.seconds for result in results)
 
 

@@ -1,8 +1,8 @@
 """What is usual in a column of the data, and which few of its values lie absurdly far outside that.
 
-One glitch in the data can make good settings look stale. A glitch is a few values far away from all the rest of
-their column and from what the column held when the settings were taken up. A column that moved as a whole is
-none: that is drift, which a re-evaluation is there to find. Standard library only.
+One glitch in the data can make good settings look stale. A glitch is a few values far from all the rest of their
+column and from what the column held when the settings were adopted. A column that moved as a whole is not a glitch
+but drift, which a re-evaluation exists to find. Standard library only.
 """
 
 import math
@@ -14,22 +14,22 @@ from typing import Any, Self
 KEPT_CELLS = 128  # on each side of a column
 MOST_SHOWN = 3
 _FEW = 3
-_FEW_SHARE = 0.005  # more rows than that are no glitch, but drift
-_LEAST_NUMBERS = 60  # with fewer, nothing is known of a column's range
-_LEAST_NUMERIC = 0.9  # of the cells that hold something, in a column of numbers
-_LEAST_TAIL = 16  # values that tell how heavy a tail is
+_FEW_SHARE = 0.005  # of the rows; more than that is drift, not a glitch
+_LEAST_NUMBERS = 60  # with fewer, nothing is known about a column's range
+_LEAST_NUMERIC = 0.9  # share of numbers among the cells that are not empty, in a column of numbers
+_LEAST_TAIL = 16  # values needed to estimate how heavy a tail is
 _MOST_TAIL = 64
-# A tail like x^-1/h passes a value by the factor exp(9 h) once in 8,000 times.
+# A tail like x^-1/h exceeds a value by the factor exp(9 h) once in 8,000 times.
 _RARE = 9.0
 _LEAST_HEAVY = 0.25
 _MOST_TEXT = 24
-_OF_NOTHING = 1000.0  # what a column of zeros must be left by
+_OF_NOTHING = 1000.0  # how far from 0 a value must lie in a column of zeros
 _MISSING_EXPECTED = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of the data: the line of its file (counted from 1), its text, its value where it is a number."""
+    """One cell of the data: its file and line (counted from 1), its text, and its value where it is a number."""
 
     file: str
     line: int
@@ -39,10 +39,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column as it was read: how many cells are numbers, missing, or `bad` (text and what is not finite).
+    """A column as it was read: how many cells are numbers, missing, or `bad` (text, or numbers that are not finite).
 
-    `sample` are values in rising order, all of them where there are not too many. `lowest` and `highest` are its
-    most extreme cells, the farthest first, up to KEPT_CELLS each; `bad_cells` and `missing_cells` the first ones.
+    `sample` holds values in ascending order, all of them unless there are too many. `lowest` and `highest` are the
+    most extreme cells, the farthest first, up to KEPT_CELLS each; `bad_cells` and `missing_cells` are the first ones.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Column:
 
     @property
     def is_numeric(self) -> bool:
-        """Enough of it are numbers to speak of a range."""
+        """Whether enough cells are numbers to speak of a range."""
         return self.numbers >= _LEAST_NUMBERS and self.numbers >= _LEAST_NUMERIC * (self.numbers + self.bad)
 
     def quantile(self, share: float) -> float:
@@ -67,7 +67,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRange:
-    """What is usual in a column: the short form of it that is kept. `low` and `high` leave glitches out."""
+    """What is usual in a column, in the short form that is stored. `low` and `high` leave glitches out."""
 
     name: str
     numbers: int
@@ -94,15 +94,33 @@ class ColumnRange:
 
 
 @dataclass(frozen=True, slots=True)
+class DataRanges:
+    """What is usual in the columns of a data set, by key, and why some of it was not looked into."""
+
+    columns: Mapping[str, ColumnRange]
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The ranges as values that JSON can hold."""
+        return {"columns": {key: column.to_json() for key, column in self.columns.items()}, "note": self.note}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The ranges that `to_json` gave."""
+        columns = {key: ColumnRange.from_json(column) for key, column in fields["columns"].items()}
+        return cls(columns, fields.get("note", ""))
+
+
+@dataclass(frozen=True, slots=True)
 class Suspicion:
-    """A few cells that the owner should look at: the first of them, how many there are, and what is usual instead."""
+    """Some cells that the owner should look at: the first of them, how many there are, and what is usual instead."""
 
     column: str
     cells: tuple[Cell, ...]
     count: int
     usual: str
     side: int = 0
-    """1 for values too high, -1 for values too low, 0 for what is no number at all."""
+    """1 for values too high, -1 for values too low, 0 for cells that are not numbers."""
 
     @property
     def sentence(self) -> str:
@@ -114,9 +132,9 @@ class Suspicion:
 
 
 def suspect(column: Column, before: ColumnRange | None) -> tuple[Suspicion, ...]:
-    """What is absurd in a column, against its own bulk and against what it held before; mostly nothing.
+    """What is absurd in a column, compared with its own bulk and with what it held before; usually nothing.
 
-    `before` None: nothing is known of it, and its own bulk decides alone, by wider bars.
+    `before` None: nothing is known about the past, so its own bulk decides alone, by wider limits.
     """
     if not column.is_numeric:
         return ()
@@ -124,12 +142,12 @@ def suspect(column: Column, before: ColumnRange | None) -> tuple[Suspicion, ...]
     ends = [*_ends(column, low, high), *(() if before is None else (before.low, before.high))]
     usual = f"usual range {min(ends):.4g} to {max(ends):.4g}"
     groups = ((-1, column.lowest[:low]), (1, column.highest[:high]))
-    found = [Suspicion(column.name, cells, _count(column, cells, side), usual, side) for side, cells in groups if cells]
-    return (*found, *_no_numbers(column, before))
+    far = [Suspicion(column.name, cells, _count(column, cells, side), usual, side) for side, cells in groups if cells]
+    return (*far, *_not_numbers(column, before))
 
 
 def usual_range(column: Column, suspicions: Sequence[Suspicion] = ()) -> ColumnRange:
-    """The range to keep of a numeric column; values under suspicion do not widen it."""
+    """The range of a numeric column to store; suspicious values do not widen it."""
     skipped = {suspicion.side: len(suspicion.cells) for suspicion in suspicions}
     low, high = _ends(column, skipped.get(-1, 0), skipped.get(1, 0))
     shares = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -143,7 +161,7 @@ def usual_range(column: Column, suspicions: Sequence[Suspicion] = ()) -> ColumnR
 
 
 def _farthest_apart(column: Column, before: ColumnRange | None, side: int) -> int:
-    """How many of the farthest cells on one side a gap parts from all others: the most that are still few, or 0."""
+    """How many of the farthest cells on one side a gap separates from the rest: the most that count as few, or 0."""
     tail = column.highest if side > 0 else column.lowest
     middle = column.quantile(0.5)
     away = [side * (cell.value - middle) for cell in tail]
@@ -174,16 +192,16 @@ def _is_apart(column: Column, before: ColumnRange | None, side: int, away: Seque
 
 
 def _exceeds(distance: float, scale: float, ratio: float, middle: float, count: int) -> bool:
-    """Whether the distance is absurd on that scale; a column of one value is measured by that value."""
+    """Whether the distance is absurd on that scale; a column of a single value is measured by that value."""
     if scale > 0:
         return distance > ratio * scale
     if middle != 0:
         return distance > ratio * abs(middle)
-    return distance > _OF_NOTHING and count <= _FEW  # mostly zeros: a few other values are what it is about
+    return distance > _OF_NOTHING and count <= _FEW  # mostly zeros, so that a few other values are its very content
 
 
 def _breaks_sign(before: ColumnRange | None, value: float, lowest_other: float, side: int) -> bool:
-    """A negative value in a column that has no other, and had none."""
+    """Whether a value is negative in a column that has no other negative one, and had none."""
     return side < 0 and value < 0 <= lowest_other and (before is None or before.low >= 0)
 
 
@@ -204,7 +222,7 @@ def _heaviness(rest: Sequence[float]) -> float:
 
 
 def _ends(column: Column, low: int, high: int) -> tuple[float, float]:
-    """The lowest and the highest value, without so many of the lowest and of the highest."""
+    """The lowest and the highest value, leaving out that many on either side."""
     cells = column.lowest[low:], column.highest[high:]
     shares = (_FEW_SHARE, 1 - _FEW_SHARE)
     least, most = (c[0].value if c else column.quantile(share) for c, share in zip(cells, shares, strict=True))
@@ -212,26 +230,26 @@ def _ends(column: Column, low: int, high: int) -> tuple[float, float]:
 
 
 def _count(column: Column, cells: Sequence[Cell], side: int) -> int:
-    """How many cells a group has; about, where more than those kept belong to it."""
+    """How many cells a group has; an estimate where it has more than were kept."""
     if len(cells) < KEPT_CELLS:
         return len(cells)
     beyond = sum(side * (value - cells[-1].value) >= 0 for value in column.sample)
     return max(len(cells), round(beyond * column.numbers / len(column.sample)))
 
 
-def _no_numbers(column: Column, before: ColumnRange | None) -> tuple[Suspicion, ...]:
-    """Cells that are no numbers, or missing, in a column that had none of them.
+def _not_numbers(column: Column, before: ColumnRange | None) -> tuple[Suspicion, ...]:
+    """Cells that are not numbers, or missing, in a column that had none of them.
 
-    Gaps are told only where so many are no chance: most trainings know what an empty cell means.
+    Gaps are reported only where so many cannot be chance: most training code can handle an empty cell.
     """
-    found = []
+    suspicions = []
     if column.bad and (column.bad <= _FEW if before is None else before.bad == 0):
-        found.append(Suspicion(column.name, column.bad_cells, column.bad, "usually a number"))
+        suspicions.append(Suspicion(column.name, column.bad_cells, column.bad, "usually a number"))
     if column.missing and before is not None and before.missing == 0:
         share = column.missing / (column.numbers + column.missing + column.bad)
         if share * (before.numbers + before.bad) >= _MISSING_EXPECTED:
-            found.append(Suspicion(column.name, column.missing_cells, column.missing, "usually without gaps"))
-    return tuple(found)
+            suspicions.append(Suspicion(column.name, column.missing_cells, column.missing, "usually without gaps"))
+    return tuple(suspicions)
 
 
 def _place(cell: Cell) -> str:
@@ -239,7 +257,7 @@ def _place(cell: Cell) -> str:
 
 
 def _written(cell: Cell) -> str:
-    """A cell for a person: numbers as they stand in the file, anything else in quotes."""
+    """A cell as text: numbers as they are written in the file, anything else in quotes."""
     text = cell.text.strip()
     short = text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}..."
     return short if math.isfinite(cell.value) else repr(short) if short else "empty"

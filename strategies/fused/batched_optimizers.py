@@ -1,7 +1,7 @@
-"""SGD and AdamW for K trials at once: parameters (K, P), hyperparameters as vectors (K, 1), as torch's own take them.
+"""SGD and AdamW for K trials at once: parameters (K, P), hyperparameters as vectors (K, 1).
 
-Source: torch.optim.SGD and torch.optim.AdamW, whose states they are made from and put back into. What differs is the
-order of a few products, so results agree to rounding. Standard library and torch only, Python 3.10 and up.
+Source: torch.optim.SGD and torch.optim.AdamW, from whose states they start and to which they return. The order of a few
+products differs, so results agree to rounding. Standard library and torch only, Python 3.10 and up.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,42 +15,46 @@ from ..training.optimizers import clip_at, options_at
 from ..training.trial_run import TrialRun
 from .model_stack import Stack
 
-EPSILON = 1e-8  # torch's own, of AdamW and of clip_grad_norm_ (1e-6)
+EPSILON = 1e-8  # torch's default for AdamW
 
 
 class BatchSGD:
     """Momentum b <- m b + g; then p <- p - lr b, or - lr (g + m b) with Nesterov, or - lr g without momentum.
 
-    A trial whose momentum is 0 leaves its b as it was, as torch does; `touched` says which ever had one.
+    As in torch, momentum 0 leaves a trial's b unchanged; `touched` marks the trials that ever had momentum.
     """
 
     def __init__(self, runs: Sequence[TrialRun], stack: Stack) -> None:
-        options = [options_at("sgd", one.order.hyperparameters, at) for one in runs for at in points_of(one)]
-        self.has_momentum = any(one["momentum"] > 0 for one in options)
-        self.has_direct = any(one["momentum"] == 0 or one["nesterov"] for one in options)
-        found = [_state_of(run, "momentum_buffer") for run in runs]
-        self.touched = [any(one is not None for one in state.values()) for state in found]
-        self.states = {"momentum_buffer": torch.stack([stack.flat(state) for state in found])}
+        options = [options_at("sgd", run.order.hyperparameters, at) for run in runs for at in points_of(run)]
+        self.has_momentum = any(option["momentum"] > 0 for option in options)
+        self.has_direct = any(option["momentum"] == 0 or option["nesterov"] for option in options)
+        buffers = [_state_of(run, "momentum_buffer") for run in runs]
+        self.touched = [any(buffer is not None for buffer in of_run.values()) for of_run in buffers]
+        self.states = {"momentum_buffer": torch.stack([stack.flat(of_run) for of_run in buffers])}
         self.vectors = _vectors(stack, ("decay", "keep", "active", "by_buffer", "by_gradient", "clip"))
 
     def set_options(self, hyperparameters: Sequence[Hyperparameters], at: float) -> None:
-        """Put the values in force at a step into the vectors."""
-        found = [options_at("sgd", one, at) for one in hyperparameters]
-        momenta = [one["momentum"] for one in found]
-        through = [(0.0 if m == 0 else m if one["nesterov"] else 1.0) for one, m in zip(found, momenta, strict=True)]
-        direct = [float(m == 0 or one["nesterov"]) for one, m in zip(found, momenta, strict=True)]
-        self.touched = [known or m > 0 for known, m in zip(self.touched, momenta, strict=True)]
-        _fill(self.vectors["decay"], [one["weight_decay"] for one in found])
+        """Set the vectors to the hyperparameters at a step."""
+        options = [options_at("sgd", values, at) for values in hyperparameters]
+        rates = [option["lr"] for option in options]
+        momenta = [option["momentum"] for option in options]
+        nesterovs = [option["nesterov"] for option in options]
+        through = [
+            (0.0 if m == 0 else m if is_nesterov else 1.0) for is_nesterov, m in zip(nesterovs, momenta, strict=True)
+        ]
+        direct = [float(m == 0 or is_nesterov) for is_nesterov, m in zip(nesterovs, momenta, strict=True)]
+        self.touched = [was_touched or m > 0 for was_touched, m in zip(self.touched, momenta, strict=True)]
+        _fill(self.vectors["decay"], [option["weight_decay"] for option in options])
         _fill(self.vectors["keep"], [m if m > 0 else 1.0 for m in momenta])
         _fill(self.vectors["active"], [float(m > 0) for m in momenta])
-        _fill(self.vectors["by_buffer"], [-one["lr"] * share for one, share in zip(found, through, strict=True)])
-        _fill(self.vectors["by_gradient"], [-one["lr"] * share for one, share in zip(found, direct, strict=True)])
-        _fill(self.vectors["clip"], [clip_at(one, at) for one in hyperparameters])
+        _fill(self.vectors["by_buffer"], [-rate * share for rate, share in zip(rates, through, strict=True)])
+        _fill(self.vectors["by_gradient"], [-rate * share for rate, share in zip(rates, direct, strict=True)])
+        _fill(self.vectors["clip"], [clip_at(values, at) for values in hyperparameters])
 
     def step(
         self, parameters: Tensor, gradient: Tensor, states: Mapping[str, Tensor], vectors: Mapping[str, Tensor]
     ) -> None:
-        """One update of the parameters and the states in place; the gradient, (K, P), is used up."""
+        """Update parameters and states in place; the gradient (K, P) may be overwritten."""
         gradient.addcmul_(parameters, vectors["decay"])
         if self.has_momentum:
             buffer = states["momentum_buffer"]
@@ -80,18 +84,18 @@ class BatchAdamW:
         self.vectors = _vectors(stack, ("lr", "beta1", "beta2", "decay"), torch.float64) | _vectors(stack, ("clip",))
 
     def set_options(self, hyperparameters: Sequence[Hyperparameters], at: float) -> None:
-        """Put the values in force at a step into the vectors."""
-        found = [options_at("adamw", one, at) for one in hyperparameters]
-        _fill(self.vectors["lr"], [one["lr"] for one in found])
-        _fill(self.vectors["beta1"], [one["betas"][0] for one in found])
-        _fill(self.vectors["beta2"], [one["betas"][1] for one in found])
-        _fill(self.vectors["decay"], [1 - one["lr"] * one["weight_decay"] for one in found])
-        _fill(self.vectors["clip"], [clip_at(one, at) for one in hyperparameters])
+        """Set the vectors to the hyperparameters at a step."""
+        options = [options_at("adamw", values, at) for values in hyperparameters]
+        _fill(self.vectors["lr"], [option["lr"] for option in options])
+        _fill(self.vectors["beta1"], [option["betas"][0] for option in options])
+        _fill(self.vectors["beta2"], [option["betas"][1] for option in options])
+        _fill(self.vectors["decay"], [1 - option["lr"] * option["weight_decay"] for option in options])
+        _fill(self.vectors["clip"], [clip_at(values, at) for values in hyperparameters])
 
     def step(
         self, parameters: Tensor, gradient: Tensor, states: Mapping[str, Tensor], vectors: Mapping[str, Tensor]
     ) -> None:
-        """One update of the parameters and the states in place; the gradient, (K, P), is used up."""
+        """Update parameters and states in place; the gradient (K, P) may be overwritten."""
         kind, step = parameters.dtype, states["step"].add_(1.0)
         beta1, beta2 = vectors["beta1"], vectors["beta2"]
         rate = (vectors["lr"] / (1 - beta1**step)).to(kind)  # (K, 1)
@@ -106,8 +110,8 @@ class BatchAdamW:
         step = float(self.states["step"][row])
         averages, squares = stack.views(self.states["exp_avg"]), stack.views(self.states["exp_avg_sq"])
         return [
-            {"step": torch.tensor(step), "exp_avg": one[row].clone(), "exp_avg_sq": two[row].clone()}
-            for one, two in zip(averages, squares, strict=True)
+            {"step": torch.tensor(step), "exp_avg": average[row].clone(), "exp_avg_sq": square[row].clone()}
+            for average, square in zip(averages, squares, strict=True)
         ]
 
 
@@ -115,7 +119,7 @@ BatchOptimizer = BatchSGD | BatchAdamW
 
 
 def batch_optimizer(runs: Sequence[TrialRun], stack: Stack) -> BatchOptimizer:
-    """The optimiser of these runs, which all have the same kind, in the state that theirs are in."""
+    """The optimiser of these runs, which all use the same kind, in the state of their own optimisers."""
     return BatchSGD(runs, stack) if runs[0].optimizer_name == "sgd" else BatchAdamW(runs, stack)
 
 
@@ -126,32 +130,32 @@ def clipped(gradient: Tensor, clip: Tensor) -> Tensor:
 
 
 def keep_rows(optimizer: BatchOptimizer, rows: Sequence[int]) -> None:
-    """Go on with these trials."""
+    """Drop the states of all trials but these."""
     index = torch.tensor(rows, device=next(iter(optimizer.states.values())).device)
-    optimizer.states = {name: one.index_select(0, index) for name, one in optimizer.states.items()}
-    optimizer.vectors = {name: one.index_select(0, index) for name, one in optimizer.vectors.items()}
+    optimizer.states = {name: state.index_select(0, index) for name, state in optimizer.states.items()}
+    optimizer.vectors = {name: vector.index_select(0, index) for name, vector in optimizer.vectors.items()}
     optimizer.touched = [optimizer.touched[row] for row in rows]
 
 
 def points_of(run: TrialRun) -> tuple[float, ...]:
-    """The steps at which a hyperparameter of the run changes, 0 among them."""
-    schedules = (one for one in run.order.hyperparameters.values() if isinstance(one, (list, tuple)))
+    """The steps at which a hyperparameter of the run changes, including 0."""
+    schedules = (value for value in run.order.hyperparameters.values() if isinstance(value, (list, tuple)))
     return tuple(sorted({0.0, *(float(point[0]) for schedule in schedules for point in schedule)}))
 
 
 def hand_back(run: TrialRun, states: Sequence[dict[str, Any]]) -> None:
-    """Put a trial's state into its own optimiser, as if that had made the steps."""
-    trained = [one for one in run.model.parameters() if one.requires_grad]
+    """Set the state of a trial's own optimiser, as if that had made the steps."""
+    trained = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
     for parameter, state in zip(trained, states, strict=True):
         run.optimizer.state[parameter] = state
 
 
 def _state_of(run: TrialRun, name: str) -> dict[str, Any]:
-    """One part of the state of a run's optimiser, by the parameter's name; None where there is none yet."""
+    """One entry of the state of a run's optimiser by parameter name; None where there is none yet."""
     state = run.optimizer.state
     return {
-        one: state[parameter].get(name) if parameter in state else None
-        for one, parameter in run.model.named_parameters()
+        parameter_name: state[parameter].get(name) if parameter in state else None
+        for parameter_name, parameter in run.model.named_parameters()
         if parameter.requires_grad
     }
 

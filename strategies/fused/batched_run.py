@@ -1,8 +1,8 @@
-"""K trials of one shape in training together, step for step what each would do alone.
+"""K trials of one shape in training together, step for step as each would train alone.
 
 Each keeps its own seed, rows, order of rows, dropout masks, hyperparameters, metrics and checkpoint. One whose loss
-is not finite ends as diverged; its row of the batch computes on without touching the others, until it is worth while
-to go on without it. Standard library and torch only, Python 3.10 and up.
+is not finite ends as diverged; its row of the batch keeps computing without affecting the others, until it pays to
+continue without it. Standard library and torch only, Python 3.10 and up.
 """
 
 import random
@@ -22,21 +22,21 @@ from .dropout_masks import Masks
 from .model_stack import Stack, skeleton_of
 
 Ready = tuple[TrialRun, tuple[Tensor, object]]
-"""A run that is ready to train, and torch's and Python's random states then."""
+"""A run that is ready to train, and torch's and Python's random states at that point."""
 
 Report = Callable[[int, float, Mapping[str, float]], None]
 """Takes a trial's number, a step and metrics by name."""
 
-DROPPED_FROM = 4  # one row in so many has diverged
-DROPPED_BEFORE = 100  # updates that are still to come; a smaller batch must be recorded and compiled anew
+DROPPED_FROM = 4  # diverged rows are dropped when they are at least one in so many
+DROPPED_BEFORE = 100  # updates that must be left; a smaller batch has to be recorded and compiled again
 
 _Result = TypeVar("_Result")
 
 
 class BatchedRun:
-    """Runs at one position. Numbers are those of the runs as given; a row is a place in the stack.
+    """Runs at the same position. A number is a run's index as passed in; a row is its place in the stack.
 
-    Runs that are equal in all that training sees are trained once, so that equal calls give equal scores to the bit.
+    Runs that are equal in everything that affects training are trained once, so equal calls give bit-equal scores.
     """
 
     def __init__(self, ready: Sequence[Ready]) -> None:
@@ -64,7 +64,7 @@ class BatchedRun:
         self._new_epoch()
 
     def carry_out(self, report: Report) -> dict[int, LegOutcome]:
-        """Train to the end of the leg; how each ended. Raises CannotFuse at one of the first two steps."""
+        """How each leg ends, by number, trained to its end. May raise CannotFuse at the first two steps."""
         lead, every = self.runs[0], self.runs[0].order.evaluate_every
         next_evaluation = next_multiple(self.position.progress(), every)
         while not lead.is_over() and self.alive:
@@ -77,7 +77,7 @@ class BatchedRun:
         return self.outcomes
 
     def train_on_batch(self, report: Report) -> None:
-        """One update of all."""
+        """One update of all K trials; those whose loss is not finite end as diverged."""
         if self._points and self._points[0] <= self.position.progress() + ROUNDING:
             self._set_options()
         size = self.runs[0].batch_size(self.position.progress())
@@ -89,7 +89,7 @@ class BatchedRun:
             self._new_epoch()
 
     def next_step(self, size: int) -> BatchedStep:
-        """The step on the rows that come next, with their masks drawn."""
+        """The step on the next `size` rows, with their dropout masks drawn."""
         chosen = self._row_orders[:, self.position.cursor : self.position.cursor + size]  # (1 or K, B)
         rows = chosen[0] if self.is_shared else chosen
         step = self._steps.get(rows.shape[-1]) or self._new_step(rows)
@@ -98,25 +98,25 @@ class BatchedRun:
         return step
 
     def random_states(self) -> list[tuple[Tensor, object]]:
-        """torch's and Python's, of each row."""
+        """torch's and Python's random states of each row."""
         return [(self.masks.state_of(row), state) for row, state in enumerate(self.python_states)]
 
     def bytes_of_a_trial(self) -> int:
-        """Memory that a trial takes in the batch, after the first update: its state, and what an update needs."""
-        kept = [self.stack.parameters, *self.optimizer.states.values(), *self.stack.buffers.values()]
+        """The memory in bytes per trial, known after the first update: its state, and what an update needs."""
+        states = [self.stack.parameters, *self.optimizer.states.values(), *self.stack.buffers.values()]
         fresh = max(step.fresh_bytes for step in self._steps.values())
-        return (fresh + sum(one.numel() * one.element_size() for one in kept)) // len(self.alive)
+        return (fresh + sum(state.numel() * state.element_size() for state in states)) // len(self.alive)
 
     def _new_step(self, rows: Tensor) -> BatchedStep:
         length = rows.shape[-1]
         self.masks.prepare(self.runs[self.alive[0]], length)
         masks = self.masks.of(length)
-        made = BatchedStep(
+        step = BatchedStep(
             self._loss, self.stack, self.optimizer, self._data, rows.contiguous().clone(), masks,
             is_shared=self.is_shared, has_clip=self._has_clip,
         )  # fmt: skip
-        self._steps[length] = made
-        return made
+        self._steps[length] = step
+        return step
 
     def _set_options(self) -> None:
         at = self.position.progress()
@@ -128,14 +128,14 @@ class BatchedRun:
         seeds = [self.runs[number].order.seed for number in numbers]
         orders = {seed: draw_row_order(seed, self.position.epoch, self.position.rows) for seed in set(seeds)}
         starts = [self._offsets[id(self.runs[number].data)] for number in numbers]
-        found = torch.stack([orders[seed] + start for seed, start in zip(seeds, starts, strict=True)])
-        self._row_orders = found.to(self._data[0].device)  # (1 or K, rows)
+        row_orders = torch.stack([orders[seed] + start for seed, start in zip(seeds, starts, strict=True)])
+        self._row_orders = row_orders.to(self._data[0].device)  # (1 or K, rows)
 
     def _living_rows(self) -> list[int]:
         return [row for row, number in enumerate(self.alive) if number not in self.outcomes]
 
     def _followers(self, row: int) -> list[int]:
-        """The numbers of the runs that a row stands for."""
+        """The numbers of the runs that share a row."""
         return [number for number, leader in enumerate(self.leaders) if leader == self.alive[row]]
 
     def _end_diverged(self, rows: Sequence[int], losses: Tensor, report: Report) -> None:
@@ -153,7 +153,7 @@ class BatchedRun:
             self._drop(living)
 
     def _drop(self, living: Sequence[int]) -> None:
-        """Go on without the others."""
+        """Continue with the living rows only."""
         self.stack.keep(living)
         keep_rows(self.optimizer, living)
         self.masks.keep(living)
@@ -176,44 +176,44 @@ class BatchedRun:
             self.outcomes[number] = self._as_alone(row, partial(self.runs[number].completed, _only(report, number)))
 
     def _as_alone(self, row: int, act: Callable[[], _Result]) -> _Result:
-        """What comes of it in the random state that the trial would have alone."""
+        """The result of `act` in the random state that the trial would have alone."""
         torch.set_rng_state(self.masks.state_of(row))
         random.setstate(self.python_states[row])  # type: ignore[arg-type]
         return act()
 
 
 def _only(report: Report, number: int) -> Callable[[float, Mapping[str, float]], None]:
-    """How one of the trials reports."""
+    """The report function of the trial with this number."""
     return lambda step, metrics: report(number, step, metrics)
 
 
 def _leaders(ready: Sequence[Ready]) -> list[int]:
-    """For each run the first that is equal to it in all that its training depends on; those share one model."""
+    """For each run the number of the first equal one, as far as training depends on it; equal runs share a model."""
     leaders: list[int] = []
     for number, (run, states) in enumerate(ready):
-        equal = (one for one in dict.fromkeys(leaders) if _are_equal(ready[one], (run, states)))
+        equal = (leader for leader in dict.fromkeys(leaders) if _are_equal(ready[leader], (run, states)))
         leaders.append(next(equal, number))
         first = ready[leaders[-1]][0]
         run.model, run.optimizer = first.model, first.optimizer
     return leaders
 
 
-def _are_equal(one: Ready, other: Ready) -> bool:
-    first, second = one[0], other[0]
+def _are_equal(left: Ready, right: Ready) -> bool:
+    first, second = left[0], right[0]
     return (
         first.order.seed == second.order.seed
         and first.order.hyperparameters == second.order.hyperparameters
         and first.data is second.data
-        and torch.equal(one[1][0], other[1][0])
-        and one[1][1] == other[1][1]
+        and torch.equal(left[1][0], right[1][0])
+        and left[1][1] == right[1][1]
         and _is_same(first.model.state_dict(), second.model.state_dict())
         and _is_same(first.optimizer.state_dict(), second.optimizer.state_dict())
     )
 
 
-def _is_same(one: object, other: object) -> bool:
-    """Whether two nests of tensors and plain values are equal."""
-    mine, theirs = tree_flatten(one), tree_flatten(other)
+def _is_same(left: object, right: object) -> bool:
+    """Whether two trees of tensors and plain values are equal."""
+    mine, theirs = tree_flatten(left), tree_flatten(right)
     return mine[1] == theirs[1] and all(
         torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a == b
         for a, b in zip(mine[0], theirs[0], strict=True)
@@ -221,9 +221,9 @@ def _is_same(one: object, other: object) -> bool:
 
 
 def _joined_data(runs: Sequence[TrialRun]) -> tuple[tuple[Tensor, ...], dict[int, int]]:
-    """All different rows that the runs train on, one after another, and where those of each tuple begin."""
+    """All distinct rows that the runs train on, concatenated, and the first row of each data tuple by its id."""
     sources = {id(run.data): run.data for run in runs}
-    starts = {one: place * runs[0].position.rows for place, one in enumerate(sources)}
+    starts = {source: place * runs[0].position.rows for place, source in enumerate(sources)}
     if len(sources) == 1:
         return runs[0].data, starts
     return tuple(torch.cat(parts) for parts in zip(*sources.values(), strict=True)), starts

@@ -1,6 +1,6 @@
-"""One update of K trials at once, as a function of tensors that stay in their places.
+"""One update of K trials at once, as a function of tensors at fixed addresses.
 
-Recorded at its first use and compiled at its third; on a GPU it becomes a CUDA graph. Standard library and torch only,
+Recorded at its first use and compiled at its third; on a GPU captured as a CUDA graph. Standard library and torch only,
 Python 3.10 and up.
 """
 
@@ -18,17 +18,17 @@ from .batched_optimizers import BatchOptimizer, clipped
 from .model_stack import Stack
 from .operation_recording import Recording, record
 
-REASONS = {  # what torch.func says at length
+REASONS = {  # short forms of torch.func's messages
     "data-dependent control flow": "its loss decides by the values of a tensor",
-    "called random operation": "it draws random numbers otherwise than by nn.Dropout",
+    "called random operation": "it draws random numbers other than through nn.Dropout",
     "autograd.Function": "it has a gradient of its own (autograd.Function) without a rule for batches",
     "expected scalar type BFloat16": "a layer of it mixes bf16 and float32, for which torch has no gradient in a batch",
 }
-COMPILED_FROM = 40  # uses that are still to come: compiling costs about as much as it saves in these
+COMPILED_FROM = 40  # uses left: compiling costs about as much as it saves in these
 
 
 class Loss(nn.Module):
-    """The recipe's loss of a skeleton, as a module whose tensors can be exchanged."""
+    """The recipe's loss on a skeleton model, as a module whose tensors can be replaced."""
 
     def __init__(self, recipe: Recipe, skeleton: nn.Module, precision: str) -> None:
         super().__init__()
@@ -37,18 +37,19 @@ class Loss(nn.Module):
         self.precision, self.device = precision, next(skeleton.parameters()).device.type
 
     def forward(self, *batch: Tensor) -> Tensor:
-        """A scalar."""
+        """The loss on a batch of one trial, a scalar tensor of shape ()."""
         with computed_in(self.precision, self.device):
             loss = self.recipe.loss(self.model, batch)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
-            raise CannotFuse("its loss is no scalar")
+            raise CannotFuse("its loss is not a scalar")
         return loss.reshape(())
 
 
 class BatchedStep:
-    """The update on batches of one size. `rows` and `masks` are filled from outside before each `run`.
+    """The update on batches of one size. The caller fills `rows` and `masks` before each `run`.
 
-    `is_shared`: all trials take the same rows, (B,); else each its own, (K, B), counted in all data one after another.
+    `is_shared`: all trials take the same rows, (B,); otherwise each its own, (K, B), as indices into all data
+    concatenated.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class BatchedStep:
         self._groups: tuple[Mapping[str, Tensor], ...] = (
             optimizer.states, optimizer.vectors, stack.buffers, self.masks
         )  # fmt: skip
-        self._inputs = (stack.parameters, rows, *data, *(one for group in self._groups for one in group.values()))
+        self._inputs = (stack.parameters, rows, *data, *(tensor for group in self._groups for tensor in group.values()))
         self._data = len(data)
         self._recording: Recording | None = None
         self._fast: Callable[..., Sequence[Tensor]] | None = None
@@ -77,18 +78,18 @@ class BatchedStep:
 
     @property
     def fresh_bytes(self) -> int:
-        """Memory that one use takes and gives back."""
+        """The memory in bytes that one use allocates and frees."""
         return 0 if self._recording is None else self._recording.fresh_bytes
 
     def run(self, uses_left: int) -> Tensor:
-        """Make the update; the losses before it, (K,). Raises CannotFuse at the first or second use."""
+        """Make the update; returns the losses before it, (K,). May raise CannotFuse at the first two uses."""
         self._uses += 1
         if self._fast is not None:
             return self._fast(*self._inputs)[0]
         if self._uses <= 2:
             results, recording = record(self._update, self._inputs)
             if self._recording is not None and not recording.is_like(self._recording):
-                raise CannotFuse("what its loss does differs from step to step")
+                raise CannotFuse("its loss computes something else from step to step")
             self._recording = recording
             return results[0]
         assert self._recording is not None
@@ -98,8 +99,8 @@ class BatchedStep:
         return self._fast(*self._inputs)[0]
 
     def losses_and_gradient(self) -> tuple[Tensor, Tensor, Mapping[str, Tensor]]:
-        """Losses (K,), gradients (K, P) and the buffers thereafter, without changing anything."""
-        inputs = [one.clone() for one in self._inputs]
+        """Losses (K,), gradients (K, P) and the updated buffers, without changing any state."""
+        inputs = [tensor.clone() for tensor in self._inputs]
         _, _, buffers, _ = self._grouped(inputs)
         losses, gradient = self._differentiate(inputs)
         return losses, gradient, buffers
@@ -117,7 +118,7 @@ class BatchedStep:
         parameters = dict(zip(self._stack.names, self._stack.views(inputs[0]), strict=True))
         batch = self._gather(inputs[1], inputs[2 : 2 + self._data])
         axes = (0, 0, 0, *((None if self._is_shared else 0,) * len(batch)))
-        with sdpa_kernel(SDPBackend.MATH):  # the only attention that is batched; the others run trial by trial
+        with sdpa_kernel(SDPBackend.MATH):  # the only attention kernel that is batched; the others run trial by trial
             gradients, losses = vmap(grad_and_value(self._loss_of), in_dims=axes)(parameters, buffers, masks, *batch)
         return losses, self._stack.joined([gradients[name] for name in self._stack.names])
 
@@ -129,22 +130,23 @@ class BatchedStep:
         *batch: Tensor,
     ) -> Tensor:
         """One trial's loss on its batch."""
-        tensors = {f"model.{name}": one for name, one in (*parameters.items(), *buffers.items(), *masks.items())}
+        tensors = {f"model.{name}": tensor for name, tensor in (*parameters.items(), *buffers.items(), *masks.items())}
         loss: Tensor = functional_call(self._loss, tensors, batch)
         return loss
 
     def _gather(self, rows: Tensor, data: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """The batch: each tensor (B, ...) where it is shared, else (K, B, ...)."""
+        """The batch: each tensor (B, ...) where it is shared, otherwise (K, B, ...)."""
         if self._is_shared:
-            return tuple(one.index_select(0, rows) for one in data)
-        return tuple(one.index_select(0, rows.reshape(-1)).view(*rows.shape, *one.shape[1:]) for one in data)
+            return tuple(tensor.index_select(0, rows) for tensor in data)
+        flat = rows.reshape(-1)
+        return tuple(tensor.index_select(0, flat).view(*rows.shape, *tensor.shape[1:]) for tensor in data)
 
     def _grouped(self, inputs: Sequence[Tensor]) -> tuple[dict[str, Tensor], ...]:
-        found, start = [], 2 + self._data
+        groups, start = [], 2 + self._data
         for group in self._groups:
-            found.append(dict(zip(group, inputs[start : start + len(group)], strict=True)))
+            groups.append(dict(zip(group, inputs[start : start + len(group)], strict=True)))
             start += len(group)
-        return tuple(found)
+        return tuple(groups)
 
     def _made_fast(self, recording: Recording) -> Callable[..., Sequence[Tensor]]:
         if self._stack.parameters.is_cuda:
@@ -153,12 +155,12 @@ class BatchedStep:
 
 
 def _captured(recording: Recording, inputs: Sequence[Tensor]) -> Callable[..., Sequence[Tensor]]:
-    """The recording as a CUDA graph on these inputs: one launch a step. Capturing runs nothing."""
+    """The recording as a CUDA graph on these inputs: one launch per step. Capturing executes nothing."""
     graph = torch.cuda.CUDAGraph()
     try:
         with torch.cuda.graph(graph):
             results = recording.replay(*inputs)
-    except RuntimeError:  # an operation that waits for the processor, or takes a number from it
+    except RuntimeError:  # an operation that synchronises with the processor
         return recording.replay
 
     def launch(*_: Tensor) -> Sequence[Tensor]:
@@ -169,10 +171,10 @@ def _captured(recording: Recording, inputs: Sequence[Tensor]) -> Callable[..., S
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a step that failed cannot be fused, in a line. A recipe that is wrong by itself says so when run alone."""
+    """Why a failed step cannot be fused, on one line. A recipe that is itself wrong fails again when run alone."""
     text = str(error).strip()
-    told = next((reason for words, reason in REASONS.items() if words in text), None)
-    if told is not None:
-        return told
+    short = next((reason for words, reason in REASONS.items() if words in text), None)
+    if short is not None:
+        return short
     first = text.split("\n")[0][:200]
     return first if isinstance(error, RetunedError) else f"{type(error).__name__}: {first}"

@@ -1,7 +1,7 @@
-"""Dropout of K trials at once: each draws its masks from its own random state, in the order that it would alone.
+"""Dropout of K trials at once: each draws its masks from its own random state, in the order as if alone.
 
-On a CPU they are bit for bit those that torch's dropout draws. On a GPU the draws differ from torch's, but depend on
-the same seeds. Standard library and torch only, Python 3.10 and up.
+On a CPU the masks are bit for bit those of torch's dropout. On a GPU the draws differ from torch's, but depend on the
+same seeds. Standard library and torch only, Python 3.10 and up.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from .model_stack import copied_model, dropouts_of
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """One dropout in the order of a forward pass: the masks that its stand-in takes, (K, ...), and their rates."""
+    """One dropout in the order of a forward pass: the masks of the K trials, (K, ...), and their rates."""
 
     masks: Tensor
     rates: tuple[float, ...]
@@ -34,7 +34,7 @@ class Masks:
         self._generators = [_generator(state) for state in states] if self._rates[0] else []
 
     def prepare(self, run: TrialRun, size: int) -> None:
-        """Find out the shapes of the masks for batches of `size` rows, from a forward pass of one run's copy."""
+        """Allocate the masks for batches of `size` rows, their shapes taken from a forward pass of a copied model."""
         if not self._generators or size in self._uses:
             return
         self._uses[size] = {
@@ -46,7 +46,7 @@ class Masks:
         }
 
     def of(self, size: int) -> dict[str, Tensor]:
-        """The masks by the name of the tensor that they stand for; those of dropouts not in use are missing."""
+        """The masks by the name of the tensor that they replace, without those of unused dropouts."""
         return {f"{name}.mask": use.masks for name, use in self._uses.get(size, {}).items()}
 
     def draw(self, size: int) -> None:
@@ -56,18 +56,18 @@ class Masks:
                 _draw(use.masks[row], rate, generator)
 
     def state_of(self, row: int) -> Tensor:
-        """torch's random state of a run as it would be alone."""
+        """torch's random state of a run, as if it were alone."""
         if self._generators and self._generators[row].device.type == "cpu":
             return self._generators[row].get_state()
         return self._states[row]
 
     def rewind(self, states: Sequence[Tensor]) -> None:
-        """Go back to these random states."""
+        """Reset the generators to these random states."""
         for generator, state in zip(self._generators, states[: len(self._generators)], strict=True):
             generator.set_state(state)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these runs."""
+        """Drop all runs but these."""
         self._states = [self._states[row] for row in rows]
         self._rates = [self._rates[row] for row in rows]
         self._generators = [self._generators[row] for row in rows] if self._generators else []
@@ -75,13 +75,13 @@ class Masks:
 
 
 def _generator(state: Tensor) -> torch.Generator:
-    made = torch.Generator()
-    made.set_state(state)
-    return made
+    generator = torch.Generator()
+    generator.set_state(state)
+    return generator
 
 
 def _draw(mask: Tensor, rate: float, generator: torch.Generator) -> None:
-    """A mask as torch's dropout makes it: kept with 1 - rate, and then scaled. Nothing is drawn for 0 and 1."""
+    """Fill a mask as torch's dropout does: kept with 1 - rate, then scaled. Nothing is drawn for rates 0 and 1."""
     if rate in (0.0, 1.0):
         mask.fill_(1.0 - rate)
     elif mask.device.type == "cpu":
@@ -91,20 +91,20 @@ def _draw(mask: Tensor, rate: float, generator: torch.Generator) -> None:
 
 
 def _inputs_of_dropouts(run: TrialRun, size: int) -> dict[str, Tensor]:
-    """What reaches each dropout in a training pass, by its name, in the order of use."""
-    found: dict[str, Tensor] = {}
+    """The input of each dropout in a training pass, by its name, in the order of use."""
+    inputs_by_name: dict[str, Tensor] = {}
     model = copied_model(run.model)
 
-    def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def see(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            if name in found:
-                raise CannotFuse(f"its dropout {name} is used more than once a step")
-            found[name] = inputs[0].detach()
+    def recorder(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            if name in inputs_by_name:
+                raise CannotFuse(f"its dropout {name} is used more than once per step")
+            inputs_by_name[name] = inputs[0].detach()
 
-        return see
+        return hook
 
     for name, module in dropouts_of(model):
-        module.register_forward_pre_hook(note(name))
+        module.register_forward_pre_hook(recorder(name))
     with own_random_state(), torch.no_grad(), run.in_precision():
-        run.recipe.loss(model, tuple(one[:size] for one in run.data))
-    return found
+        run.recipe.loss(model, tuple(tensor[:size] for tensor in run.data))
+    return inputs_by_name

@@ -1,7 +1,7 @@
 """Fused caviar: the legs of many trials of one recipe, trained as a few batches of models instead of one by one.
 
-Trials are fused when they differ in nothing but values (batched_run.py says in which); the rest, and whatever turns
-out not to be fusible, is named with the reason and left to training.py, the plain twin. Standard library and torch
+Trials are fused when they differ only in values (batched_run.py says which); the rest, and what turns out not to be
+fusible, is returned with the reason and left to training.py, the plain twin. Standard library and torch
 only, Python 3.10 and up.
 """
 
@@ -15,7 +15,7 @@ from ..recipe import Recipe
 from ..training.random_states import own_random_state
 from ..training.rows import Data, held_once
 from ..training.trial_run import Checkpoint, LegOrder, LegOutcome, TrialRun, check_order
-from .batch_size import Choice, Machine, choose, is_out_of_memory
+from .batch_size import BatchChoice, MachineMemory, choose_batch, is_out_of_memory
 from .batched_run import BatchedRun, Ready, Report
 from .batched_step import reason_of
 from .model_stack import PLAIN, shape_of
@@ -26,8 +26,8 @@ ALONE = "no other trial has its shape"
 
 @dataclass(frozen=True, slots=True)
 class Legs:
-    """Legs to train, and how to speak of them: `report(number, step, metrics)`, and `restart(number)` where a leg
-    begins once more and what it reported so far shall be forgotten."""
+    """Legs to train and their callbacks: `report(number, step, metrics)`, and `restart(number)` where a leg starts
+    again and its reports so far are void."""
 
     recipe: Recipe
     orders: Sequence[LegOrder]
@@ -39,28 +39,28 @@ class Legs:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """The outcomes of the legs that were fused, by number; `alone`: the others, each with the reason."""
+    """The outcomes of the fused legs by number; `alone`: the other legs by number, with the reason."""
 
     outcomes: Mapping[int, LegOutcome]
     alone: Mapping[int, str]
 
 
-Recall = Callable[[str, Callable[[], Choice]], Choice]
-"""Gives the choice on record under a key, or else chooses and records. A choice may rest on measured times, and a leg
-that is trained once more must be trained in the same way to give the same result."""
+Recall = Callable[[str, Callable[[], BatchChoice]], BatchChoice]
+"""Returns the recorded choice for a key, or else chooses and records it. A choice may depend on measured memory, and a
+leg that is trained again must be trained in the same way to give the same result."""
 
 
-def run_legs(legs: Legs, machine: Machine, recall: Recall) -> Fused:
-    """Train what can be fused. Only budgets in steps and epochs: in a batch nobody has seconds of its own."""
+def run_legs(legs: Legs, memory: MachineMemory, recall: Recall) -> Fused:
+    """Train the legs that can be fused. Only for budgets in steps and epochs: in a batch no trial has its own time."""
     with own_random_state():
-        return _Fusing(legs, machine).carry_out(recall)
+        return _Fusing(legs, memory).carry_out(recall)
 
 
 class _Fusing:
-    """Legs on their way; runs that were made to look at their shape are kept for their first use."""
+    """Legs being fused; runs that were made to compare shapes are kept for their first use."""
 
-    def __init__(self, legs: Legs, machine: Machine) -> None:
-        self.legs, self.machine = legs, machine
+    def __init__(self, legs: Legs, memory: MachineMemory) -> None:
+        self.legs, self.memory = legs, memory
         self.outcomes: dict[int, LegOutcome] = {}
         self.alone: dict[int, str] = {}
         self._ready: dict[int, Ready] = {}
@@ -79,42 +79,42 @@ class _Fusing:
         return Fused(self.outcomes, self.alone)
 
     def _parts(self) -> list[tuple[str, list[int]]]:
-        """The legs that may share a batch, in their order, with a name that the same kind has in every process."""
+        """Groups of legs that may share a batch, in order, each with a key that is the same in every process."""
         parts: dict[object, list[int]] = {}
-        kept: dict[int, object] = {}
-        # The first is made twice, because a recipe may load its data when it first needs them.
+        recipe_states: dict[int, object] = {}
+        # The first is made twice, because a recipe may load its data on first use.
         for number in (0, *range(len(self.legs.orders))):
             try:
                 self._ready[number] = self._made(number)
-            except Exception as error:  # the user's code; run alone, it will say so again, to whom it concerns
+            except Exception as error:  # the user's code; run alone, it raises again in its own leg
                 self.alone[number] = reason_of(error)
                 continue
-            kept[number] = _state_of(self.legs.recipe)
-        if len(set(kept.values())) > 1:
-            self.alone |= dict.fromkeys(kept, "its recipe keeps values of a trial")
+            recipe_states[number] = _state_of(self.legs.recipe)
+        if len(set(recipe_states.values())) > 1:
+            self.alone |= dict.fromkeys(recipe_states, "its recipe keeps values of a trial")
             return []
-        for number in kept:
+        for number in recipe_states:
             run = self._ready[number][0]
             parts.setdefault((shape_of(run.model), _kind(run)), []).append(number)
-        return [(f"{len(one)} x {_kind(self._ready[one[0]][0])}", one) for one in parts.values()]
+        return [(f"{len(members)} x {_kind(self._ready[members[0]][0])}", members) for members in parts.values()]
 
-    def _choice(self, key: str, members: Sequence[int], recall: Recall) -> Choice:
+    def _choice(self, key: str, members: Sequence[int], recall: Recall) -> BatchChoice:
         def make(count: int) -> Sequence[Ready]:
             return [self._made(number) for number in members[:count]]
 
         try:
-            return recall(key, lambda: choose(make, len(members), self.machine))
+            return recall(key, lambda: choose_batch(make, len(members), self.memory))
         except Exception as error:  # the user's code, in a batch
-            return Choice(False, 1, reason_of(error))
+            return BatchChoice(False, 1, reason_of(error))
 
     def _train_all(self, members: Sequence[int], most: int) -> None:
-        """Batch after batch; one that does not fit into the memory is begun again as two."""
+        """Train batch after batch; one that does not fit in memory starts again as two."""
         batches = _cut(members, most)
         while batches:
             batch = batches.pop(0)
             try:
                 self._train(batch)
-            except Exception as error:  # the user's code in a batch, or no memory
+            except Exception as error:  # the user's code in a batch, or out of memory
                 for number in batch:
                     self.legs.restart(number)
                 if is_out_of_memory(error) and len(batch) > 2:
@@ -132,7 +132,7 @@ class _Fusing:
         return self._ready.pop(number) if number in self._ready else self._made(number)
 
     def _made(self, number: int) -> Ready:
-        """The leg's run at its beginning, and the random states then. Equal rows are held once."""
+        """The leg's run at its start, with the random states there. Equal rows share memory."""
         order, checkpoint = self.legs.orders[number], self.legs.checkpoints[number]
         check_order(order, checkpoint)
         run = TrialRun(self.legs.recipe, order, self.legs.clock)
@@ -143,24 +143,25 @@ class _Fusing:
 
 
 def _cut(members: Sequence[int], most: int) -> list[Sequence[int]]:
-    """In their order, as evenly as it goes, in as few batches of at most so many as it takes."""
+    """The members in order, divided as evenly as possible into the fewest batches of at most `most`."""
     count = -(-len(members) // most)
     size = -(-len(members) // count)
     return [members[start : start + size] for start in range(0, len(members), size)]
 
 
 def _state_of(recipe: Recipe) -> object:
-    """What a recipe holds: numbers and texts by value, the rest by identity."""
+    """The attributes of a recipe: plain values by value, the rest by identity."""
     return tuple((name, value if isinstance(value, PLAIN) else id(value)) for name, value in vars(recipe).items())
 
 
 def _kind(run: TrialRun) -> str:
-    """What must be the same in a batch, beside the shape of the model, in words that mean the same in every process."""
+    """What must be the same in a batch besides the model's shape, as a text that is the same in every process."""
     order, position = run.order, run.position
     layers = [
-        f"{type(one).__name__}{[list(each.shape) for each in one.parameters(False)]}" for one in run.model.modules()
+        f"{type(module).__name__}{[list(parameter.shape) for parameter in module.parameters(False)]}"
+        for module in run.model.modules()
     ]
-    data = [f"{list(one.shape)} {one.dtype} {one.device}" for one in run.data]
+    data = [f"{list(tensor.shape)} {tensor.dtype} {tensor.device}" for tensor in run.data]
     place = f"{position.updates} {position.epoch} {position.cursor} to {order.to_step} {order.unit}"
     size = order.hyperparameters.get("batch_size", run.recipe.batch_size)
     return f"{run.optimizer_name} in {size!r} of {data} at {place}, {order.evaluate_every}: {' '.join(layers)}"

@@ -1,4 +1,4 @@
-"""Many models of one shape as one stack: a tensor for all their parameters, one for each of their buffers.
+"""Many models of one shape as one stack: a single tensor of all parameters, and a tensor per buffer.
 
 Standard library and torch only, Python 3.10 and up.
 """
@@ -16,10 +16,10 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None), torch.dtype, torch.d
 
 
 def shape_of(model: nn.Module) -> tuple[object, ...]:
-    """What two models must have in common to be trained as one: every module, its attributes and its tensors.
+    """What two models must have in common to be trained in one batch: every module, its attributes and its tensors.
 
-    Only the rate of a dropout may differ. What cannot be compared by value, a function made for this model for
-    instance, is equal to itself alone: a difference that is not seen would train a model as another one.
+    Only dropout rates may differ. What cannot be compared by value, for instance a function made for this model, is
+    equal only to itself: an unnoticed difference would train one model as another.
     """
     tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
     first: dict[int, int] = {}
@@ -39,69 +39,70 @@ def _attributes(module: nn.Module) -> object:
 
 
 def _comparable(value: object) -> object:
-    """A value that is equal where the given ones are."""
+    """A hashable value that is equal where the given values are."""
     if isinstance(value, PLAIN):
         return (type(value), value)
     if isinstance(value, Mapping):
-        return (type(value), tuple((key, _comparable(one)) for key, one in value.items()))
+        return (type(value), tuple((key, _comparable(entry)) for key, entry in value.items()))
     if isinstance(value, (tuple, list)):
-        return (type(value), tuple(_comparable(one) for one in value))
+        return (type(value), tuple(_comparable(entry) for entry in value))
     if isinstance(value, (set, frozenset)):
-        return (type(value), frozenset(_comparable(one) for one in value))
+        return (type(value), frozenset(_comparable(entry) for entry in value))
     return (type(value), id(value))
 
 
 class Stack:
-    """K models of one shape. Their tensors become views of the stack, so that each still sees its own values."""
+    """K models of one shape. Their tensors become views of the stack, so that each model keeps its own values."""
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
         self.models = tuple(models)
         first = tuple(models[0].named_parameters())
-        trained = [(name, one) for name, one in first if one.requires_grad]
-        kinds = {(one.dtype, one.device) for _, one in trained}
+        trained = [(name, parameter) for name, parameter in first if parameter.requires_grad]
+        kinds = {(parameter.dtype, parameter.device) for _, parameter in trained}
         if len(kinds) != 1:
-            raise CannotFuse(f"its parameters are of {len(kinds)} kinds (types or devices)")
+            raise CannotFuse(f"its parameters have {len(kinds)} different types or devices")
         self.names = tuple(name for name, _ in trained)
-        self.shapes = tuple(one.shape for _, one in trained)
-        found: list[dict[str, Tensor]] = [
+        self.shapes = tuple(parameter.shape for _, parameter in trained)
+        tensors: list[dict[str, Tensor]] = [
             {**dict(model.named_parameters()), **dict(model.named_buffers())} for model in models
         ]
         self.parameters = torch.stack(
-            [self._flat([one[name].detach() for name in self.names]) for one in found]
+            [self._flat([of_model[name].detach() for name in self.names]) for of_model in tensors]
         )  # (K, P)
-        kept = [name for name in found[0] if name not in self.names]
-        self.buffers = {name: torch.stack([one[name].detach() for one in found]) for name in kept}  # each (K, ...)
+        others = [name for name in tensors[0] if name not in self.names]
+        self.buffers = {
+            name: torch.stack([of_model[name].detach() for of_model in tensors]) for name in others
+        }  # each (K, ...)
         self._show()
 
     def views(self, flat: Tensor) -> tuple[Tensor, ...]:
-        """A tensor of all parameters, (K, P), as one view a parameter, (K, *shape)."""
+        """A tensor of all parameters, (K, P), as one view per parameter, (K, *shape)."""
         sizes = [shape.numel() for shape in self.shapes]
         parts = torch.split(flat, sizes, dim=1)
         return tuple(part.view(len(flat), *shape) for part, shape in zip(parts, self.shapes, strict=True))
 
     def joined(self, parts: Sequence[Tensor]) -> Tensor:
-        """The other way round: one tensor a parameter, (K, *shape), as (K, P)."""
+        """The inverse of `views`: one tensor per parameter, (K, *shape), as (K, P)."""
         return torch.cat([part.reshape(len(part), -1) for part in parts], dim=1)
 
     def flat(self, parts: Mapping[str, Tensor | None]) -> Tensor:
-        """One model's tensors by the parameter's name as a row, (P,); None is zeros."""
+        """One model's tensors by parameter name as a row, (P,); zeros for None."""
         like = self.parameters
-        found = (parts[name] for name in self.names)
-        pairs = zip(found, self.shapes, strict=True)
+        pairs = zip((parts[name] for name in self.names), self.shapes, strict=True)
         return self._flat([like.new_zeros(shape.numel()) if part is None else part.to(like) for part, shape in pairs])
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these of the models; the others keep what they have."""
+        """Drop all models but these; the dropped ones keep their values."""
         for number in set(range(len(self.models))) - set(rows):
             self.release(number)
         self.models = tuple(self.models[row] for row in rows)
         index = torch.tensor(rows, device=self.parameters.device)
         self.parameters = self.parameters.index_select(0, index)
-        self.buffers = {name: one.index_select(0, index) for name, one in self.buffers.items()}
+        self.buffers = {name: buffer.index_select(0, index) for name, buffer in self.buffers.items()}
         self._show()
 
     def release(self, number: int) -> None:
-        """Give a model tensors of its own again."""
+        """Give a model its own tensors again."""
         for tensor in (*self.models[number].parameters(), *self.models[number].buffers()):
             tensor.data = tensor.data.clone()
 
@@ -116,8 +117,8 @@ class Stack:
         return torch.cat([part.reshape(-1) for part in parts])
 
 
-class Given(nn.Module):
-    """Stands for a dropout whose mask comes from outside."""
+class MaskedDropout(nn.Module):
+    """Replaces a dropout; its mask is set from outside."""
 
     mask: Tensor
 
@@ -131,16 +132,16 @@ class Given(nn.Module):
 
 
 def skeleton_of(model: nn.Module) -> nn.Module:
-    """A copy of the model to run with any model's tensors and with masks that are given."""
+    """A copy of the model to run with other tensors and with dropout masks from outside."""
     copied = copied_model(model)
     for name, _ in dropouts_of(copied):
-        parent, _, own = name.rpartition(".")
-        setattr(copied.get_submodule(parent), own, Given())
+        parent, _, attribute = name.rpartition(".")
+        setattr(copied.get_submodule(parent), attribute, MaskedDropout())
     return copied
 
 
 def copied_model(model: nn.Module) -> nn.Module:
-    """A copy that shares nothing with the model; raises CannotFuse where there can be none."""
+    """A deep copy of the model. Raises CannotFuse where it cannot be copied."""
     try:
         return copy.deepcopy(model)
     except Exception as error:  # a user's module may raise anything when it is copied

@@ -1,7 +1,7 @@
-"""Whether a batch of trials does what each of its trials does alone: compared on the first batch, before any update.
+"""Whether a batch of trials computes what each trial computes alone, compared on the first batch before any update.
 
-A recipe is the user's code: its loss may keep a value on the recipe, read an attribute that differs by trial or
-change its model in a way that a batch cannot repeat. Standard library and torch only, Python 3.10 and up.
+A recipe is the user's code: its loss may keep a value on the recipe, read an attribute that differs between trials or
+change its model in a way that a batch cannot reproduce. Standard library and torch only, Python 3.10 and up.
 """
 
 import math
@@ -18,12 +18,12 @@ from .batched_run import BatchedRun
 from .model_stack import copied_model, shape_of
 
 TOLERANCE = {torch.float64: 1e-8}
-COARSE = 2e-3  # of a gradient's norm, for types shorter than double: sums are taken in another order
-OF_BF16 = 2.0**-6  # four times its spacing: what is rounded to bf16 on the way may fall to either side
+COARSE = 2e-3  # of a gradient's norm, for types below double precision: sums are in another order
+OF_BF16 = 2.0**-6  # four times its spacing: intermediate values may round to either side
 
 
 def check_twins(batch: BatchedRun) -> None:
-    """Raises CannotFuse when a trial's loss, gradient or buffers are not what they are alone."""
+    """Raise CannotFuse where a trial's loss, gradient or buffers in the batch differ from those alone."""
     states = batch.random_states()
     size = batch.runs[0].batch_size(batch.position.progress())
     step = batch.next_step(size)
@@ -35,7 +35,7 @@ def check_twins(batch: BatchedRun) -> None:
         with own_random_state():
             torch.set_rng_state(torch_state)
             random.setstate(python_state)  # type: ignore[arg-type]
-            loss, alone, kept = _alone(run, size, batch)
+            loss, alone, buffers_alone = _alone(run, size, batch)
             if random.getstate() != python_state:
                 raise CannotFuse("it draws from Python's random numbers while it trains")
         if draws_elsewhere or not math.isfinite(loss):
@@ -44,23 +44,23 @@ def check_twins(batch: BatchedRun) -> None:
         tolerance = TOLERANCE.get(gradient.dtype, coarse)
         _compare("loss", losses[row], torch.tensor(loss, dtype=torch.float64), tolerance)
         _compare("gradient", gradient[row], alone, tolerance)
-        for name, tensor in kept.items():
+        for name, tensor in buffers_alone.items():
             _compare(f"buffer {name}", buffers[name][row], tensor, tolerance)
 
 
 def _alone(run: TrialRun, size: int, batch: BatchedRun) -> tuple[float, Tensor, dict[str, Tensor]]:
-    """The loss, the gradient (P,) and the buffers after it of a copy of one trial's model on its first batch."""
+    """Loss, gradient (P,) and updated buffers of a copy of one trial's model on its first batch."""
     model = copied_model(run.model)
     before = shape_of(model)
     chosen = run.row_order[run.position.cursor : run.position.cursor + size]
-    rows = tuple(one[chosen] for one in run.data)
+    rows = tuple(tensor[chosen] for tensor in run.data)
     with run.in_precision():
         loss = run.recipe.loss(model, rows)
     loss.backward()  # type: ignore[no-untyped-call]
     if shape_of(model) != before:
         raise CannotFuse("its model changes its own attributes while it trains")
-    gradients = {name: one.grad for name, one in model.named_parameters() if one.requires_grad}
-    idle = [name for name, one in gradients.items() if one is None]
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.requires_grad}
+    idle = [name for name, gradient in gradients.items() if gradient is None]
     if idle:
         raise CannotFuse(f"its loss does not depend on the parameter {idle[0]}")
     return float(loss.detach()), batch.stack.flat(gradients), dict(model.named_buffers())
@@ -70,4 +70,4 @@ def _compare(what: str, ours: Tensor, alone: Tensor, tolerance: float) -> None:
     ours, alone = ours.detach().double().cpu(), alone.detach().double().cpu()
     distance = float((ours - alone).norm())
     if not distance <= tolerance * (float(alone.norm()) + 1e-3):
-        raise CannotFuse(f"its {what} in a batch is not what it is alone (off by {distance:.3g})")
+        raise CannotFuse(f"its {what} in a batch differs from that alone (by {distance:.3g})")

@@ -1,1 +1,1 @@
-"""Stretches of training: what is asked of a leg, what it reports, and how it ended."""
+"""Legs as requested, run and read back: command lines, reports, ends, groups and schedules."""

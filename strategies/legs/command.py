@@ -20,7 +20,7 @@ def placeholders(argv: Sequence[str]) -> frozenset[str]:
 def expand(argv: Sequence[str], values: Mapping[str, Value]) -> tuple[str, ...]:
     """The command with its placeholders filled in, each inside its own element: never split, never seen by a shell.
 
-    Floats are written with the fewest digits that read back as the same number, bools as true and false.
+    Floats are written with the fewest digits that parse to the same number, bools as true and false.
     Raises InputError for a name without a value and for a schedule.
     """
 
@@ -30,7 +30,7 @@ def expand(argv: Sequence[str], values: Mapping[str, Value]) -> tuple[str, ...]:
             _refuse_stray(match)
             return match[0][0]
         if name not in values:
-            allowed = f"known are {', '.join(sorted(values))}"
+            allowed = f"allowed: {', '.join(sorted(values))}"
             raise InputError(f"the command has the placeholder {{{name}}}", allowed, "write {{ and }} for plain braces")
         return _render(name, values[name])
 
@@ -56,5 +56,5 @@ def _render(name: str, value: Value) -> str:
     if isinstance(value, (int, str)):
         return str(value)
     raise InputError(
-        f"{name} is a schedule", "a command takes one value a placeholder", "hand over one leg a constant stretch"
+        f"{name} is a schedule", "a command takes one value per placeholder", "pass one leg per constant stretch"
     )

@@ -1,4 +1,4 @@
-"""How a leg ended, from how its process ended and what it reported; and whether it is tried again."""
+"""How a leg ended, given the end of its process and its reports; and whether it is retried."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ MOST_DETAIL = 2000  # characters of what a process said at its end
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The metric that decides, its direction, and the score (higher is better) that a diverged run counts as."""
+    """The deciding metric, its direction, and the score (higher is better) that a diverged run counts as."""
 
     metric: str
     lower_is_better: bool
@@ -30,7 +30,7 @@ class Objective:
 
 
 class ProcessKind(StrEnum):
-    """How the process that trained a leg came to its end."""
+    """How the process that trained a leg ended."""
 
     EXITED = "exited"
     SIGNALLED = "signalled"
@@ -38,13 +38,13 @@ class ProcessKind(StrEnum):
     REPORT_LIMIT = "report_limit"
     RECIPE_ERROR = "recipe_error"
     DIVERGED = "diverged"
-    STOPPED = "stopped"  # asked to end early, as its reports were hopeless
+    STOPPED = "stopped"  # ended early on request, because its reports were hopeless
     LOST = "lost"  # its worker died; written by the runner, not by the worker
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessEnd:
-    """The end of a leg's process as its worker saw it, before its reports are looked at."""
+    """The end of a leg's process as its worker saw it, before its reports are considered."""
 
     process: ProcessKind
     exit_code: int | None = None
@@ -97,7 +97,7 @@ def end_of_leg(
     """How the leg ended, its score (None unless COMPLETED) and the reason as a sentence.
 
     The score comes from the last report that has the objective's metric; if it is not finite there, the leg
-    DIVERGED, also when the program then left with an error code, as many do on NaN.
+    DIVERGED, even when the program then exited with an error code, as many do on NaN.
 
     `stretch`: the steps between which it was to train; a last report far from its end gives no score. None: any does.
     `missed`: what is wrong with a line of the report file, behind the last report, that looks like one.
@@ -133,7 +133,7 @@ def is_unfinished(step: float, stretch: tuple[float, float]) -> bool:
 
 
 def is_retried(ends: Sequence[LegEnd]) -> bool:
-    """Whether a leg whose attempts ended so, in order, gets another attempt: 3 for lost workers, 1 for crashes."""
+    """Whether a leg whose attempts ended like this, in order, is retried: 3 times for lost workers, 1 for crashes."""
     if not ends:
         return True
     if ends[-1] is LegEnd.LOST:
@@ -143,7 +143,7 @@ def is_retried(ends: Sequence[LegEnd]) -> bool:
 
 
 def _stopped(process: ProcessEnd) -> tuple[LegEnd, str] | None:
-    """The end of a leg that its reports cannot change; None when the process ended by itself."""
+    """The end of a leg where its reports do not matter; None when the process exited by itself."""
     match process.process:
         case ProcessKind.TIMED_OUT:
             return LegEnd.TIMED_OUT, f"still running after {process.seconds:.0f} s, killed" + _because(process)
@@ -156,8 +156,8 @@ def _stopped(process: ProcessEnd) -> tuple[LegEnd, str] | None:
             return LegEnd.CRASHED, process.detail or "the recipe failed"
         case ProcessKind.DIVERGED:
             return LegEnd.DIVERGED, process.detail or "the training diverged"
-        case ProcessKind.STOPPED:  # whoever knows the rule looks at the reports first
-            return LegEnd.LOST, "it was stopped early, and its reports do not say why"
+        case ProcessKind.STOPPED:  # callers that know the rule check the reports first
+            return LegEnd.LOST, "it was stopped early, but its reports do not show why"
         case ProcessKind.LOST:
             return LegEnd.LOST, process.detail or "its worker died"
         case ProcessKind.EXITED:
@@ -201,6 +201,6 @@ def _exit_clause(process: ProcessEnd) -> str:
 
 
 def _no_metric(reports: Sequence[Report], metric: str) -> str:
-    seen = sorted({name for report in reports for name in report.metrics})
-    had = f"reported were {', '.join(seen[:8])}" if seen else "nothing was reported"
-    return f"ended well but never reported {metric}; {had}"
+    names = sorted({name for report in reports for name in report.metrics})
+    reported = f"it reported {', '.join(names[:8])}" if names else "nothing was reported"
+    return f"ended normally but never reported {metric}; {reported}"

@@ -1,4 +1,4 @@
-"""What a training says: its argv with values filled in, its report lines, and how one of its legs ended."""
+"""A training's report lines, parsed."""
 
 import json
 import math
@@ -25,20 +25,20 @@ def parse_report(line: str, needed: str | None = None) -> Report | None:
     Raises InputError for an object with metrics whose step is missing, or whose step or metrics cannot be used.
     """
     text = line.strip().lstrip("\ufeff").lstrip()
-    found = _object(text) if text.startswith("{") else None
-    if not isinstance(found, dict) or "metrics" not in found:
+    data = _object(text) if text.startswith("{") else None
+    if not isinstance(data, dict) or "metrics" not in data:
         return None
-    if "step" not in found:
+    if "step" not in data:
         raise _malformed("metrics, but no step", 'a report has both "step" and "metrics"')
-    step = _number(found["step"])
+    step = _number(data["step"])
     if step is None or not math.isfinite(step) or step < 0:
-        raise _malformed(f"step {short(found['step'])}", "a step is a finite number, 0 or more")
-    if not isinstance(found["metrics"], dict):
-        raise _malformed(f"metrics {short(found['metrics'])}", "metrics is an object of numbers")
-    metrics = {_name(name): _metric(value) for name, value in found["metrics"].items()}
+        raise _malformed(f"step {short(data['step'])}", "a step is a finite number, 0 or more")
+    if not isinstance(data["metrics"], dict):
+        raise _malformed(f"metrics {short(data['metrics'])}", "metrics is an object of numbers")
+    metrics = {_name(name): _metric(value) for name, value in data["metrics"].items()}
     bad = next((name for name, value in metrics.items() if value is None and needed in (None, name)), None)
     if bad is not None:
-        shown = short(found["metrics"][bad])
+        shown = short(data["metrics"][bad])
         raise _malformed(f"the metric {bad} {shown}", "a metric is a number, or null for not finite")
     return Report(step, {name: value for name, value in metrics.items() if value is not None})
 
@@ -82,7 +82,7 @@ class ReportReading:
             self.missed = f"line {self._lines} of the report file looks like a report, but {why}"
         if self._unread is None:
             shown = short(line.strip())
-            self._unread = f'line {self._lines} is no JSON object with "step" and "metrics": {shown}'
+            self._unread = f'line {self._lines} is not a JSON object with "step" and "metrics": {shown}'
 
     def _keep(self, report: Report) -> None:
         self._names |= report.metrics.keys()
@@ -99,7 +99,7 @@ class ReportReading:
 
 
 def last_value(reports: Sequence[Report], metric: str) -> float | None:
-    """The metric in the last report that has it; None when none has."""
+    """The metric's value in the last report that has it; None without one."""
     return next((report.metrics[metric] for report in reversed(reports) if metric in report.metrics), None)
 
 
@@ -146,6 +146,6 @@ def _malformed(found: str, allowed: str) -> InputError:
 
 
 def short(value: object) -> str:
-    """A value as a message quotes it, cut where it is long."""
+    """A value as quoted in a message, truncated where it is long."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

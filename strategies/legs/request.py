@@ -1,24 +1,35 @@
-"""A leg's request as it is written down and read back."""
+"""A leg's request, read back from its stored form."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..records import LegRequest, Purpose, configuration_of
+from ..records import LegRequest, Purpose, Role, configuration_of
+from .names import LegName, read_name
 
 
-def request_of(found: Mapping[str, Any]) -> LegRequest:
+def request_of(stored: Mapping[str, Any]) -> LegRequest:
     """The request in a leg.json or another object with its keys. Raises KeyError, TypeError or ValueError."""
+    named = _named(stored)
     return LegRequest(
-        name=found["name"],
-        trial=found["trial"],
-        purpose=Purpose(found["purpose"]),
-        configuration=configuration_of(found["configuration"]),
-        seed=found["seed"],
-        split_seed=found["split_seed"],
-        from_step=found["from_step"],
-        to_step=found["to_step"],
-        parent=found["parent"],
-        keeps_checkpoint=found["keeps_checkpoint"],
-        skip_batches=found.get("skip_batches", 0),  # a leg of an earlier version has neither
-        is_guarded=found.get("is_guarded", False),
+        name=stored["name"],
+        trial=stored["trial"],
+        purpose=Purpose(stored["purpose"]),
+        configuration=configuration_of(stored["configuration"]),
+        seed=stored["seed"],
+        split_seed=stored["split_seed"],
+        from_step=stored["from_step"],
+        to_step=stored["to_step"],
+        parent=stored["parent"],
+        keeps_checkpoint=stored["keeps_checkpoint"],
+        skip_batches=stored.get("skip_batches", 0),  # missing in legs of earlier versions
+        is_guarded=stored.get("is_guarded", False),
+        role=named.role,
+        number=named.number,
     )
+
+
+def _named(stored: Mapping[str, Any]) -> LegName:
+    """What the leg stands for; a leg of an earlier version says it by its name alone."""
+    if "role" not in stored:
+        return read_name(stored["name"])
+    return LegName(Role(stored["role"]), int(stored["number"]))

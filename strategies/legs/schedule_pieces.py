@@ -1,17 +1,18 @@
-"""A schedule as a chain of legs with constant values, for trainings that take one value a name."""
+"""A schedule as a chain of legs with constant values, for trainings that take one value per hyperparameter."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from ..records import LegEnd, LegRequest, LegResult
+from .names import piece
 
 
 def stretches(request: LegRequest) -> tuple[LegRequest, ...]:
-    """The leg cut where a schedule changes its value, each piece from the checkpoint of the one before.
+    """The leg split where a schedule changes value, each piece starting from the previous one's checkpoint.
 
-    A leg without a schedule comes back alone and unchanged. The last piece bears the leg's own name, so that a
-    later leg finds its checkpoint there.
+    A leg without a schedule is returned alone and unchanged. The last piece has the leg's own name, under which a
+    later leg finds its checkpoint.
     """
     schedules = {name: value for name, value in request.configuration.items() if isinstance(value, tuple)}
     if not schedules:
@@ -25,7 +26,7 @@ def stretches(request: LegRequest) -> tuple[LegRequest, ...]:
         pieces.append(
             replace(
                 request,
-                name=request.name if is_last else f"{request.name}.p{number}",
+                name=request.name if is_last else piece(request.name, number),
                 configuration={**request.configuration, **constant},
                 from_step=start,
                 to_step=end,
@@ -37,7 +38,7 @@ def stretches(request: LegRequest) -> tuple[LegRequest, ...]:
 
 
 def joined(request: LegRequest, results: Sequence[LegResult]) -> LegResult:
-    """The result of a leg from those of its pieces in order; a piece that did not complete ends the leg."""
+    """The result of a leg, given those of its pieces in order; a piece that did not complete ends the leg."""
     last = results[-1]
     return replace(
         last,

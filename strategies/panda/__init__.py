@@ -1,1 +1,1 @@
-"""Babysit one training run: nudge it day by day, roll back when it diverges."""
+"""Panda: train one run day by day, moving its learning rate and going back when it diverges."""

@@ -1,4 +1,4 @@
-"""The log of a panda: what it moved, when and why, and what a person asked of it."""
+"""What is written down about a panda: how each day ended, what it moved and why, and what a person asked of it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,7 +9,7 @@ PANDA = "panda"
 
 
 class Nudging(StrEnum):
-    """When a panda moves values by itself. START: a bracket, then only when something is wrong; DAILY: each day too."""
+    """When a panda moves values by itself. START: probes, then only when something is wrong; DAILY: each day too."""
 
     START = "start"
     DAILY = "daily"
@@ -26,7 +26,10 @@ class WishKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A person's word, recorded with the day in whose morning it counts; None while no day has been given to it."""
+    """What a person asked for, with the day at whose start it counts; None while no day has been given to it.
+
+    `values` by name are those of SET, `to_day` that of BACK (0: the probe), `by` who asked.
+    """
 
     kind: WishKind
     day: int | None = None
@@ -39,14 +42,14 @@ class Wish:
         return {**asdict(self), "kind": self.kind.value, "values": dict(self.values)}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> "Wish":
+    def from_json(cls, stored: Mapping[str, Any]) -> "Wish":
         """The wish that `to_json` wrote."""
-        return cls(**{**found, "kind": WishKind(found["kind"])})
+        return cls(**{**stored, "kind": WishKind(stored["kind"])})
 
 
 @dataclass(frozen=True, slots=True)
 class Nudge:
-    """One entry of the log: the day and the step it stands at, what happened and what was moved, in words."""
+    """One entry of the log: the day, the step (in the budget's unit), what happened or was moved, and by whom."""
 
     day: int
     step: float
@@ -55,13 +58,13 @@ class Nudge:
 
     @property
     def sentence(self) -> str:
-        """The entry as a line."""
+        """The entry on one line; it names who moved the values, unless the panda did."""
         return f"day {self.day}: {self.text}" + ("" if self.by == PANDA else f" ({self.by})")
 
 
 @dataclass(frozen=True, slots=True)
-class Evening:
-    """Where a panda stood at the end of a day: position, score (higher is better) and rate; `trial` is its training."""
+class DayEnd:
+    """Where a day ended: its trial, the step (in the budget's unit), the score (higher is better) and the last rate."""
 
     day: int
     trial: str
@@ -71,7 +74,7 @@ class Evening:
 
 
 def shift(name: str, before: float, after: float) -> str:
-    """'lr 0.08 -> 0.03'."""
+    """A changed value for a person: 'lr 0.08 -> 0.03'."""
     return f"{name} {before:.4g} -> {after:.4g}"
 
 

@@ -1,7 +1,7 @@
-"""Panda: one run babysat from day to day, and the path that it took against the incumbent.
+"""Panda: one run trained day by day, and the path of values that it took against the incumbent.
 
-The challenger is a schedule: the values of the best life up to its best evening, and a rate of zero from there on,
-so that a full training replays it. A search is a pure function of what has ended, as with caviar.
+The challenger is a schedule: the values of the best life up to its best end of a day, and a rate of zero from there
+on, so that a full training replays it. A search is a pure function of what has ended, as with caviar.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from ..hyperparameter import Hyperparameter, Kind
-from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose
-from ..search.task import INCUMBENT, Finished, Propose, Ranked
-from ..space import Space, derive_seed
-from .diary import Evening, Nudge
-from .life import grow
-from .states import INCUMBENT_LEG, Grown, Morning, start_values, values_at_start
+from ..legs.names import INCUMBENT
+from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose, Role
+from ..search.task import Finished, Propose, Ranked
+from ..space import Space
+from .diary import DayEnd, Nudge
+from .life import follow_life
+from .states import INCUMBENT_LEG, LifeSoFar, ResumePoint, seeds_of, start_values, values_at_start
 from .task import PandaTask
 
 DAYS = 20  # in a run, where the owner says nothing else
@@ -24,10 +25,12 @@ OTHERS = ("momentum", "beta1", "weight_decay")
 
 @dataclass(frozen=True, slots=True)
 class Diary:
-    """What a watcher sees: evenings and nudges of all lives, and the trial of the best one so far. `ring`: the legs
-    whose checkpoints may be gone back to; those of no other day are needed any more."""
+    """What a watcher sees: ends of days and nudges of all lives, and the trial of the best point so far.
 
-    evenings: tuple[Evening, ...]
+    `days`: how many have ended. `ring`: the legs whose checkpoints may be gone back to; no others are needed any more.
+    """
+
+    day_ends: tuple[DayEnd, ...]
     nudges: tuple[Nudge, ...]
     best_trial: str | None
     days: int
@@ -38,9 +41,11 @@ def moved_by_panda(space: Space, configuration: Configuration) -> tuple[Hyperpar
     """What a panda may move, the rate first. Raises InputError where there is no rate to move."""
     active = set(space.active(configuration))
     floats = {
-        one.name: one
-        for one in space.hyperparameters
-        if one.kind in (Kind.FLOAT, Kind.SCHEDULE) and not one.choices and one.name in active
+        hyperparameter.name: hyperparameter
+        for hyperparameter in space.hyperparameters
+        if hyperparameter.kind in (Kind.FLOAT, Kind.SCHEDULE)
+        and not hyperparameter.choices
+        and hyperparameter.name in active
     }
     rates = [floats[name] for name in RATES if name in floats and floats[name].low is not None]
     if not rates:
@@ -54,14 +59,13 @@ def moved_by_panda(space: Space, configuration: Configuration) -> tuple[Hyperpar
 
 def decide(task: PandaTask, history: Sequence[LegResult]) -> tuple[Propose | Finished, Diary]:
     """The next legs or the end of the search, and the diary up to there."""
-    results = {one.request.name: one for one in history if one.request.purpose is Purpose.SEARCH}
-    lives: list[Grown] = []
+    results = {result.request.name: result for result in history if result.request.purpose is Purpose.SEARCH}
+    lives: list[LifeSoFar] = []
     start = start_values(task.rules, task.search.incumbent)
     first = _incumbent_leg(task)
     for number in range(task.lives):
-        seed = derive_seed(task.search.seed, "search", *(("seed",) if number == 0 else ("panda", number)))
-        grown, waits = grow(task.rules, number, seed, start, results, lives[-1].day if lives else 0)
-        lives.append(grown)
+        life, waits = follow_life(task.rules, number, start, results, lives[-1].day if lives else 0)
+        lives.append(life)
         if waits is not None:
             legs = waits.legs if first.name in results else (first, *waits.legs)
             return Propose(legs), _diary(lives)
@@ -73,32 +77,35 @@ def decide(task: PandaTask, history: Sequence[LegResult]) -> tuple[Propose | Fin
     return _finish(task, lives, results), _diary(lives)
 
 
-def replayed(task: PandaTask, best: Morning) -> Configuration:
-    """The path to a morning as the configuration of a full training."""
+def replayed(task: PandaTask, best: ResumePoint) -> Configuration:
+    """The path to a point as the configuration of a full training."""
     path = best.path.ended(task.rules.rate.name, best.step, task.search.budget)
     return task.search.space.validate(path.within(task.search.incumbent, task.search.space), strict=False)
 
 
 def _incumbent_leg(task: PandaTask) -> LegRequest:
     """The incumbent's full run on the first life's seed, to know whether the panda did better."""
+    seeds = seeds_of(task.rules, 0)
     return LegRequest(
         name=INCUMBENT_LEG,
         trial=INCUMBENT,
         purpose=Purpose.SEARCH,
         configuration=task.search.space.validate(task.search.incumbent, strict=False),
-        seed=derive_seed(task.search.seed, "search", "seed"),
-        split_seed=derive_seed(task.search.seed, "search", "split"),
+        seed=seeds.life,
+        split_seed=seeds.split,
         from_step=0.0,
         to_step=task.search.budget,
+        role=Role.INCUMBENT,
+        number=0,
     )
 
 
-def _finish(task: PandaTask, lives: Sequence[Grown], results: Mapping[str, LegResult]) -> Finished:
+def _finish(task: PandaTask, lives: Sequence[LifeSoFar], results: Mapping[str, LegResult]) -> Finished:
     best, incumbent = _best(lives), results[INCUMBENT_LEG]
     theirs = incumbent.score if incumbent.end is LegEnd.COMPLETED else None
     ranking: list[Ranked] = [(INCUMBENT, incumbent.request.configuration, theirs)]
     if best is None:
-        told = lives[-1].nudges[-1].text if lives[-1].nudges else "nothing was reported"
+        last = lives[-1].nudges[-1].text if lives[-1].nudges else "nothing was reported"
         return Finished(
             winner=incumbent.request.configuration,
             winner_trial=INCUMBENT,
@@ -106,12 +113,11 @@ def _finish(task: PandaTask, lives: Sequence[Grown], results: Mapping[str, LegRe
             winner_score=None,
             nothing_better=False,
             failed=True,
-            reason=f"the panda failed: {told}",
+            reason=f"the panda failed: {last}",
             ranking=tuple(ranking),
         )
     winner = replayed(task, best)
-    grown = [life.best for life in lives if life.best is not None]
-    ranking += [(one.trial, replayed(task, one), one.score) for one in grown]
+    ranking += [(point.trial, replayed(task, point), point.score) for point in _best_points(lives)]
     ranking.sort(key=lambda ranked: (ranked[2] is None, -(ranked[2] or 0.0)))
     is_above = theirs is None or (best.score is not None and best.score > theirs)
     return Finished(
@@ -126,7 +132,9 @@ def _finish(task: PandaTask, lives: Sequence[Grown], results: Mapping[str, LegRe
     )
 
 
-def _reason(task: PandaTask, lives: Sequence[Grown], best: Morning, theirs: float | None, is_above: bool) -> str:
+def _reason(
+    task: PandaTask, lives: Sequence[LifeSoFar], best: ResumePoint, theirs: float | None, is_above: bool
+) -> str:
     """The search in a clause, in the metric's own direction."""
     sign = -1.0 if task.search.lower_is_better else 1.0
     nudges = sum(len(life.nudges) for life in lives)
@@ -146,15 +154,19 @@ def _incumbent_end(incumbent: LegResult) -> str:
     return f"; the incumbent did not complete ({incumbent.end.replace('_', ' ')})"
 
 
-def _best(lives: Sequence[Grown]) -> Morning | None:
-    found = [life.best for life in lives if life.best is not None]
-    return max(found, key=lambda one: one.score or 0.0) if found else None
+def _best(lives: Sequence[LifeSoFar]) -> ResumePoint | None:
+    """The point of the highest score over all lives, of equals the earlier life's."""
+    return max(_best_points(lives), key=lambda point: point.score or 0.0, default=None)
 
 
-def _diary(lives: Sequence[Grown]) -> Diary:
+def _best_points(lives: Sequence[LifeSoFar]) -> list[ResumePoint]:
+    return [life.best for life in lives if life.best is not None]
+
+
+def _diary(lives: Sequence[LifeSoFar]) -> Diary:
     best = _best(lives)
     return Diary(
-        evenings=tuple(evening for life in lives for evening in life.evenings),
+        day_ends=tuple(day_end for life in lives for day_end in life.day_ends),
         nudges=tuple(nudge for life in lives for nudge in life.nudges),
         best_trial=None if best is None else best.trial,
         days=lives[-1].day,

@@ -1,24 +1,26 @@
-"""How a panda is brought up, the states it can go on from, and what a life leaves behind."""
+"""Points of a training that can be resumed, the legs that lead to them, and what a life leaves behind."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..hyperparameter import Hyperparameter
-from ..records import Configuration, LegRequest, LegResult, Purpose
-from ..search.task import INCUMBENT
+from ..legs.names import INCUMBENT, day_leg, read_name, rung_leg
+from ..records import Configuration, LegRequest, LegResult, Purpose, Role
 from ..space import derive_seed
-from .diary import Evening, Nudge
+from .diary import DayEnd, Nudge
 from .task import PandaRules
 from .value_path import Path
 
-RING = 24  # evenings, beside the probes and the best one, that a life may go back to
-INCUMBENT_LEG = f"{INCUMBENT}.r0"  # the incumbent's own full run, beside the first life
-TAIL_SHARE = 0.3  # of the budget that decays to zero at the end
+RING = 24  # ends of days, beside the probes and the best one, that a life may go back to
+INCUMBENT_LEG = rung_leg(INCUMBENT, 0)  # the incumbent's own full run, beside the first life
+TAIL_SHARE = 0.3  # of the budget: over so much of it the rate decays to zero at the end
 
 
 @dataclass(frozen=True, slots=True)
-class Morning:
-    """A state to go on from: the leg whose checkpoint it is (None: the initialisation), and how it stood there."""
+class ResumePoint:
+    """A point that training can resume from: the leg whose checkpoint it is (None: the initialisation), the path of
+    values up to there, and how the training stood: score (higher is better) and training loss (lower is better), None
+    where unknown. `step` is in the budget's unit."""
 
     leg: str | None
     trial: str
@@ -29,22 +31,33 @@ class Morning:
     training_loss: float | None = None
 
 
-@dataclass(slots=True)
-class Grown:
-    """What a life has left so far: `best` is None while no evening had a score, `day` is the last one, `spent` in the
-    budget's unit counts probes and what was gone back on, `ring` names the legs that it may go back to."""
+@dataclass(frozen=True, slots=True)
+class LifeSoFar:
+    """What a life has left so far.
 
-    best: Morning | None = None
-    evenings: list[Evening] = field(default_factory=list)
-    nudges: list[Nudge] = field(default_factory=list)
+    `best`: the point of the highest score, None while no day had one. `spent`, in the budget's unit, counts probes and
+    what was gone back on. `day` is the last one that ended. `ring` names the legs that it may go back to.
+    """
+
+    best: ResumePoint | None = None
+    day_ends: tuple[DayEnd, ...] = ()
+    nudges: tuple[Nudge, ...] = ()
     spent: float = 0.0
     day: int = 0
     ring: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
+class Seeds:
+    """A life's own seed, and that of the split, which all legs of a search share."""
+
+    life: int
+    split: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stretch:
-    """Where a leg begins and ends, and on which batches it starts."""
+    """Where a leg begins and ends, in the budget's unit, and how many batches it leaves out first."""
 
     parent: str | None
     start: float
@@ -52,51 +65,60 @@ class Stretch:
     skip_batches: int = 0
 
 
-def leg_of(rules: PandaRules, seed: int, trial: str, day: int, stretch: Stretch, path: Path) -> LegRequest:
+def seeds_of(rules: PandaRules, number: int) -> Seeds:
+    """The seeds of a life; the first one shares its seed with the incumbent's full run."""
+    names = ("seed",) if number == 0 else ("panda", number)
+    seed = rules.search.seed
+    return Seeds(derive_seed(seed, "search", *names), derive_seed(seed, "search", "split"))
+
+
+def leg_of(rules: PandaRules, seeds: Seeds, trial: str, day: int, stretch: Stretch, path: Path) -> LegRequest:
     """The leg of one day, with its values as they stand on the path; probes are legs of day 0."""
     task = rules.search
     return LegRequest(
-        name=f"{trial}.d{day:04d}",
+        name=day_leg(trial, day),
         trial=trial,
         purpose=Purpose.SEARCH,
         configuration=path.within(task.incumbent, task.space),
-        seed=seed,
-        split_seed=derive_seed(task.seed, "search", "split"),
+        seed=seeds.life,
+        split_seed=seeds.split,
         from_step=stretch.start,
         to_step=stretch.end,
         parent=stretch.parent,
         keeps_checkpoint=True,
         skip_batches=stretch.skip_batches,
         is_guarded=True,
+        role=Role.CANDIDATE,
+        number=read_name(trial).number,
     )
 
 
-def morning_after(leg: LegRequest, result: LegResult, day: int, path: Path) -> Morning:
-    """The state at a leg's end."""
+def point_after(leg: LegRequest, result: LegResult, day: int, path: Path) -> ResumePoint:
+    """The point at a leg's end; `path` holds the values that it was trained with."""
     loss = result.metrics.get("guard_loss")
-    return Morning(leg.name, leg.trial, day, leg.to_step, path, result.score, loss)
+    return ResumePoint(leg.name, leg.trial, day, leg.to_step, path, result.score, loss)
 
 
 def cost_of(leg: LegRequest, result: LegResult) -> float:
-    """The steps that a leg took, to where it ended early if that is known."""
+    """What a leg took of the budget, in its unit: up to where it ended early, if that is known."""
     return result.metrics.get("guard_step", leg.to_step) - leg.from_step
 
 
 def start_values(rules: PandaRules, configuration: Configuration) -> dict[str, float]:
     """What a configuration gives a life to start with: of a schedule its highest value, inside the bounds."""
-    found: dict[str, float] = {}
-    for one in rules.moves:
-        value = configuration.get(one.name)
+    values: dict[str, float] = {}
+    for hyperparameter in rules.moves:
+        value = configuration.get(hyperparameter.name)
         if isinstance(value, tuple):
             value = max(level for _, level in value)
         if isinstance(value, int | float):
-            found[one.name] = within_bounds(one, float(value))
-    return found
+            values[hyperparameter.name] = within_bounds(hyperparameter, float(value))
+    return values
 
 
-def within_bounds(one: Hyperparameter, value: float) -> float:
-    """The nearest value that the range allows."""
-    low, high = (value if bound is None else bound for bound in (one.low, one.high))
+def within_bounds(hyperparameter: Hyperparameter, value: float) -> float:
+    """The nearest value that the range allows; a bound of None allows all."""
+    low, high = (value if bound is None else bound for bound in (hyperparameter.low, hyperparameter.high))
     return min(max(value, low), high)
 
 

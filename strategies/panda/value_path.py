@@ -23,20 +23,20 @@ class Path:
         return cls(tuple((name, ((0.0, readable(value)),)) for name, value in values.items()))
 
     def schedule(self, name: str) -> Schedule:
-        """The points of one hyperparameter."""
+        """One hyperparameter over time: its points, step and value."""
         return dict(self.schedules)[name]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What moves."""
+        """The names of the hyperparameters that the path moves."""
         return tuple(name for name, _ in self.schedules)
 
     def at(self, name: str, step: float) -> float:
-        """The value in force at a step."""
+        """The value that is trained with from a step on."""
         return [value for start, value in self.schedule(name) if start <= step + 1e-9][-1]
 
     def values_at(self, step: float) -> dict[str, float]:
-        """All values in force at a step."""
+        """All values, by name, that are trained with from a step on."""
         return {name: self.at(name, step) for name in self.names}
 
     def summed(self, name: str, end: float) -> float:
@@ -53,7 +53,7 @@ class Path:
         )
 
     def with_value(self, name: str, step: float, value: float) -> "Path":
-        """Another value from a step on."""
+        """The path with another value from a step on."""
         return self._extended(name, step, ((step, readable(value)),))
 
     def with_decay(self, name: str, start: float, end: float, unit: BudgetUnit) -> "Path":
@@ -74,12 +74,12 @@ class Path:
         return space.validate({**configuration, **moved}, strict=False)
 
     def _extended(self, name: str, step: float, points: Schedule) -> "Path":
-        before = tuple(point for point in self.schedule(name) if point[0] < step - 1e-9)
-        found: list[tuple[float, float]] = list(before)
+        """The path with further points from a step on; those that change nothing are left out."""
+        extended: list[tuple[float, float]] = [point for point in self.schedule(name) if point[0] < step - 1e-9]
         for point in points:
-            if not found or point[1] != found[-1][1]:
-                found.append(point)
-        return Path(tuple((each, tuple(found) if each == name else old) for each, old in self.schedules))
+            if not extended or point[1] != extended[-1][1]:
+                extended.append(point)
+        return Path(tuple((moved, tuple(extended) if moved == name else old) for moved, old in self.schedules))
 
 
 def readable(value: float) -> float:

@@ -1,4 +1,4 @@
-"""every = "auto": the distance between re-evaluations follows what they find."""
+"""every = "auto": the time between re-evaluations adapts to what they find."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ FRESH_IN_A_ROW = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """Days until the next re-evaluation, and why so many."""
+class Spacing:
+    """Days until the next re-evaluation, and the reason for that number."""
 
     days: int
     reason: str
 
 
-def interval_of(outcomes: Sequence[Outcome], shortest_days: int, longest_days: int) -> Interval:
-    """The distance after those verdicts, oldest first, from 91 days on.
+def interval_of(outcomes: Sequence[Outcome], shortest_days: int, longest_days: int) -> Spacing:
+    """The spacing after those verdicts, oldest first, starting from 91 days.
 
-    Halved after each STALE or BROKEN; times 1.5 after two FRESH in a row, which are then used up; DEGRADED and
-    INCONCLUSIVE only interrupt a row. Always within the bounds. A function of the history alone, so that it may be
-    computed again at any time.
+    Halved after each STALE or BROKEN; multiplied by 1.5 after two FRESH in a row, which then count no longer;
+    DEGRADED and INCONCLUSIVE only interrupt a row. Always within the bounds. A function of the history alone, so that
+    it can be recomputed at any time.
     """
 
     def bounded(days: float) -> int:
@@ -43,4 +43,4 @@ def interval_of(outcomes: Sequence[Outcome], shortest_days: int, longest_days: i
         if days == before and (outcome in (Outcome.STALE, Outcome.BROKEN) or (row == 0 and outcome is Outcome.FRESH)):
             bound = "shortest" if outcome is not Outcome.FRESH else "longest"
             reason = f"stays at {days} days after {outcome.value.upper()}: the {bound} allowed"
-    return Interval(days, reason)
+    return Spacing(days, reason)

@@ -1,7 +1,7 @@
 """Cron expressions: five fields read as Unix cron reads them, on the wall clock of a time zone.
 
-The library cronsim computes the dates. It is asked in UTC, as if that were the wall clock: what a change of the clock
-means is decided here, for a date must be neither skipped nor doubled, and cronsim moves 2:30 to 3:00 in spring.
+The library cronsim computes the dates. It works in UTC, as if that were the wall clock: clock changes are handled here,
+because a date must be neither skipped nor doubled, and cronsim moves 2:30 to 3:00 in spring.
 """
 
 import re
@@ -25,15 +25,15 @@ _ALIASES = {
     "@midnight": "0 0 * * *",
 }
 _RANGE = re.compile(r"(\w+)-(\w+)(?:/(\d+))?")
-_ALLOWED = "it has five fields: minute, hour, day of month (L is the last), month, weekday (0 is Sunday)"
-_REMEDY = 'write for instance "0 3 1 */3 *": at 3:00 on the first day of each third month'
+_ALLOWED = "allowed: five fields: minute, hour, day of month (L is the last), month, weekday (0 is Sunday)"
+_REMEDY = 'for example "0 3 1 */3 *" means 3:00 on the first day of every third month'
 _FROM = datetime(2025, 1, 1, tzinfo=UTC)
-_COUNTED_YEARS = 4  # a leap year is among them
+_COUNTED_YEARS = 4  # including a leap year
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A cron expression that occurs at most once a day; `a_year`: how often a year has it on average."""
+    """A cron expression that occurs at most once a day; `a_year` is how often it occurs in a year on average."""
 
     text: str
     a_year: float
@@ -41,8 +41,8 @@ class Cron:
     def next_after(self, after: datetime, zone: ZoneInfo) -> datetime:
         """The first moment later than `after`, in UTC.
 
-        A wall time that the change to summer time leaves out counts by the hour before the change (2:30 becomes
-        3:30); one that comes twice in autumn counts once, the first time. So no day is skipped and none doubled.
+        A wall time that the change to summer time skips is read on the clock before the change (2:30 becomes 3:30);
+        one that occurs twice in autumn counts once, the first time. So no day is skipped and none doubled.
         """
         wall = after.astimezone(zone).replace(tzinfo=UTC)
         moments = (wall.replace(tzinfo=zone).astimezone(UTC) for wall in CronSim(self.text, wall))
@@ -51,7 +51,7 @@ class Cron:
 
 @lru_cache(maxsize=1024)
 def parse_cron(text: str) -> Cron:
-    """The expression, also written as @yearly, @monthly, @weekly or @daily.
+    """The expression as a rule; @yearly, @monthly, @weekly and @daily are allowed too.
 
     Raises InputError for anything else, for one that never occurs, and for one that occurs more than once a day.
     """
@@ -72,7 +72,7 @@ def parse_cron(text: str) -> Cron:
 
 
 def _is_readable(expression: str) -> bool:
-    """Whether day and month can each be read, so that it is their combination which never occurs."""
+    """Whether day and month are valid on their own, so that it is their combination that never occurs."""
     minute, hour, day, month, weekday = expression.split()
     try:
         CronSim(f"{minute} {hour} {day} * {weekday}", _FROM)
@@ -89,12 +89,12 @@ def _count_a_year(text: str, dates: Iterator[datetime]) -> float:
             break
         count += 1
         if count > 366 * _COUNTED_YEARS:
-            raise InputError(f"{text!r} occurs more than once a day", "once a day at most", _REMEDY)
+            raise InputError(f"{text!r} occurs more than once a day", "allowed: at most once a day", _REMEDY)
     return count / _COUNTED_YEARS
 
 
 def _without_wrapped_ranges(weekdays: str) -> str:
-    """The weekday field with ranges over the end of the week ("fri-mon") as lists, which cronsim refuses."""
+    """The weekday field with ranges over the end of the week ("fri-mon"), which cronsim refuses, written as lists."""
     return ",".join(map(_listed, weekdays.split(",")))
 
 
@@ -107,7 +107,7 @@ def _listed(item: str) -> str:
 
 
 def _weekday(text: str) -> int | None:
-    """0 to 7, both ends Sunday; None for what is no weekday."""
+    """0 to 7, both ends Sunday; None for anything else."""
     if text in _WEEKDAYS:
         return _WEEKDAYS.index(text)
     return int(text) if text in tuple("01234567") else None

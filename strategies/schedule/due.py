@@ -1,4 +1,4 @@
-"""Calendar arithmetic: when a model is due again, and how often that is in a year. All times are UTC."""
+"""Calendar arithmetic: when a model is due again, and how often in a year. All times are UTC."""
 
 import calendar
 import math
@@ -18,7 +18,7 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """A distance between due dates: calendar months or days, exactly one of them above 0; both 0 means never."""
+    """The time between due dates: calendar months or days, exactly one of them above 0; both 0 means never."""
 
     months: int = 0
     days: int = 0
@@ -30,7 +30,7 @@ class Every:
 
 
 def parse_every(text: str) -> Every:
-    """The distance written as "3 months", "2 weeks", "10 days", "1 year", "month" or "never".
+    """The time between due dates from "3 months", "2 weeks", "10 days", "1 year", "month" or "never".
 
     Raises InputError for anything else, for 0, and for more than 100 years.
     """
@@ -40,8 +40,8 @@ def parse_every(text: str) -> Every:
     match = _EVERY.fullmatch(words)
     count = int(match[1] or 1) if match else 0
     if match is None or count == 0:
-        allowed = "it is a number of days, weeks, months or years, or never"
-        raise InputError(f"{text!r} is not a distance in time", allowed, 'write for instance "3 months"')
+        allowed = "allowed: a number of days, weeks, months or years, or never"
+        raise InputError(f"{text!r} is not an interval", allowed, 'write for example "3 months"')
     unit = match[2]
     every = Every(months=count * (12 if unit == "year" else 1)) if unit in ("month", "year") else Every(days=count)
     if unit == "week":
@@ -52,10 +52,10 @@ def parse_every(text: str) -> Every:
 
 
 def next_due(after: datetime, every: Every, anchor: datetime) -> datetime | None:
-    """The first due date later than `after`, of the dates anchor + 1, 2, 3... distances; None for never.
+    """The first due date later than `after`, of anchor + 1, 2, 3... times `every`; None for never.
 
-    Months are counted from the anchor and clamped to the month's end, so that the day of the month
-    is not worn down: 30 November, 28 February, 30 May.
+    Months are counted from the anchor and clamped to the end of the month, so that the day of the month does not
+    drift: 30 November, 28 February, 30 May.
     """
     if every.is_never:
         return None
@@ -75,7 +75,7 @@ def next_after_run(anchor: datetime, every: Every, now: datetime) -> datetime | 
 
 
 def campaigns_a_year(every: Every) -> float:
-    """How many due dates a year holds on average; 0.0 for never."""
+    """How many due dates a year has on average; 0.0 for never."""
     if every.is_never:
         return 0.0
     return 12.0 / every.months if every.months else DAYS_A_YEAR / every.days
@@ -87,7 +87,9 @@ def parse_duration_s(text: str | float) -> float:
     Raises InputError for anything else, and for a negative or infinite number.
     """
     refusal = InputError(
-        f"{text!r} is not a duration", "it is a number of seconds, or numbers with s, m, h or d", 'write "90s" or "30m"'
+        f"{text!r} is not a duration",
+        "allowed: a number of seconds, or numbers with s, m, h or d",
+        'write for example "90s" or "30m"',
     )
     if isinstance(text, bool):
         raise refusal
@@ -119,7 +121,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _whole_distances(anchor: datetime, after: datetime, every: Every) -> int:
-    """A count of distances that does not overshoot `after`: the search starts there, not at 1."""
+    """How many times `every` fits between anchor and `after`, or a little less: the search starts there, not at 1."""
     if every.days:
         return (after - anchor) // timedelta(days=every.days)
     months = (after.year - anchor.year) * 12 + after.month - anchor.month

@@ -1,4 +1,4 @@
-"""When a model is due: one value for its distance or cron expression, time zone, windows and jitter."""
+"""When a model is due: its interval or cron expression, time zone, windows and jitter in one value."""
 
 import hashlib
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ UTC_ZONE = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The rule of a model's due dates. Exactly one of `every` and `cron` is given; `offset` is the model's own jitter.
+    """The rule for a model's due dates. Exactly one of `every` and `cron` is given; `offset` is the model's own jitter.
 
-    `shortest`: with an interval that adapts, the least it may become.
+    `shortest` is the lower bound of an interval that adapts; None where it does not.
     """
 
     every: Every | None = None
@@ -29,19 +29,19 @@ class Calendar:
     shortest: Every | None = None
 
     def next_due(self, after: datetime, anchor: datetime) -> datetime | None:
-        """The first due date later than `after`; distances are counted from `anchor`. None for never."""
+        """The first due date later than `after`; `every` counts from `anchor`. None for never."""
         if self.cron is not None:
             return self.cron.next_after(after - self.offset, self.zone) + self.offset
         assert self.every is not None
-        found = due.next_due(after - self.offset, self.every, anchor)
-        return None if found is None else found + self.offset
+        date = due.next_due(after - self.offset, self.every, anchor)
+        return None if date is None else date + self.offset
 
     def starts_at(self, moment: datetime) -> datetime:
-        """When a campaign that is queued then may be started: at once, or when the next window opens."""
+        """When a campaign queued at that moment may start: at once, or when the next window opens."""
         return next_open(self.windows, moment, self.zone)
 
     def dates(self, after: datetime, until: datetime, anchor: datetime) -> Iterator[datetime]:
-        """The due dates after the one moment, up to and with the other."""
+        """The due dates later than `after`, up to and including `until`."""
         moment = self.next_due(after, anchor)
         while moment is not None and moment <= until:
             yield moment
@@ -49,7 +49,7 @@ class Calendar:
 
     @property
     def campaigns_a_year(self) -> float:
-        """How many due dates a year holds on average; where the interval adapts, as many as there may come to be."""
+        """How many due dates a year has on average; the most there can be where the interval adapts."""
         if self.cron is not None:
             return self.cron.a_year
         assert self.every is not None
@@ -57,6 +57,6 @@ class Calendar:
 
 
 def jitter_of(name: str, jitter_s: float) -> timedelta:
-    """What of the jitter falls to a model: always the same for its name, spread evenly over names, whole seconds."""
+    """A model's share of the jitter, in whole seconds: fixed by its name, and spread evenly over names."""
     share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
     return timedelta(seconds=int(share * jitter_s))

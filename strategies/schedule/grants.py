@@ -1,6 +1,7 @@
-"""What of the machine campaigns hold, and what is free of it.
+"""Which of the machine's resources campaigns hold, and which are free.
 
-What lacks room keeps what is free of its needs, so that smaller ones behind it cannot overtake it again and again.
+A campaign that does not fit yet reserves what is free of its needs, so that smaller ones behind it cannot overtake it
+repeatedly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,32 +13,32 @@ from ..words import counted
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What of the machine a campaign was given; `memory_bytes` None: its model declares none."""
+    """The resources that a campaign was given; `memory_bytes` None: its model declares none."""
 
     slots: int
     memory_bytes: int | None = None
     gpus: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The grant as JSON values."""
+        """The grant as values that JSON can hold."""
         return {"slots": self.slots, "memory_bytes": self.memory_bytes, "gpus": list(self.gpus)}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> "Grant":
-        """The grant that `to_json` wrote."""
-        return cls(found["slots"], found["memory_bytes"], tuple(found["gpus"]))
+    def from_json(cls, fields: Mapping[str, Any]) -> "Grant":
+        """The grant that `to_json` gave."""
+        return cls(fields["slots"], fields["memory_bytes"], tuple(fields["gpus"]))
 
     @property
     def sentence(self) -> str:
-        """The grant in words."""
+        """The grant as text: "2 training runs at once, 20 GiB of memory, GPU 0, 1"."""
         memory = f", {_gib(self.memory_bytes)} of memory" if self.memory_bytes else ""
         gpus = f", GPU {', '.join(map(str, self.gpus))}" if self.gpus else ""
-        return f"{counted(self.slots, 'training')} at once{memory}{gpus}"
+        return f"{counted(self.slots, 'training run')} at once{memory}{gpus}"
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What all campaigns together may use; `campaigns`: how many may run at once. Memory None: not counted."""
+    """What all campaigns together may use; `campaigns` is how many may run at once. Memory None: not limited."""
 
     slots: int
     memory_bytes: int | None
@@ -47,7 +48,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """At most how many trainings of a model run at once, and what each of them needs."""
+    """How many training runs of a model may run at once, and what each of them needs."""
 
     slots: int = 1
     memory_bytes: int = 0
@@ -56,7 +57,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A campaign that runs, what it holds, and the hours that it is expected to take yet."""
+    """A running campaign, what it holds, and the hours of training that it is still expected to take."""
 
     id: int
     model_id: int
@@ -65,73 +66,73 @@ class Running:
 
 
 def alone_on(machine: Machine, need: Need) -> str:
-    """What a campaign gets where nothing else runs, or why it can never be started, in words."""
+    """What a campaign gets when nothing else runs, or why it can never start, as text."""
     room = Room(machine, [])
     why = room.take(Running(0, 0, Grant(0)), need)
-    return why or f"where nothing else runs it gets {room.granted()[0][1].sentence}"
+    return why or f"when nothing else runs, it gets {room.granted()[0][1].sentence}"
 
 
 @dataclass(slots=True)
 class Room:
-    """What of the machine is free while the queue is gone through: taken by campaigns, or kept for an earlier one."""
+    """The machine while the queue is worked through: what campaigns hold, and what is reserved for earlier ones."""
 
     machine: Machine
     running: list[Running]
-    needs: dict[int, Need] = field(default_factory=dict)  # of what is started now
+    needs: dict[int, Need] = field(default_factory=dict)  # of the campaigns that start now
     kept: list[Running] = field(default_factory=list)
 
     @property
     def hours_left(self) -> float:
-        """Hours that the running campaigns are expected to take yet."""
-        return sum(one.hours_left for one in self.running)
+        """Hours of training that the running campaigns are still expected to take."""
+        return sum(campaign.hours_left for campaign in self.running)
 
     def take(self, asking: Running, need: Need, wished: Sequence[int] = ()) -> str:
-        """Give a campaign what one training needs, `wished` GPUs first where they are free; or say what it lacks."""
+        """Give a campaign what one training run needs, `wished` GPUs first if they are free; or say what it lacks."""
         lacking = self._never(need)
         if lacking:
             return lacking
         if len(self.running) >= self.machine.campaigns:
             limit = self.machine.campaigns
-            return f"waits for its turn: {len(self.running)} of {limit} campaigns {'runs' if limit == 1 else 'run'}"
+            return f"waits for its turn: {len(self.running)} of {limit} campaigns running"
         why = self._lacks(need)
-        given = replace(asking, grant=self._share(need, wished))
+        granted = replace(asking, grant=self._share(need, wished))
         if why:
-            self.kept.append(given)
+            self.kept.append(granted)
         else:
             self.needs[asking.id] = need
-            self.running.append(given)
+            self.running.append(granted)
         return why
 
     def granted(self) -> list[tuple[int, Grant]]:
-        """What each started campaign gets: what is left over is dealt out in turns, up to what each can use."""
+        """What each started campaign gets: what is left is dealt out in turns, up to what each can use."""
         is_dealing = True
         while is_dealing:
             is_dealing = False
-            for place, one in enumerate(self.running):
-                need = self.needs.get(one.id)
-                if need is None or one.grant.slots >= need.slots or self._lacks(need):
+            for place, campaign in enumerate(self.running):
+                need = self.needs.get(campaign.id)
+                if need is None or campaign.grant.slots >= need.slots or self._lacks(need):
                     continue
-                self.running[place] = replace(one, grant=_sum(one.grant, self._share(need, ())))
+                self.running[place] = replace(campaign, grant=_sum(campaign.grant, self._share(need, ())))
                 is_dealing = True
-        return [(one.id, one.grant) for one in self.running if one.id in self.needs]
+        return [(campaign.id, campaign.grant) for campaign in self.running if campaign.id in self.needs]
 
     def _never(self, need: Need) -> str:
-        """Why not even one training fits on the machine."""
+        """Why not even one training run fits on the machine; empty if it does."""
         has, memory = self.machine, self.machine.memory_bytes
         if need.gpus > len(has.gpus):
             return (
-                f"one training needs {counted(need.gpus, 'GPU')}, and this machine has {len(has.gpus)} for it: correct"
-                " resources under [training], or gpus under [workers] of the service"
+                f"one training run needs {counted(need.gpus, 'GPU')}, but this machine offers {len(has.gpus)}: correct"
+                " resources under [training], or gpus under [workers] in the service's configuration"
             )
         if memory is not None and need.memory_bytes > memory:
             return (
-                f"one training needs {_gib(need.memory_bytes)} of memory, and this machine has {_gib(memory)} for it:"
-                " correct resources under [training], or memory under [workers] of the service"
+                f"one training run needs {_gib(need.memory_bytes)} of memory, but this machine offers {_gib(memory)}:"
+                " correct resources under [training], or memory under [workers] in the service's configuration"
             )
         return ""
 
     def _lacks(self, need: Need) -> str:
-        """What is not free of one training's needs."""
+        """Which need of one training run is not free; empty where all are."""
         free = [gpu for gpu in self.machine.gpus if gpu not in self._used_gpus()]
         memory = self.machine.memory_bytes
         grants = self._grants()
@@ -151,7 +152,7 @@ class Room:
         return ""
 
     def _share(self, need: Need, wished: Sequence[int]) -> Grant:
-        """One training's needs, as far as they are free; GPUs that the campaign had before come first."""
+        """The needs of one training run as far as they are free; GPUs that the campaign had before come first."""
         free = sorted(set(self.machine.gpus) - self._used_gpus(), key=lambda gpu: (gpu not in wished, gpu))
         grants = self._grants()
         slots = self.machine.slots - sum(grant.slots for grant in grants)
@@ -161,17 +162,17 @@ class Room:
         return Grant(min(1, max(0, slots)), promised or None, tuple(sorted(free[: need.gpus])))
 
     def _grants(self) -> list[Grant]:
-        return [one.grant for one in (*self.running, *self.kept)]
+        return [campaign.grant for campaign in (*self.running, *self.kept)]
 
     def _used_gpus(self) -> set[int]:
         return {gpu for grant in self._grants() for gpu in grant.gpus}
 
     def _holders(self, holds: Callable[[Grant], object]) -> str:
-        """Which campaigns have it, and which it is kept for."""
-        lists = [[str(one.id) for one in held if holds(one.grant)] for held in (self.running, self.kept)]
+        """Which campaigns use it, and which ones it is reserved for."""
+        lists = [[str(holder.id) for holder in side if holds(holder.grant)] for side in (self.running, self.kept)]
         parts = [
             f"{words} campaign{'s' * (len(ids) > 1)} {', '.join(ids)}"
-            for words, ids in zip(("in use by", "kept for"), lists, strict=True)
+            for words, ids in zip(("in use by", "reserved for"), lists, strict=True)
             if ids
         ]
         return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""Maintenance windows: days and hours in which campaigns may be started, on the wall clock of a time zone."""
+"""Maintenance windows: days and hours in which campaigns may start, on the wall clock of a time zone."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,14 @@ from ..errors import InputError
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
-_ALLOWED = "a window has days, hours or both"
-_REMEDY = 'write for instance "Mon-Fri 20:00-06:00" or "Sat Sun"'
+_ALLOWED = "allowed: days, hours or both"
+_REMEDY = 'write for example "Mon-Fri 20:00-06:00" or "Sat Sun"'
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From `start` to `end` minutes after midnight of each of `days` (0 is Monday); an end beyond a day is the next
-    morning's."""
+    """From `start` to `end` minutes after midnight on each of `days` (0 is Monday); an end beyond 24 hours is on the
+    next day."""
 
     days: frozenset[int]
     start: int = 0
@@ -26,10 +26,10 @@ class Window:
 
 
 def parse_window(text: str) -> Window:
-    """The window written as "Mon-Fri 20:00-06:00", "Sat Sun" or "22:00-4:00".
+    """The window from "Mon-Fri 20:00-06:00", "Sat Sun" or "22:00-4:00".
 
-    Hours that end at or before their start go on to the next morning; the days are those on which they start. Raises
-    InputError for anything else.
+    Hours that end at or before their start continue into the next day; the days are those on which they start.
+    Raises InputError for anything else.
     """
     words = text.replace(",", " ").lower().split()
     hours = words.pop() if words and ":" in words[-1] else ""
@@ -40,12 +40,12 @@ def parse_window(text: str) -> Window:
 
 
 def is_open(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> bool:
-    """Whether a campaign may be started at that moment; without windows always."""
+    """Whether a campaign may start at that moment; always, without windows."""
     return next_open(windows, at, zone) == at
 
 
 def next_open(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> datetime:
-    """`at` itself where a window is open, else the moment in UTC when the next one opens."""
+    """`at` itself if a window is open then, else the moment in UTC when the next one opens."""
     if not windows:
         return at
     spans = list(_spans(windows, at, zone))
@@ -55,7 +55,7 @@ def next_open(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> dateti
 
 
 def _spans(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """The windows from the day before to eight days after, as moments."""
+    """Start and end of the windows from the day before `at` to eight days after it, in UTC."""
     today = at.astimezone(zone).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
     for shift in range(-1, 9):
         midnight = today + timedelta(days=shift)
@@ -65,14 +65,16 @@ def _spans(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> Iterator[
                     (midnight + timedelta(minutes=minutes)).replace(tzinfo=zone).astimezone(UTC)
                     for minutes in (window.start, window.end)
                 )
-                if start < end:  # else the change to summer time leaves it out
+                if start < end:  # else the change to summer time skips it
                     yield start, end
 
 
 def _days(word: str, text: str) -> Iterator[int]:
     first, dash, last = word.partition("-")
     if first not in DAYS or (dash and last not in DAYS):
-        raise InputError(f"{text!r} is not a window: {word!r} is not a day", "Mon Tue Wed Thu Fri Sat Sun", _REMEDY)
+        raise InputError(
+            f"{text!r} is not a window: {word!r} is not a day", "allowed: Mon, Tue, Wed, Thu, Fri, Sat, Sun", _REMEDY
+        )
     start = DAYS.index(first)
     distance = (DAYS.index(last) - start) % 7 if dash else 0
     return (day % 7 for day in range(start, start + distance + 1))
@@ -83,5 +85,7 @@ def _minutes(hours: str, text: str) -> tuple[int, int]:
     parts = [int(part) for part in match.groups()] if match else [99] * 4
     start, end = parts[0] * 60 + parts[1], parts[2] * 60 + parts[3]
     if max(parts[1], parts[3]) > 59 or start >= DAY_MINUTES or end > DAY_MINUTES or start == end:
-        raise InputError(f"{text!r} is not a window: {hours!r} are not hours", "HH:MM-HH:MM up to 24:00", _REMEDY)
+        raise InputError(
+            f"{text!r} is not a window: {hours!r} is not a range of hours", "allowed: HH:MM-HH:MM up to 24:00", _REMEDY
+        )
     return start, end + DAY_MINUTES * (end < start)

@@ -1,1 +1,1 @@
-"""What every search has: its task, its samplers, its rungs, early stopping, and the choice between panda and caviar."""
+"""What all searches share: task, samplers, rungs, early stopping, and the choice between panda and caviar."""

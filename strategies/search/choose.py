@@ -1,4 +1,4 @@
-"""Panda or caviar, with the reason in a sentence; and what a campaign will cost before it runs."""
+"""Panda or caviar, with the reason in a sentence; and the estimated cost of a campaign before it runs."""
 
 import math
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from ..words import counted, duration
 from .samplers import Sampler
 from .successive_halving import LEAST_CHALLENGERS, SearchPlan, plan_search
 
-LEAST_PAIRS = 6  # confirm pairs that a compute budget is first reserved for
+LEAST_PAIRS = 6  # confirm pairs for which compute budget is reserved first
 FIRST_LOOK_PAIRS = 4  # pairs before the first look of the paired test; then two more at each look
-CAVIAR_RUNS = 8.0  # full runs; a search that may cost less compares too few configurations to be worth it
-PANDA_RUNS = 2.0  # one life, and the incumbent's run beside it
-CAVIAR_DAYS = 2.0  # a caviar search that keeps the machine longer than this is what panda is for
+CAVIAR_RUNS = 8.0  # full runs; a search with fewer compares too few configurations to be worthwhile
+PANDA_RUNS = 2.0  # one life, and the incumbent's run next to it
+CAVIAR_DAYS = 2.0  # beyond this time for a caviar search, panda is the better choice
 MOST_LIVES = 3
-USUAL_LIVES = 1  # where no compute budget says how many
+USUAL_LIVES = 1  # without a compute budget
 
 
 class Strategy(StrEnum):
-    """How a challenger is looked for."""
+    """How the challenger is searched for."""
 
     PANDA = "panda"
     CAVIAR = "caviar"
@@ -27,14 +27,14 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the machine and the owner give a campaign.
+    """What the machine and the owner allow a campaign.
 
-    `seconds_per_full_run`: one training at the full budget, None while nothing has been measured. `slots`:
-    trainings that run at once. `compute_s`: seconds of training the whole campaign may use, summed over the
-    slots, None for no limit. `budget` is that of one full training, in `unit`. `memory_share`: what one training was
-    measured to take of the machine's memory. `asked`: the strategy that the owner wants, None to decide here;
-    `no_panda`: why this model cannot be babysat, empty where it can. `lives`: pandas to raise, None to decide here.
-    `sampler`: who proposes to caviar.
+    `seconds_per_full_run`: one training at the full budget, None before the first measurement. `slots`: trainings
+    that run at once. `compute_s`: seconds of training that the whole campaign may use, summed over the slots, None
+    for no limit. `budget`: of one full training, in `unit`. `memory_share`: measured fraction of the machine's memory
+    that one training takes. `requested`: the strategy that the owner requests, None to decide here. `no_panda`: why
+    this model cannot be babysat, empty where it can. `lives`: how many pandas to run, None to decide here. `sampler`:
+    what proposes caviar's configurations.
     """
 
     seconds_per_full_run: float | None
@@ -45,16 +45,16 @@ class Capacity:
     challengers: int = 18
     compute_s: float | None = None
     probe_runs: int = 5
-    probe_share: float = 1.0  # of the full budget that one probe run takes
+    probe_share: float = 1.0  # fraction of the full budget that one probe run takes
     memory_share: float | None = None
-    asked: Strategy | None = None
+    requested: Strategy | None = None
     no_panda: str = ""
     lives: int | None = None
     sampler: Sampler = Sampler.AUTO
 
     @property
     def at_once(self) -> int:
-        """Trainings that run at once, by slots and by the memory that one was measured to take."""
+        """Trainings that run at once, limited by slots and by the measured memory of one training."""
         if not self.memory_share:
             return self.slots
         return max(1, min(self.slots, int(1.0 / self.memory_share)))
@@ -64,8 +64,8 @@ class Capacity:
 class Choice:
     """The strategy of a campaign, its cap on the search in full runs (None: no cap), and why.
 
-    `fits` is False where the compute budget cannot hold the smallest search and the fewest useful pairs. `lives`: the
-    pandas to raise, one after another; 0 for caviar.
+    `fits` is False where the compute budget does not cover the smallest search and the fewest useful pairs. `lives`:
+    how many pandas to run, one after another; 0 for caviar.
     """
 
     strategy: Strategy
@@ -77,10 +77,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """Trainings and wall-clock seconds of a campaign; seconds are None while a training was never timed.
+    """Trainings and wall-clock seconds of a campaign; seconds are None until a training has been timed.
 
-    `runs_search` counts trials; `full_runs_search` their cost in full trainings, which is less where rungs
-    save some. A confirm pair is two trainings. Expected: the usual number of pairs; max: all of them.
+    `runs_search` counts trials; `full_runs_search` is their cost in full trainings, which rungs reduce. A confirm
+    pair is two trainings. Expected: with the usual number of pairs; max: with all of them.
     """
 
     runs_search: int
@@ -94,9 +94,9 @@ class CostEstimate:
 
 
 def choose(capacity: Capacity) -> Choice:
-    """Caviar where its search fits into the budget and into two days, panda otherwise; what was asked for goes first.
+    """Caviar where its search fits in the budget and in two days, otherwise panda; a requested strategy overrides both.
 
-    Room for the probe and six confirm pairs is set aside before.
+    Budget for the probe and six confirm pairs is reserved first.
     """
     left = _runs_left(capacity)
     plan = _plan(capacity, left)
@@ -104,8 +104,8 @@ def choose(capacity: Capacity) -> Choice:
     search_s = None if full_s is None else _search_s(plan, capacity, full_s)
     holds_caviar = left is None or left >= CAVIAR_RUNS
     is_quick = search_s is None or search_s <= CAVIAR_DAYS * 86400.0
-    wanted = Strategy.CAVIAR if capacity.no_panda or (holds_caviar and is_quick) else Strategy.PANDA
-    strategy = capacity.asked or wanted
+    preferred = Strategy.CAVIAR if capacity.no_panda or (holds_caviar and is_quick) else Strategy.PANDA
+    strategy = capacity.requested or preferred
     if strategy is Strategy.PANDA:
         return _panda(capacity, left)
     proposed = f" ({capacity.sampler.words})" if capacity.sampler.words else ""
@@ -114,15 +114,15 @@ def choose(capacity: Capacity) -> Choice:
     reason += "" if fits else _too_small(capacity, "the smallest search")
     if capacity.compute_s is not None and full_s is None:
         reason += "; the compute budget cannot limit the search before one training has been timed"
-    if wanted is Strategy.CAVIAR and capacity.no_panda and not (holds_caviar and is_quick):
+    if preferred is Strategy.CAVIAR and capacity.no_panda and not (holds_caviar and is_quick):
         reason += f"; one babysat run (panda) would fit better, but {capacity.no_panda}"
-    elif wanted is Strategy.PANDA:
+    elif preferred is Strategy.PANDA:
         reason += f"; panda would fit better here{_room(capacity, left)}"
     return Choice(Strategy.CAVIAR, None if left is None else max(left, 0.0), fits, reason)
 
 
 def estimate(capacity: Capacity, n_max: int = 32, expected_pairs: int = 8) -> CostEstimate:
-    """What a campaign is expected to cost, and at most, with the search that `choose` would allow."""
+    """The expected and the maximal cost of a campaign, with the search that `choose` would allow."""
     choice = choose(capacity)
     plan = _plan(capacity, choice.full_runs)
     trials, full_runs = (1 + choice.lives, 1.0 + choice.lives) if choice.lives else (plan.trials, plan.full_runs)
@@ -157,7 +157,7 @@ def estimate(capacity: Capacity, n_max: int = 32, expected_pairs: int = 8) -> Co
 
 
 def _panda(capacity: Capacity, left: float | None) -> Choice:
-    """As many lives as the budget holds, one at least."""
+    """Panda with as many lives as the budget allows, at least one."""
     room = USUAL_LIVES if left is None else int(left - 1.0 + 1e-9)
     lives = max(1, min(room, MOST_LIVES) if capacity.lives is None else capacity.lives)
     fits = left is None or left >= PANDA_RUNS
@@ -168,27 +168,27 @@ def _panda(capacity: Capacity, left: float | None) -> Choice:
 
 
 def _room(capacity: Capacity, left: float | None) -> str:
-    """What one run takes and how many the budget holds, as a clause."""
+    """What one run takes and how many the budget allows, as a clause."""
     full_s = capacity.seconds_per_full_run
     if full_s is None:
         return ", before one training has been timed"
     memory = f"{capacity.memory_share:.0%} of the memory and " if capacity.memory_share else ""
-    told = f"; one run takes {memory}{duration(full_s)}, {counted(capacity.at_once, 'run')} at once"
+    cost = f"; one run takes {memory}{duration(full_s)}, {counted(capacity.at_once, 'run')} at once"
     if left is None or capacity.compute_s is None:
-        return told
+        return cost
     runs = f"{max(left, 0.0):.3g} runs" if left >= 2 else "less than 2 runs"
-    return f"{told}, the budget of {duration(capacity.compute_s)} leaves {runs} after {LEAST_PAIRS} confirm pairs"
+    return f"{cost}, the budget of {duration(capacity.compute_s)} leaves {runs} after {LEAST_PAIRS} confirm pairs"
 
 
 def _too_small(capacity: Capacity, what: str) -> str:
     return (
-        f"; the compute budget of {duration(capacity.compute_s)} does not hold {what} and {LEAST_PAIRS} confirm pairs,"
-        " so expect an inconclusive verdict: raise the budget, or go on later with retuned confirm"
+        f"; the compute budget of {duration(capacity.compute_s)} does not cover {what} and {LEAST_PAIRS} confirm pairs,"
+        " so expect an inconclusive verdict: raise the budget, or continue later with retuned confirm"
     )
 
 
 def _runs_left(capacity: Capacity) -> float | None:
-    """Full runs that the compute budget leaves for a search after the probe and the least pairs; None for no limit."""
+    """Full runs that the compute budget leaves for a search, after probe and fewest useful pairs; None for no limit."""
     full_s = capacity.seconds_per_full_run
     if capacity.compute_s is None or full_s is None or full_s <= 0.0:
         return None
@@ -205,7 +205,7 @@ def _plan(capacity: Capacity, cap: float | None) -> SearchPlan:
 
 
 def _campaign_s(search_s: float, capacity: Capacity, full_s: float, pairs: int) -> float:
-    """Wall-clock seconds: what runs at once fills the slots in rounds, and each look waits for its pairs."""
+    """Wall-clock seconds: trainings fill the slots in rounds, and each look waits for its pairs."""
     probe_s = math.ceil(capacity.probe_runs / capacity.at_once) * capacity.probe_share * full_s
     first = min(pairs, FIRST_LOOK_PAIRS)
     rounds = math.ceil(2 * first / capacity.at_once)

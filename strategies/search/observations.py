@@ -1,4 +1,4 @@
-"""Scores that a search learns from beside its own at the full budget."""
+"""Scores that a search learns from: its own, at the full budget and below, and those of earlier campaigns."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,15 +7,15 @@ from ..records import Configuration
 
 
 class Source(StrEnum):
-    """Where scores come from. Each but FULL is worth as much as its landscape is seen to be like that of FULL."""
+    """Where scores come from. All but FULL are weighted by how well they correlate with FULL."""
 
     FULL = "full"  # this search, at the full budget
     RUNG = "rung"  # this search, at a lower rung
-    EARLIER = "earlier"  # an earlier campaign, on a level of its own
+    EARLIER = "earlier"  # an earlier campaign, at its own level
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observations:
     """Scores of one group by configuration."""
 
     scores: tuple[tuple[Configuration, float], ...]

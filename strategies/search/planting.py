@@ -1,4 +1,4 @@
-"""Settings that are known to be bad, planted in place of good ones to see whether the detector finds them."""
+"""Settings known to be bad, planted in place of good ones to check that they are detected."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _RATES = ("lr", "learning_rate")
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """One known-bad configuration: the stored settings with one hyperparameter moved, and how it was moved."""
+    """A configuration known to be bad: the stored settings with one hyperparameter changed, and how."""
 
     hyperparameter: str
     configuration: Configuration
@@ -21,11 +21,11 @@ class Plant:
 
 
 def plants(space: Space, configuration: Configuration) -> tuple[Plant, ...]:
-    """Known-bad configurations to try in this order: the learning rate times FACTOR, then at its far bound.
+    """Configurations known to be bad, in the order to try them: the learning rate times FACTOR, then at its far bound.
 
-    The hyperparameter is the one called lr or learning_rate, else the first log-scaled one, else the first range
-    that a search may move. The far bound is the one farther away on the unit interval; times FACTOR may lie outside
-    the search space, as rusted settings may. Raises InputError for a space without a range.
+    The hyperparameter is the one called lr or learning_rate, else the first on a log scale, else the first range
+    that a search may change. The far bound is the one farther away on the unit interval; times FACTOR may lie outside
+    the search space, as stale settings may. Raises InputError for a space without a range.
     """
     chosen = _chosen(space, configuration)
     here = configuration[chosen.name]
@@ -33,18 +33,26 @@ def plants(space: Space, configuration: Configuration) -> tuple[Plant, ...]:
     values: list[tuple[Value, str]] = [(bound, "the far bound of the search space")]
     if chosen.kind in (Kind.FLOAT, Kind.SCHEDULE):
         values.insert(0, (_raised(here), f"x {FACTOR:g}"))
-    found: dict[str, Plant] = {}
+    planted_by_key: dict[str, Plant] = {}
     for value, how in values:
         planted = {**configuration, chosen.name: value}
         if configuration_key(planted) != configuration_key(configuration):
-            found.setdefault(configuration_key(planted), Plant(chosen.name, planted, how))
-    return tuple(found.values())
+            planted_by_key.setdefault(configuration_key(planted), Plant(chosen.name, planted, how))
+    return tuple(planted_by_key.values())
 
 
 def _chosen(space: Space, configuration: Configuration) -> Hyperparameter:
-    ranges = [one for one in space.movable if one.low is not None and one.name in configuration]
-    rates = [one for one in ranges if one.name.lower() in _RATES and one.kind is not Kind.INT]
-    logs = [one for one in ranges if one.log and one.kind is not Kind.INT]
+    ranges = [
+        hyperparameter
+        for hyperparameter in space.movable
+        if hyperparameter.low is not None and hyperparameter.name in configuration
+    ]
+    rates = [
+        hyperparameter
+        for hyperparameter in ranges
+        if hyperparameter.name.lower() in _RATES and hyperparameter.kind is not Kind.INT
+    ]
+    logs = [hyperparameter for hyperparameter in ranges if hyperparameter.log and hyperparameter.kind is not Kind.INT]
     candidates = [*rates, *logs, *ranges]
     if not candidates:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Who proposes the configurations of a caviar search, by the name that an owner writes."""
+"""The samplers that may propose the configurations of a caviar search, by their names in a model file."""
 
 from enum import StrEnum
 
@@ -6,14 +6,14 @@ LEAST_OPTUNA = 5  # its major version
 
 
 class Sampler(StrEnum):
-    """What `[search] sampler` allows.
+    """The allowed values of `[search] sampler`.
 
-    Left out of Optuna's: CmaEsSampler keeps its state in the trials that it asked for itself, so that a study rebuilt
-    from a record knows nothing of it, and one of its generations is as large as what is left after the first wave;
-    GridSampler and BruteForceSampler enumerate; the genetic ones need populations of dozens; QMCSampler is "sobol".
+    Of Optuna's samplers these are left out: CmaEsSampler keeps its state in the trials that it asked for itself, so a
+    study rebuilt from the record lacks it, and one generation takes all the trials left after the first wave;
+    GridSampler and BruteForceSampler enumerate; the genetic samplers need populations of dozens; QMCSampler is "sobol".
     """
 
-    AUTO = "auto"  # waves, by our own model of the scores
+    AUTO = "auto"  # waves by retuned's own Gaussian process
     SOBOL = "sobol"
     TPE = "optuna:tpe"
     GP = "optuna:gp"
@@ -21,17 +21,17 @@ class Sampler(StrEnum):
 
     @property
     def is_optuna(self) -> bool:
-        """Whether it comes from Optuna, which is an extra."""
+        """Whether it comes from Optuna, an optional dependency."""
         return self.value.startswith("optuna:")
 
     @property
     def words(self) -> str:
-        """What it does, as a clause that follows the number of challengers; empty for the usual one."""
+        """What it does, as a clause after the number of challengers; empty for the default."""
         return _WORDS.get(self, "")
 
     def refusal(self, version: str | None) -> tuple[str, str, str]:
-        """What was found, what is allowed and what to do where this Optuna, None for none, cannot be used."""
-        has = "Optuna is not installed beside retuned" if version is None else f"Optuna {version} is installed"
+        """Found, allowed and remedy for an Optuna that cannot be used; `version` is None where it is missing."""
+        has = "Optuna is not installed with retuned" if version is None else f"Optuna {version} is installed"
         return (
             f"search.sampler is '{self.value}', and {has}",
             f"allowed: Optuna {LEAST_OPTUNA}.0 or newer, or the samplers 'auto' and 'sobol'",

@@ -1,4 +1,4 @@
-"""How many trials a search makes at which budgets: the arithmetic of its rungs and waves."""
+"""How many trials a search runs at which budgets: the arithmetic of its rungs and waves."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..records import BudgetUnit
 
-ETA = 3  # the first rung's share of the budget, and of its trials the share that goes on
+ETA = 3  # the first rung gets 1/ETA of the budget, and 1/ETA of its trials are promoted
 LEAST_CHALLENGERS = 2
 LEAST_WAVE = 3
 
@@ -15,9 +15,9 @@ LEAST_WAVE = 3
 class SearchPlan:
     """The sizes of a search; the incumbent comes on top of `first` and of `kept`.
 
-    `rungs` are budgets in the trial's unit, ascending, the last one full. With one rung nothing is halved
-    and `kept` equals `first`. `waves` are the later ones, proposed by what was seen and run at the full budget; the
-    last of them tries what is expected to be best.
+    `rungs` are budgets in the trial's unit, ascending, the last one full. With one rung nothing is halved and `kept`
+    equals `first`. `waves` are the sizes of the later waves, proposed from earlier scores and run at the full budget;
+    the last one tries the configuration of the highest expected score.
     """
 
     first: int
@@ -42,7 +42,7 @@ class SearchPlan:
 
     @property
     def stages(self) -> tuple[tuple[int, float], ...]:
-        """(trainings, share of the full budget each) of what runs at once, in order."""
+        """(trainings, fraction of the full budget each) of each stage of the search, in order."""
         shares = _shares(self.rungs)
         rungs = [(1 + self.first, shares[0])] + [(1 + self.kept, share) for share in shares[1:]]
         return (*rungs, *((count, 1.0) for count in self.waves))
@@ -53,9 +53,9 @@ def plan_search(
 ) -> SearchPlan:
     """The largest search of at most `challengers` that costs no more than `full_runs`; None lifts the cap.
 
-    Resumable: half of the challengers in a first wave, a third of them on to the full budget. Otherwise a third in
-    the first wave, at the full budget. The rest in waves of a sixth (at least three), the last one of a single trial.
-    Never fewer than two challengers beside the incumbent, whatever the cap.
+    Resumable: half of the challengers in a first wave, a third of which continue to the full budget. Otherwise a third
+    in the first wave, at the full budget. The rest in waves of a sixth (at least three), the last of a single trial.
+    Never fewer than two challengers, whatever the cap.
     """
     rungs = rung_budgets(budget, unit, resumable)
     sizes = range(max(challengers, LEAST_CHALLENGERS), LEAST_CHALLENGERS - 1, -1)
@@ -65,16 +65,16 @@ def plan_search(
 
 
 def rung_budgets(budget: float, unit: BudgetUnit, resumable: bool) -> tuple[float, ...]:
-    """The budgets at which trials are compared: a third and all of it, whole steps or epochs.
+    """The budgets at which trials are compared: a third and all of it, in whole steps or epochs.
 
-    One rung where a trial cannot be resumed, or where the budget is too small to be divided.
+    One rung where a trial cannot be resumed, or the budget is too small to be divided.
     """
     third = budget / ETA if unit is BudgetUnit.SECONDS else float(math.floor(budget / ETA + 0.5))
     return (third, budget) if resumable and 0.0 < third < budget else (budget,)
 
 
 def survivors(ranked: Sequence[str], kept: int, incumbent: str) -> tuple[str, ...]:
-    """The trials that go on: the first `kept` challengers of the ranking, and the incumbent if it is ranked."""
+    """The promoted trials: the first `kept` challengers of the ranking, and the incumbent if it is ranked."""
     challengers = [trial for trial in ranked if trial != incumbent][:kept]
     return (*((incumbent,) if incumbent in ranked else ()), *sorted(challengers))
 

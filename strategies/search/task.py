@@ -1,26 +1,25 @@
-"""What a search is given and what it answers, whichever strategy looks for the challenger."""
+"""The input and the answers of a search, whichever strategy runs it."""
 
 from dataclasses import dataclass
 
 from ..records import BudgetUnit, Configuration, LegRequest
 from ..space import Space
 from .median_stopping import StopRule
-from .observations import Seen
+from .observations import Observations
 from .samplers import Sampler
 
-INCUMBENT = "search.000"
 DEFAULT_CHALLENGERS = 18
 
 
 @dataclass(frozen=True, slots=True)
 class SearchTask:
-    """What a search is given. `budget` is that of one full training in `unit`.
+    """The input of a search. `budget` is that of one full training in `unit`.
 
-    `warm`: top configurations of earlier campaigns, best first. `earlier`: what those campaigns scored at the full
-    budget, a group a campaign, worth as much as the present scores show it to be. `full_runs`: the most it may cost in
-    full trainings, None for no cap. `lower_is_better`: of the metric, for sentences; scores are turned round for it.
-    `sampler`: who proposes; how a wave is halved and the winner is chosen is the same for all.
-    `stops_hopeless`: runs that cannot be resumed may be stopped early, see hopeless.py.
+    `warm`: top configurations of earlier campaigns, best first. `earlier`: the scores of those campaigns at the
+    full budget, one group per campaign, weighted by how well they agree with the current scores. `full_runs`: the
+    highest cost in full trainings, None for no cap. `lower_is_better`: of the metric, for sentences; scores are
+    already signed. `sampler`: what proposes; halving and the choice of the winner are the same for all.
+    `stops_hopeless`: runs that cannot be resumed may be stopped early, see median_stopping.py.
     """
 
     space: Space
@@ -33,16 +32,16 @@ class SearchTask:
     challengers: int = DEFAULT_CHALLENGERS
     full_runs: float | None = None
     lower_is_better: bool = False
-    earlier: tuple[Seen, ...] = ()
+    earlier: tuple[Observations, ...] = ()
     sampler: Sampler = Sampler.AUTO
     stops_hopeless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """All legs of the present rung, those that have ended among them: all must end before the next decision.
+    """All legs of the current rung, including those that have ended: all must end before the next decision.
 
-    `rule` tells which of them are stopped early; None: they all go their way.
+    `rule` decides which of them are stopped early; None: none are.
     """
 
     legs: tuple[LegRequest, ...]
@@ -55,15 +54,15 @@ Ranked = tuple[str, Configuration, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a search. Scores are development scores: they select, they are never reported as a gain.
+    """The end of a search. Scores are development scores: used to select, never reported as an improvement.
 
-    The winner is the challenger that is expected to score highest, its own score and those of similar trials
-    considered (smoothing.py); the ranking at the full budget goes by that as well.
+    The winner is the challenger of the highest expected score, given its own score and those of similar trials
+    (expected_scores.py); the ranking at the full budget is based on that too.
 
-    `nothing_better` claims that a sound search found no configuration above the incumbent; `failed` that
-    the search says nothing about the settings. In both cases there is no challenger worth confirming; where
-    no challenger completed, the winner is the incumbent. `ranking`: full budget first, then those left at
-    a lower rung, then those stopped as hopeless, then diverged ones, then those that ended otherwise.
+    `nothing_better` claims that a sound search found no configuration above the incumbent; `failed` that the search
+    says nothing about the settings. In both cases no challenger is worth confirming; where no challenger completed,
+    the winner is the incumbent. `ranking`: trials at the full budget first, then those left at a lower rung, then
+    those stopped as hopeless, then diverged ones, then all others.
     """
 
     winner: Configuration

@@ -1,4 +1,4 @@
-"""Hyperparameters by name to a torch optimiser, and back onto it after a checkpoint or along a schedule.
+"""A torch optimiser from hyperparameters by name, and its options after a checkpoint or along a schedule.
 
 Standard library and torch only, Python 3.10 and up.
 """
@@ -16,18 +16,20 @@ OPTIMIZERS = ("sgd", "adamw")
 
 
 def make_optimizer(name: str, model: nn.Module, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
-    """SGD or AdamW over the parameters that take gradients, with the options in force at step 0."""
+    """SGD or AdamW over the parameters that require gradients, with the options at step 0."""
     if name not in OPTIMIZERS:
         raise InputError(f"optimizer {name!r}", f"allowed: {', '.join(OPTIMIZERS)}", "correct the recipe")
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
-        raise InputError("a model without parameters to train", "at least one that takes gradients", "correct model()")
+        raise InputError(
+            "a model without parameters to train", "at least one that requires gradients", "correct model()"
+        )
     options = options_at(name, hyperparameters, 0.0)
     return torch.optim.SGD(parameters, **options) if name == "sgd" else torch.optim.AdamW(parameters, **options)
 
 
 def options_at(name: str, hyperparameters: Hyperparameters, at: float) -> dict[str, Any]:
-    """torch's option names with their values at a step; what is not given has torch's own default.
+    """torch's options by name with their values at a step; missing hyperparameters get torch's defaults.
 
     Raises InputError for a missing lr and for values that torch would refuse.
     """
@@ -39,7 +41,7 @@ def options_at(name: str, hyperparameters: Hyperparameters, at: float) -> dict[s
     if name == "sgd":
         momentum = _number("momentum", value_at(hyperparameters.get("momentum", 0.0), at), below=1.0)
         decay = _number("weight_decay", value_at(hyperparameters.get("weight_decay", 0.0), at))
-        # torch refuses nesterov without momentum, where it means nothing; a search over both meets that corner.
+        # torch refuses nesterov without momentum, where it has no meaning; a search over both may propose it.
         nesterov = bool(value_at(hyperparameters.get("nesterov", False), at)) and momentum > 0
         return {"lr": lr, "momentum": momentum, "weight_decay": decay, "nesterov": nesterov}
     beta1 = _number("beta1", value_at(hyperparameters.get("beta1", 0.9), at), below=1.0)
@@ -49,21 +51,21 @@ def options_at(name: str, hyperparameters: Hyperparameters, at: float) -> dict[s
 
 
 def apply_options(optimizer: torch.optim.Optimizer, name: str, hyperparameters: Hyperparameters, at: float) -> None:
-    """Put the values in force at a step onto every parameter group.
+    """Set the options at a step in every parameter group.
 
-    Called after a restored optimiser state too, because torch keeps the old leg's values in that state: the new
-    ones would silently not apply. Raises RuntimeError if they did not take.
+    Also called after restoring an optimiser's state, because that state holds the previous leg's values: the new
+    ones would silently not apply. Raises RuntimeError if they were not set.
     """
     options = options_at(name, hyperparameters, at)
     for group in optimizer.param_groups:
         group.update(options)
     for group in optimizer.param_groups:
         if any(group[option] != value for option, value in options.items()):
-            raise RuntimeError(f"the optimiser does not hold {options}")
+            raise RuntimeError(f"the optimiser did not keep {options}")
 
 
 def clip_at(hyperparameters: Hyperparameters, at: float) -> float:
-    """The largest norm of a gradient at a step, all parameters together; infinite without a `clip_norm`."""
+    """The largest norm of the whole gradient at a step; infinite without a `clip_norm`."""
     if "clip_norm" not in hyperparameters:
         return math.inf
     norm = _number("clip_norm", value_at(hyperparameters["clip_norm"], at))
@@ -71,7 +73,7 @@ def clip_at(hyperparameters: Hyperparameters, at: float) -> float:
 
 
 def clip_gradients(model: nn.Module, hyperparameters: Hyperparameters, at: float) -> None:
-    """Shorten the gradient to the `clip_norm` in force, if it is longer."""
+    """Scale the gradient down to the current `clip_norm` where it is longer."""
     norm = clip_at(hyperparameters, at)
     if math.isfinite(norm):
         nn.utils.clip_grad_norm_(model.parameters(), norm)
@@ -83,7 +85,7 @@ def value_at(value: Any, at: float) -> Any:  # noqa: ANN401 (a hyperparameter is
         return value
     if not value or value[0][0] > 0:
         raise InputError(f"schedule {value!r}", "a list of [step, value] that starts at step 0", "correct its value")
-    # The last point at or before `at`; a step that is a sum of fractions of an epoch may fall short by rounding.
+    # The last point at or before `at`; a sum of fractions of an epoch may fall short by rounding.
     return [point[1] for point in value if point[0] <= at + 1e-9][-1]
 
 

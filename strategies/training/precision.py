@@ -1,4 +1,4 @@
-"""In which precision a recipe's loss and metrics are computed; its weights and their updates stay in float32.
+"""The precision of a recipe's loss and metrics; weights and updates stay in float32.
 
 Standard library and torch only, Python 3.10 and up.
 """
@@ -13,10 +13,10 @@ PRECISIONS = (FLOAT32, BF16)
 
 
 def computed_in(precision: str, device: str) -> AbstractContextManager[object]:
-    """A block whose forward operations torch casts as it sees fit: bf16 where that is safe, float32 where it is not.
+    """A context in which torch casts forward operations: to bf16 where that is safe, else to float32.
 
-    The backward pass belongs outside. Casts of weights are not kept from one use to the next: a weight that is used
-    twice would get its gradients added in bf16, in a batch of trials otherwise than alone.
+    Keep the backward pass outside. Casts of weights are not cached: a weight that is used twice would have its
+    gradients added in bf16, with another result in a batch of trials than alone.
     """
     if precision == FLOAT32:
         return contextlib.nullcontext()

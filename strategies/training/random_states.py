@@ -1,4 +1,4 @@
-"""The global random generators that a recipe may draw on: seeded, kept apart, stored and put back.
+"""The global random generators that a recipe may draw from: seeded, isolated, stored and restored.
 
 Standard library and torch only, Python 3.10 and up.
 """
@@ -13,22 +13,22 @@ import torch
 
 @contextmanager
 def own_random_state() -> Iterator[None]:
-    """Leaves the global generators as they were found, so that one leg cannot tell another happened."""
+    """Restores the global generators on exit, so that no leg influences another."""
     python_state = random.getstate()
-    devices = range(torch.cuda.device_count()) if _uses_cuda() else ()  # touching CUDA would take memory on it
+    devices = range(torch.cuda.device_count()) if _uses_cuda() else ()  # querying CUDA would allocate memory on it
     with torch.random.fork_rng(devices):
         yield
     random.setstate(python_state)
 
 
 def seed_all(seed: int) -> None:
-    """Seed them."""
+    """Seed torch's and Python's global generators."""
     torch.manual_seed(seed)
     random.seed(seed)
 
 
 def random_states() -> dict[str, Any]:
-    """Their states, as a checkpoint holds them."""
+    """The states of the global generators, by the keys of a checkpoint."""
     return {
         "torch_random": torch.get_rng_state(),
         "cuda_random": torch.cuda.get_rng_state_all() if _uses_cuda() else [],
@@ -37,7 +37,7 @@ def random_states() -> dict[str, Any]:
 
 
 def restore_random_states(states: Mapping[str, Any]) -> None:
-    """Put back what `random_states` gave."""
+    """Restore the states that `random_states` returned."""
     torch.set_rng_state(states["torch_random"])
     if states["cuda_random"]:
         torch.cuda.set_rng_state_all(states["cuda_random"])

@@ -11,18 +11,18 @@ from torch import Tensor
 from ..errors import InputError
 
 Data = tuple[Tensor, ...]
-"""Tensors with one row an example in their first dimension."""
+"""Tensors with one row per example in their first dimension."""
 
 
 def draw_row_order(seed: int, epoch: int, rows: int) -> Tensor:
-    """The order of the rows in an epoch, (rows,), from seed and epoch alone: nothing else that draws random numbers
-    can shift it, and a resumed leg needs no memory of it."""
+    """The order of the rows in an epoch, (rows,), from seed and epoch alone: other random draws cannot shift it, and a
+    checkpoint need not store it."""
     name = blake2b(f"{seed}/epoch/{epoch}".encode(), digest_size=7).digest()
     return torch.randperm(rows, generator=torch.Generator().manual_seed(int.from_bytes(name, "big")))
 
 
 def checked_data(data: object, split: str) -> Data:
-    """The recipe's tensors, or an InputError that says what is wrong with them."""
+    """The recipe's tensors. Raises InputError where they cannot be used."""
     tensors = (data,) if isinstance(data, Tensor) else data
     if not isinstance(tensors, (tuple, list)) or not all(isinstance(tensor, Tensor) for tensor in tensors):
         raise InputError(
@@ -36,14 +36,14 @@ def checked_data(data: object, split: str) -> Data:
     return tuple(tensors)
 
 
-def held_once(data: Data, known: list[Data]) -> Data:
-    """The same rows from among the known ones, so that trials which share rows share their memory; a new one joins."""
-    for one in known:
-        if len(one) == len(data) and all(_is_same(mine, theirs) for mine, theirs in zip(data, one, strict=True)):
-            return one
-    known.append(data)
+def held_once(data: Data, pool: list[Data]) -> Data:
+    """The equal rows in the pool, so that trials with the same rows share memory; new rows are added to the pool."""
+    for pooled in pool:
+        if len(pooled) == len(data) and all(_is_same(mine, theirs) for mine, theirs in zip(data, pooled, strict=True)):
+            return pooled
+    pool.append(data)
     return data
 
 
-def _is_same(one: Tensor, other: Tensor) -> bool:
-    return one is other or (one.dtype == other.dtype and one.device == other.device and torch.equal(one, other))
+def _is_same(left: Tensor, right: Tensor) -> bool:
+    return left is right or (left.dtype == right.dtype and left.device == right.device and torch.equal(left, right))

@@ -1,4 +1,4 @@
-"""What watches a training within a leg: losses and gradients that leave their usual range, and states to go back to.
+"""The guard of a training within a leg: detects spikes of loss and gradient, and keeps states to roll back to.
 
 Standard library and torch only, Python 3.10 and up.
 """
@@ -14,18 +14,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-RECENT = 200  # batches whose losses and gradients say what is usual
-FRESH = 10  # of them the last, which do not count: a loss that climbs within a few batches must not become usual
-LEAST = 50  # batches; with fewer nothing counts as a spike
+RECENT = 200  # batches whose losses and gradients define the usual range
+FRESH = 10  # latest of them, which are left out: a loss that climbs within a few batches must not become usual
+LEAST = 50  # batches; with fewer, nothing counts as a spike
 SPIKE_SIGMA = 10.0
-LOSS_TIMES = 3.0  # the largest usual loss: losses of a set that is nearly memorised have a long tail
-GRADIENT_TIMES = 10.0  # gradients grow by themselves when a training begins to learn
+LOSS_TIMES = 3.0  # times the largest usual loss: losses on a nearly memorised set have a long tail
+GRADIENT_TIMES = 10.0  # times the largest usual gradient: gradients grow when a training begins to learn
 COPIES_A_LEG = 8
 
 
 @dataclass(frozen=True)
 class _Usual:
-    """What is usual of a quantity: its median, its spread (1.4826 median absolute deviations), its largest value."""
+    """The usual range of a quantity: its median, its spread (1.4826 median absolute deviations), its largest value."""
 
     middle: float
     spread: float
@@ -37,19 +37,21 @@ class _Usual:
         return sigma if sigma > SPIKE_SIGMA and value > times * self.largest else 0.0
 
 
-class Guard:
-    """Judges each batch before its update, and keeps copies of the state of a while ago.
+class SpikeGuard:
+    """Judges each batch before its update, and keeps copies of earlier states.
 
-    The running median and spread are those of the last RECENT batches, earlier legs included.
+    The running median and spread are those of the last RECENT batches, including those of earlier legs.
     """
 
     def __init__(self, start: float, end: float, recent: Iterable[Sequence[float]] = ()) -> None:
         """`recent`: loss and gradient norm of each batch before this leg."""
         self.recent = deque(((float(loss), float(norm)) for loss, norm in recent), maxlen=RECENT)
-        self.found, self.sigma = "", 0.0
+        self.reason, self.sigma = "", 0.0
         self._every = (end - start) / COPIES_A_LEG
         self._next = start
-        self._copies: deque[tuple[float, dict[str, Any]]] = deque(maxlen=2)  # the newest may hold what became a spike
+        self._copies: deque[tuple[float, dict[str, Any]]] = deque(
+            maxlen=2
+        )  # the newest may already contain the cause of a spike
         self._losses: list[float] = []
         self._usual: tuple[_Usual, _Usual] | None = None
 
@@ -58,23 +60,23 @@ class Guard:
         return at >= self._next - 1e-9
 
     def keep(self, at: float, state: dict[str, Any]) -> None:
-        """Copy the state at a step."""
+        """Keep a copy of the state at a step."""
         self._copies.append((at, copy.deepcopy(state)))
         self._next += self._every
 
     def is_loss_sound(self, loss: float) -> bool:
-        """False for a loss that is not finite or spikes; `found` and `sigma` then say what it was."""
+        """False for a loss that is not finite or spikes; `reason` and `sigma` then describe it."""
         if not math.isfinite(loss):
             return self._refuse(f"loss is {loss}", 0.0)
         if len(self.recent) >= LEAST and (self._usual is None or len(self._losses) % FRESH == 0):
             settled = list(self.recent)[:-FRESH]
-            self._usual = (_usual([one for one, _ in settled]), _usual([one for _, one in settled]))
+            self._usual = (_usual([loss for loss, _ in settled]), _usual([norm for _, norm in settled]))
         sigma = 0.0 if self._usual is None else self._usual[0].sigma_of(loss, LOSS_TIMES)
         return sigma == 0.0 or self._refuse(f"loss spiked {sigma:.3g} robust sigma", sigma)
 
     def is_gradient_sound(self, loss: float, parameters: Iterable[Tensor]) -> bool:
-        """The same of the gradient of a sound loss; a sound batch becomes part of what is usual."""
-        norms = [one.grad.detach().norm() for one in parameters if one.grad is not None]
+        """The same for the gradient of a sound loss; a sound batch joins the usual range."""
+        norms = [parameter.grad.detach().norm() for parameter in parameters if parameter.grad is not None]
         norm = float(torch.stack(norms).norm()) if norms else 0.0
         if not math.isfinite(norm):
             return self._refuse(f"gradient norm is {norm}", 0.0)
@@ -86,16 +88,16 @@ class Guard:
         return True
 
     def mean_loss(self) -> float | None:
-        """The mean training loss of this leg's batches; None without one."""
+        """The mean training loss of this leg's batches; None before the first."""
         return sum(self._losses) / len(self._losses) if self._losses else None
 
     def newest_healthy(self, at: float) -> tuple[float, dict[str, Any]] | None:
-        """The newest copy that is half an interval older than `at` or more, else the oldest; None without one."""
-        old = [kept for kept in self._copies if kept[0] <= at - self._every / 2]
+        """The newest copy at least half an interval older than `at`, else the oldest; None without copies."""
+        old = [copied for copied in self._copies if copied[0] <= at - self._every / 2]
         return old[-1] if old else next(iter(self._copies), None)
 
-    def _refuse(self, found: str, sigma: float) -> bool:
-        self.found, self.sigma = found, sigma
+    def _refuse(self, reason: str, sigma: float) -> bool:
+        self.reason, self.sigma = reason, sigma
         return False
 
 

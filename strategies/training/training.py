@@ -1,7 +1,7 @@
 """The torch loop behind a recipe: one leg of one trial, the same result for the same seeds.
 
-Resuming from a checkpoint gives bit for bit what the uninterrupted run gives, in the middle of an epoch too. No
-disk and no clock here: checkpoints come and go as values, reports go to a callback, time comes from a callable.
+Resuming from a checkpoint gives bit for bit what the uninterrupted run gives, in the middle of an epoch too. It uses
+neither disk nor clock: checkpoints are values, reports go to a callback, time comes from a callable.
 Standard library and torch only, Python 3.10 and up.
 """
 
@@ -23,7 +23,7 @@ def run_leg(
     clock: Callable[[], float],
     checkpoint: Checkpoint | None = None,
 ) -> LegOutcome:
-    """Train from the initialisation or the checkpoint to `to_step`, calling `report(step, metrics)` on the way.
+    """Train from the initialisation or the checkpoint to `to_step`, calling `report(step, metrics)` at each evaluation.
 
     `clock` gives seconds from any origin; only training counts against a budget in seconds, not evaluation.
     Raises InputError when the recipe, the hyperparameters or the checkpoint cannot be used.
@@ -37,8 +37,8 @@ def run_leg(
 
 
 def warm_up() -> None:
-    """Take one step with a throw-away model. torch loads about a second of modules at an optimiser's first step; a
-    budget in seconds, and the cost that is recorded, should not see that."""
+    """Take one step with a throw-away model: torch spends about a second loading modules at an optimiser's first step,
+    which should not count against a budget in seconds or the recorded cost."""
     with own_random_state():
         model = nn.Linear(1, 1)
         optimizer = make_optimizer("sgd", model, {"lr": 0.1})

@@ -1,7 +1,7 @@
-"""One trial in training: its model, optimiser, data, position and random states, and what is done with them.
+"""One trial in training: its model, optimiser, data, position and random states.
 
-The loops are elsewhere: training.py trains one trial, fused.py many. No disk and no clock here. Standard library and
-torch only, Python 3.10 and up.
+training.py runs one trial, fused.py many at once. Uses neither disk nor clock. Standard library and torch only, Python
+3.10 and up.
 """
 
 import copy
@@ -20,10 +20,10 @@ from .optimizers import apply_options, clip_gradients, make_optimizer, value_at
 from .precision import FLOAT32, PRECISIONS, computed_in
 from .random_states import own_random_state, random_states, restore_random_states, seed_all
 from .rows import checked_data, draw_row_order
-from .spike_guard import Guard
+from .spike_guard import SpikeGuard
 
 Checkpoint = dict[str, Any]
-"""Model, optimiser, position and random states: tensors, numbers, strings and containers only."""
+"""Model, optimiser, position and random states, as tensors, numbers, strings and containers only."""
 
 CHECKPOINT_FORMAT = 1
 UNITS = ("steps", "epochs", "seconds")
@@ -35,10 +35,10 @@ class LegOrder:
     """One leg to train. Steps and `evaluate_every` are in the budget's `unit`; None evaluates at the end only.
 
     `split` is where it is scored: "dev" or "held_out". A batch is never cut, so a leg ends with the batch that
-    reaches `to_step`. First `skip_batches` batches are left out. A guarded leg ends before an update on a loss or
-    gradient that is not finite or spikes, reports where, and hands back the state of a while before; it reports its
-    mean training loss too, and a first evaluation where it starts from the initialisation. `precision`: of loss and
-    metrics, see precision.py.
+    reaches `to_step`. The first `skip_batches` batches are skipped. A guarded leg ends before an update on a loss or
+    gradient that is not finite or spikes, reports where, and returns an earlier state; it also reports its mean
+    training loss, and an evaluation at the start where that is the initialisation. `precision`: of loss and metrics,
+    see precision.py.
     """
 
     hyperparameters: Hyperparameters
@@ -56,8 +56,8 @@ class LegOrder:
 
 @dataclass(frozen=True, slots=True)
 class LegOutcome:
-    """How the leg ended, "completed" or "diverged", why, and the state to go on from: after a divergence the newest
-    healthy one of a guarded leg, else None."""
+    """How the leg ended, "completed" or "diverged", why, and the state to continue from: after a divergence the newest
+    healthy one of a guarded leg, otherwise None."""
 
     end: str
     detail: str
@@ -65,7 +65,7 @@ class LegOutcome:
 
 
 def check_order(order: LegOrder, checkpoint: Checkpoint | None) -> None:
-    """Raises InputError for an order that cannot be carried out."""
+    """Raise InputError for an order that cannot be carried out."""
     if order.unit not in UNITS:
         raise InputError(f"budget unit {order.unit!r}", f"allowed: {', '.join(UNITS)}", "correct [training] budget")
     if order.evaluate_every is not None and not order.evaluate_every > 0:
@@ -75,7 +75,7 @@ def check_order(order: LegOrder, checkpoint: Checkpoint | None) -> None:
     if order.from_step > 0 and checkpoint is None:
         raise InputError(
             f"a leg from step {order.from_step:g} without a checkpoint",
-            "a leg that starts later than 0 needs the checkpoint of the leg before",
+            "a leg that starts after 0 needs the checkpoint of the previous leg",
             "start the trial again from 0",
         )
 
@@ -93,7 +93,7 @@ class Position:
     seconds: float = 0.0
 
     def progress(self) -> float:
-        """The same in the budget's unit."""
+        """The position in the budget's unit."""
         if self.unit == "steps":
             return self.updates
         if self.unit == "epochs":
@@ -101,7 +101,7 @@ class Position:
         return self.seconds
 
     def move_on(self, size: int, is_update: bool = True) -> bool:
-        """Count an update on so many rows, or pass over them without one; True when a new epoch begins."""
+        """Count an update on `size` rows, or skip them without one; True when a new epoch begins."""
         self.updates += is_update
         self.cursor += size
         left = self.rows - self.cursor
@@ -128,16 +128,16 @@ class TrialRun:
         self.row_order = draw_row_order(order.seed, 0, self.position.rows)  # (rows,)
         self.is_scheduled = any(isinstance(value, (list, tuple)) for value in order.hyperparameters.values())
         self.metric_names: set[str] = set()
-        self.guard: Guard | None = None
-        self.recent: list[list[float]] = []  # losses and gradients of the guarded leg before
+        self.guard: SpikeGuard | None = None
+        self.recent: list[list[float]] = []  # (loss, gradient norm) of batches of the previous guarded leg
 
     def carry_out(self, report: Callable[[float, Mapping[str, float]], None]) -> LegOutcome:
-        """Batches until the leg's end, with an evaluation at each multiple of `evaluate_every` and at the end."""
+        """How the leg ends, trained with an evaluation at each multiple of `evaluate_every` and at the end."""
         apply_options(self.optimizer, self.optimizer_name, self.order.hyperparameters, self.position.progress())
         for _ in range(self.order.skip_batches):
             self._move_on(self.batch_size(self.position.progress()), is_update=False)
         if self.order.is_guarded:
-            self.guard = Guard(self.position.progress(), self.order.to_step, self.recent)
+            self.guard = SpikeGuard(self.position.progress(), self.order.to_step, self.recent)
             if self.position.updates == 0:
                 report(self.position.progress(), self.evaluate())
         next_evaluation = next_multiple(self.position.progress(), self.order.evaluate_every)
@@ -153,16 +153,16 @@ class TrialRun:
         return self.completed(report)
 
     def is_over(self) -> bool:
-        """Whether the leg's end is reached."""
+        """Whether the end of the leg is reached."""
         return self.position.progress() >= self.order.to_step - ROUNDING
 
     def completed(self, report: Callable[[float, Mapping[str, float]], None]) -> LegOutcome:
-        """The end of a leg that came to its last step."""
+        """The outcome of a leg that reached its last step, after its final report."""
         report(self.position.progress(), self.evaluate())
         return LegOutcome("completed", "", self.checkpoint())
 
     def diverged(self, trouble: str, report: Callable[[float, Mapping[str, float]], None]) -> LegOutcome:
-        """The end of a leg whose next batch is in trouble; a guarded one says where, and from which step to go on."""
+        """The outcome of a leg whose next batch failed; a guarded one reports where, and where to continue."""
         detail = f"{trouble} at step {self.position.updates + 1}"
         at = self.position.progress()
         if self.guard is None:
@@ -170,12 +170,12 @@ class TrialRun:
             return LegOutcome("diverged", detail, None)
         healthy_at, state = self.guard.newest_healthy(at) or (self.order.from_step, None)
         batches = self.position.updates - (0 if state is None else state["updates"])
-        found = {"guard_step": at, "guard_sigma": self.guard.sigma, "guard_healthy_step": healthy_at}
-        report(at, {**found, "guard_batches": float(batches)})
+        guard = {"guard_step": at, "guard_sigma": self.guard.sigma, "guard_healthy_step": healthy_at}
+        report(at, {**guard, "guard_batches": float(batches)})
         return LegOutcome("diverged", detail, state)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go to the checkpoint's state; the hyperparameters stay the leg's own, whatever the optimiser stored."""
+        """Restore the checkpoint's state; the hyperparameters stay the leg's own, whatever the optimiser stored."""
         if checkpoint.get("format") != CHECKPOINT_FORMAT or checkpoint.get("optimizer_name") != self.optimizer_name:
             raise InputError(
                 f"a checkpoint of format {checkpoint.get('format')} and optimiser {checkpoint.get('optimizer_name')}",
@@ -183,7 +183,7 @@ class TrialRun:
                 "start the trial again from 0",
             )
         self.model.load_state_dict(checkpoint["model"])
-        # A copy, because torch goes on in the very tensors it is given, and the checkpoint may be needed again.
+        # A copy, because torch continues in the given tensors, and the checkpoint may be needed again.
         self.optimizer.load_state_dict(copy.deepcopy(checkpoint["optimizer"]))
         self.position.updates, self.position.epoch = checkpoint["updates"], checkpoint["epoch"]
         self.position.cursor, self.position.seconds = checkpoint["cursor"], checkpoint["seconds"]
@@ -192,7 +192,7 @@ class TrialRun:
         self.recent = checkpoint.get("recent", [])
 
     def checkpoint(self) -> Checkpoint:
-        """The state to go on from."""
+        """The state to continue from, as plain values."""
         return {
             "format": CHECKPOINT_FORMAT,
             "model": self.model.state_dict(),
@@ -203,11 +203,11 @@ class TrialRun:
             "cursor": self.position.cursor,
             "seconds": self.position.seconds,
             **random_states(),
-            **({} if self.guard is None else {"recent": [list(one) for one in self.guard.recent]}),
+            **({} if self.guard is None else {"recent": [list(batch) for batch in self.guard.recent]}),
         }
 
     def train_on_batch(self) -> str:
-        """One update; what is wrong with the batch, empty when nothing is: model and position are then as before."""
+        """Make one update. Returns what is wrong with the batch, if anything; then nothing has changed."""
         started = self.clock()
         at = self.position.progress()
         if self.is_scheduled:
@@ -225,15 +225,15 @@ class TrialRun:
         return trouble
 
     def _descend(self, loss: Tensor, value: float, at: float) -> str:
-        """The update for a batch's loss, made unless something is wrong, which comes back in words."""
+        """Make the update for a batch's loss, unless something is wrong; returns what is wrong, or an empty string."""
         guard = self.guard
         if guard is not None and not guard.is_loss_sound(value):
-            return guard.found
+            return guard.reason
         if not math.isfinite(value):
             return not_finite(value)
         loss.backward()  # type: ignore[no-untyped-call]
         if guard is not None and not guard.is_gradient_sound(value, self.model.parameters()):
-            return guard.found
+            return guard.reason
         clip_gradients(self.model, self.order.hyperparameters, at)
         self.optimizer.step()
         return ""
@@ -243,7 +243,7 @@ class TrialRun:
             self.row_order = draw_row_order(self.order.seed, self.position.epoch, self.position.rows)
 
     def evaluate(self) -> dict[str, float]:
-        """Metrics by name; draws on no random state of the training, so the cadence cannot change the result."""
+        """Metrics by name. Does not touch the training's random state, so the cadence cannot change the result."""
         self.model.eval()
         with own_random_state(), torch.no_grad(), self.in_precision():
             metrics = self.recipe.metrics(self.model, self.evaluation_data)
@@ -254,15 +254,15 @@ class TrialRun:
             )
         self.metric_names.update(metrics)
         training_loss = None if self.guard is None else self.guard.mean_loss()
-        told = {} if training_loss is None else {"guard_loss": training_loss}
-        return {**{str(name): float(value) for name, value in metrics.items()}, **told}
+        own = {} if training_loss is None else {"guard_loss": training_loss}
+        return {**{str(name): float(value) for name, value in metrics.items()}, **own}
 
     def in_precision(self) -> AbstractContextManager[object]:
-        """A block in which the recipe computes."""
+        """The context in which the recipe computes loss and metrics."""
         return computed_in(self.order.precision, next(self.model.parameters()).device.type)
 
     def updates_left(self) -> int:
-        """About how many updates are still to come, for a budget in steps or epochs."""
+        """About how many updates are left, for a budget in steps or epochs."""
         left = self.order.to_step - self.position.progress()
         size = self.batch_size(self.position.progress())
         return round(left if self.position.unit == "steps" else left * self.position.rows / size)
@@ -272,7 +272,7 @@ class TrialRun:
         return self.order.hyperparameters.get(name, getattr(self.recipe, name))
 
     def batch_size(self, at: float) -> int:
-        """Rows of a whole batch at a step."""
+        """The number of rows of a full batch at a step."""
         size = value_at(self._setting("batch_size"), at)
         if not size >= 1:
             raise InputError(f"batch_size {size}", "a whole number from 1", "correct [hyperparameters.batch_size]")
@@ -281,16 +281,16 @@ class TrialRun:
 
 def _scalar(loss: object) -> float:
     if not isinstance(loss, Tensor) or loss.numel() != 1:
-        found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
-        raise InputError(f"loss returned {found}", "a scalar tensor", "take its mean in the recipe")
+        returned = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise InputError(f"loss returned {returned}", "a scalar tensor", "take its mean in the recipe")
     return float(loss.detach())
 
 
 def not_finite(loss: float) -> str:
-    """What is wrong with a batch whose loss is no number."""
+    """What is wrong with a batch whose loss is not finite."""
     return f"loss is {loss}"
 
 
 def next_multiple(progress: float, every: float | None) -> float:
-    """The first multiple of `every` that lies after `progress`; infinite for None."""
+    """The first multiple of `every` after `progress`; infinite for None."""
     return math.inf if every is None or math.isinf(every) else (math.floor(progress / every + ROUNDING) + 1) * every

@@ -1,4 +1,4 @@
-"""Intervals around a change in score: of the same runs made twice, or of two groups of runs."""
+"""Confidence intervals for a change in score: of the same runs made twice, or of two groups of runs."""
 
 import math
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class PooledSigma(NamedTuple):
 
 
 def pooled_sigma(groups: Sequence[Sequence[float]]) -> PooledSigma:
-    """Standard deviation within groups of scores that share settings and data; groups of one teach nothing."""
+    """Standard deviation within groups of scores that share settings and data; groups of one are ignored."""
     usable = [np.asarray(group, dtype=np.float64) for group in groups if len(group) >= 2]
     freedom = sum(len(group) - 1 for group in usable)
     if freedom == 0:
@@ -62,7 +62,7 @@ def pooled_sigma(groups: Sequence[Sequence[float]]) -> PooledSigma:
 
 
 def welch_p_drop(before: Sequence[float], now: Sequence[float]) -> float:
-    """One-sided p-value of the scores now having a mean as high as before; small means that they fell.
+    """One-sided p-value of the mean score being as high now as before; a small one means that it fell.
 
     Unequal variances (Welch). 1.0 where either side has fewer than two scores or neither has any spread.
     """
@@ -73,7 +73,7 @@ def welch_p_drop(before: Sequence[float], now: Sequence[float]) -> float:
 
 
 class _Change(NamedTuple):
-    """A mean change, its standard error (0 where all that there is, is rounding) and the degrees of freedom."""
+    """A mean change, its standard error (0 where the spread is only rounding) and the degrees of freedom."""
 
     mean: float
     error: float

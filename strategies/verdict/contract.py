@@ -1,8 +1,8 @@
-"""The contract that a verdict stands on: seed, split and purpose each change a score, two equal calls do not.
+"""The contract that a verdict rests on: seed, split and purpose each change the score, two identical calls do not.
 
 A training command that breaks it makes the error rate of the paired test meaningless: without fresh noise the
 differences of pairs repeat each other, and rows shared by search and confirm reward the search's luck. So a
-broken or untested contract never ends STALE.
+broken or untested contract never leads to STALE.
 """
 
 import math
@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-_CLEAR = 10.0  # an effect counts when it exceeds this many times the difference of equal calls
+_CLEAR = 10.0  # an effect counts when it exceeds the difference of identical calls this many times
 
 
 class Breach(StrEnum):
-    """What is wrong with a contract, the most telling first."""
+    """What is wrong with a contract, the most important first."""
 
-    NOT_REPEATABLE = "not_repeatable"  # equal calls differ as much as the effects do
+    NOT_REPEATABLE = "not_repeatable"  # identical calls differ as much as the effects do
     PURPOSE_IGNORED = "purpose_ignored"  # search and confirm are scored on the same rows
     SPLIT_IGNORED = "split_ignored"
     SEED_IGNORED = "seed_ignored"
@@ -25,12 +25,12 @@ class Breach(StrEnum):
 
 
 _REMEDIES = {
-    Breach.NOT_REPEATABLE: "two equal calls give scores that differ as much as scores with another seed, split or "
-    "purpose; take every random number from the seed and the split seed that the training is given",
+    Breach.NOT_REPEATABLE: "two identical calls give scores that differ as much as scores with another seed, "
+    "split or purpose; take every random number from the seed and the split seed that the training is given",
     Breach.PURPOSE_IGNORED: "the score does not depend on the purpose, so search and confirm are scored on the same "
     "rows; score the purposes probe and search on development rows, replicate and confirm on held-out rows",
     Breach.SPLIT_IGNORED: "the score does not depend on the split seed, so every pair is scored on the same rows; "
-    "draw or choose the evaluation rows by it",
+    "draw or choose the evaluation rows from it",
     Breach.SEED_IGNORED: "the score does not depend on the seed, so training runs repeat each other; "
     "draw the initialisation and the data order from it",
     Breach.UNTESTED: "whether seed, split and purpose change the score could not be tested; "
@@ -40,7 +40,7 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What short probes found out about a model's training; None is what could not be tested."""
+    """What short probes found out about a model's training; None where something could not be tested."""
 
     seed_matters: bool | None
     split_matters: bool | None
@@ -50,7 +50,7 @@ class Contract:
 
     @property
     def breaches(self) -> tuple[Breach, ...]:
-        """All that fails, the most telling first; empty when the contract holds."""
+        """Everything that is wrong, the most important first; empty when the contract holds."""
         effects = {
             Breach.PURPOSE_IGNORED: self.purpose_matters,
             Breach.SPLIT_IGNORED: self.split_matters,
@@ -64,23 +64,23 @@ class Contract:
 
     @property
     def allows_stale(self) -> bool:
-        """True when the contract holds as a whole, so that the error rate of STALE means something."""
+        """Whether the whole contract holds, so that the error rate of STALE means something."""
         return not self.breaches
 
     @property
     def allows_fresh_by_bound(self) -> bool:
-        """True when the pairs are scored on rows that the search has not seen."""
+        """Whether the pairs are scored on rows that the search has not seen."""
         return self.purpose_matters is True
 
     @property
     def covered(self) -> str:
-        """What the error rate covers, or what is missing and how to mend it: one sentence for the owner."""
+        """What the error rate covers, or what is missing and how to fix it, in sentences for the owner."""
         if self.breaches:
             return "No error rate can be given: " + ". Also: ".join(_REMEDIES[breach] for breach in self.breaches) + "."
         return (
-            "The error rate covers the chance of training (initialisation and data order by a new seed), the choice "
-            "of evaluation rows (a fresh split a pair) and the search's luck (rows that it has not seen)."
-        ) + ("" if self.is_deterministic else " Equal calls do not repeat exactly: a second run gives other numbers.")
+            "The error rate covers randomness in training (initialisation and data order from a new seed), the choice "
+            "of evaluation rows (a fresh split for each pair) and luck in the search (rows that it has not seen)."
+        ) + ("" if self.is_deterministic else " Identical calls differ slightly: a second run gives other numbers.")
 
     def to_json(self) -> dict[str, Any]:
         """The contract as values that JSON can hold."""
@@ -100,11 +100,11 @@ def contract_of(
     splits: Sequence[float | None],
     purposes: Sequence[float | None],
 ) -> Contract:
-    """The contract that a model's training keeps, from scores of short probes of one configuration.
+    """What a model's training keeps of the contract, from the scores of short probes of one configuration.
 
-    `base` is the score of one call, `equal` those of calls equal to it; in `seeds`, `splits` and `purposes` only
+    `base` is the score of one call, `equal` those of calls identical to it; in `seeds`, `splits` and `purposes` only
     the seed, the split seed or the purpose differs from it. None is a probe without a score. An effect counts
-    when it is not zero and exceeds ten times the difference of equal calls.
+    when it is not zero and exceeds ten times the difference of identical calls.
     """
     noise = _largest_change(base, equal)
     effects = {
@@ -113,7 +113,7 @@ def contract_of(
         "purpose": _largest_change(base, purposes),
     }
     matters = {name: _is_clear(effect, noise) for name, effect in effects.items()}
-    changes = {"equal calls": noise, **effects}
+    changes = {"identical calls": noise, **effects}
     notes = (f"{name}: {'not tested' if change is None else f'{change:.3g}'}" for name, change in changes.items())
     return Contract(
         seed_matters=matters["seed"],

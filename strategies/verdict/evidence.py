@@ -1,10 +1,10 @@
-"""What the runs up to one look say: paired differences with failed runs at a floor, and the test on failures."""
+"""What the runs up to a look say: paired differences with failed runs at a floor, and the test on failures."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-from ..records import LegResult
+from ..records import LegResult, Purpose, Role
 from .divergence_test import divergence_e_value
 from .runs import Pair, Run, SearchSummary, clipped
 from .safe_t_test import Bounds, look_sizes, mean_bounds
@@ -17,8 +17,8 @@ _ROUNDING = 1e-12  # a spread below this share of the scores is rounding, not no
 class Evidence:
     """The numbers behind a look; `bounds` is None where no pair has two scores.
 
-    `incumbent_scores` are those of completed confirm runs; the means count a failed run with the floor, where
-    there is one. `incumbent_runs`, `incumbent_failed` and `divergence_e` are over all its independent runs;
+    `incumbent_scores` are those of completed confirm runs; in the means a failed run counts as the floor, where
+    there is one. `incumbent_runs`, `incumbent_failed` and `divergence_e` cover all of its independent runs;
     `divergence_at` is the number of runs after which that evidence was reached.
     """
 
@@ -36,17 +36,17 @@ class Evidence:
 
     @property
     def has_noise(self) -> bool:
-        """The paired differences vary, so there is a unit to measure a gain in."""
+        """Whether the paired differences vary, so that there is a unit to measure an improvement in."""
         return self.bounds is not None and self.bounds.has_noise
 
     @property
     def is_unscored(self) -> bool:
-        """Some pair was left out because nothing says what its failed run scores."""
+        """Whether a pair was left out because nothing says what its failed run scores."""
         return self.n_pairs > (0 if self.bounds is None else self.bounds.n)
 
 
 def weigh(plan: TestPlan, search: SearchSummary, pairs: Sequence[Pair], alone: Sequence[Run]) -> Evidence:
-    """The evidence of ended pairs, and of runs of the incumbent alone; lost runs must be left out of both."""
+    """The evidence of ended pairs and of runs of the incumbent alone; lost runs must be left out of both."""
     floor = plan.floor if plan.floor is not None else floor_of(search.scores)
     incumbent = [pair.incumbent for pair in pairs if pair.incumbent is not None]
     challenger = [pair.challenger for pair in pairs if pair.challenger is not None]
@@ -75,11 +75,11 @@ def weigh(plan: TestPlan, search: SearchSummary, pairs: Sequence[Pair], alone: S
 
 
 def floor_of(search_scores: Sequence[float]) -> float | None:
-    """What a failed run scores where the owner declares no floor; None from fewer than three scores.
+    """What a failed run scores where the owner declares no floor; None with fewer than three scores.
 
-    The worst score of the search, but no more than ten times as far below its best as its median is: one absurd
-    score must not decide how much a failed run weighs. The search ends before the first pair, so the floor is
-    fixed before it.
+    The worst score of the search, but at most ten times as far below its best as its median is: one absurd score
+    must not decide how much a failed run weighs. The search ends before the first pair, so the floor is fixed by
+    then.
     """
     if len(search_scores) < 3:
         return None
@@ -111,20 +111,20 @@ def _bounds(plan: TestPlan, scored: Sequence[tuple[float, float]]) -> Bounds | N
 
 
 def _divergence(failures: Sequence[bool], plan: TestPlan) -> tuple[float, int]:
-    """The highest evidence at any moment, and after how many runs: later runs do not take it back."""
+    """The highest evidence at any moment, and after how many runs; later runs do not lower it."""
     failed, highest, at = 0, 1.0, 0
     for runs, has_failed in enumerate(failures, start=1):
         failed += has_failed
         e_value = divergence_e_value(failed, runs, plan.birth_failed, plan.birth_runs)
-        highest, at = max((highest, at), (e_value, runs), key=lambda one: one[0])
+        highest, at = max((highest, at), (e_value, runs), key=lambda peak: peak[0])
     return highest, at
 
 
 @dataclass(frozen=True, slots=True)
 class PairedRuns:
-    """One recorded pair. `difference` is challenger less incumbent as the test counts it, a failed run at the floor.
+    """A recorded pair. `difference` is challenger minus incumbent as the test counts it, a failed run at the floor.
 
-    None is a pair that does not count: a run of it was lost to its machine, or it failed and there is no floor.
+    It is None for a pair that does not count: one of its runs was lost to its machine, or failed without a floor.
     """
 
     number: int
@@ -134,18 +134,18 @@ class PairedRuns:
 
     @property
     def is_lost(self) -> bool:
-        """A run of it was lost to its machine, so the test passed the pair over."""
+        """Whether one of its runs was lost to its machine, so that the test skipped the pair."""
         return Run.of(self.incumbent).is_void or Run.of(self.challenger).is_void
 
     @property
     def has_failure(self) -> bool:
-        """A run of it diverged or crashed."""
+        """Whether one of its runs diverged or crashed."""
         return Run.of(self.incumbent).has_failed or Run.of(self.challenger).has_failed
 
 
 @dataclass(frozen=True, slots=True)
 class EvidencePath:
-    """The pairs in order, and the evidence at each look; the last look is the one that the verdict reads."""
+    """The pairs in order, and the evidence at each look; the verdict is based on the last."""
 
     pairs: tuple[PairedRuns, ...] = ()
     looks: tuple[Evidence, ...] = ()
@@ -154,26 +154,30 @@ class EvidencePath:
 def evidence_path(plan: TestPlan, verdict: Verdict, results: Sequence[LegResult]) -> EvidencePath:
     """The path to a verdict, from the frozen plan and the recorded legs; empty where no pair was run.
 
-    The floor is the one that the verdict stands on, which was fixed before the first pair.
+    The floor is that of the verdict, which was fixed before the first pair.
     """
     plan = replace(plan, floor=verdict.floor)
-    trials = {result.request.trial: result for result in results}  # a trial's last leg
-    first = trials.get("search.000")
+    first = _by_number(results, Purpose.SEARCH, Role.INCUMBENT).get(0)
     search = SearchSummary(incumbent=None if first is None else Run.of(first))
-    pairs = tuple(_pair(plan, search, *both) for both in _recorded(trials))
+    pairs = tuple(_pair(plan, search, *both) for both in _recorded(results))
     usable = [_as_pair(pair) for pair in pairs if not pair.is_lost][: verdict.n_pairs]
     at = look_sizes(len(usable)) or ((len(usable),) if usable else ())
     return EvidencePath(pairs, tuple(weigh(plan, search, usable[:n], ()) for n in at))
 
 
-def _recorded(trials: Mapping[str, LegResult]) -> list[tuple[int, LegResult, LegResult]]:
+def _recorded(results: Sequence[LegResult]) -> list[tuple[int, LegResult, LegResult]]:
     """Number, incumbent and challenger of the pairs of which both sides have ended."""
-    found = []
-    for name, incumbent in trials.items():
-        challenger = trials.get(name.replace("confirm.i", "confirm.c"))
-        if name.startswith("confirm.i") and challenger is not None:
-            found.append((int(name.removeprefix("confirm.i")), incumbent, challenger))
-    return sorted(found, key=lambda pair: pair[0])
+    ours, theirs = (_by_number(results, Purpose.CONFIRM, role) for role in (Role.INCUMBENT, Role.CHALLENGER))
+    return [(number, ours[number], theirs[number]) for number in sorted(ours) if number in theirs]
+
+
+def _by_number(results: Sequence[LegResult], purpose: Purpose, role: Role) -> dict[int, LegResult]:
+    """The last leg of each trial in that role."""
+    return {
+        result.request.number: result
+        for result in results
+        if result.request.purpose is purpose and result.request.role is role
+    }
 
 
 def _pair(

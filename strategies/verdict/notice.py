@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..records import Configuration, Outcome, Value
-from .verdict_records import Reason, Verdict
+from .verdict_records import BROKEN_AT, Reason, Verdict
 from .verdict_words import divergence_odds, odds
 
-SHOWN_POINTS = 6  # of a schedule in a sentence; records and settings files hold them all
+SHOWN_POINTS = 6  # of a schedule in a sentence; records and settings files hold all of them
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the words are about: the model, its metric's own direction, and what was measured."""
+    """What a notice is about: the model, the metric in its own direction, and what was measured."""
 
     model: str
     owner: str
@@ -30,7 +30,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A title, the sentences below it, and whether somebody is to be told now ('alert') or in the digest."""
+    """A title, the sentences below it, and a severity: 'alert' is sent at once, 'digest' waits for the digest."""
 
     title: str
     sentences: tuple[str, ...]
@@ -44,7 +44,7 @@ class Notice:
 
 
 def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
-    """The notice that a verdict calls for; None for FRESH, and for INCONCLUSIVE unless scores fell or data is odd."""
+    """The notice that a verdict calls for; None for FRESH, and INCONCLUSIVE unless scores fell or data looks odd."""
     if verdict.reason is Reason.LOOK_AT_DATA:
         return _look_at_data(subject, verdict)
     if verdict.outcome is Outcome.STALE:
@@ -57,7 +57,7 @@ def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
 
 
 def render(value: Value) -> str:
-    """A hyperparameter value for a person: four significant digits, schedules as points, of long ones some."""
+    """A hyperparameter value as text: four significant digits; a schedule as its points, a long one shortened."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -77,7 +77,7 @@ def render_changes(incumbent: Configuration, recommended: Configuration) -> str:
 
 
 def render_duration(seconds: float) -> str:
-    """A duration for a person: '48 s', '12 min', '5.2 h'."""
+    """A duration as text: '48 s', '12 min', '5.2 h'."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -89,7 +89,7 @@ def _side(configuration: Mapping[str, Value], name: str) -> str:
 
 def _stale(subject: Subject, verdict: Verdict) -> Notice:
     title = f"{subject.model}: the stored hyperparameters have gone stale"
-    critical = ("Critical: the evidence is ten times what it takes, or more.",) if verdict.critical else ()
+    critical = ("Critical: the evidence is at least ten times the bar.",) if verdict.critical else ()
     return Notice(
         title=f"Critical: {title}" if verdict.critical else title,
         sentences=(*critical, *_loss(subject, verdict), *_values(subject), *_background(subject)),
@@ -101,14 +101,14 @@ def _stale(subject: Subject, verdict: Verdict) -> Notice:
 def _broken(subject: Subject, verdict: Verdict) -> Notice:
     sentences = [
         f"Training with the stored settings (v{subject.settings_version}) now diverges or crashes more often than "
-        f"when they were taken up ({divergence_odds(verdict)}, the bar is 80 : 1).",
+        f"at adoption ({divergence_odds(verdict)}; the bar is {BROKEN_AT:.0f}:1).",
     ]
     if subject.recommended is not None:
         sentences += [*_loss(subject, verdict), *_values(subject)]
     else:
         sentences.append("No other settings were confirmed to do better; the data or the code may be at fault.")
     return Notice(
-        title=f"{subject.model}: training with the stored hyperparameters breaks",
+        title=f"{subject.model}: training with the stored hyperparameters is broken",
         sentences=(*sentences, *_background(subject)),
         severity="alert",
         commands=_commands(subject),
@@ -116,7 +116,7 @@ def _broken(subject: Subject, verdict: Verdict) -> Notice:
 
 
 _WITHOUT_BETTER = {
-    Outcome.DEGRADED: "but no better hyperparameters exist",
+    Outcome.DEGRADED: "but no better hyperparameters were found",
     Outcome.INCONCLUSIVE: "and nothing could be decided about the hyperparameters",
 }
 
@@ -134,11 +134,11 @@ def _look_at_data(subject: Subject, verdict: Verdict) -> Notice:
     return Notice(
         title=f"{subject.model}: look at your data",
         sentences=(
-            "The re-evaluation came to no decision: a few values in the data are far from all others, and such values "
+            "The re-evaluation reached no decision: a few values in the data are far from all others, and such values "
             "can make good settings look stale or broken.",
             *_suspicions(verdict),
-            "Correct them and re-tune again. If they are right, write accept_outliers = true under [data] in the "
-            "model file and register it first.",
+            "Correct them and re-tune again. If they are right, first set accept_outliers = true under [data] in the "
+            "model file and register it.",
             *_background(subject),
         ),
         severity="alert",
@@ -155,14 +155,14 @@ def _loss(subject: Subject, verdict: Verdict) -> tuple[str, ...]:
         return ()
     direction = "lower is better" if subject.lower_is_better else "higher is better"
     sign = -1.0 if subject.lower_is_better else 1.0
-    beside = ""
+    means = ""
     if verdict.incumbent_mean is not None and verdict.challenger_mean is not None:
-        beside = f" ({sign * verdict.incumbent_mean:.4g} now, {sign * verdict.challenger_mean:.4g} with the new values)"
+        means = f" ({sign * verdict.incumbent_mean:.4g} now, {sign * verdict.challenger_mean:.4g} with the new values)"
     return (
-        f"Keeping these settings loses at least {verdict.lower:.3g} {subject.metric}, {verdict.mean:.3g} on average"
-        f"{beside}; {direction}.",
+        f"Keeping these settings makes {subject.metric} worse by at least {verdict.lower:.3g}, "
+        f"{verdict.mean:.3g} on average{means}; {direction}.",
         f"Measured on {verdict.n_pairs} pairs of fresh training runs, old and new settings side by side on the same "
-        f"seeds and rows: evidence {odds(verdict.e_value)}, the bar is {1 / verdict.alpha:.0f} : 1 "
+        f"seeds and rows: evidence {odds(verdict.e_value)}; the bar is {1 / verdict.alpha:.0f}:1 "
         f"(settings that are still good pass it in at most {verdict.alpha:.2%} of campaigns).",
     )
 
@@ -170,13 +170,13 @@ def _loss(subject: Subject, verdict: Verdict) -> tuple[str, ...]:
 def _values(subject: Subject) -> tuple[str, ...]:
     if subject.recommended is None:
         return ()
-    everything = ", ".join(f"{name} = {render(value)}" for name, value in subject.recommended.items())
-    return (f"Change: {render_changes(subject.incumbent, subject.recommended)}.", f"Use: {everything}.")
+    values = ", ".join(f"{name} = {render(value)}" for name, value in subject.recommended.items())
+    return (f"Change: {render_changes(subject.incumbent, subject.recommended)}.", f"Use: {values}.")
 
 
 def _background(subject: Subject) -> tuple[str, ...]:
     cost = f"The re-evaluation took {subject.runs} training runs, {render_duration(subject.compute_s)} of compute."
-    changes = f"Since these settings were taken up: {'; '.join(subject.changes)}." if subject.changes else ""
+    changes = f"Since these settings were adopted: {'; '.join(subject.changes)}." if subject.changes else ""
     return tuple(sentence for sentence in (*subject.why, changes, cost) if sentence)
 
 

@@ -1,4 +1,4 @@
-"""What a campaign of a model can find: the smallest loss that its test detects nearly always, before it runs."""
+"""What a campaign can find, computed before it runs: the smallest loss that its test almost always detects."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from .test_plan import WELL_KNOWN
 from .verdict_records import TestPlan
 
 WANTED = 0.90
-_LARGEST = 64.0  # standard deviations; a test that misses such a loss has too few pairs for any
+_LARGEST = 64.0  # standard deviations; a test that misses such a loss has too few pairs for any loss
 _STEPS = 12  # halvings: the answer is good to a fifth of a percent of the simulation's own error
 
 
@@ -28,11 +28,11 @@ class Power(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Detectable:
-    """The smallest loss found with probability WANTED, in score units; None where the pairs suffice for none.
+    """The smallest loss found with probability WANTED, in score units; None where there are too few pairs for any.
 
-    `sigma` is the standard deviation of a paired difference: `is_known` from earlier campaigns' pairs, else that of
-    single runs, which it equals where half of a run's variance is common to both sides of a pair.
-    `pairs_unchanged`: the mean number of pairs that decide where the challenger is exactly as good.
+    `sigma` is the standard deviation of a paired difference: from earlier campaigns' pairs where `is_known`, else that
+    of single runs, which it equals where half of a run's variance is common to both sides of a pair.
+    `pairs_unchanged` is the mean number of pairs to a decision where the challenger is exactly as good.
     """
 
     loss: float | None
@@ -43,10 +43,10 @@ class Detectable:
 
 
 def detectable(plan: TestPlan, differences: Sequence[Sequence[float]] = ()) -> Detectable | None:
-    """What the test of `plan` finds; `differences` are those of earlier campaigns' pairs, a group a campaign.
+    """What the test of `plan` finds; `differences` are those of earlier campaigns' pairs, one group per campaign.
 
-    None while neither pairs nor replicates tell the noise. A loss counts as found when the verdict is STALE, so a
-    loss below delta, which ends FRESH, does not. By bisection on simulated power, the same numbers at every call.
+    None while neither pairs nor replicates show the noise. A loss counts as found when the verdict is STALE, so a
+    loss below delta, which ends FRESH, does not. By bisection on simulated power; every call gives equal numbers.
     """
     paired = pooled_sigma(differences)
     is_known = bool(paired.sigma) and paired.degrees_of_freedom >= WELL_KNOWN
@@ -73,9 +73,10 @@ def simulated_power(
     runs: int = 4000,
     seed: int = 0,
 ) -> Power:
-    """What the test would say of a true `gain`; gain and delta in standard deviations of one paired difference.
+    """What the test would find if the true improvement were `gain`.
 
-    By simulation of normal differences with a generator of its own, so that equal calls give equal answers.
+    `gain` and `delta` are in standard deviations of a paired difference. Simulates normal differences with its own
+    generator, so that equal calls give equal answers.
     """
     draws = np.random.default_rng(seed).standard_normal((runs, n_max)) + gain
     stale_at, fresh_at = first_crossings(draws, delta, alpha, beta, d0, look_sizes(n_max))
@@ -87,15 +88,15 @@ def simulated_power(
 
 def first_crossings(
     draws: Floats,  # (run, pair)
-    delta: float | Floats | None,  # one for all, or one a run
+    delta: float | Floats | None,  # one for all runs, or (run,)
     alpha: float,
     beta: float,
     d0: float,
     at: Sequence[int],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The looks, for many simulated campaigns at once, at which L_n > 0 and U_n < delta first hold.
+    """The looks at which L_n > 0 and U_n < delta first hold, for many simulated campaigns at once; each (run,).
 
-    A look that never comes is given as the largest integer.
+    A look that never comes is the largest integer.
     """
     never = np.iinfo(np.int64).max
     lower_at = np.full(len(draws), never)
@@ -123,6 +124,6 @@ def _smallest_found(plan: TestPlan, sigma: float) -> float | None:
 
 
 def _power(plan: TestPlan, sigma: float, gain: float) -> Power:
-    """Power at a gain in standard deviations of a paired difference."""
+    """Power at an improvement of `gain`, in standard deviations of a paired difference."""
     delta = None if plan.delta is None else plan.delta / sigma
     return simulated_power(gain, delta, plan.alpha, plan.beta, plan.d0, plan.n_max)

@@ -1,4 +1,4 @@
-"""What two groups of runs have to be compared by: their scores, and how many of them failed."""
+"""What two groups of runs are compared by: their scores, and how many of them failed."""
 
 from collections.abc import Sequence
 from math import comb
@@ -9,20 +9,19 @@ _RARE = 0.05
 
 
 def scores(runs: Sequence[Run], floor: float | None) -> list[float]:
-    """The scores of those runs that have one: a failed run scores the floor, and none where there is no floor."""
-    found = (_score(run, floor) for run in runs)
-    return [score for score in found if score is not None]
+    """The scores of the runs; a failed run scores the floor, and is left out where there is none."""
+    return [score for run in runs if (score := _score(run, floor)) is not None]
 
 
 def both_scored(before: Sequence[Run], now: Sequence[Run], floor: float | None) -> tuple[list[float], list[float]]:
-    """The scores of runs made twice, of those that have one both times."""
+    """The scores of runs made twice, without those that lack one of the two."""
     both = [(_score(a, floor), _score(b, floor)) for a, b in zip(before, now, strict=True)]
-    kept = [(a, b) for a, b in both if a is not None and b is not None]
-    return [a for a, _ in kept], [b for _, b in kept]
+    pairs = [(a, b) for a, b in both if a is not None and b is not None]
+    return [a for a, _ in pairs], [b for _, b in pairs]
 
 
 def failed_of(runs: Sequence[Run]) -> str:
-    """'6 of 8': how many failed; runs lost to their machines are left out."""
+    """How many failed, as '6 of 8'; runs lost to their machines are left out."""
     counted = [run for run in runs if not run.is_void]
     return f"{sum(run.has_failed for run in counted)} of {len(counted)}"
 

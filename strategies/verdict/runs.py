@@ -10,7 +10,7 @@ _VOID_ENDS = frozenset({LegEnd.LOST, LegEnd.CANCELLED, LegEnd.STOPPED})
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One full training run with a seed and a split of its own: its end, and its score where it has one."""
+    """One full training run with its own seed and split: how it ended, and its score where it has one."""
 
     end: LegEnd
     score: float | None = None
@@ -22,18 +22,18 @@ class Run:
 
     @property
     def is_void(self) -> bool:
-        """Ended by its machine or by retuned, which says nothing about how often the settings fail."""
+        """Whether its machine or retuned ended it, which says nothing about how often the settings fail."""
         return self.end in _VOID_ENDS
 
     @property
     def finite_score(self) -> float | None:
-        """The score of a run that completed with one, else None."""
+        """The score if the run completed with a finite one, else None."""
         is_scored = self.end is LegEnd.COMPLETED and self.score is not None and math.isfinite(self.score)
         return self.score if is_scored else None
 
     @property
     def has_failed(self) -> bool:
-        """Diverged, crashed or otherwise ended without a score, by its own doing."""
+        """Whether it diverged, crashed or otherwise ended without a score through its own fault."""
         return not self.is_void and self.finite_score is None
 
 
@@ -50,9 +50,9 @@ class Pair:
 class SearchSummary:
     """What the verdict needs to know about the search.
 
-    `nothing_better`: it ran as it should and no challenger beat the incumbent. `has_failed`: no challenger can
-    be named. Otherwise there is a challenger to put into pairs. `incumbent` is its full run of the incumbent,
-    `scores` are all full-budget scores of the search, from which a floor is taken where the owner declares none.
+    `nothing_better`: it ran properly and no challenger beat the incumbent. `has_failed`: no challenger can be named.
+    Otherwise there is a challenger to be compared in pairs. `incumbent` is the search's full run of the incumbent;
+    `scores` are all its full-budget scores, from which a floor is derived where the owner declares none.
     """
 
     nothing_better: bool = False

@@ -1,4 +1,4 @@
-"""The statistics under every verdict: the safe paired t-test, the divergence test, noise pooled over runs.
+"""The statistics behind STALE and FRESH: the safe paired t-test.
 
 An e-value is a betting score against "nothing changed": its expectation is at most 1 when nothing did, at
 whatever moment the runs are stopped, so e >= 1/alpha happens with probability at most alpha (Ville).
@@ -21,10 +21,10 @@ _NODES: Floats = np.arange(-40.0, 12.0, 0.25)  # in standard deviations around t
 
 
 class Bounds(NamedTuple):
-    """What n paired differences say: bounds on the gain, in score units, and the evidence for a gain.
+    """What n paired differences say: bounds on the improvement, in score units, and the evidence for one.
 
     `lower` is -inf and `upper` is inf where n is too small for that error rate, and where the differences
-    have no noise to measure by (`has_noise` is False; `e_value` is then 1).
+    have no noise to measure against (`has_noise` is False and `e_value` is 1).
     """
 
     mean: float
@@ -61,7 +61,7 @@ def e_value(differences: Sequence[float], d0: float) -> float:
     """Evidence that the differences (challenger - incumbent) have a mean above 0; 1 is none.
 
     Differences without noise (fewer than two, or all equal up to rounding, zero or not) give exactly 1:
-    the test measures in units of the noise, and what has none is a broken contract, not overwhelming evidence.
+    the test measures in units of the noise, and a lack of noise is a broken contract, not overwhelming evidence.
     """
     _, _, t = _moments(differences)
     return 1.0 if t is None else float(np.exp(log_e(t, len(differences), d0)))
@@ -83,11 +83,11 @@ def t_threshold(n: int, alpha: float, d0: float) -> float:
 
 
 def mean_bounds(differences: Sequence[float], alpha: float, beta: float, d0: float, least_sd: float = 0.0) -> Bounds:
-    """Mean gain with its lower bound at error rate `alpha` and its upper bound at `beta`.
+    """Mean improvement with its lower bound at error rate `alpha` and its upper bound at `beta`.
 
     Both hold at any stopping time. `lower` > 0 exactly when the e-value is at least 1/alpha. A standard
     deviation of `least_sd` or less counts as no noise: the caller knows the rounding of the scores.
-    Source: L_n and U_n = mean -+ t* s / sqrt(n), t* from `threshold`.
+    Source: L_n and U_n = mean -+ t* s / sqrt(n), t* from `t_threshold`.
     """
     n = len(differences)
     mean, sd, t = _moments(differences)
@@ -96,13 +96,13 @@ def mean_bounds(differences: Sequence[float], alpha: float, beta: float, d0: flo
     log_evidence = float(log_e(t, n, d0))
     lower = mean - t_threshold(n, alpha, d0) * sd / math.sqrt(n)
     upper = mean + t_threshold(n, beta, d0) * sd / math.sqrt(n)
-    # The threshold is a root found to the last few digits; on the boundary itself the e-value has the say.
+    # The threshold is a root found to the last few digits; on the boundary itself the e-value decides.
     lower = max(lower, math.ulp(0.0)) if log_evidence >= -math.log(alpha) else min(lower, 0.0)
     return Bounds(mean, sd, lower, upper, math.exp(log_evidence), n, has_noise=True)
 
 
 def _moments(differences: Sequence[float]) -> tuple[float, float, float | None]:
-    """Mean, standard deviation and t statistic; t is None where there is no noise to measure by."""
+    """Mean, standard deviation and t statistic; t is None where there is no noise to measure against."""
     values = np.asarray(differences, dtype=np.float64)
     if len(values) == 0 or not np.isfinite(values).all():
         raise ValueError(f"paired differences must be finite and at least one, not {list(differences)!r}")

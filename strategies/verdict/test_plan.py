@@ -1,4 +1,4 @@
-"""The test as it is fixed before the first pair."""
+"""The rules of a campaign's test, fixed before its first pair."""
 
 import math
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ def plan_test(
 ) -> TestPlan:
     """The rules of a campaign's test, to be recorded before its first pair.
 
-    `replicates` are the incumbent's runs at birth; `earlier_scores` the incumbent's confirm scores and
-    `earlier_differences` the paired differences of earlier campaigns of the model, one group a campaign. The
-    pairs and trials of the campaign itself must never be among them. `margin` (delta), `floor` and
-    `drop_least` are the owner's, as scores. Raises InputError for values that make no test.
+    `replicates` are the incumbent's baseline runs; `earlier_scores` the incumbent's confirm scores and
+    `earlier_differences` the paired differences of the model's earlier campaigns, one group per campaign. The pairs
+    and trials of the campaign itself must never be among them. `margin` (delta), `floor` and `drop_least` are
+    declared by the owner, as scores. Raises InputError for values that make no test.
     """
     _check(margin, floor, drop_least, n_max)
     scores = tuple(clipped(run.finite_score, floor) for run in replicates if run.finite_score is not None)
@@ -50,7 +50,7 @@ def plan_test(
 
 
 def _effect_size(delta: float | None, noise: PooledSigma) -> float:
-    """d0: the gain that matters in standard deviations of a paired difference, where those are well known."""
+    """d0: the improvement that matters in standard deviations of a paired difference; 1 while that is uncertain."""
     if delta is None or not noise.sigma or noise.degrees_of_freedom < WELL_KNOWN:
         return 1.0
     return min(max(delta / noise.sigma, 0.7), 1.4)
@@ -59,11 +59,11 @@ def _effect_size(delta: float | None, noise: PooledSigma) -> float:
 def _check(margin: float | None, floor: float | None, drop_least: float | None, n_max: int) -> None:
     for name, value in (("margin", margin), ("drop_least", drop_least)):
         if value is not None and not (math.isfinite(value) and value > 0):
-            raise InputError(f"{name} = {value}", f"{name} is a number above 0, in the metric's unit")
+            raise InputError(f"{name} = {value}", f"{name} must be a number above 0, in the metric's unit")
     if floor is not None and not math.isfinite(floor):
-        raise InputError(f"floor = {floor}", "floor is a finite number")
+        raise InputError(f"floor = {floor}", "floor must be a finite number")
     if n_max < FIRST_LOOK:
-        raise InputError(f"at most {n_max} pairs", f"a test needs {FIRST_LOOK} pairs or more")
+        raise InputError(f"at most {n_max} pairs", f"a test needs at least {FIRST_LOOK} pairs")
 
 
 YEARLY_ALPHA = 0.05  # the share of unchanged models that may be called stale in a year

@@ -1,8 +1,8 @@
-"""The verdict of a campaign: the plan of its test, and the judgement of the runs made so far.
+"""The verdict of a campaign, judged from its test plan and the runs made so far.
 
-Source: the safe t-test and the divergence test of py, read at 4, 6, 8 ... pairs. `judge` is a pure function
-of the recorded runs: it reads the looks in order and stops at the first that decides, so the answer does not
-depend on how many runs happened to end beside each other.
+Source: the safe t-test and the divergence test, read at 4, 6, 8 ... pairs. `judge` is a pure function of the
+recorded runs: it reads the looks in order and stops at the first that decides, so the answer does not depend on
+how many runs happened to end at the same time.
 """
 
 import math
@@ -16,15 +16,14 @@ from .contract import Contract
 from .evidence import Evidence, weigh
 from .runs import Pair, Run, SearchSummary
 from .safe_t_test import FIRST_LOOK, look_sizes, t_threshold
-from .verdict_records import Continue, Reason, TestPlan, Verdict
+from .verdict_records import BROKEN_AT, Continue, Reason, TestPlan, Verdict
 from .verdict_words import sentence_of
 
-BROKEN_AT = 80.0
 DROP_P = 0.0125
-INCUMBENT_RUNS_ALONE = 4  # made when there is no challenger to compare with
+INCUMBENT_RUNS_ALONE = 4  # wanted where there is no challenger to compare with
 _MOST_LOST = 8
 _MOST_PAIRS_FORESEEN = 128
-_NO_NOISE_AFTER = 8  # pairs; by then equal differences are no accident
+_NO_NOISE_AFTER = 8  # pairs; by then equal differences are no coincidence
 
 
 def judge(
@@ -39,10 +38,10 @@ def judge(
 ) -> Continue | Verdict:
     """The verdict on the runs made so far, or what to run before judging again.
 
-    `incumbent_runs` are ended runs of the incumbent alone on confirm seeds, made where the search has no
-    challenger; runs inside pairs are not repeated there. `budget_spent` ends the campaign with what there is.
-    `suspicions` name values of the data that look like glitches: where such values may have brought the verdict
-    about, it asks to look at them and recommends nothing; FRESH and DEGRADED stand.
+    `incumbent_runs` are ended runs of the incumbent alone on confirm seeds, made where the search names no
+    challenger; they do not include the runs in pairs. `budget_spent` asks for a verdict on what there is.
+    `suspicions` name values in the data that look like glitches: where they may have caused the verdict, it asks
+    the owner to look at them and recommends nothing; FRESH and DEGRADED are kept.
     """
     answer = _judge_runs(plan, contract, search, pairs, incumbent_runs, budget_spent)
     if isinstance(answer, Continue) or not suspicions:
@@ -103,12 +102,12 @@ def _judge_runs(
 def _judge_incumbent_alone(
     plan: TestPlan, contract: Contract, search: SearchSummary, incumbent_runs: Sequence[Run], budget_spent: bool
 ) -> Continue | Verdict:
-    """No challenger: a few runs of the incumbent tell whether it fell or fails."""
+    """The verdict without a challenger: a few runs of the incumbent show whether its score fell or it fails."""
     usable = [run for run in incumbent_runs if not run.is_void][:INCUMBENT_RUNS_ALONE]
     lost = sum(run.is_void for run in incumbent_runs)
     missing = INCUMBENT_RUNS_ALONE - len(usable)
     if missing > 0 and lost <= _MOST_LOST and not budget_spent:
-        sentence = f"No challenger to compare with; {missing} runs of the stored settings tell how they fare now."
+        sentence = f"No challenger to compare with; {missing} runs of the stored settings show how they perform now."
         return Continue(0, len(incumbent_runs) + missing, sentence)
     evidence = weigh(plan, search, (), usable)
     reason = Reason.SEARCH_FAILED if search.has_failed else Reason.NOTHING_BETTER_FOUND
@@ -129,7 +128,7 @@ def _decide(plan: TestPlan, contract: Contract, evidence: Evidence) -> Reason | 
 
 
 def _is_stuck(plan: TestPlan, contract: Contract, evidence: Evidence) -> bool:
-    """True where more pairs could not lead to a decision."""
+    """Whether more pairs could not lead to a decision."""
     if evidence.is_unscored or (evidence.n_pairs >= _NO_NOISE_AFTER and not evidence.has_noise):
         return True
     if contract.allows_stale:
@@ -139,7 +138,7 @@ def _is_stuck(plan: TestPlan, contract: Contract, evidence: Evidence) -> bool:
 
 
 def _undecided(contract: Contract, evidence: Evidence, ending: Reason = Reason.UNDECIDED) -> Reason:
-    """Why there is no decision: what is wrong comes before what ran out."""
+    """Why there is no decision; what is wrong goes before what ran out."""
     if evidence.n_pairs < FIRST_LOOK:
         return ending
     if contract.breaches:
@@ -150,7 +149,7 @@ def _undecided(contract: Contract, evidence: Evidence, ending: Reason = Reason.U
 
 
 def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidence: Evidence, reason: Reason) -> Verdict:
-    """The verdict for what the comparison says; BROKEN goes before it, DEGRADED replaces FRESH."""
+    """The verdict for what the comparison says; BROKEN overrides it, DEGRADED replaces FRESH."""
     drop, drop_p, has_fallen = _drop(plan, evidence)
     outcome = _OUTCOMES.get(reason, Outcome.INCONCLUSIVE)
     is_confirmed = outcome is Outcome.STALE
@@ -201,7 +200,7 @@ _OUTCOMES = {
 
 
 def _drop(plan: TestPlan, evidence: Evidence) -> tuple[float | None, float, bool]:
-    """How far the incumbent fell since birth, the p-value of that, and whether it counts."""
+    """How far the incumbent fell below its baseline, the p-value, and whether the fall counts."""
     if not plan.birth_scores or not evidence.incumbent_scores:
         return None, 1.0, False
     drop = fmean(plan.birth_scores) - fmean(evidence.incumbent_scores)
@@ -210,7 +209,7 @@ def _drop(plan: TestPlan, evidence: Evidence) -> tuple[float | None, float, bool
 
 
 def _pairs_needed(plan: TestPlan, contract: Contract, evidence: Evidence) -> int | None:
-    """How many more pairs would decide at the gain and noise seen so far; None where none would."""
+    """How many more pairs would decide at the improvement and noise seen so far; None where no number would."""
     bounds = evidence.bounds
     if bounds is None or not bounds.has_noise or evidence.is_unscored or not contract.allows_stale:
         return None

@@ -1,6 +1,6 @@
-"""The records around a verdict: the test plan, runs and pairs that go in, the verdict that comes out.
+"""The records around a verdict: the test plan that goes in, the verdict that comes out.
 
-Standard library only, so that the daemon and the command line read verdicts without loading scipy.
+Standard library only, so that the service and the command line can read verdicts without loading scipy.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,11 @@ from typing import Any, Self
 
 from ..records import Outcome
 
+BROKEN_AT = 80.0  # the evidence of more frequent failures at which the outcome is BROKEN
+
 
 class Reason(StrEnum):
-    """Why a verdict is what it is; one name for the alert, the page and the log."""
+    """Why a verdict was reached; one name for the alert, the page and the log."""
 
     GAIN_CONFIRMED = "gain_confirmed"  # STALE
     NO_MATERIAL_GAIN = "no_material_gain"  # FRESH by the upper bound
@@ -21,27 +23,28 @@ class Reason(StrEnum):
     SCORE_FELL = "score_fell"  # DEGRADED
     FAILS_MORE_OFTEN = "fails_more_often"  # BROKEN
     # INCONCLUSIVE:
-    UNDECIDED = "undecided"  # n_max pairs say neither
+    UNDECIDED = "undecided"  # n_max pairs settle it neither way
     BUDGET_SPENT = "budget_spent"
     SEARCH_FAILED = "search_failed"  # no challenger to compare with
     NO_NOISE = "no_noise"  # the differences of all pairs are equal
-    NO_FLOOR = "no_floor"  # runs failed and nothing says what a failed run scores
+    NO_FLOOR = "no_floor"  # runs failed, and nothing says what a failed run scores
     RUNS_LOST = "runs_lost"  # too many runs were lost to their machines
     NOT_REPEATABLE = "not_repeatable"
     PURPOSE_IGNORED = "purpose_ignored"
     SPLIT_IGNORED = "split_ignored"
     SEED_IGNORED = "seed_ignored"
     CONTRACT_UNTESTED = "contract_untested"
-    LOOK_AT_DATA = "look_at_data"  # a few absurd values in the data may have brought it about
+    LOOK_AT_DATA = "look_at_data"  # a few absurd values in the data may have caused it
 
 
 @dataclass(frozen=True, slots=True)
 class TestPlan:
     """The rules of one campaign's test, frozen before the first pair.
 
-    `delta`, `floor` and `drop_least` are in score units (higher is better). `delta` None: nothing says what gain
-    is material, so FRESH cannot come from the bound. `floor` None: the owner declares none. `birth_scores` are
-    those of the completed replicates of the settings in force, `birth_failed` of `birth_runs` had none.
+    `delta`, the smallest improvement that matters, `floor` and `drop_least` are in score units (higher is better).
+    `delta` None: nothing says what matters, so FRESH cannot come from the bound. `floor` None: the owner declares
+    none. `birth_scores` are those of the baseline's completed replicates of the current settings; of its
+    `birth_runs` replicates, `birth_failed` had no score.
     """
 
     __test__ = False  # the name is the domain's; pytest must not collect it
@@ -71,8 +74,8 @@ class TestPlan:
 class Continue:
     """No verdict yet: run what is missing of these, then judge again.
 
-    `pairs` counts from index 0, lost ones included; `incumbent_runs` are single runs on confirm seeds, wanted
-    when there is no challenger.
+    `pairs` is the total wanted, lost ones included; `incumbent_runs` is that of single runs on confirm seeds,
+    wanted where there is no challenger.
     """
 
     pairs: int
@@ -84,12 +87,13 @@ class Continue:
 class Verdict:
     """What a campaign found, the numbers behind it and the reason, in score units (higher is better).
 
-    `lower` and `upper` are L_n and U_n; None is a bound that does not exist. `pairs_needed` is how many more
-    pairs would settle it at the gain and noise seen so far. `challenger_confirmed`: the challenger's values may
-    be recommended. `covered` says what the error rates cover, `is_covered` False that the contract is broken and
-    they do not hold. `divergence_at` is the number of runs after which `divergence_e` was reached. `drop` is how
-    far the incumbent's mean lies below its replicates at birth; `has_fallen` that this is significant and at least
-    the declared least drop. `suspicions` name values of the data that look like glitches.
+    `mean` is the challenger's improvement; `lower` and `upper` are its bounds L_n and U_n, None where there is no
+    such bound. `pairs_needed` is how many more pairs would settle it at the improvement and noise seen so far.
+    `challenger_confirmed`: the challenger's values may be recommended. `covered` says what the error rates cover;
+    `is_covered` is False where the contract is broken, so that they do not hold. `divergence_at` is the number of
+    runs after which `divergence_e` was reached. `drop` is how far the incumbent's mean lies below its baseline;
+    `has_fallen`: that is significant and at least `drop_least` of the plan. `suspicions` name values in the data
+    that look like glitches.
     """
 
     outcome: Outcome
@@ -124,26 +128,26 @@ class Verdict:
 
     @property
     def watch(self) -> bool:
-        """Evidence worth showing (e >= 20) for a gain that nobody is told of; none where the contract or the data is
-        broken."""
+        """Evidence for an improvement worth showing (e >= 20) where no alert reports it, and neither the contract nor
+        the data is in doubt."""
         is_sound = self.is_covered and self.reason is not Reason.LOOK_AT_DATA
         return is_sound and self.e_value >= 20 and self.outcome not in (Outcome.STALE, Outcome.BROKEN)
 
     @property
     def critical(self) -> bool:
-        """STALE with ten times the evidence that it takes."""
+        """STALE with at least ten times the evidence needed."""
         return self.outcome is Outcome.STALE and self.e_value >= 10 / self.alpha
 
     @property
     def can_go_on(self) -> bool:
-        """No decision yet, and more pairs may bring one: the pairs or the budget ran out, nothing is wrong."""
+        """No decision yet, but more pairs may bring one: the pairs or the budget ran out, and nothing is wrong."""
         return self.outcome is Outcome.INCONCLUSIVE and self.reason in (Reason.UNDECIDED, Reason.BUDGET_SPENT)
 
     @property
     def label(self) -> str:
         """The outcome in a word for tables, as 'STALE, critical' or 'INCONCLUSIVE, watch'."""
-        beside = ", critical" if self.critical else ", watch" if self.watch else ""
-        return f"{self.outcome.value.upper()}{beside}"
+        mark = ", critical" if self.critical else ", watch" if self.watch else ""
+        return f"{self.outcome.value.upper()}{mark}"
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as values that JSON can hold."""

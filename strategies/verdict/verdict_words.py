@@ -12,66 +12,68 @@ def sentence_of(verdict: Verdict, searched: str) -> str:
 
 
 def odds(e_value: float) -> str:
-    """Evidence for a person: 'e : 1', without digits that mean nothing."""
-    return "over 10,000 : 1" if e_value > 10_000 else f"{figure(float(f'{e_value:.3g}'))} : 1"
+    """Evidence as odds in three significant digits: '259:1', 'over 10,000:1'."""
+    return "over 10,000:1" if e_value > 10_000 else f"{figure(float(f'{e_value:.3g}'))}:1"
 
 
-def divergence_odds(verdict: "Verdict") -> str:
-    """The evidence that the incumbent fails more often than at birth, and when it was reached if runs went on."""
+def divergence_odds(verdict: Verdict) -> str:
+    """The evidence that the incumbent fails more often than its baseline, and after how many runs if more followed."""
     at = f" after the first {verdict.divergence_at} runs" if verdict.divergence_at < verdict.incumbent_runs else ""
     return f"evidence {odds(verdict.divergence_e)}{at}"
 
 
 def figure(value: float | None) -> str:
-    """A number in four significant digits, without an exponent where it reads well."""
+    """A number in four significant digits, without an exponent unless it is very large or very small."""
     return "an unknown amount" if value is None else f"{float(f'{value:.4g}'):.10g}"
 
 
 def _stale(verdict: Verdict, _: str) -> str:
     return (
         f"The stored settings have gone stale: over {verdict.n_pairs} pairs of fresh runs the challenger is "
-        f"{figure(verdict.mean)} better on average, and at least {figure(verdict.lower)} "
-        f"(evidence {odds(verdict.e_value)}; settings that are still good reach {figure(1 / verdict.alpha)} : 1 "
-        f"in at most {figure(100 * verdict.alpha)} % of campaigns)."
+        f"{figure(verdict.mean)} better on average and at least {figure(verdict.lower)} better "
+        f"(evidence {odds(verdict.e_value)}; settings that are still good reach {figure(1 / verdict.alpha)}:1 "
+        f"in at most {figure(100 * verdict.alpha)}% of campaigns)."
     )
 
 
 def _fresh(verdict: Verdict, searched: str) -> str:
     if verdict.reason is Reason.NOTHING_BETTER_FOUND:
-        why = f": {searched.rstrip('.')}" if searched else ""
+        why = f" ({searched.rstrip('.')})" if searched else ""
         return f"The stored settings are still good: the search found nothing better{why}."
-    gain = (
-        f"a challenger is better, but by less than {figure(verdict.delta)}, the least gain that counts"
+    claim = (
+        f"a challenger is better, but by less than {figure(verdict.delta)}"
         if verdict.reason is Reason.IMMATERIAL_GAIN
-        else f"the best challenger does not gain {figure(verdict.delta)}, the least gain that counts"
+        else f"the best challenger does not improve on them by {figure(verdict.delta)}"
     )
-    error_rate = f"error rate {figure(100 * verdict.beta)} %" if verdict.is_covered else "no error rate can be given"
+    error_rate = f"error rate {figure(100 * verdict.beta)}%" if verdict.is_covered else "no error rate can be given"
     return (
-        f"The stored settings are still good: {gain} (over {verdict.n_pairs} pairs of fresh runs it gains "
-        f"{figure(verdict.mean)} on average and at most {figure(verdict.upper)}; {error_rate})."
+        f"The stored settings are still good: {claim}, the smallest improvement that matters (improvement over "
+        f"{verdict.n_pairs} pairs of fresh runs: {figure(verdict.mean)} on average, at most {figure(verdict.upper)}; "
+        f"{error_rate})."
     )
 
 
 def _degraded(verdict: Verdict, _: str) -> str:
     return (
-        f"The stored settings got worse by {figure(verdict.drop)} since they were taken up "
+        f"The stored settings have got worse by {figure(verdict.drop)} since adoption "
         f"(p = {figure(verdict.drop_p)}), and no settings are materially better{_at_most(verdict)}."
     )
 
 
 def _at_most(verdict: Verdict) -> str:
-    return "" if verdict.upper is None else f": the best challenger gains at most {figure(verdict.upper)}"
+    return "" if verdict.upper is None else f": the best challenger's improvement is at most {figure(verdict.upper)}"
 
 
 def _broken(verdict: Verdict, _: str) -> str:
     confirmed = (
-        f"The challenger's values are confirmed: at least {figure(verdict.lower)} better, over {verdict.n_pairs} pairs."
+        f"The challenger's values are confirmed to be at least {figure(verdict.lower)} better, over "
+        f"{verdict.n_pairs} pairs."
         if verdict.challenger_confirmed
         else "No other values are confirmed to be better."
     )
     return (
         f"The stored settings are broken: {verdict.incumbent_failed} of {verdict.incumbent_runs} runs diverged or "
-        f"crashed, more than when they were taken up ({divergence_odds(verdict)}). {confirmed}"
+        f"crashed, more often than at adoption ({divergence_odds(verdict)}). {confirmed}"
     )
 
 
@@ -84,21 +86,24 @@ def _inconclusive(verdict: Verdict, searched: str) -> str:
     why = _UNDECIDED.get(verdict.reason, verdict.covered)
     if verdict.reason is Reason.SEARCH_FAILED and searched:
         why = searched[0].upper() + searched[1:].rstrip(".") + "."
-    gain = ""
+    improvement = ""
     if verdict.is_covered and verdict.lower is not None and verdict.upper is not None:
-        gain = (
-            f" The challenger gains {figure(verdict.mean)} on average over {verdict.n_pairs} pairs, "
-            f"between {figure(verdict.lower)} and {figure(verdict.upper)}."
+        improvement = (
+            f" Over {verdict.n_pairs} pairs the challenger's improvement is {figure(verdict.mean)} on average "
+            f"({figure(verdict.lower)} to {figure(verdict.upper)})."
         )
     more = (
-        f" About {verdict.pairs_needed} more pairs would settle it at this gain and noise."
+        f" About {verdict.pairs_needed} more pairs would settle it at this improvement and noise."
         if verdict.pairs_needed is not None
         else ""
     )
     if more == "" and verdict.reason is Reason.UNDECIDED:
-        more = " The least gain that counts is small beside the noise of a pair: more pairs alone may not settle it."
-    fell = f" The stored settings got worse by {figure(verdict.drop)} since they were taken up."
-    return f"No decision. {why}{gain}{more}{fell if verdict.has_fallen else ''}"
+        more = (
+            " The noise of a pair is large compared with the smallest improvement that matters, so more pairs alone "
+            "may not settle it."
+        )
+    fell = f" The stored settings have got worse by {figure(verdict.drop)} since adoption."
+    return f"No decision. {why}{improvement}{more}{fell if verdict.has_fallen else ''}"
 
 
 _SENTENCES: Mapping[Outcome, Callable[[Verdict, str], str]] = {
@@ -110,13 +115,13 @@ _SENTENCES: Mapping[Outcome, Callable[[Verdict, str], str]] = {
 }
 
 
-_UNDECIDED = {  # the breaches of a contract bring their own sentence, in `covered`
-    Reason.UNDECIDED: "The pairs allowed do not settle whether the challenger is better.",
+_UNDECIDED = {  # a breach of the contract has its own sentence, in `covered`
+    Reason.UNDECIDED: "The allowed number of pairs does not settle whether the challenger is better.",
     Reason.BUDGET_SPENT: "The budget was spent before the pairs could settle it; allow more time.",
     Reason.SEARCH_FAILED: "The search could not name a challenger; read the output of its runs.",
-    Reason.NO_NOISE: "The differences of the pairs are all equal, so there is no noise to measure a gain by; "
-    "check that the training uses the hyperparameters, the seed and the split seed that it is given.",
-    Reason.NO_FLOOR: "Runs diverged or crashed and nothing says what such a run scores; "
+    Reason.NO_NOISE: "All pairs differ by the same amount, so there is no noise to measure an improvement "
+    "against; check that the training uses the hyperparameters, the seed and the split seed that it is given.",
+    Reason.NO_FLOOR: "Runs diverged or crashed, and nothing says what such a run scores; "
     "declare a floor under [objective].",
-    Reason.RUNS_LOST: "Too many runs were lost to their machines; look at the workers, then re-tune again.",
+    Reason.RUNS_LOST: "Too many runs were lost to machine failures; check the workers, then re-tune again.",
 }

@@ -41,7 +41,7 @@ def test_no_seed_moves_a_row_between_train_dev_and_held_out(seed, other):
 
 def test_consecutive_split_seeds_are_scored_on_disjoint_slices_of_equal_size():
     slices = [draw_rows(200, "held_out", 4096 + index, **SPLIT).tolist() for index in range(8)]
-    assert {len(one) for one in slices} == {15}
+    assert {len(rows) for rows in slices} == {15}
     assert len(set().union(*slices)) == 8 * 15
 
 
@@ -54,11 +54,11 @@ def test_the_development_rows_are_the_same_for_every_seed():
 
 
 def test_train_rows_are_a_bootstrap_by_the_split_seed():
-    one, again, other = (draw_rows(200, "train", seed, **SPLIT) for seed in (1, 1, 2))
-    assert torch.equal(one, again)
-    assert not torch.equal(one, other)
-    assert len(one) == 60
-    assert len(set(one.tolist())) < 60
+    rows, again, other = (draw_rows(200, "train", seed, **SPLIT) for seed in (1, 1, 2))
+    assert torch.equal(rows, again)
+    assert not torch.equal(rows, other)
+    assert len(rows) == 60
+    assert len(set(rows.tolist())) < 60
 
 
 def test_keep_draws_a_share_of_the_train_rows_without_repetition():
@@ -76,8 +76,8 @@ def test_the_partition_is_fixed_for_ever():
     [
         ((200, "test", 0, 60, 20, 8, None), "split 'test'; allowed: train, dev, held_out"),  # sklearn's word for it
         ((80, "train", 0, 60, 20, 8, None), "80 rows leave 0 held out"),  # nothing left to judge on
-        ((87, "train", 0, 60, 20, 8, None), "one held-out row for each of 8 slices"),  # an empty slice
-        ((200, "train", 0, 0, 20, 8, None), "each is at least 1"),  # nothing to train on
+        ((87, "train", 0, 60, 20, 8, None), "one held-out row in each of 8 slices"),  # an empty slice
+        ((200, "train", 0, 0, 20, 8, None), "each must be at least 1"),  # nothing to train on
         ((200, "train", 0, 60, 20, 8, 0.0), "keep=0.0"),  # a share of nothing
     ],
 )
@@ -92,15 +92,15 @@ def test_a_complete_recipe_passes():
     assert check_recipe(Complete, "Complete") is Complete
 
 
-def test_a_recipe_without_a_method_is_told_which():
-    with pytest.raises(InputError, match="recipe WithoutMetrics has no metrics; a recipe gives data, model"):
+def test_a_recipe_that_lacks_a_method_is_refused_by_its_name():
+    with pytest.raises(InputError, match="recipe WithoutMetrics has no metrics; a recipe defines data, model"):
         check_recipe(WithoutMetrics, "WithoutMetrics")
 
 
-@pytest.mark.parametrize("found", [object, 3, None, Complete("x")])  # a class of another kind, values, an instance
-def test_what_is_no_recipe_class_is_told_so(found):
+@pytest.mark.parametrize("candidate", [object, 3, None, Complete("x")])  # a class of another kind, values, an instance
+def test_what_is_no_recipe_class_is_refused(candidate):
     with pytest.raises(InputError, match="Thing is not a recipe"):
-        check_recipe(found, "Thing")
+        check_recipe(candidate, "Thing")
 
 
 def test_a_method_that_is_missing_names_itself_when_called():

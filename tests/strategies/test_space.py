@@ -45,25 +45,25 @@ def ranges(draw):
 
 
 @given(ranges(), units)
-def test_a_place_on_the_unit_interval_comes_back_from_its_value(one, place):
-    value = one.from_unit(place)
-    assert one.contains(value)
-    assume(one.kind is not Kind.INT)  # whole numbers may be coarser: see the next test
-    assert one.to_unit(value) == pytest.approx(place, abs=1e-3)
+def test_a_place_on_the_unit_interval_comes_back_from_its_value(hyperparameter, place):
+    value = hyperparameter.from_unit(place)
+    assert hyperparameter.contains(value)
+    assume(hyperparameter.kind is not Kind.INT)  # whole numbers may be coarser: see the next test
+    assert hyperparameter.to_unit(value) == pytest.approx(place, abs=1e-3)
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(1, 10**6), st.data())
 def test_every_whole_number_has_its_own_place(low, width, data):
-    one = Hyperparameter("x", Kind.INT, low=low, high=low + width, log=low > 0)
+    hyperparameter = Hyperparameter("x", Kind.INT, low=low, high=low + width, log=low > 0)
     value = data.draw(st.integers(low, low + width))
-    assert one.from_unit(one.to_unit(value)) == value
+    assert hyperparameter.from_unit(hyperparameter.to_unit(value)) == value
 
 
 @given(st.lists(st.one_of(st.integers(-9, 9), st.text(max_size=3)), min_size=2, max_size=6, unique=True), st.data())
 def test_every_choice_has_its_own_place(choices, data):
-    one = Hyperparameter("x", Kind.CATEGORICAL, choices=tuple(choices))
+    hyperparameter = Hyperparameter("x", Kind.CATEGORICAL, choices=tuple(choices))
     value = data.draw(st.sampled_from(choices))
-    assert one.from_unit(one.to_unit(value)) == value
+    assert hyperparameter.from_unit(hyperparameter.to_unit(value)) == value
 
 
 @given(points)
@@ -86,10 +86,10 @@ def test_a_neighbour_is_allowed_and_differs(point, seed, scale):
 
 
 @given(ranges(), units, st.integers(0, 2**31 - 1), st.floats(1e-6, 3.0))
-def test_a_move_stays_inside_its_range_and_never_stands_still(one, place, seed, scale):
-    value = one.from_unit(place)
-    moved = one.moved(value, random.Random(seed), scale)
-    assert one.contains(moved)
+def test_a_move_stays_inside_its_range_and_never_stands_still(hyperparameter, place, seed, scale):
+    value = hyperparameter.from_unit(place)
+    moved = hyperparameter.moved(value, random.Random(seed), scale)
+    assert hyperparameter.contains(moved)
     assert moved != value
 
 
@@ -110,12 +110,12 @@ def test_validating_twice_changes_nothing(point, strict):
 
 
 def test_validating_gives_canonical_types_and_drops_inactive_names():
-    found = SPACE.validate({**INCUMBENT, "depth": 3.0, "lr": 1, "nesterov": False, "rate": [[0, 0.5], [10, 0.1]]})
-    assert found["depth"] == 3
-    assert isinstance(found["depth"], int)
-    assert isinstance(found["lr"], float)
-    assert found["rate"] == ((0.0, 0.5), (10.0, 0.1))
-    assert "momentum" not in found
+    valid = SPACE.validate({**INCUMBENT, "depth": 3.0, "lr": 1, "nesterov": False, "rate": [[0, 0.5], [10, 0.1]]})
+    assert valid["depth"] == 3
+    assert isinstance(valid["depth"], int)
+    assert isinstance(valid["lr"], float)
+    assert valid["rate"] == ((0.0, 0.5), (10.0, 0.1))
+    assert "momentum" not in valid
 
 
 @pytest.mark.parametrize(
@@ -146,13 +146,19 @@ def test_a_missing_value_is_refused_by_name():
         SPACE.validate({name: value for name, value in INCUMBENT.items() if name != "momentum"})
 
 
-def test_stored_values_outside_the_bounds_are_kept_for_the_incumbent_and_said():
+def test_stored_values_outside_the_bounds_are_kept_for_the_incumbent_and_reported():
     stored = {**INCUMBENT, "lr": 7.5, "batch": 100, "rate": ((0.0, 3.0), (10.0, 1e-6))}
-    kept = SPACE.validate(stored, strict=False)
-    assert kept["lr"] == 7.5
-    assert [text.split("'")[1] for text in SPACE.outside(kept)] == ["lr", "batch", "rate"]
-    assert all(0.0 <= place <= 1.0 for place in SPACE.to_unit(kept))
-    assert SPACE.outside(SPACE.neighbour(kept, random.Random(1), 0.1)) == ()
+    incumbent = SPACE.validate(stored, strict=False)
+    assert incumbent["lr"] == 7.5
+    assert [text.split("'")[1] for text in SPACE.outside(incumbent)] == ["lr", "batch", "rate"]
+    assert all(0.0 <= place <= 1.0 for place in SPACE.to_unit(incumbent))
+    assert SPACE.outside(SPACE.neighbour(incumbent, random.Random(1), 0.1)) == ()
+
+
+def test_of_earlier_configurations_those_that_the_space_allows_remain_in_order():
+    space = Space.of([DEPTH])
+    earlier = ({"depth": 7}, {"depth": 9}, {"width": 3}, {"depth": 1.0})
+    assert space.allowed(earlier) == ({"depth": 7}, {"depth": 1})
 
 
 def test_even_the_incumbent_needs_the_right_types():
@@ -167,13 +173,13 @@ def test_a_schedule_moves_as_a_whole():
     assert [step for step, _ in moved] == [0.0, 100.0]
 
 
-def test_a_float_that_moves_in_time_may_have_a_schedule_that_decays_to_zero():
+def test_a_schedulable_float_may_have_a_schedule_that_decays_to_zero():
     space = Space.of([Hyperparameter("lr", Kind.FLOAT, 1e-4, 1.0, log=True), Hyperparameter("width", Kind.FLOAT, 0, 9)])
-    kept = space.validate({"lr": [[0, 0.1], [50, 0.05], [80, 0]], "width": 3})
-    assert kept == {"lr": ((0.0, 0.1), (50.0, 0.05), (80.0, 0.0)), "width": 3.0}
+    valid = space.validate({"lr": [[0, 0.1], [50, 0.05], [80, 0]], "width": 3})
+    assert valid == {"lr": ((0.0, 0.1), (50.0, 0.05), (80.0, 0.0)), "width": 3.0}
     assert space.validate({"lr": [[0, 0.1]], "width": 3})["lr"] == 0.1
-    assert space.to_unit(kept)[0] == pytest.approx(0.75)
-    moved = space.neighbour(kept, random.Random(2), 0.1)
+    assert space.to_unit(valid)[0] == pytest.approx(0.75)
+    moved = space.neighbour(valid, random.Random(2), 0.1)
     assert space.validate(moved) == moved
     assert [step for step, _ in moved["lr"]] == [0.0, 50.0, 80.0]
     assert moved["lr"][2][1] == 0.0
@@ -185,7 +191,7 @@ def test_the_highest_value_of_a_schedule_lies_in_the_range_and_none_below_zero(v
     assert not RATE.contains(value)
 
 
-def test_a_float_that_stays_as_it_is_has_no_schedule():
+def test_any_other_float_has_no_schedule():
     with pytest.raises(InputError, match="'width'"):
         Space.of([Hyperparameter("width", Kind.FLOAT, 0, 9)]).validate({"width": [[0, 1.0], [5, 2.0]]})
 
@@ -197,9 +203,9 @@ def test_a_number_among_choices_steps_to_a_neighbouring_choice():
 
 
 def test_floats_and_ints_may_have_choices_instead_of_a_range():
-    one = Hyperparameter("x", Kind.FLOAT, choices=(0.9, 0, 0.5))
-    space = Space.of([one])
-    assert one.options == (0.0, 0.5, 0.9)
+    hyperparameter = Hyperparameter("x", Kind.FLOAT, choices=(0.9, 0, 0.5))
+    space = Space.of([hyperparameter])
+    assert hyperparameter.options == (0.0, 0.5, 0.9)
     assert space.validate({"x": 0}) == {"x": 0.0}
     assert isinstance(space.from_unit((0.0,))["x"], float)
 
@@ -221,10 +227,10 @@ def test_a_conditional_fixed_hyperparameter_takes_its_stored_value():
 
 def test_a_small_space_is_enumerated_with_its_conditions():
     space = Space.of([OPTIMISER, NESTEROV, BATCH])
-    found = space.enumerate({}, 9)
-    assert found is not None
-    assert len({configuration_key(configuration) for configuration in found}) == 9
-    assert {"optimiser": "adamw", "batch": 16} in found
+    configurations = space.enumerate({}, 9)
+    assert configurations is not None
+    assert len({configuration_key(configuration) for configuration in configurations}) == 9
+    assert {"optimiser": "adamw", "batch": 16} in configurations
     assert space.enumerate({}, 8) is None
     assert Space.of([LR]).enumerate({}, 1000) is None
 
@@ -233,7 +239,7 @@ def test_a_small_space_is_enumerated_with_its_conditions():
     ("declared", "message"),
     [
         ([Hyperparameter("x", Kind.FLOAT, low=1.0, high=1.0)], "low = 1 and high = 1"),
-        ([Hyperparameter("x", Kind.FLOAT, low=2.0, high=1.0)], "low lies below high"),
+        ([Hyperparameter("x", Kind.FLOAT, low=2.0, high=1.0)], "low must be below high"),
         ([Hyperparameter("x", Kind.FLOAT, low=0.0)], "only one of low and high"),
         ([Hyperparameter("x", Kind.FLOAT, low=0.0, high=1.0, log=True)], "log = true and low = 0"),
         ([Hyperparameter("x", Kind.FLOAT, log=True)], "log but no range"),
@@ -242,7 +248,7 @@ def test_a_small_space_is_enumerated_with_its_conditions():
         ([Hyperparameter("x", Kind.FLOAT, low=0.0, high=1.0, choices=(1.0,))], "either a range or choices"),
         ([Hyperparameter("x", Kind.BOOL, low=0, high=1)], "either a range or choices"),
         ([Hyperparameter("x", Kind.CATEGORICAL, choices=("a", "b", "a"))], "'a' twice"),
-        ([Hyperparameter("x", Kind.INT, choices=("a", "b"))], "'a'; it allows a whole number"),
+        ([Hyperparameter("x", Kind.INT, choices=("a", "b"))], "'a'; allowed: a whole number"),
         ([Hyperparameter("x", Kind.SCHEDULE, choices=(1.0, 2.0))], "schedule with choices"),
         ([LR, LR], "'lr' is declared twice"),
         ([NESTEROV], "depends on 'optimiser', which is unknown"),
@@ -250,7 +256,7 @@ def test_a_small_space_is_enumerated_with_its_conditions():
         ([Hyperparameter("x", Kind.BOOL, when=("x", (True,)))], "depends on itself"),
         (
             [Hyperparameter("x", Kind.BOOL, when=("y", (True,))), Hyperparameter("y", Kind.BOOL, when=("x", (True,)))],
-            "'x' depends on itself by way of 'y'",
+            "'x' depends on itself through 'y'",
         ),
         ([LR, Hyperparameter("x", Kind.BOOL, when=("lr", (0.1,)))], "a condition needs choices"),
         ([OPTIMISER, Hyperparameter("x", Kind.BOOL, when=("optimiser", ("lion",)))], "never be active.*'lion'"),

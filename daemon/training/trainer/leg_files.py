@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ....strategies.fused.batch_size import Choice
+    from ....strategies.fused.batch_size import BatchChoice
     from ....strategies.training.trial_run import Checkpoint, LegOrder, LegOutcome
 
 SPLIT_OF_PURPOSE = {"probe": "dev", "search": "dev", "replicate": "held_out", "confirm": "held_out"}
@@ -71,9 +71,9 @@ def keep_checkpoint(outcome: "LegOutcome", leg: Mapping[str, Any]) -> None:
         _save(outcome.checkpoint, Path(leg["checkpoint_out"]))
 
 
-def choice_on_record(folder: Path, kind: str, choose: "Callable[[], Choice]") -> "Choice":
+def choice_on_record(folder: Path, kind: str, choose: "Callable[[], BatchChoice]") -> "BatchChoice":
     """The choice on record for a kind of trials; else the one made now, unless another worker was quicker."""
-    from retuned.strategies.fused.batch_size import Choice
+    from retuned.strategies.fused.batch_size import BatchChoice
 
     path = folder / (hashlib.blake2b(kind.encode(), digest_size=12).hexdigest() + ".json")
     if not path.exists():
@@ -87,7 +87,7 @@ def choice_on_record(folder: Path, kind: str, choose: "Callable[[], Choice]") ->
             os.link(passing, path)
         passing.unlink()
     record = read_json(path)
-    return Choice(record["is_fused"], record["most"], record["why"])
+    return BatchChoice(record["is_fused"], record["most"], record["why"])
 
 
 def enter(folder: Path) -> None:

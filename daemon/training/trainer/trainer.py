@@ -137,7 +137,7 @@ class Trainer:
                 lambda number: forget_reports(members[number], names[number] in own),
                 time.monotonic,
             ),
-            batch_size.Machine(_free_memory(), _cache_of_a_core()),
+            batch_size.MachineMemory(_free_memory(), _cache_of_a_core()),
             lambda key, choose: choice_on_record(campaign / "fusing", key, choose),
         )
         for number, why in result.alone.items():

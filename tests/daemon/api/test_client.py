@@ -17,7 +17,7 @@ from retuned.daemon.cli.foreground import follow
 from retuned.daemon.cli.live_progress import no_progress
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import ApiTable, Config
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.running_service import Place, read_place, single_instance
 from retuned.strategies.errors import ConflictError, InputError, RetunedError, StateError, UnknownName
 

@@ -13,7 +13,7 @@ from retuned.daemon.api.routes import PREFIX, ROUTES
 from retuned.daemon.api.server import Api
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import ApiTable, Config
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.tokens import Role, create_token, revoke_token
 from retuned.strategies.errors import StateError
 

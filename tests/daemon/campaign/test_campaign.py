@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.state.adoption import adopt, rollback
 from retuned.daemon.state.alert import list_alerts
-from retuned.daemon.state.campaigns import campaigns_of, open_campaigns, results_of
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, open_campaigns
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.models.adoption import adopt, rollback
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.records import Outcome
 from retuned.strategies.verdict.verdict_records import Reason
 
@@ -18,7 +19,7 @@ def test_registration_queues_a_baseline_that_measures_noise_and_contract(desk):
     desk.register()
     baseline = desk.baseline()
     assert baseline.phase == "done"
-    assert baseline.facts["contract"]["is_deterministic"] is True
+    assert baseline.facts.contract.is_deterministic is True
     replicates = [r for r in results_of(desk.store, baseline.id) if r.request.trial.startswith("replicate.")]
     assert len({r.score for r in replicates}) == 8
     assert [r.request.split_seed % 4096 for r in replicates] == list(range(8))
@@ -30,8 +31,7 @@ def test_settings_that_are_still_right_come_out_fresh_and_alert_nobody(desk):
     campaign = desk.retune(seed=1)
     assert campaign.verdict.outcome is Outcome.FRESH
     assert list_alerts(desk.store) == ()
-    assert "recommended" in campaign.facts
-    assert campaign.facts["recommended"] is None
+    assert campaign.facts.ended.recommended is None
 
 
 def test_a_moved_optimum_is_stale_and_the_alert_names_the_new_values(desk):
@@ -40,8 +40,8 @@ def test_a_moved_optimum_is_stale_and_the_alert_names_the_new_values(desk):
     desk.write_data(optimum=-3.0)
     campaign = desk.retune(seed=1)
     assert campaign.verdict.outcome is Outcome.STALE
-    assert abs(campaign.facts["recommended"]["lr"] / 1e-3 - 1) < 0.9
-    assert campaign.facts["changes"] == ["the data changed"]
+    assert abs(campaign.facts.ended.recommended["lr"] / 1e-3 - 1) < 0.9
+    assert campaign.facts.prepared.changes == ("the data changed",)
     (alert,) = list_alerts(desk.store)
     assert "retuned adopt toy" in alert.text
     assert "at least" in alert.text
@@ -61,7 +61,7 @@ def test_scores_that_fell_without_better_values_are_degraded_and_go_into_the_dig
 def test_the_same_seed_gives_the_same_verdict_with_the_same_numbers(desk, other_desk):
     campaigns = [moved_a_little(one).retune(seed=5) for one in (desk, other_desk)]
     assert campaigns[0].verdict == campaigns[1].verdict
-    assert campaigns[0].facts["challenger"] == campaigns[1].facts["challenger"]
+    assert campaigns[0].facts.searched.challenger == campaigns[1].facts.searched.challenger
 
 
 def moved_a_little(desk):
@@ -78,7 +78,7 @@ def test_settings_that_now_diverge_are_broken_with_confirmed_values(desk):
     campaign = desk.retune(seed=1)
     assert campaign.verdict.outcome is Outcome.BROKEN
     assert campaign.verdict.challenger_confirmed
-    assert campaign.facts["recommended"]["lr"] < 0.005
+    assert campaign.facts.ended.recommended["lr"] < 0.005
 
 
 def test_a_command_that_ignores_its_seeds_is_never_stale_and_is_told_why(desk):
@@ -146,7 +146,7 @@ def test_an_adopted_challenger_comes_into_force_is_written_and_gets_a_baseline(d
     model = adopt(desk.store, "toy", None, SystemClock().now())
     assert model.settings_version == 2
     assert json.loads((desk.folder / "live.json").read_text()) == {
-        "lr": campaign.facts["recommended"]["lr"],
+        "lr": campaign.facts.ended.recommended["lr"],
         "other": True,
     }
     assert [c.kind for c in open_campaigns(desk.store)] == ["baseline"]
@@ -161,7 +161,7 @@ def test_a_settings_file_edited_by_hand_is_said(desk):
     (desk.folder / "live.json").write_text('{"lr": 0.02}')
     desk.baseline()
     campaign = desk.retune(seed=1)
-    assert any("edited by hand (lr)" in note for note in campaign.facts["notes"])
+    assert any("edited by hand (lr)" in note for note in campaign.facts.prepared.notes)
 
 
 def test_a_contract_that_broken_settings_cannot_show_is_tested_with_the_challenger(desk):
@@ -174,7 +174,7 @@ def test_a_contract_that_broken_settings_cannot_show_is_tested_with_the_challeng
     campaign = desk.retune(seed=1)
     assert campaign.verdict.outcome is Outcome.BROKEN
     assert campaign.verdict.challenger_confirmed
-    assert "the training code changed" in campaign.facts["changes"]
+    assert "the training code changed" in campaign.facts.prepared.changes
 
 
 def test_a_training_that_cannot_work_is_not_tried_eight_times(desk):

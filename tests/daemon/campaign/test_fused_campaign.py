@@ -9,8 +9,8 @@ from retuned.daemon.campaign.campaign import run_campaign
 from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.durable_files import read_json
-from retuned.daemon.state.campaigns import results_of
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.records import LegEnd
 
 LINE = Path(__file__).parents[2] / "toys" / "line.py"

@@ -14,11 +14,13 @@ from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.cli.cli import app
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.reports.drift_record import drift_points
-from retuned.daemon.state.adoption import put_in_force
 from retuned.daemon.state.alert import list_alerts, raise_alert
-from retuned.daemon.state.campaigns import cancel_campaign, find_campaign
-from retuned.daemon.state.registry import find_model
-from retuned.daemon.training.fingerprints import CodeFingerprint
+from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign
+from retuned.daemon.state.campaigns.campaigns import find_campaign
+from retuned.daemon.state.campaigns.phase_records import Continued
+from retuned.daemon.state.models.adoption import put_in_force
+from retuned.daemon.state.models.registry import find_model
+from retuned.strategies.drift.fingerprints import CodeFingerprint
 from retuned.strategies.errors import ConflictError, InputError
 from retuned.strategies.records import LegEnd, Outcome
 from retuned.strategies.verdict.contract import Contract
@@ -39,7 +41,7 @@ def go_on(desk, pairs, campaign_id=None):
 
 def change_facts(desk, **facts):
     with desk.store.transaction():
-        merged = {**find_campaign(desk.store, 2).facts, **facts}
+        merged = {**find_campaign(desk.store, 2).facts.to_json(), **facts}
         desk.store.change("UPDATE campaigns SET facts = ? WHERE id = 2", (json.dumps(merged),))
 
 
@@ -53,10 +55,9 @@ def test_more_pairs_settle_what_the_first_ones_could_not(undecided):
     assert (before.verdict.outcome, before.verdict.reason) == (Outcome.INCONCLUSIVE, Reason.UNDECIDED)
     after = go_on(undecided, 4)
     assert (after.verdict.outcome, after.verdict.n_pairs) == (Outcome.STALE, 8)
-    assert after.facts["challenger"] == before.facts["challenger"] == after.facts["recommended"]
-    assert after.facts["test_plan"] == before.facts["test_plan"]
-    assert (after.facts["more_pairs"], after.facts["pairs_allowed"]) == (4, 8)
-    assert after.facts["earlier_verdicts"] == [json.loads(json.dumps(before.verdict.to_json()))]
+    assert after.facts.searched.challenger == before.facts.searched.challenger == after.facts.ended.recommended
+    assert after.facts.searched.test_plan == before.facts.searched.test_plan
+    assert after.facts.continued == Continued((before.verdict,), more_pairs=4, pairs_allowed=8)
     assert {name: at for name, at in legs_of(undecided).items() if name in legs} == legs
     new = {name for name in legs_of(undecided).keys() - legs.keys() if name.startswith("confirm.")}
     assert new == {f"confirm.{side}{number:03d}" for side in "ic" for number in range(4, 8)}
@@ -73,11 +74,13 @@ def test_the_earlier_judgement_is_not_taken_for_the_one_of_all_pairs(undecided):
 
 
 def test_a_campaign_is_continued_again_from_where_it_ended(undecided):
-    change_facts(undecided, test_plan={**find_campaign(undecided.store, 2).facts["test_plan"], "alpha": 1e-9})
+    change_facts(
+        undecided, test_plan={**find_campaign(undecided.store, 2).facts.searched.test_plan.to_json(), "alpha": 1e-9}
+    )
     assert go_on(undecided, 2).verdict.n_pairs == 6
     again = go_on(undecided, 2, campaign_id=2)
-    assert (again.verdict.n_pairs, again.facts["more_pairs"]) == (8, 4)
-    assert [one["n_pairs"] for one in again.facts["earlier_verdicts"]] == [4, 6]
+    assert (again.verdict.n_pairs, again.facts.continued.more_pairs) == (8, 4)
+    assert [verdict.n_pairs for verdict in again.facts.continued.earlier_verdicts] == [4, 6]
 
 
 def test_a_spent_budget_does_not_keep_the_pairs_that_were_asked_for_from_running(undecided):
@@ -110,7 +113,7 @@ def test_a_continuation_that_is_killed_goes_on_without_running_a_pair_twice(unde
     assert find_campaign(undecided.store, 2).is_open
     assert reopen(undecided.store, model, 4) == find_campaign(undecided.store, 2)
     after = undecided.run(reopened)
-    assert (after.verdict.outcome, after.verdict.n_pairs, after.facts["more_pairs"]) == (Outcome.STALE, 8, 4)
+    assert (after.verdict.outcome, after.verdict.n_pairs, after.facts.continued.more_pairs) == (Outcome.STALE, 8, 4)
     assert {name: legs_of(undecided)[name] for name in kept} == kept
 
 
@@ -205,7 +208,7 @@ def test_the_alert_of_a_continued_campaign_takes_the_place_of_its_earlier_one(un
     url = "http://127.0.0.1:9/hook"
     config = config.model_copy(update={"alerts": config.alerts.model_copy(update={"webhook": url})})
     first = find_campaign(undecided.store, 2)
-    again = replace(first, facts={**first.facts, "earlier_verdicts": [first.verdict.to_json()]})
+    again = replace(first, facts=replace(first.facts, continued=Continued((first.verdict,), 8, 12)))
     for campaign, title in ((first, "one"), (again, "two")):
         with undecided.store.transaction():
             raise_alert(undecided.store, model, campaign, Notice(title, (), "alert", ()), {}, config, CLOCK.now())
@@ -236,7 +239,7 @@ def test_a_continuation_that_fails_says_why_and_keeps_the_verdict(undecided):
     assert (failed.exit_code, "one training needs more than there is" in failed.stdout) == (1, True)
     campaign = find_campaign(undecided.store, 2)
     assert (campaign.phase, campaign.verdict.outcome) == ("done", Outcome.INCONCLUSIVE)
-    assert campaign.facts["challenger"] == facts["challenger"]
+    assert campaign.facts.searched == facts.searched
 
 
 PLAN = TestPlan(alpha=0.0125, beta=0.1, d0=1.0, delta=1.0, n_max=32, floor=-9.0)

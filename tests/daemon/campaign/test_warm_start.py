@@ -2,7 +2,8 @@
 
 from retuned.daemon.campaign.warm_start import earlier_scores, warm_start
 from retuned.daemon.config.model_file import load_model_file
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign, results_of
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
+from retuned.daemon.state.campaigns.legs import results_of
 from retuned.strategies.search.observations import Source
 
 CHANGED_GOAL = 'metric = "loss"\ndirection = "minimize"'
@@ -44,5 +45,5 @@ def test_the_best_of_the_last_campaign_are_tried_again_first(judged_copy):
     judged_copy.retune(seed=5)
     last = campaigns_of(judged_copy.store, 1, "retune")[-1]
     tried = {one.request.trial: one.request.configuration for one in results_of(judged_copy.store, last.id)}
-    top = find_campaign(judged_copy.store, 3).facts["top"]
+    top = find_campaign(judged_copy.store, 3).facts.searched.top
     assert tried["search.001"] in [dict(configuration) for configuration in top]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from retuned.daemon.cli.cli import app
-from retuned.daemon.state.campaigns import find_campaign
+from retuned.daemon.state.campaigns.campaigns import find_campaign
 from retuned.strategies.records import Outcome
 from typer.testing import CliRunner
 

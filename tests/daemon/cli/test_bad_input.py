@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from retuned.daemon.cli.cli import main
-from retuned.daemon.state.campaigns import campaigns_of
+from retuned.daemon.state.campaigns.campaigns import campaigns_of
 
 GOOD = """\
 name = "rides"
@@ -200,7 +200,7 @@ REPORTS = [
     ('{"step": 1, "metrics": 3}', "a report cannot be read: ", "metrics is an object of numbers"),
     ('{"step": -1, "metrics": {"score": 1}}', "step -1", "a finite number, 0 or more"),
     ('{"step": 1, "metrics": {"score": "high"}}', "the metric score 'high'", "a metric is a number"),
-    ('{"step": 1, "metrics": {"sore": 1}}', "never reported score", "reported were sore"),
+    ('{"step": 1, "metrics": {"sore": 1}}', "never reported score", "it reported sore"),
     ("score 0.7", "never reported score", "nothing was reported"),
 ]
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import typer
 from retuned.daemon.cli.cli import app, main
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign, open_campaigns
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
 

@@ -8,9 +8,9 @@ from retuned.daemon.cli.cli import app
 from retuned.daemon.cli.live_progress import no_progress
 from retuned.daemon.cli.selftest import selftest
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.state.adoption import put_in_force
-from retuned.daemon.state.campaigns import campaigns_of
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaigns import campaigns_of
+from retuned.daemon.state.models.adoption import put_in_force
+from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.store import Store
 from retuned.strategies.errors import CampaignFailed, InputError
 from retuned.strategies.hyperparameter import Hyperparameter, Kind

@@ -10,8 +10,9 @@ import pytest
 from retuned.daemon.reports.drift_plot import write_plot
 from retuned.daemon.reports.drift_record import drift_points
 from retuned.daemon.reports.progress import progress_of
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign, results_of
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.errors import InputError
 from retuned.strategies.records import Outcome
 

@@ -8,12 +8,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from retuned.daemon.reports.campaign_record import dossier_of
+from retuned.daemon.reports.campaign_record import record_of
 from retuned.daemon.reports.page import page_of, render_page, write_page
 from retuned.daemon.reports.page_background import cost_section, share_of_full_search
 from retuned.daemon.reports.page_causes import causes_section
 from retuned.daemon.reports.parallel_coordinates import coordinates_figure
-from retuned.daemon.state.campaigns import find_campaign, results_of
+from retuned.daemon.state.campaigns.campaigns import find_campaign
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.strategies.drift.cause_records import Cause, Causes, Effect, Finding
 from retuned.strategies.errors import ConflictError, InputError, UnknownName
 from retuned.strategies.records import LegEnd, Outcome
 from retuned.strategies.verdict.verdict_records import Reason
@@ -65,7 +67,7 @@ class Html(HTMLParser):
 
 
 def page(desk, named):
-    return Html(render_page(page_of(dossier_of(desk.store, str(named)))))
+    return Html(render_page(page_of(record_of(desk.store, str(named)))))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +138,7 @@ def test_the_last_look_in_table_and_figure_is_the_verdict(stale, stale_verdict):
     assert interval["y"][-1] - interval["error_y"]["arrayminus"][-1] == pytest.approx(stale_verdict.lower)
     assert interval["y"][-1] + interval["error_y"]["array"][-1] == pytest.approx(stale_verdict.upper)
     assert trace(gain, "evidence for a gain")["y"][-1] == stale_verdict.e_value
-    assert trace(gain, "STALE from 80 : 1")["y"] == [80.0, 80.0]
+    assert trace(gain, "STALE at 80:1")["y"] == [80.0, 80.0]
     assert trace(gain, "delta, the least gain that counts")["y"] == [stale_verdict.delta] * 2
     assert len(trace(gain, "one pair")["y"]) == stale_verdict.n_pairs
 
@@ -164,19 +166,19 @@ def test_without_pairs_the_runs_of_the_stored_settings_are_shown(fresh):
 
 def test_cost_tells_runs_and_the_share_of_a_full_search(stale, judged):
     campaign = find_campaign(judged.store, 3)
-    share = share_of_full_search(dossier_of(judged.store, "3"))
+    share = share_of_full_search(record_of(judged.store, "3"))
     legs = results_of(judged.store, 3)
     trials = len({leg.request.trial for leg in legs if leg.request.trial.startswith("search.")})
     assert share == pytest.approx(sum(leg.request.to_step - leg.request.from_step for leg in legs) / 10 / trials)
     assert f"The verdict took {100 * share:.0f} % of a full search" in stale.text
-    assert str(campaign.facts["runs"]) in [text for _, _, text in stale.cells]
+    assert str(campaign.facts.ended.runs) in [text for _, _, text in stale.cells]
 
 
 def test_provenance_holds_seed_versions_and_fingerprints(stale, judged):
-    facts = find_campaign(judged.store, 3).facts
-    assert json.loads(facts["data"])["content"][:24] in stale.text
-    assert facts["snapshot"] in stale.text
-    assert dict(json.loads(facts["environment"])["packages"])["torch"] in stale.text
+    prepared = find_campaign(judged.store, 3).facts.prepared
+    assert prepared.data.content[:24] in stale.text
+    assert prepared.snapshot in stale.text
+    assert dict(prepared.environment.packages)["torch"] in stale.text
     assert "The error rate covers" in stale.text
     assert "retune toy --seed 1" in stale.text
     assert "RETUNED_SPLIT_SEED=" in stale.text
@@ -193,10 +195,10 @@ EVIL = '<script>alert("1")</script>'
 
 
 def test_names_with_markup_in_them_are_escaped(judged):
-    dossier = dossier_of(judged.store, "3")
-    goal = dossier.file.goal.model_copy(update={"metric": EVIL})
-    file = dossier.file.model_copy(update={"goal": goal, "owner": EVIL})
-    text = render_page(page_of(replace(dossier, file=file)))
+    record = record_of(judged.store, "3")
+    goal = record.file.goal.model_copy(update={"metric": EVIL})
+    file = record.file.model_copy(update={"goal": goal, "owner": EVIL})
+    text = render_page(page_of(replace(record, file=file)))
     assert EVIL not in text
     assert len(Html(text).scripts) == 3
     title = Html(text).figures["curves-plot"]["layout"]["yaxis"]["title"]["text"]
@@ -207,9 +209,9 @@ def test_names_with_markup_in_them_are_escaped(judged):
 @pytest.mark.parametrize("outcome", Outcome)
 @pytest.mark.parametrize("campaign", ["2", "3"])
 def test_a_page_can_be_written_for_every_outcome(judged, campaign, outcome, reason):
-    dossier = dossier_of(judged.store, campaign)
-    verdict = replace(dossier.campaign.verdict, outcome=outcome, reason=reason, suspicions=("column x: 1e9",))
-    page_ = page_of(replace(dossier, campaign=replace(dossier.campaign, verdict=verdict)))
+    record = record_of(judged.store, campaign)
+    verdict = replace(record.campaign.verdict, outcome=outcome, reason=reason, suspicions=("column x: 1e9",))
+    page_ = page_of(replace(record, campaign=replace(record.campaign, verdict=verdict)))
     assert page_.badge.startswith(outcome.value.upper())
     assert page_.meaning
     assert [section.id for section in page_.sections] == list(SECTIONS)
@@ -232,20 +234,20 @@ def test_broken_settings_are_shown_with_their_failures(desk):
 
 
 def test_a_run_that_was_stopped_as_hopeless_is_no_failure_and_costs_what_it_trained(judged):
-    dossier = dossier_of(judged.store, "3")
-    last = max(dossier.trials("search."), key=lambda trial: trial.name).last
+    record = record_of(judged.store, "3")
+    last = max(record.searched, key=lambda trial: trial.name).last
     detail = "stopped as hopeless at 6 of 10: ..."
     stopped = replace(last, end=LegEnd.STOPPED, score=None, detail=detail, curve=((6.0, -9.0),))
-    results = tuple(stopped if result is last else result for result in dossier.results)
-    before, after = (replace(dossier, results=one) for one in (dossier.results, results))
+    results = tuple(stopped if result is last else result for result in record.results)
+    before, after = (replace(record, results=one) for one in (record.results, results))
     text = Html(render_page(page_of(after))).text
     assert "6 of 10" in text
     cells = [next(row[2:] for row in cost_section(one).tables[0].rows if row[0] == "search") for one in (before, after)]
     assert float(cells[0][0]) - float(cells[1][0]) == pytest.approx(0.4, abs=0.051)
     assert (cells[0][-1], cells[1][-1]) == ("0", "0")
-    trial = next(one for one in after.trials("search.") if one.name == stopped.request.trial)
+    trial = next(one for one in after.searched if one.name == stopped.request.trial)
     assert (trial.has_failed, trial.was_stopped) == (False, True)
-    drawn = coordinates_figure(after.space, "score", 1.0, after.trials("search."), "search.000", None)
+    drawn = coordinates_figure(after.space, "score", 1.0, after.searched, "search.000", None)
     line = trace(drawn, trial.name)
     assert line["marker"]["symbol"][-1] == "circle-open"
     assert detail in line["hovertemplate"]
@@ -253,11 +255,12 @@ def test_a_run_that_was_stopped_as_hopeless_is_no_failure_and_costs_what_it_trai
 
 
 def test_causes_and_suspicions_are_told_where_they_are_known(judged):
-    dossier = dossier_of(judged.store, "3")
-    effect = {"cause": "data", "finding": "worse", "of": "new less old", "words": "", "mean": -1.0, "low": -1.5}
-    causes = {"sentence": "Why: the data changed.", "effects": [effect | {"high": -0.5}], "level": 0.9}
-    facts = {**dossier.facts, "causes": causes, "suspicions": ["column x holds 1e9"]}
-    known = causes_section(replace(dossier, campaign=replace(dossier.campaign, facts=facts)))
+    record = record_of(judged.store, "3")
+    effect = Effect(Cause.DATA, Finding.WORSE, "new less old", "", -1.0, -1.5, -0.5)
+    causes = Causes((effect,), "Why: the data changed.", "data worse", "", 0.9)
+    prepared = replace(record.prepared, suspicions=("column x holds 1e9",))
+    facts = replace(record.facts, prepared=prepared, ended=replace(record.ended, causes=causes))
+    known = causes_section(replace(record, campaign=replace(record.campaign, facts=facts)))
     assert known.sentences[0] == "Why: the data changed."
     assert known.warnings == ("Look at your data: column x holds 1e9.",)
     assert known.tables[0].rows[0][:4] == ("data", "worse", "-1", "-1.5 to -0.5")
@@ -265,18 +268,19 @@ def test_causes_and_suspicions_are_told_where_they_are_known(judged):
 
 
 def test_without_causes_the_section_says_so(judged):
-    dossier = dossier_of(judged.store, "3")
-    facts = {name: value for name, value in dossier.facts.items() if name not in ("causes", "suspicions")}
-    unknown = causes_section(replace(dossier, campaign=replace(dossier.campaign, facts=facts)))
+    record = record_of(judged.store, "3")
+    prepared = replace(record.prepared, suspicions=())
+    facts = replace(record.facts, prepared=prepared, ended=replace(record.ended, causes=None))
+    unknown = causes_section(replace(record, campaign=replace(record.campaign, facts=facts)))
     assert unknown.sentences[-1] == "This campaign did not look for causes."
     assert (unknown.plot, unknown.tables, unknown.warnings) == (None, (), ())
 
 
 def test_one_absurd_score_does_not_flatten_the_others(judged):
-    dossier = dossier_of(judged.store, "3")
-    trials = dossier.trials("search.")
+    record = record_of(judged.store, "3")
+    trials = record.searched
     absurd = replace(trials[3], legs=(replace(trials[3].last, score=-1e23),))
-    drawn = coordinates_figure(dossier.space, "score", 1.0, (*trials[:3], absurd, *trials[4:]), "search.000", None)
+    drawn = coordinates_figure(record.space, "score", 1.0, (*trials[:3], absurd, *trials[4:]), "search.000", None)
     places = [one["y"][-1] for one in drawn["data"] if one["mode"] == "lines+markers"]
     assert min(places) == 0.0
     assert sum(place > 0.3 for place in places) > len(places) / 2
@@ -291,7 +295,7 @@ def test_a_name_means_its_last_finished_re_evaluation(judged, tmp_path):
 
 
 def test_the_same_record_gives_the_same_page(judged):
-    assert page_of(dossier_of(judged.store, "3")) == page_of(dossier_of(judged.store, "3"))
+    assert page_of(record_of(judged.store, "3")) == page_of(record_of(judged.store, "3"))
 
 
 REFUSED = [

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.service.change_watch import Looks, look_due, start_child
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
 from retuned.daemon.state.faults import recent_faults
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.models.registry import find_model
 
 TOYS = Path(__file__).parents[2] / "toys"
 COOL = timedelta(days=40)
@@ -65,7 +65,7 @@ def test_data_that_grew_make_the_model_due_once_and_say_so(seen, later):
     grow(seen, 126)  # slow growth adds up: compared with the campaign, not with the last look
     (queued,) = look_now(seen, later)
     campaign = find_campaign(seen.store, queued)
-    assert (campaign.trigger, campaign.reason) == ("data", "the rows of the data grew by 26 % (100 -> 126)")
+    assert (campaign.trigger, campaign.reason) == ("data", "the data grew by 26% (100 -> 126 rows)")
     assert look_now(seen, later) == ()
 
 
@@ -163,7 +163,10 @@ def test_the_owners_command_stands_for_data_that_are_no_files(desk, later):
     taken_up(desk, triggers=f"fingerprint = {command}")
     told.write_text("1500")
     (queued,) = look_now(desk, later)
-    assert find_campaign(desk.store, queued).reason == "the data, by its command, grew by 50 % (1,000 -> 1,500)"
+    assert (
+        find_campaign(desk.store, queued).reason
+        == "the data grew by 50% according to the fingerprint command (1,000 -> 1,500)"
+    )
 
 
 def test_a_file_that_is_away_is_told_once_and_makes_nothing_due(seen, later):

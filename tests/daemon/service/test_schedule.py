@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.schedule_tables import HouseScheduleTable
 from retuned.daemon.service.schedule import adapt_interval, queue_due, queue_triggered
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign, open_campaigns
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import recent_faults
-from retuned.daemon.state.model_calendar import campaign_seed, campaigns_a_year, preview
-from retuned.daemon.state.registry import find_model, register, set_state
+from retuned.daemon.state.models.model_calendar import campaign_seed, campaigns_a_year, preview
+from retuned.daemon.state.models.registry import find_model, register, set_state
 from retuned.daemon.state.store import Store, to_text
 from retuned.strategies.schedule.due import next_due, parse_every
 

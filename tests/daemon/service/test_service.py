@@ -21,11 +21,13 @@ from retuned.daemon.config.schedule_tables import LimitsTable
 from retuned.daemon.service.campaign_processes import CampaignProcesses
 from retuned.daemon.service.service import ENDED_SEEN, Part, Service
 from retuned.daemon.service.waker import Waker
-from retuned.daemon.state.adoption import adopt
 from retuned.daemon.state.alert import list_alerts
-from retuned.daemon.state.campaigns import campaigns_of, cancel_campaign, find_campaign, open_campaigns, queue_campaign
+from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign, queue_campaign
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import recent_faults
-from retuned.daemon.state.registry import find_model, register, set_state
+from retuned.daemon.state.models.adoption import adopt
+from retuned.daemon.state.models.models import find_entry
+from retuned.daemon.state.models.registry import find_model, register, set_state
 from retuned.daemon.state.running_service import is_serving, single_instance
 from retuned.daemon.state.store import to_text
 from retuned.strategies.errors import ConflictError
@@ -33,12 +35,13 @@ from retuned.strategies.records import Outcome
 from retuned.strategies.schedule.grants import Grant, Machine
 
 TICK_S = 30.0
+REQUEST = '{"purpose": "replicate"}'
 TOYS = Path(__file__).parents[2] / "toys"
 MACHINE = Machine(slots=8, memory_bytes=24 << 30, gpus=(), campaigns=4)
 LEAD = """
 import sys, time
 from pathlib import Path
-from retuned.daemon.state.lease import Lease
+from retuned.daemon.state.campaigns.lease import Lease
 from retuned.daemon.state.store import Store
 lease = Lease(Store(Path(sys.argv[1])), int(sys.argv[2]), is_of_service=True)
 print("held", flush=True)
@@ -106,8 +109,8 @@ def end_campaigns(desk, number=None):
 
 def queue_retune(desk, clock, model, **columns):
     with desk.store.transaction():
-        row = desk.store.row("SELECT * FROM models WHERE id = ?", (model.id,))
-        return queue_campaign(desk.store, model=row, kind="retune", trigger="schedule", seed=1, options={},
+        entry = find_entry(desk.store, model.id)
+        return queue_campaign(desk.store, model=entry, kind="retune", trigger="schedule", seed=1, options={},
                               now=clock.now(), **columns)  # fmt: skip
 
 
@@ -152,7 +155,7 @@ def test_the_deaths_of_a_campaign_process_are_remembered_by_the_next_service(ser
     later = make_service(desk, clock, starter)
     later.tick()
     assert len(starter.of(1)) == 3
-    assert waits(desk, 1).startswith("its process died 3 times in a row; it is tried again at ")
+    assert waits(desk, 1).startswith("its process died 3 times in a row; the next attempt is at ")
     clock.move(seconds=600)
     ticks(later, clock, 2)
     assert find_campaign(desk.store, 1).failures == 4
@@ -253,7 +256,7 @@ def test_no_more_campaigns_run_at_once_than_allowed_and_one_a_model(desk, clock,
     ticks(make_service(desk, clock, starter, replace(MACHINE, campaigns=1)), clock, 3)
     assert [number for number, _ in starter.started] == [1]
     assert waits(desk, 1) is None
-    assert waits(desk, 2) == "waits for its turn: 1 of 1 campaigns runs"
+    assert waits(desk, 2) == "waits for its turn: 1 of 1 campaigns running"
     assert waits(desk, retune) == "waits for campaign 1 of first"
 
 
@@ -299,13 +302,13 @@ def test_a_campaign_that_would_exceed_its_models_hours_is_put_off_and_one_by_han
     starter.command = ("sleep", "600")
     model = take_up(desk, clock, limits="hours_a_month = 10")
     with desk.store.transaction():
-        desk.store.insert("legs", {"campaign_id": 1, "name": "replicate.000", "request": "{}", "ended": "completed",
+        desk.store.insert("legs", {"campaign_id": 1, "name": "replicate.000", "request": REQUEST, "ended": "completed",
                                    "seconds": 3600.0, "planned_at": "", "ended_at": to_text(clock.now())})  # fmt: skip
         desk.store.change("UPDATE campaigns SET phase = 'done', ended_at = created_at")
     retune = queue_retune(desk, clock, model)
     service = make_service(desk, clock, starter)
     service.tick()
-    assert waits(desk, retune).startswith("it needs about 35 hours of training, and 10 a month are allowed: ")
+    assert waits(desk, retune).startswith("it needs about 35 hours of training, but only 10 a month are allowed: ")
     with desk.store.transaction():
         desk.store.change("UPDATE campaigns SET trigger = 'manual'")
     service.tick()
@@ -316,14 +319,15 @@ def test_hours_of_this_month_that_are_used_up_come_back_with_the_next(desk, cloc
     starter.command = ("sleep", "600")
     model = take_up(desk, clock)
     with desk.store.transaction():
-        desk.store.insert("legs", {"campaign_id": 1, "name": "replicate.000", "request": "{}", "ended": "completed",
+        desk.store.insert("legs", {"campaign_id": 1, "name": "replicate.000", "request": REQUEST, "ended": "completed",
                                    "seconds": 3600.0, "planned_at": "", "ended_at": to_text(clock.now())})  # fmt: skip
         desk.store.change("UPDATE campaigns SET phase = 'done', ended_at = created_at")
     retune = queue_retune(desk, clock, model)
     service = make_service(desk, clock, starter, limits=LimitsTable(hours_a_month=35.5))
     service.tick()
     assert waits(desk, retune) == (
-        "deferred to 1 February: 1 of 35.5 hours of this month of all models are used and this one needs about 35 hours"
+        "deferred to 1 February: 1 of this month's 35.5 hours for all models are used, "
+        "and this campaign needs about 35 hours"
     )
     clock.move(days=1)
     service.tick()

@@ -4,9 +4,9 @@ import json
 
 import pytest
 from retuned.daemon.config.model_file import load_model_file
-from retuned.daemon.state.adoption import adopt, adopt_file, rollback, write_pending_settings
-from retuned.daemon.state.campaigns import find_campaign, open_campaigns
-from retuned.daemon.state.registry import find_model, register, settings_of
+from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
+from retuned.daemon.state.models.adoption import adopt, adopt_file, rollback, write_pending_settings
+from retuned.daemon.state.models.registry import find_model, register, settings_of
 from retuned.strategies.errors import ConflictError, InputError, StateError, UnknownName
 
 TOML = """\
@@ -34,7 +34,7 @@ def settings_file(desk, clock, name, text):
 
 
 def recommended(desk):
-    return find_campaign(desk.store, 3).facts["recommended"]["lr"]
+    return find_campaign(desk.store, 3).facts.ended.recommended["lr"]
 
 
 def test_adopting_makes_new_settings_that_say_where_they_came_from(judged_copy, live, clock):
@@ -140,7 +140,7 @@ def test_rollback_to_values_that_the_search_space_no_longer_has_is_refused(judge
     path = judged_copy.folder / "model.toml"
     path.write_text(path.read_text().replace("hyperparameters.lr", "hyperparameters.rate").replace("{lr}", "{rate}"))
     register(judged_copy.store, load_model_file(path), path, clock.now())
-    with pytest.raises(InputError, match="unknown hyperparameter 'lr'; the space has rate"):
+    with pytest.raises(InputError, match="unknown hyperparameter 'lr'; declared: rate"):
         rollback(judged_copy.store, "toy", None, clock.now())
     assert find_model(judged_copy.store, "toy").settings_version == 2
 

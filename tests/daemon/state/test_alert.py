@@ -4,9 +4,10 @@ import json
 
 import pytest
 from retuned.daemon.config.config import AlertsTable, Config
+from retuned.daemon.config.settings_file import plain
 from retuned.daemon.state.alert import list_alerts, raise_alert
-from retuned.daemon.state.campaigns import campaigns_of, find_campaign
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.verdict.notice import Notice
 
 ALERT = Notice("toy: something", ("One.", "Two."), "alert", ("retuned drift toy",))
@@ -36,7 +37,7 @@ def test_a_stale_verdict_has_its_alert_and_its_message_in_the_record(judged):
     (message,) = messages(judged)
     data = json.loads(message["payload"])["data"]
     assert data["owner"] == "tests"
-    assert data["recommended"] == stale.facts["recommended"]
+    assert data["recommended"] == plain(stale.facts.ended.recommended)
     assert data["loss_at_least"] == stale.verdict.lower
     assert data["commands"][0] == "retuned adopt toy"
     assert data["text"] == alert.text

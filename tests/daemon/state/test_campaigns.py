@@ -12,16 +12,21 @@ import pytest
 from retuned.daemon.campaign.campaign import run_campaign
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.processes import identify
-from retuned.daemon.state.campaigns import cancel_campaign, find_campaign, give_up_campaign, open_campaigns, results_of
-from retuned.daemon.state.lease import Holder, Lease, LostLease, as_only_one, holder_of
+from retuned.daemon.state.campaigns.campaign_facts import CampaignFacts
+from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign, give_up_campaign
+from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
+from retuned.daemon.state.campaigns.lease import Holder, Lease, LostLease, as_only_one, holder_of, unchanged
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.campaigns.phase_records import Ended
 from retuned.daemon.state.store import Store
 from retuned.strategies.errors import ConflictError, UnknownName
-from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose
+from retuned.strategies.panda.diary import Wish, WishKind
+from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose, Role
 
 HOLDER = """
 import sys
 from pathlib import Path
-from retuned.daemon.state.lease import Lease
+from retuned.daemon.state.campaigns.lease import Lease
 from retuned.daemon.state.store import Store
 from retuned.strategies.errors import RetunedError
 try:
@@ -33,7 +38,16 @@ sys.stdin.readline()
 """
 SCHEDULE = ((0.0, 0.1), (5.0, 0.01))
 LEG = LegRequest(
-    "search.000.r0", "search.000", Purpose.SEARCH, {"lr": 0.1, "rate": SCHEDULE, "on": True}, 3, 4, 0.0, 10.0
+    "search.000.r0",
+    "search.000",
+    Purpose.SEARCH,
+    {"lr": 0.1, "rate": SCHEDULE, "on": True},
+    3,
+    4,
+    0.0,
+    10.0,
+    role=Role.INCUMBENT,
+    number=0,
 )
 
 
@@ -82,7 +96,7 @@ def test_a_holder_that_was_only_slow_can_write_nothing_more(campaign, clock):
     refused = [
         lambda: slow.plan([replace(LEG, name="late")], clock.now()),
         lambda: slow.ingest([LegResult(LEG, LegEnd.COMPLETED, 1.0)], clock.now()),
-        lambda: slow.advance("search", {"x": 1}, clock.now()),
+        lambda: slow.advance("search", unchanged, clock.now()),
         lambda: slow.fail("failed", "late", clock.now()),
         lambda: finish(campaign.store, slow, clock),
         slow.check,
@@ -98,7 +112,7 @@ def test_a_holder_that_was_only_slow_can_write_nothing_more(campaign, clock):
 
 def finish(store, lease, clock):
     with store.transaction():
-        lease.finish(None, {}, clock.now())
+        lease.finish(None, unchanged, clock.now())
 
 
 def test_anybody_can_see_who_holds_a_campaign_and_whether_the_service_started_it(campaign):
@@ -186,10 +200,10 @@ def test_results_come_in_the_order_they_were_planned(campaign, clock):
 
 def test_facts_are_added_up_and_the_start_is_kept(campaign, clock):
     lease = Lease(campaign.store, 1)
-    lease.advance("prepare", {"a": 1}, clock.now())
+    lease.advance("prepare", lambda facts: replace(facts, wishes=(Wish(WishKind.HOLD),)), clock.now())
     clock.move(minutes=5)
-    now = lease.advance("search", {"b": [1, None]}, clock.now())
-    assert now.facts == {"a": 1, "b": [1, None]}
+    now = lease.advance("search", lambda facts: replace(facts, ended=Ended(7.5, 3)), clock.now())
+    assert now.facts == CampaignFacts(wishes=(Wish(WishKind.HOLD),), ended=Ended(7.5, 3))
     assert (now.ended_at, (clock.now() - now.started_at).total_seconds()) == (None, 300)
     lease.release()
 

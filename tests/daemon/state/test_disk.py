@@ -10,7 +10,8 @@ from datetime import timedelta
 
 import pytest
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.state.campaigns import find_campaign, results_of
+from retuned.daemon.state.campaigns.campaigns import find_campaign
+from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.disk import Disk, Marks, free_bytes
 from retuned.daemon.state.faults import get_fact, recent_faults
 from retuned.daemon.state.store import Store

@@ -10,9 +10,9 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from retuned.daemon.state.outbox import BACKOFF_S, enqueue, first_due, pending_count
+from retuned.daemon.alerts.webhooks import deliver_due
+from retuned.daemon.state.outbox import BACKOFF_S, enqueue, first_due, pending_count, place_of
 from retuned.daemon.state.store import Store
-from retuned.daemon.state.webhooks import deliver_due, place_of
 
 CANARY = "canary-4711"
 

@@ -4,9 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 from retuned.daemon.config.model_file import load_model_file
-from retuned.daemon.state.adoption import adopt
-from retuned.daemon.state.campaigns import campaigns_of, open_campaigns
-from retuned.daemon.state.registry import all_models, file_of_version, find_model, register, set_state, settings_of
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, open_campaigns
+from retuned.daemon.state.models.adoption import adopt
+from retuned.daemon.state.models.registry import (
+    all_models,
+    file_of_version,
+    find_model,
+    register,
+    set_state,
+    settings_of,
+)
 from retuned.strategies.errors import ConflictError, InputError, UnknownName
 
 LR = 'type = "float"\nlow = 1e-4\nhigh = 1.0\nlog = true\nvalue = '

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from retuned.daemon.cli.verdict_panel import verdict_panel
 from retuned.daemon.state.alert import list_alerts
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.training.column_profile import MOST_COLUMNS, check_data, read_profile
+from retuned.strategies.drift.outliers import DataRanges
 from retuned.strategies.records import Outcome
 from retuned.strategies.verdict.verdict_records import Reason
 from rich.console import Console
@@ -70,7 +71,7 @@ def test_files_with_the_same_header_are_one_table_and_the_file_is_named(tmp_path
     write(tmp_path / "a.csv", HEADER, weather())
     write(tmp_path / "b.csv", HEADER, rows)
     kept, (sentence,) = check_data(tmp_path, None)
-    assert kept["columns"]["temp"]["numbers"] == 600
+    assert kept.columns["temp"].numbers == 600
     assert sentence.startswith("column temp, b.csv line 9: -9999 (")
 
 
@@ -78,7 +79,7 @@ def test_tables_with_different_headers_are_kept_apart(tmp_path):
     write(tmp_path / "a.csv", HEADER, weather())
     write(tmp_path / "b.csv", ["temp", "x"], [["1000", "2"]] * 100)
     kept, sentences = check_data(tmp_path, None)
-    assert sorted(kept["columns"]) == ["day|temp|hour: hour", "day|temp|hour: temp", "temp|x: temp", "temp|x: x"]
+    assert sorted(kept.columns) == ["day|temp|hour: hour", "day|temp|hour: temp", "temp|x: temp", "temp|x: x"]
     assert sentences == ()
 
 
@@ -91,14 +92,14 @@ def test_rows_that_are_too_short_or_too_long_are_read_as_far_as_they_go(tmp_path
 def test_other_formats_are_not_looked_into_and_that_is_noted(tmp_path, name):
     (tmp_path / name).write_bytes(b"\x00\x01")
     assert check_data(tmp_path / name, None) == (
-        {"columns": {}, "note": "the data has no CSV or TSV file, so its values were not looked at"}, ()
+        DataRanges({}, "the data has no CSV or TSV file, so its values were not looked at"), ()
     )  # fmt: skip
 
 
 def test_too_much_data_is_not_looked_into(tmp_path):
     kept, sentences = check_data(write(tmp_path / "w.csv", HEADER, weather()), None, limit_bytes=1000)
-    assert (kept["columns"], sentences) == ({}, ())
-    assert "over 0 MiB" in kept["note"]
+    assert (kept.columns, sentences) == ({}, ())
+    assert "over 0 MiB" in kept.note
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", b"a,b\n", b"\xff\xfe\x00,1\n", b'a,"b\n1,2\n'])
@@ -212,8 +213,8 @@ def with_temp(value):
 
 def test_the_baseline_keeps_what_is_usual_in_the_data(told):
     facts = told[1]["baseline"].facts
-    assert facts["suspicions"] == []
-    assert facts["profile"]["columns"]["temp"]["median"] == pytest.approx(14, abs=1)
+    assert facts.suspicions == ()
+    assert facts.prepared.ranges.columns["temp"].median == pytest.approx(14, abs=1)
 
 
 @pytest.mark.parametrize(("glitch", "text"), [("glitch", "1e6 (usual range"), ("text", "'abc' (usually a number)")])
@@ -223,7 +224,7 @@ def test_one_absurd_value_asks_to_look_at_the_data_and_recommends_nothing(told, 
     assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, Reason.LOOK_AT_DATA)
     assert f"column temp, line 102: {text}" in verdict.sentence
     assert not verdict.challenger_confirmed
-    assert campaign.facts["recommended"] is None
+    assert campaign.facts.ended.recommended is None
 
 
 def test_the_owner_is_told_to_look_at_the_data_with_no_values_to_adopt(told):
@@ -231,7 +232,7 @@ def test_the_owner_is_told_to_look_at_the_data_with_no_values_to_adopt(told):
     (alert,) = [one for one in list_alerts(desk.store) if one.campaign_id == campaigns["glitch"].id]
     assert (alert.severity, alert.title) == ("alert", "toy: look at your data")
     assert "column temp, line 102: 1e6" in alert.text
-    assert "adopt" not in alert.text
+    assert "retuned adopt" not in alert.text
     assert "accept_outliers = true" in alert.text
 
 
@@ -243,12 +244,12 @@ def test_the_same_data_without_it_is_fresh_and_tells_nobody(told):
 
 def test_a_column_that_moved_as_a_whole_is_stale(told):
     assert told[1]["times 30"].verdict.outcome is Outcome.STALE
-    assert told[1]["times 30"].facts["suspicions"] == []
+    assert told[1]["times 30"].facts.suspicions == ()
 
 
 def test_an_owner_who_accepts_outliers_gets_the_verdict(told):
     assert told[1]["accepted"].verdict.outcome is Outcome.STALE
-    assert told[1]["accepted"].facts["suspicions"] == []
+    assert told[1]["accepted"].facts.suspicions == ()
 
 
 def test_the_terminal_says_it_once(told):

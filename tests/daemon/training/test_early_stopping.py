@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.reports.progress import progress_of
-from retuned.daemon.state.campaigns import cancel_campaign, open_campaigns, results_of
+from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign
+from retuned.daemon.state.campaigns.campaigns import open_campaigns
+from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.training.early_stopping import AttemptReports, EarlyStop
 from retuned.daemon.training.leg_order import Ticket, TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.spool import Spool
 from retuned.strategies.legs.ends import Objective
-from retuned.strategies.records import LegEnd, LegRequest, Purpose
+from retuned.strategies.records import LegEnd, LegRequest, Purpose, Role
 from retuned.strategies.search.median_stopping import StopRule
 
 TOYS = Path(__file__).parents[2] / "toys"
@@ -73,11 +75,10 @@ def test_hopeless_runs_of_a_search_are_ended_early_and_recorded_up_to_the_report
 
 def test_the_search_says_what_stopping_saved_and_is_sound_all_the_same(dragging):
     desk, campaign, _ = dragging
-    assert (
-        "8 of 11 challengers completed, 3 stopped early, hopeless by the median rule, which saved 43 % of their"
-        in (campaign.facts["search"])
+    assert "8 of 11 challengers completed, 3 stopped early, hopeless by the median rule, which saved 43% of their" in (
+        campaign.facts.searched.reason
     )
-    assert campaign.facts["challenger"] is not None
+    assert campaign.facts.searched.challenger is not None
     progress = progress_of(desk.store, campaign)
     assert (progress.stopped, progress.failed) == (3, 0)
 
@@ -109,7 +110,7 @@ def test_with_the_key_off_every_run_goes_its_way(desk):
     )
     campaign = desk.retune(seed=SEED)
     assert {end for _, end, *_ in searched(desk, campaign)} == {LegEnd.COMPLETED}
-    assert "11 of 11 challengers completed" in campaign.facts["search"]
+    assert "11 of 11 challengers completed" in campaign.facts.searched.reason
 
 
 @pytest.mark.parametrize("moment", ["decided", "ended"])
@@ -175,7 +176,7 @@ def bench(tmp_path):
 
 
 def leg(name="a", purpose=Purpose.SEARCH, **configuration):
-    return LegRequest(name, name, purpose, {"nap": 0, **configuration}, 1, 2, 0.0, 10.0)
+    return LegRequest(name, name, purpose, {"nap": 0, **configuration}, 1, 2, 0.0, 10.0, role=Role.CANDIDATE, number=0)
 
 
 def test_a_stopped_run_is_killed_with_its_whole_tree(bench):
@@ -197,7 +198,7 @@ def worker_of(bench):
     return [said["pid"] for said in found]
 
 
-@pytest.mark.parametrize("purpose", [Purpose.PROBE, Purpose.REPLICATE, Purpose.CONFIRM])
+@pytest.mark.parametrize("purpose", [Purpose.REPLICATE, Purpose.CONFIRM])
 def test_only_runs_of_a_search_are_stopped(bench, purpose):
     assert bench.finish(bench.runner(POOR), leg(purpose=purpose))["a"].end is LegEnd.COMPLETED
 

@@ -14,7 +14,7 @@ from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.spool import remove_checkpoints
 from retuned.strategies.errors import CampaignFailed
 from retuned.strategies.legs.ends import Objective
-from retuned.strategies.records import LegEnd, LegRequest, Purpose
+from retuned.strategies.records import LegEnd, LegRequest, Purpose, Role
 
 HOSTILE = Path(__file__).parents[2] / "toys" / "hostile.py"
 TIMEOUT_S = 1.0
@@ -77,7 +77,8 @@ def bench(tmp_path):
 
 def leg(kind, word="", name=None):
     values = {"kind": kind, "word": word}
-    return LegRequest(name or kind, kind, Purpose.SEARCH, values, 1, 2, 0, 1)
+    told = {"configuration": values, "seed": 1, "split_seed": 2, "from_step": 0, "to_step": 1}
+    return LegRequest(name=name or kind, trial=kind, purpose=Purpose.SEARCH, role=Role.CANDIDATE, number=0, **told)
 
 
 ENDS_BADLY = {

@@ -21,7 +21,7 @@ from retuned.daemon.training.spool import Spool
 from retuned.daemon.training.supervisor import SILENT_AGAIN_S, SILENT_S, end_workers
 from retuned.strategies.errors import CampaignFailed, InputError
 from retuned.strategies.legs.ends import Objective, ProcessKind
-from retuned.strategies.records import LegEnd, LegRequest, Purpose, Report
+from retuned.strategies.records import LegEnd, LegRequest, Purpose, Report, Role
 
 FLEEING = Path(__file__).parents[2] / "toys" / "fleeing.py"
 REPORT = '{{"step": 1, "metrics": {{"loss": {lr}}}}}'
@@ -32,7 +32,7 @@ from pathlib import Path
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.leg_order import TrainingOrder
-from retuned.strategies.records import LegRequest, Purpose
+from retuned.strategies.records import LegRequest, Purpose, Role
 from retuned.strategies.legs.ends import Objective
 folder, mark = Path(sys.argv[1]), sys.argv[2]
 script = 'echo begin $RETUNED_SEED >> {log}; sleep 0.1; echo {report}; echo end $RETUNED_SEED >> {log}'
@@ -40,7 +40,7 @@ script = script.format(log=folder / "log", report="'" + '{{"step": 1, "metrics":
 training = TrainingOrder("command", ("sh", "-c", script), None, "", str(folder), "", "steps", None, 20.0, 1, idle_s=0.3)
 environment = {"PATH": os.environ["PATH"], "MARK": mark}
 runner = LocalRunner(folder / "spool", training, Objective("loss", True), 2, environment, SystemClock())
-legs = [LegRequest(f"l{n}", f"l{n}", Purpose.SEARCH, {}, n, 0, 0, 1) for n in range(50)]
+legs = [LegRequest(f"l{n}", f"l{n}", Purpose.SEARCH, {}, n, 0, 0, 1, role=Role.CANDIDATE, number=n) for n in range(50)]
 ended = {}
 while len(ended) < len(legs):
     runner.submit(legs)
@@ -96,7 +96,7 @@ def bench(tmp_path):
 
 def leg(name="a", **changes):
     told = {"configuration": {"lr": 0.5}, "seed": 1, "split_seed": 2, "from_step": 0, "to_step": 1, **changes}
-    return LegRequest(name=name, trial=name, purpose=Purpose.SEARCH, **told)
+    return LegRequest(name=name, trial=name, purpose=Purpose.SEARCH, role=Role.CANDIDATE, number=0, **told)
 
 
 def wait_for(condition, timeout_s=15.0):

@@ -19,15 +19,15 @@ from retuned.daemon.training.worker.legs import begin_once, clear
 from retuned.strategies.errors import InputError
 from retuned.strategies.legs.ends import Objective, ProcessKind
 from retuned.strategies.legs.request import request_of
-from retuned.strategies.records import LegEnd, LegRequest, Purpose
+from retuned.strategies.records import LegEnd, LegRequest, Purpose, Role
 
 TRAINING = TrainingOrder("command", ("train", "{lr}", "{seed}"), None, "python", "/", "", "steps", None, 20.0, 1)
 REPORT = b'{"step": 1, "metrics": {"loss": 0.5}}\n'
 
 
 def request(name, **changes):
-    told = {"configuration": {"lr": 0.5}, "seed": 1, "split_seed": 2, "from_step": 0, "to_step": 9, **changes}
-    return LegRequest(name=name, trial=name, purpose=Purpose.SEARCH, **told)
+    told = {"configuration": {"lr": 0.5}, "seed": 1, "split_seed": 2, "from_step": 0, "to_step": 1, **changes}
+    return LegRequest(name=name, trial=name, purpose=Purpose.SEARCH, role=Role.CANDIDATE, number=0, **told)
 
 
 @pytest.fixture

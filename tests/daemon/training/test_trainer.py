@@ -286,7 +286,7 @@ def losses(campaign, precision, train):
     [
         ("Breaks", "ValueError: two lines (recipe.py line "),  # an error of the user's code, with its place
         ("Exits", "SystemExit: 3 (recipe.py line "),  # does not take the trainer along
-        ("Lacks", "recipe Lacks has no data and no model and no loss and no metrics; a recipe gives"),
+        ("Lacks", "recipe Lacks has no data and no model and no loss and no metrics; a recipe defines"),
         ("Missing", "no class Missing in "),  # misspelt in the model file
         ("math", "math is not a recipe; "),  # there, but something else
     ],

@@ -15,7 +15,7 @@ from retuned.daemon.training.leg_order import Ticket, TrainingOrder
 from retuned.daemon.training.spool import Spool
 from retuned.daemon.training.worker.children import children_by_parent, children_of, peak_memory
 from retuned.daemon.training.worker_processes import WORKER
-from retuned.strategies.records import LegRequest, Purpose
+from retuned.strategies.records import LegRequest, Purpose, Role
 
 REPORT = '{"step": 1, "metrics": {"loss": 0.5}}'
 ESCAPED = REPORT.replace("{", "{{").replace("}", "}}")
@@ -77,14 +77,18 @@ class Bench:
 
     def enqueue(self, **configurations):
         for number, (name, configuration) in enumerate(configurations.items()):
-            request = LegRequest(name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10)
+            request = LegRequest(
+                name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10, role=Role.CANDIDATE, number=0
+            )
             self.spool.prepare(request, Ticket(number, name, 1), self.training, None)
             self.spool.put(Ticket(number, name, 1))
 
     def enqueue_group(self, **configurations):
         tickets = [Ticket(number, name, 1) for number, name in enumerate(configurations)]
         for ticket, (name, configuration) in zip(tickets, configurations.items(), strict=True):
-            request = LegRequest(name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10)
+            request = LegRequest(
+                name, name, Purpose.SEARCH, configuration, 11, 12, 0, 10, role=Role.CANDIDATE, number=0
+            )
             self.spool.prepare(request, ticket, self.training, None, tuple(configurations))
         self.spool.put(*tickets)
 

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 from retuned.daemon.config.config import BackupTable, Config
-from retuned.daemon.state.campaigns import campaigns_of, open_campaigns
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, open_campaigns
 from retuned.daemon.state.faults import get_fact, recent_faults
 from retuned.daemon.state.migrations import schema
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.running_service import single_instance
 from retuned.daemon.state.store import FILE_NAME, Store
 from retuned.daemon.upkeep.backup import Backups, drop_old_backups, make_backup, restore

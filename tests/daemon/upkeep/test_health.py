@@ -1,26 +1,30 @@
 """Health, read from the database alone: with and without a service, and by thousands of models."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 
 import pytest
 from pydantic import TypeAdapter
+from retuned.daemon.alerts.webhooks import deliver_due
 from retuned.daemon.config.config import Config
 from retuned.daemon.service.heartbeat import Heartbeat, Movement, Pulse, why_stuck
-from retuned.daemon.state.campaigns import open_campaigns
+from retuned.daemon.state.campaigns.campaigns import open_campaigns
+from retuned.daemon.state.campaigns.lease import Lease
+from retuned.daemon.state.campaigns.phase_records import ChosenStrategy
 from retuned.daemon.state.faults import get_fact, note_fault, recent_faults, set_fact
-from retuned.daemon.state.lease import Lease
+from retuned.daemon.state.models.due_dates import overdue_since
 from retuned.daemon.state.outbox import FirstDue, enqueue
 from retuned.daemon.state.running_service import single_instance
 from retuned.daemon.state.store import Store, to_text
-from retuned.daemon.state.webhooks import deliver_due
-from retuned.daemon.upkeep.health import health_of, overdue_since
+from retuned.daemon.upkeep.health import health_of
 from retuned.daemon.upkeep.health_records import Health
+from retuned.strategies.search.choose import Strategy
 
 CANARY = "canary-4711"
+CHOSEN = ChosenStrategy(Strategy.CAVIAR, "caviar", 0, "a minute", None, 1.0, seconds_expected=60.0)
 
 
 @pytest.fixture
@@ -147,7 +151,7 @@ def test_what_is_worked_on_and_what_waits_are_told_apart(desk, clock):
     waiting = health_of(desk.store, desk.config, clock.now())
     assert [(one.model, one.kind) for one in waiting.queue] == [("toy", "baseline")]
     lease = Lease(desk.store, baseline.id)
-    lease.advance("prepare", {"seconds_expected": 60.0}, clock.now())
+    lease.advance("prepare", lambda facts: replace(facts, chosen=CHOSEN), clock.now())
     (running,) = health_of(desk.store, desk.config, clock.now()).running
     assert (running.model, running.phase, running.runs_planned) == ("toy", "prepare", 0)
     assert running.expected_end == clock.now() + timedelta(seconds=60)

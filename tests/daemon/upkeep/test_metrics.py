@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from retuned.daemon.state.adoption import adopt
 from retuned.daemon.state.faults import note_fault, set_fact
+from retuned.daemon.state.models.adoption import adopt
 from retuned.daemon.state.store import from_text, to_text
 from retuned.daemon.upkeep.metrics import MODELS_TOLD, metrics_text
 

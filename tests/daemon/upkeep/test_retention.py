@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config, RetentionTable
-from retuned.daemon.state.campaigns import campaigns_of, results_of
+from retuned.daemon.state.campaigns.campaigns import campaigns_of
+from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.faults import get_fact
 from retuned.daemon.upkeep.retention import Retention, disk_use, empty_trash, prune_step, size_of
 from retuned.strategies.records import Outcome
@@ -58,7 +59,7 @@ def test_a_snapshot_goes_when_nobody_needs_it(judged_copy):
     judged_copy.retune(seed=2)
     assert len(snapshots(judged_copy)) == 3
     needed = {
-        Path(campaign.facts["snapshot"]).parent.name
+        Path(campaign.facts.prepared.snapshot).parent.name
         for campaign in campaigns_of(judged_copy.store, 1)
         if campaign.id in (1, 4)
     }

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from retuned.strategies.caviar.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
-from retuned.strategies.caviar.scores import seen_in
-from retuned.strategies.records import BudgetUnit, LegEnd, LegResult, Purpose
+from retuned.strategies.caviar.caviar import Finished, Propose, SearchTask, decide
+from retuned.strategies.caviar.scores import observations_in
+from retuned.strategies.legs.names import INCUMBENT
+from retuned.strategies.records import BudgetUnit, LegEnd, LegResult, Purpose, Role
 from retuned.strategies.search.median_stopping import StopRule, first_hopeless
-from retuned.strategies.search.observations import Seen, Source
+from retuned.strategies.search.observations import Observations, Source
 from retuned.strategies.search.successive_halving import plan_search, rung_budgets
 from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key, derive_seed
 
@@ -26,8 +27,8 @@ STORED = {"lr": 0.001, "decay": 0.01, "momentum": 0.5, "batch": 64}
 
 
 def task_of(space=SPACE, incumbent=STORED, seed=1, resumable=True, **changes):
-    given_values = {"warm": (), "budget": 300.0, "unit": BudgetUnit.STEPS, **changes}
-    return SearchTask(space=space, incumbent=incumbent, seed=seed, resumable=resumable, **given_values)
+    values = {"warm": (), "budget": 300.0, "unit": BudgetUnit.STEPS, **changes}
+    return SearchTask(space=space, incumbent=incumbent, seed=seed, resumable=resumable, **values)
 
 
 def skill(configuration):
@@ -48,13 +49,13 @@ def trained(leg, objective=skill, noise=0.0):
 
 
 def searched(task, train=trained, history=()):
-    """(the end of the search, everything trained), carrying out every rung that is asked for."""
-    found = {result.request.name: result for result in history}
-    while isinstance(step := decide(task, list(found.values())), Propose):
-        missing = [leg for leg in step.legs if leg.name not in found]
+    """(the end of the search, everything trained), training every rung that is proposed."""
+    results = {result.request.name: result for result in history}
+    while isinstance(step := decide(task, list(results.values())), Propose):
+        missing = [leg for leg in step.legs if leg.name not in results]
         assert missing
-        found.update((leg.name, train(leg)) for leg in missing)
-    return step, list(found.values())
+        results.update((leg.name, train(leg)) for leg in missing)
+    return step, list(results.values())
 
 
 def test_the_first_rung_trains_the_incumbent_and_half_of_the_challengers_on_common_seeds():
@@ -93,9 +94,9 @@ def test_later_waves_train_new_configurations_at_the_full_budget():
 
 def test_the_last_trial_lies_where_the_score_is_expected_to_be_highest():
     histories = [searched(task_of(seed=seed, resumable=False))[1] for seed in range(6)]
-    last = [skill(max(history, key=lambda one: one.request.trial).request.configuration) for history in histories]
-    first = [skill(each.request.configuration) or -9.0 for history in histories for each in history[1:7]]
-    assert min(one for one in last if one is not None) > 0.2
+    last = [skill(max(history, key=lambda leg: leg.request.trial).request.configuration) for history in histories]
+    first = [skill(leg.request.configuration) or -9.0 for history in histories for leg in history[1:7]]
+    assert min(score for score in last if score is not None) > 0.2
     assert last.count(None) <= 1
     assert sum(score > 0.2 for score in first) < len(first) / 2
 
@@ -103,7 +104,10 @@ def test_the_last_trial_lies_where_the_score_is_expected_to_be_highest():
 def test_what_an_earlier_campaign_scored_saves_searching():
     generator = random.Random(5)
     places = [SPACE.from_unit([generator.random() for _ in range(4)]) for _ in range(60)]
-    seen = Seen(tuple((one, skill(one)) for one in places if skill(one) is not None), source=Source.EARLIER)
+    seen = Observations(
+        tuple((configuration, skill(configuration)) for configuration in places if skill(configuration) is not None),
+        source=Source.EARLIER,
+    )
     blind = [searched(task_of(seed=seed, challengers=6))[0] for seed in range(6)]
     warned = [searched(task_of(seed=seed, challengers=6, earlier=(seen,)))[0] for seed in range(6)]
     assert sum(skill(end.winner) for end in warned) > sum(skill(end.winner) for end in blind)
@@ -112,7 +116,9 @@ def test_what_an_earlier_campaign_scored_saves_searching():
 def test_an_earlier_campaign_on_another_landscape_does_little_harm():
     generator = random.Random(5)
     places = [SPACE.from_unit([generator.random() for _ in range(4)]) for _ in range(20)]
-    misleading = Seen(tuple((one, math.log10(one["decay"])) for one in places), source=Source.EARLIER)
+    misleading = Observations(
+        tuple((configuration, math.log10(configuration["decay"])) for configuration in places), source=Source.EARLIER
+    )
     ends = [searched(task_of(seed=seed, earlier=(misleading,)))[0] for seed in range(4)]
     assert all(skill(end.winner) - skill(STORED) > 0.5 * (1.0 - skill(STORED)) for end in ends)
 
@@ -129,14 +135,14 @@ def test_a_model_that_cannot_be_resumed_is_searched_at_the_full_budget():
 def test_any_order_and_any_portions_of_the_history_lead_to_the_same_end(seed, resumable, shuffler):
     task = task_of(seed=seed, resumable=resumable)
     expected, complete = searched(task)
-    found = []
-    while isinstance(step := decide(task, found), Propose):
-        names = {result.request.name for result in found}
+    history = []
+    while isinstance(step := decide(task, history), Propose):
+        names = {result.request.name for result in history}
         missing = [leg for leg in step.legs if leg.name not in names]
-        found += [trained(leg) for leg in shuffler.sample(missing, shuffler.randint(1, len(missing)))]
-        shuffler.shuffle(found)
+        history += [trained(leg) for leg in shuffler.sample(missing, shuffler.randint(1, len(missing)))]
+        shuffler.shuffle(history)
     assert step == expected
-    assert len(found) == len(complete)
+    assert len(history) == len(complete)
 
 
 @settings(max_examples=15, deadline=None)
@@ -164,7 +170,7 @@ def test_legs_of_other_purposes_are_not_mistaken_for_the_search():
 
 
 def _renamed(leg):
-    return type(leg)("probe.0", "probe", Purpose.PROBE, leg.configuration, leg.seed, leg.split_seed, 0.0, 300.0)
+    return replace(leg, name="probe.0", trial="probe", purpose=Purpose.CONFIRM, role=Role.PROBE, to_step=300.0)
 
 
 def test_warm_configurations_are_tried_first_and_those_no_longer_allowed_are_left_out():
@@ -197,7 +203,9 @@ def test_a_winner_above_the_incumbent_is_named_with_both_scores():
 
 
 def test_nothing_better_is_claimed_when_every_challenger_is_worse():
-    end, _ = searched(task_of(), lambda leg: trained(leg, lambda one: 1.0 if one == STORED else 0.5))
+    end, _ = searched(
+        task_of(), lambda leg: trained(leg, lambda configuration: 1.0 if configuration == STORED else 0.5)
+    )
     assert end.nothing_better
     assert not end.failed
     assert end.winner_trial != INCUMBENT
@@ -219,13 +227,18 @@ def test_a_search_in_which_every_trial_diverges_has_failed():
 
 
 def test_a_search_in_which_only_the_incumbent_completes_has_failed():
-    end, _ = searched(task_of(), lambda leg: trained(leg, lambda one: 1.0 if one == STORED else None))
+    end, _ = searched(
+        task_of(), lambda leg: trained(leg, lambda configuration: 1.0 if configuration == STORED else None)
+    )
     assert (end.failed, end.nothing_better, end.winner_trial) == (True, False, INCUMBENT)
     assert end.reason.startswith("the search failed: 0 of ")
 
 
 def test_an_incumbent_that_diverges_loses_to_a_challenger_that_does_not():
-    end, _ = searched(task_of(), lambda leg: trained(leg, lambda one: None if one == STORED else skill(one)))
+    end, _ = searched(
+        task_of(),
+        lambda leg: trained(leg, lambda configuration: None if configuration == STORED else skill(configuration)),
+    )
     assert (end.failed, end.nothing_better, end.incumbent_score) == (False, False, None)
     assert end.winner_trial != INCUMBENT
     assert "the incumbent did not complete (diverged)" in end.reason
@@ -264,7 +277,8 @@ def test_a_space_of_three_choices_is_enumerated_and_ends_early():
     space = Space.of([OPTIMISER])
     scores = {"sgd": 1.0, "adamw": 2.0, "lion": 0.0}
     end, history = searched(
-        task_of(space, {"optimiser": "sgd"}), lambda leg: trained(leg, lambda one: scores[one["optimiser"]])
+        task_of(space, {"optimiser": "sgd"}),
+        lambda leg: trained(leg, lambda configuration: scores[configuration["optimiser"]]),
     )
     assert {result.request.trial for result in history} == {"search.000", "search.001", "search.002"}
     assert end.winner == {"optimiser": "adamw"}
@@ -339,7 +353,8 @@ def test_conditional_hyperparameters_appear_only_where_they_are_active():
     nesterov = Hyperparameter("nesterov", Kind.BOOL, when=("optimiser", ("sgd",)))
     space = Space.of([LR, OPTIMISER, nesterov])
     _, history = searched(
-        task_of(space, {"lr": 0.1, "optimiser": "adamw"}), lambda leg: trained(leg, lambda one: -one["lr"])
+        task_of(space, {"lr": 0.1, "optimiser": "adamw"}),
+        lambda leg: trained(leg, lambda configuration: -configuration["lr"]),
     )
     assert all(
         ("nesterov" in result.request.configuration) == (result.request.configuration["optimiser"] == "sgd")
@@ -365,9 +380,13 @@ def test_the_smallest_search_still_tries_the_best_warm_configuration():
 
 def test_the_reason_speaks_in_the_metrics_own_direction():
     scores = {"lower_is_better": True, "challengers": 8}
-    end, _ = searched(task_of(**scores), lambda leg: trained(leg, lambda one: -0.24 if one == STORED else -0.5))
+    end, _ = searched(
+        task_of(**scores), lambda leg: trained(leg, lambda configuration: -0.24 if configuration == STORED else -0.5)
+    )
     assert "no challenger did better than the incumbent's 0.74 in the search" in end.reason
-    end, _ = searched(task_of(**scores), lambda leg: trained(leg, lambda one: -0.24 if one == STORED else -0.1))
+    end, _ = searched(
+        task_of(**scores), lambda leg: trained(leg, lambda configuration: -0.24 if configuration == STORED else -0.1)
+    )
     assert "scored 0.6 in the search, the incumbent 0.74; chosen by its own score" in end.reason
 
 
@@ -380,15 +399,15 @@ def reporting(leg):
 
 def searched_with_stops(task):
     """The search, its runs stopped wherever the rule that was proposed with them says so; and the rules by trial."""
-    found, rules = {}, {}
-    while isinstance(step := decide(task, list(found.values())), Propose):
+    results, rules = {}, {}
+    while isinstance(step := decide(task, list(results.values())), Propose):
         for leg in step.legs:
             rules[leg.trial], whole = step.rule, reporting(leg)
-            hopeless = None if step.rule is None else first_hopeless(step.rule, whole.curve)
-            upto = [point for point in whole.curve if hopeless is None or point[0] <= hopeless.step]
+            reason = None if step.rule is None else first_hopeless(step.rule, whole.curve)
+            upto = [point for point in whole.curve if reason is None or point[0] <= reason.step]
             early = replace(whole, end=LegEnd.STOPPED, score=None, curve=tuple(upto))
-            found[leg.name] = whole if hopeless is None else early
-    return step, list(found.values()), rules
+            results[leg.name] = whole if reason is None else early
+    return step, list(results.values()), rules
 
 
 @pytest.mark.parametrize("wave", [range(7, 10), range(10, 13), range(13, 16), range(16, 18), range(18, 19)])
@@ -407,7 +426,7 @@ def test_no_rule_is_given_where_runs_can_be_resumed_or_the_owner_wants_none(resu
 
 
 @pytest.mark.parametrize("seed", [0, 3, 4])
-def test_stopped_runs_are_told_rank_below_all_scores_and_do_not_make_a_search_fail(seed):
+def test_stopped_runs_are_reported_rank_below_all_scores_and_do_not_make_a_search_fail(seed):
     end, history, _ = searched_with_stops(task_of(seed=seed, resumable=False, stops_hopeless=True))
     stopped = {leg.request.trial for leg in history if leg.end is LegEnd.STOPPED}
     count = len(stopped)
@@ -431,7 +450,7 @@ def test_a_search_most_of_which_was_stopped_is_sound():
     end, _ = searched(task_of(resumable=False, stops_hopeless=True), train)
     assert (end.failed, end.nothing_better) == (False, True)
     assert "6 of 18 challengers completed, 12 stopped early" in end.reason
-    assert "which saved 50 % of their steps" in end.reason
+    assert "which saved 50% of their steps" in end.reason
 
 
 def test_what_was_stopped_counts_as_the_worst_that_was_seen():
@@ -441,5 +460,5 @@ def test_what_was_stopped_counts_as_the_worst_that_was_seen():
         legs[1].name: LegResult(legs[1], LegEnd.COMPLETED, 1.0),
         legs[2].name: LegResult(legs[2], LegEnd.STOPPED, None, curve=((150.0, 2.0),)),
     }
-    (seen,) = seen_in({leg.trial: leg.configuration for leg in legs}, 0, results)
-    assert [score for _, score in seen.scores] == [3.0, 1.0, 1.0]
+    (observations,) = observations_in({leg.trial: leg.configuration for leg in legs}, 0, results)
+    assert [score for _, score in observations.scores] == [3.0, 1.0, 1.0]

@@ -4,9 +4,9 @@ import math
 import random
 
 import pytest
-from retuned.strategies.caviar.expected_scores import hope, smoothed
+from retuned.strategies.caviar.expected_scores import smoothed, standardized_improvement
 from retuned.strategies.caviar.gaussian_process import coordinates
-from retuned.strategies.search.observations import Seen, Source
+from retuned.strategies.search.observations import Observations, Source
 from retuned.strategies.space import Hyperparameter, Kind, Space
 
 LINE = Space.of([Hyperparameter("x", Kind.FLOAT, 0.0, 1.0)])
@@ -26,7 +26,7 @@ def test_one_lucky_score_among_bad_neighbours_does_not_make_the_best_trial():
 
 def test_scores_without_noise_keep_their_order():
     trials = on_a_line([index / 11 for index in range(12)])
-    scores = {trial: -((one["x"] - 0.4) ** 2) for trial, one in trials.items()}
+    scores = {trial: -((configuration["x"] - 0.4) ** 2) for trial, configuration in trials.items()}
     worth = smoothed(LINE, trials, scores)
     assert max(worth, key=worth.get) == max(scores, key=scores.get)
 
@@ -34,7 +34,7 @@ def test_scores_without_noise_keep_their_order():
 def test_the_expected_score_lies_nearer_to_the_truth_than_the_score_itself():
     generator = random.Random(3)
     trials = on_a_line([generator.random() for _ in range(18)])
-    truth = {trial: -4 * (one["x"] - 0.5) ** 2 for trial, one in trials.items()}
+    truth = {trial: -4 * (configuration["x"] - 0.5) ** 2 for trial, configuration in trials.items()}
     scores = {trial: value + generator.gauss(0.0, 0.5) for trial, value in truth.items()}
     worth = smoothed(LINE, trials, scores)
     assert math.dist(worth.values(), [truth[trial] for trial in worth]) < 0.8 * math.dist(
@@ -53,16 +53,16 @@ def test_the_unit_of_the_score_and_the_order_of_trials_do_not_matter():
 @pytest.mark.parametrize("best_at_the_rung", [0.4, 0.9])
 def test_a_lower_rung_counts_as_much_as_it_is_like_the_full_budget(best_at_the_rung):
     trials = on_a_line([index / 8 for index in range(9)])
-    scores = {trial: -((one["x"] - 0.4) ** 2) for trial, one in trials.items()}
+    scores = {trial: -((configuration["x"] - 0.4) ** 2) for trial, configuration in trials.items()}
     places = [index / 30 for index in range(31)]
-    rung = Seen(tuple(({"x": place}, -((place - best_at_the_rung) ** 2)) for place in places), Source.RUNG)
+    rung = Observations(tuple(({"x": place}, -((place - best_at_the_rung) ** 2)) for place in places), Source.RUNG)
     worth = smoothed(LINE, trials, scores, (rung,))
     assert [worth[trial] for trial in trials] == pytest.approx([scores[trial] for trial in trials], abs=0.02)
 
 
 def test_an_absurdly_bad_trial_does_not_blur_the_good_ones():
     trials = on_a_line([index / 11 for index in range(12)])
-    scores = {trial: -((one["x"] - 0.4) ** 2) for trial, one in trials.items()}
+    scores = {trial: -((configuration["x"] - 0.4) ** 2) for trial, configuration in trials.items()}
     scores["t11"] = -1e9
     worth = smoothed(LINE, trials, scores)
     best = sorted(scores, key=scores.get, reverse=True)[:3]
@@ -117,27 +117,29 @@ def test_schedules_lie_as_far_apart_as_their_levels():
 def test_a_lower_rung_helps_to_tell_luck_from_worth():
     generator = random.Random(3)
     trials = on_a_line([index / 7 for index in range(8)])
-    truth = {trial: -4 * (one["x"] - 0.5) ** 2 for trial, one in trials.items()}
+    truth = {trial: -4 * (configuration["x"] - 0.5) ** 2 for trial, configuration in trials.items()}
     scores = {trial: value + generator.gauss(0.0, 0.5) for trial, value in truth.items()}
     places = [index / 40 for index in range(40)]
-    below = Seen(tuple(({"x": x}, -4 * (x - 0.5) ** 2 - 3 + generator.gauss(0.0, 0.5)) for x in places), Source.RUNG)
+    below = Observations(
+        tuple(({"x": x}, -4 * (x - 0.5) ** 2 - 3 + generator.gauss(0.0, 0.5)) for x in places), Source.RUNG
+    )
     alone, helped = smoothed(LINE, trials, scores), smoothed(LINE, trials, scores, (below,))
     assert error(helped, truth) < error(alone, truth)
 
 
-def test_hope_is_higher_for_a_clear_gain_than_for_one_within_the_noise():
+def test_the_standardized_improvement_is_higher_when_clear_than_within_the_noise():
     generator = random.Random(4)
     trials = on_a_line([index / 17 for index in range(18)])
     flat = {trial: generator.gauss(0.0, 0.1) for trial in trials}
-    sloped = {trial: flat[trial] + one["x"] for trial, one in trials.items()}
-    assert hope(LINE, trials, sloped, (), "t17", "t00") > 3.0
-    assert abs(hope(LINE, trials, flat, (), "t17", "t00")) < 2.0
+    sloped = {trial: flat[trial] + configuration["x"] for trial, configuration in trials.items()}
+    assert standardized_improvement(LINE, trials, sloped, (), "t17", "t00") > 3.0
+    assert abs(standardized_improvement(LINE, trials, flat, (), "t17", "t00")) < 2.0
 
 
-def test_a_rival_that_fell_off_a_cliff_leaves_every_hope():
+def test_a_rival_that_fell_off_a_cliff_leaves_the_improvement_infinite():
     trials = on_a_line([index / 17 for index in range(18)])
     scores = {trial: 1.0 + 0.001 * (index % 3) for index, trial in enumerate(trials)} | {"t05": 0.0}
-    assert hope(LINE, trials, scores, (), "t06", "t05") == math.inf
+    assert standardized_improvement(LINE, trials, scores, (), "t06", "t05") == math.inf
 
 
 def error(worth, truth):
@@ -161,7 +163,9 @@ def test_with_little_noise_the_choice_is_hardly_ever_worse_than_that_of_the_bare
     for _ in range(60):
         peak = generator.random()
         trials = on_a_line([generator.random() for _ in range(18)])
-        truth = {trial: -abs(one["x"] - peak) for trial, one in trials.items()}  # a kink, not what the model assumes
+        truth = {
+            trial: -abs(configuration["x"] - peak) for trial, configuration in trials.items()
+        }  # a kink, not what the model assumes
         scores = {trial: value + generator.gauss(0.0, 0.002) for trial, value in truth.items()}
         worth = smoothed(LINE, trials, scores)
         lost += truth[max(scores, key=scores.get)] - truth[max(worth, key=worth.get)]

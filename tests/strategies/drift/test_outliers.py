@@ -1,4 +1,4 @@
-"""A few absurd values are found and told; columns that moved, and tails that are merely long, are left alone."""
+"""A few absurd values are found and reported; columns that moved, and tails that are merely long, are left alone."""
 
 import random
 
@@ -51,7 +51,7 @@ def test_the_sentence_names_column_line_value_and_what_is_usual():
 
 GLITCHES = [
     (TEMPERATURES, 1e6),
-    (TEMPERATURES, -9999.0),  # a code for what was not measured
+    (TEMPERATURES, -9999.0),  # a code for a missing measurement
     (DELAYS, 100.0 * max(DELAYS)),  # a long tail, and still far beyond it
     (COUNTS, -9999.0),  # no smaller than ten times the range, but no count is negative
     (RAIN, 1e6),
@@ -95,7 +95,7 @@ def test_usual_columns_are_not_suspect_alone(values):
     assert suspect(column(values), None) == ()
 
 
-def test_a_small_share_of_rows_is_told_together_with_its_number():
+def test_a_small_share_of_rows_is_reported_together_with_its_number():
     now = column([*TEMPERATURES, *[-9999.0] * 9])
     assert sentences(now, ranged(TEMPERATURES)) == [
         f"column temp, line 2,002: -9999, line 2,003: -9999, line 2,004: -9999 and 6 more "
@@ -119,9 +119,9 @@ def test_more_rows_than_are_kept_are_still_one_glitch():
 
 def test_a_range_leaves_glitches_out_so_that_they_are_found_again():
     now = column(planted(TEMPERATURES, 1e6))
-    kept = usual_range(now, suspect(now, None))
-    assert kept.high == max(planted(TEMPERATURES, 0.0))
-    assert suspect(now, kept) != ()
+    usual = usual_range(now, suspect(now, None))
+    assert usual.high == max(planted(TEMPERATURES, 0.0))
+    assert suspect(now, usual) != ()
 
 
 def test_values_that_were_there_before_are_not_suspect():
@@ -143,9 +143,9 @@ TEXTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("texts", "before", "told"), TEXTS)
-def test_what_is_no_number_is_told_where_there_was_none(texts, before, told):
-    assert sentences(column(TEMPERATURES, *texts), before) == told
+@pytest.mark.parametrize(("texts", "before", "reported"), TEXTS)
+def test_what_is_no_number_is_reported_where_there_was_none(texts, before, reported):
+    assert sentences(column(TEMPERATURES, *texts), before) == reported
 
 
 def test_long_text_is_cut_short():
@@ -153,8 +153,8 @@ def test_long_text_is_cut_short():
 
 
 def test_a_range_goes_through_json_unchanged():
-    kept = ranged(TEMPERATURES, "abc", "")
-    assert ColumnRange.from_json(kept.to_json()) == kept
+    usual = ranged(TEMPERATURES, "abc", "")
+    assert ColumnRange.from_json(usual.to_json()) == usual
 
 
 @given(
@@ -167,4 +167,4 @@ def test_the_answer_does_not_depend_on_the_unit_of_a_column_without_zeros(values
     before, now = [value + 2e3 for value in values], [value + 2e3 for value in [*values, shift, 1e7]]
     plain = suspect(column(now), ranged(before))
     scaled = suspect(column([factor * value for value in now]), ranged([factor * value for value in before]))
-    assert [one.count for one in plain] == [one.count for one in scaled] == [1]
+    assert [suspicion.count for suspicion in plain] == [suspicion.count for suspicion in scaled] == [1]

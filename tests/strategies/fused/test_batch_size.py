@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from retuned.strategies.fused.batch_size import Machine, choose
+from retuned.strategies.fused.batch_size import MachineMemory, choose_batch
 from retuned.strategies.recipe import Recipe
 from retuned.strategies.training.trial_run import LegOrder, TrialRun
 from torch import nn
 
-ROOMY = Machine(memory_bytes=2**32, cache_bytes=2**20)
+ROOMY = MachineMemory(memory_bytes=2**32, cache_bytes=2**20)
 
 
 class Line(Recipe):
@@ -38,14 +38,14 @@ class Large(Line):
         return nn.Sequential(nn.Linear(1, 2_000_000), nn.Linear(2_000_000, 1))
 
 
-def chosen(recipe, trials, to_step, machine=ROOMY):
+def chosen(recipe, trials, to_step, memory=ROOMY):
     states = (torch.get_rng_state(), None)
 
     def make(number):
         orders = [LegOrder({"lr": 0.01}, seed, 1, "dev", "steps", 0.0, to_step) for seed in range(number)]
         return [(TrialRun(recipe, order, lambda: 0.0), states) for order in orders]
 
-    return choose(make, trials, machine)
+    return choose_batch(make, trials, memory)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,6 @@ def test_trainings_are_fused_by_a_rule(recipe, trials, to_step, is_fused, why):
     assert why in choice.why
 
 
-def test_no_more_are_fused_than_fit_into_the_memory():
+def test_no_more_are_fused_than_fit_in_memory():
     assert chosen(Line(""), 64, 100).most == 64
-    assert chosen(Line(""), 64, 100, Machine(memory_bytes=60_000, cache_bytes=2**20)).most < 8
+    assert chosen(Line(""), 64, 100, MachineMemory(memory_bytes=60_000, cache_bytes=2**20)).most < 8

@@ -5,14 +5,14 @@ import random
 
 import pytest
 import torch
-from retuned.strategies.fused.batch_size import Choice, Machine
+from retuned.strategies.fused.batch_size import BatchChoice, MachineMemory
 from retuned.strategies.fused.fused import Legs, run_legs
 from retuned.strategies.recipe import Recipe, draw_rows
 from retuned.strategies.training.training import run_leg
 from retuned.strategies.training.trial_run import LegOrder
 from torch import nn
 
-MACHINE = Machine(memory_bytes=2**32, cache_bytes=2**20)
+MACHINE = MachineMemory(memory_bytes=2**32, cache_bytes=2**20)
 CLASSES = 3
 
 
@@ -139,21 +139,21 @@ ADAMW = [
 
 
 def orders_of(configurations, seeds="own", **changes):
-    """A leg for each; `seeds` "common" as in a search, or each its own as in replicates and pairs."""
+    """A leg per configuration; `seeds` "common" as in a search, or "own" as in replicates and pairs."""
     defaults = {"split": "dev", "unit": "steps", "from_step": 0.0, "to_step": 30.0}
     own = [(7, 9) if seeds == "common" else (number, 4096 + number) for number in range(len(configurations))]
     return [
-        LegOrder(**{**defaults, "hyperparameters": one, "seed": seed, "split_seed": split_seed, **changes})
-        for one, (seed, split_seed) in zip(configurations, own, strict=True)
+        LegOrder(**{**defaults, "hyperparameters": configuration, "seed": seed, "split_seed": split_seed, **changes})
+        for configuration, (seed, split_seed) in zip(configurations, own, strict=True)
     ]
 
 
 def always(key, choose):
-    return Choice(True, 64, "a test")
+    return BatchChoice(True, 64, "a test")
 
 
 def fuse(recipe, orders, checkpoints=None, recall=always, clock=lambda: 0.0):
-    """What run_legs gives, and the reports of each leg."""
+    """What run_legs returns, and the reports of each leg."""
     reports = [[] for _ in orders]
     legs = Legs(
         recipe,
@@ -175,16 +175,16 @@ def alone(recipe, order, checkpoint=None):
 def distance(outcomes, twins):
     """The largest difference between two checkpoints' models and optimisers, all legs together."""
     return max(
-        float((one.double() - other.double()).abs().max())
+        float((ours.double() - theirs.double()).abs().max())
         for outcome, twin in zip(outcomes, twins, strict=True)
-        for one, other in zip(_tensors(outcome.checkpoint), _tensors(twin.checkpoint), strict=True)
+        for ours, theirs in zip(_tensors(outcome.checkpoint), _tensors(twin.checkpoint), strict=True)
     )
 
 
 def _tensors(checkpoint):
     states = checkpoint["optimizer"]["state"].values()
-    found = [tensor for state in states for tensor in state.values() if tensor is not None]
-    return [*checkpoint["model"].values(), *found]
+    moments = [tensor for state in states for tensor in state.values() if tensor is not None]
+    return [*checkpoint["model"].values(), *moments]
 
 
 def compare(recipe, orders, checkpoints=None):
@@ -193,8 +193,8 @@ def compare(recipe, orders, checkpoints=None):
     assert fused.alone == {}
     before = checkpoints or [None] * len(orders)
     twins = [alone(recipe, order, checkpoint) for order, checkpoint in zip(orders, before, strict=True)]
-    steps = [[step for step, _ in one] for one in reports]
-    assert steps == [[step for step, _ in one] for _, one in twins]
+    steps = [[step for step, _ in leg] for leg in reports]
+    assert steps == [[step for step, _ in leg] for _, leg in twins]
     return distance([fused.outcomes[number] for number in range(len(orders))], [outcome for outcome, _ in twins])
 
 
@@ -224,8 +224,8 @@ NORMALISING = [Smooth, Normalised, Attending]
 @pytest.mark.parametrize("configurations", [SGD, ADAMW], ids=["sgd", "adamw"])
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NORMALISING])
 def test_in_bf16_thirty_steps_agree_as_far_as_its_digits_go(kind, configurations):
-    # Sums in another order round to another neighbour now and then, 0.4 % away; measured were 0.2 % of the loss and of
-    # the weights' norm at the most, about half of what the same steps in float32 are away.
+    # Sums in another order occasionally round to another neighbour, 0.4% away; measured were at most 0.2% of the loss
+    # and of the weights' norm, about half the distance of the same steps in float32.
     single = type("Single", (kind,), {"dtype": torch.float32})()
     orders = orders_of(configurations, evaluate_every=5, precision="bf16")
     fused, reports = fuse(single, orders)
@@ -234,8 +234,8 @@ def test_in_bf16_thirty_steps_agree_as_far_as_its_digits_go(kind, configurations
     ours = [metrics["loss"] for leg in reports for _, metrics in leg]
     assert ours == pytest.approx([metrics["loss"] for _, leg in twins for _, metrics in leg], rel=0.01)
     pairs = [(weights_of(fused.outcomes[number]), weights_of(twin)) for number, (twin, _) in enumerate(twins)]
-    assert max(float((one - other).norm() / other.norm()) for one, other in pairs) < 0.01
-    assert {one.dtype for one, _ in pairs} == {torch.float32}
+    assert max(float((ours - theirs).norm() / theirs.norm()) for ours, theirs in pairs) < 0.01
+    assert {ours.dtype for ours, _ in pairs} == {torch.float32}
 
 
 def weights_of(outcome):
@@ -277,7 +277,7 @@ def test_a_plain_leg_goes_on_from_a_fused_checkpoint_as_from_its_own():
     fused, _ = fuse(recipe, first)
     later = orders_of(SGD, from_step=11.0)
     from_fused = [alone(recipe, order, fused.outcomes[number].checkpoint)[0] for number, order in enumerate(later)]
-    from_plain = [alone(recipe, order, alone(recipe, one)[0].checkpoint)[0] for order, one in zip(later, first)]  # noqa: B905
+    from_plain = [alone(recipe, order, alone(recipe, before)[0].checkpoint)[0] for order, before in zip(later, first)]  # noqa: B905
     assert distance(from_fused, from_plain) < 1e-6
 
 
@@ -428,7 +428,7 @@ class Breaks(Small):
         raise ValueError("no such column")
 
 
-# What cannot be fused is left to the plain loop, and it is said why.
+# What cannot be fused is left to the plain loop, with the reason.
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
@@ -436,8 +436,8 @@ class Breaks(Small):
         (KeepsOnRecipe, "its recipe keeps values of a trial"),  # the last trial's for all
         (Decides, "decides by the values of a tensor"),
         (Reads, "decides by the values of a tensor"),  # a number that would be frozen into the recording
-        (Counts, "its loss in a batch is not what it is alone"),  # a count that each trial's own run starts at 0
-        (Draws, "draws random numbers otherwise than by nn.Dropout"),
+        (Counts, "its loss in a batch differs from that alone"),  # a count that each trial's own run starts at 0
+        (Draws, "draws random numbers other than through nn.Dropout"),
         (DrawsInPython, "Python's random numbers"),
         (CustomGradient, "a gradient of its own"),
         (Idle, "does not depend on the parameter idle.weight"),
@@ -465,7 +465,7 @@ def test_fusing_leaves_the_global_generators_as_it_found_them():
 
 
 class Hungry(Small):
-    """More than two trials do not fit into its memory."""
+    """More than two trials do not fit in its memory."""
 
     def loss(self, model, batch):
         if trials_in(model[0].weight) > 2:
@@ -480,7 +480,7 @@ def trials_in(weight):
     return 1 if alone else functorch.get_unwrapped(functorch.get_unwrapped(weight)).shape[0]
 
 
-def test_a_batch_that_does_not_fit_into_the_memory_is_begun_again_as_smaller_ones():
+def test_a_batch_that_does_not_fit_in_memory_starts_again_as_smaller_ones():
     orders = orders_of([*SGD, *SGD[:2]], evaluate_every=10)
     fused, reports = fuse(Hungry(), orders)
     assert fused.alone == {}
@@ -489,9 +489,9 @@ def test_a_batch_that_does_not_fit_into_the_memory_is_begun_again_as_smaller_one
     assert distance([fused.outcomes[number] for number in range(6)], twins) < 1e-6
 
 
-def test_a_choice_on_record_is_taken_again():
-    asked = []
-    recorded = Choice(False, 1, "said before")
-    fused, _ = fuse(Small(), orders_of(SGD), recall=lambda key, choose: asked.append(key) or recorded)
+def test_a_recorded_choice_is_used_again():
+    keys = []
+    recorded = BatchChoice(False, 1, "said before")
+    fused, _ = fuse(Small(), orders_of(SGD), recall=lambda key, choose: keys.append(key) or recorded)
     assert set(fused.alone.values()) == {"said before"}
-    assert len(asked) == 1
+    assert len(keys) == 1

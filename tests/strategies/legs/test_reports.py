@@ -104,7 +104,7 @@ def read_reports(lines):
 
 
 def test_a_file_of_lines_without_any_report_is_called_unreadable():
-    assert read_reports(["", "loss=0.3"]) == ((), 'line 2 is no JSON object with "step" and "metrics": \'loss=0.3\'')
+    assert read_reports(["", "loss=0.3"]) == ((), 'line 2 is not a JSON object with "step" and "metrics": \'loss=0.3\'')
 
 
 def test_other_lines_between_reports_are_passed_over():
@@ -147,9 +147,9 @@ def at(step, **metrics):
     ],
 )
 def test_every_end_of_a_process_becomes_the_end_of_its_leg_with_a_reason(process, reports, bad, end, score):
-    found = end_of_leg(process, reports, bad, LOSS)
-    assert found[:2] == (end, score)
-    assert found[2]
+    result = end_of_leg(process, reports, bad, LOSS)
+    assert result[:2] == (end, score)
+    assert result[2]
 
 
 def test_a_metric_to_maximise_is_its_own_score():

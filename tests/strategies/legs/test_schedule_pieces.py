@@ -6,12 +6,21 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.daemon.state.campaigns import results_of
+from retuned.daemon.state.campaigns.legs import results_of
 from retuned.strategies.legs.schedule_pieces import joined, stretches
-from retuned.strategies.records import LegEnd, LegRequest, LegResult, Outcome, Purpose
+from retuned.strategies.records import LegEnd, LegRequest, LegResult, Outcome, Purpose, Role
 
 LEG = LegRequest(
-    "search.001.r0", "search.001", Purpose.SEARCH, {"lr": ((0.0, 0.1), (4.0, 0.01)), "batch": 64}, 1, 2, 0.0, 10.0
+    "search.001.r0",
+    "search.001",
+    Purpose.SEARCH,
+    {"lr": ((0.0, 0.1), (4.0, 0.01)), "batch": 64},
+    1,
+    2,
+    0.0,
+    10.0,
+    role=Role.CANDIDATE,
+    number=1,
 )
 
 # Each leg adds lr x steps to the sum in its checkpoint; the score is best where the sum is what the data says.
@@ -45,12 +54,24 @@ def test_a_leg_is_cut_where_a_schedule_changes():
 
 
 def test_a_leg_without_a_schedule_stays_as_it_is():
-    leg = LegRequest("a", "a", Purpose.SEARCH, {"lr": 0.1}, 1, 2, 0.0, 10.0)
+    leg = LegRequest("a", "a", Purpose.SEARCH, {"lr": 0.1}, 1, 2, 0.0, 10.0, role=Role.CANDIDATE, number=1)
     assert stretches(leg) == (leg,)
 
 
 def test_a_leg_that_starts_later_takes_the_value_that_holds_there():
-    leg = LegRequest("r1", "t", Purpose.SEARCH, {"lr": ((0.0, 0.1), (4.0, 0.01), (8.0, 0.001))}, 1, 2, 5.0, 10.0, "r0")
+    leg = LegRequest(
+        "r1",
+        "t",
+        Purpose.SEARCH,
+        {"lr": ((0.0, 0.1), (4.0, 0.01), (8.0, 0.001))},
+        1,
+        2,
+        5.0,
+        10.0,
+        "r0",
+        role=Role.CANDIDATE,
+        number=1,
+    )
     assert [(piece.configuration["lr"], piece.from_step, piece.parent) for piece in stretches(leg)] == [
         (0.01, 5.0, "r0"),
         (0.001, 8.0, "r1.p0"),
@@ -62,10 +83,21 @@ SCHEDULES = st.lists(st.integers(1, 30), max_size=5, unique=True).map(
 )
 
 
-@given(one=SCHEDULES, other=SCHEDULES, start=st.integers(0, 19), length=st.integers(1, 20))
-def test_the_pieces_cover_the_leg_in_order_with_the_values_of_each_step(one, other, start, length):
+@given(first=SCHEDULES, second=SCHEDULES, start=st.integers(0, 19), length=st.integers(1, 20))
+def test_the_pieces_cover_the_leg_in_order_with_the_values_of_each_step(first, second, start, length):
     leg = LegRequest(
-        "l", "t", Purpose.SEARCH, {"a": one, "b": other}, 1, 2, float(start), float(start + length), "before", True
+        "l",
+        "t",
+        Purpose.SEARCH,
+        {"a": first, "b": second},
+        1,
+        2,
+        float(start),
+        float(start + length),
+        "before",
+        True,
+        role=Role.CANDIDATE,
+        number=1,
     )
     pieces = stretches(leg)
     assert [piece.to_step for piece in pieces[:-1]] == [piece.from_step for piece in pieces[1:]]
@@ -74,8 +106,8 @@ def test_the_pieces_cover_the_leg_in_order_with_the_values_of_each_step(one, oth
     assert len({piece.name for piece in pieces}) == len(pieces)
     for piece in pieces:
         for step in (piece.from_step, piece.to_step - 1):
-            assert piece.configuration["a"] == max((s, v) for s, v in one if s <= step)[1]
-            assert piece.configuration["b"] == max((s, v) for s, v in other if s <= step)[1]
+            assert piece.configuration["a"] == max((s, v) for s, v in first if s <= step)[1]
+            assert piece.configuration["b"] == max((s, v) for s, v in second if s <= step)[1]
 
 
 def test_the_results_of_the_pieces_are_one_result():
@@ -125,7 +157,7 @@ def test_a_schedule_that_no_longer_fits_is_stale_and_the_new_one_is_a_schedule(s
     (scheduled.folder / "data.json").write_text("2.3")
     campaign = scheduled.retune(seed=1)
     assert campaign.verdict.outcome is Outcome.STALE
-    points = campaign.facts["recommended"]["lr"]
+    points = campaign.facts.ended.recommended["lr"]
     assert points[0][0] == 0
     lengths = [end - start for start, end in pairwise([*(step for step, _ in points), 9])]
     total = sum(rate * length for (_, rate), length in zip(points, lengths, strict=True))

@@ -83,69 +83,71 @@ def task_of(lr=0.01, lives=1, **rules):
     return PandaTask(PandaRules(search, (RATE, MOMENTUM), **{"day": 50.0, **rules}), lives)
 
 
-def raise_panda(task, world=World(), kind=Life, most_days=200):
+def train_life(task, world=World(), kind=Life, most_days=200):
     """The finished search, its diary and its legs."""
     life = kind(world)
     for _ in range(most_days):
         answer, diary = decide(task, tuple(life.history))
         if isinstance(answer, Finished):
             return answer, diary, life
-        known = {one.request.name for one in life.history}
+        ended = {result.request.name for result in life.history}
         for leg in answer.legs:
-            if leg.name not in known:
+            if leg.name not in ended:
                 life.run(leg)
     raise AssertionError("it never ended")
 
 
 def spent(life):
-    legs = [one for one in life.history if one.request.trial != "search.000"]
-    return sum(one.metrics.get("guard_step", one.request.to_step) - one.request.from_step for one in legs)
+    results = [result for result in life.history if result.request.trial != "search.000"]
+    return sum(
+        result.metrics.get("guard_step", result.request.to_step) - result.request.from_step for result in results
+    )
 
 
 def days_of(life):
-    return [one.request for one in life.history if not one.request.name.endswith(".d0000")][1:]
+    return [result.request for result in life.history if not result.request.name.endswith(".d0000")][1:]
 
 
 @pytest.mark.parametrize("start", [1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0])
 def test_whatever_rate_it_is_given_it_comes_near_the_best_loss_within_the_budget(start):
-    found, _, life = raise_panda(task_of(start))
+    found, _, life = train_life(task_of(start))
     assert found.winner_score > -0.03
     assert spent(life) <= BUDGET
 
 
 def test_where_every_probe_dies_it_walks_down_until_one_lives():
-    found, diary, _ = raise_panda(task_of(100.0), World(dies_from=0.05))
+    found, diary, _ = train_life(task_of(100.0), World(dies_from=0.05))
     assert not found.failed
     assert max(point[1] for point in found.winner["lr"]) < 0.05
     assert "probes from lr" in diary.nudges[0].text
 
 
 def test_a_training_that_dies_at_every_rate_fails_after_ten_probes():
-    found, diary, life = raise_panda(task_of(10.0), World(dies_from=0.0))
+    found, diary, life = train_life(task_of(10.0), World(dies_from=0.0))
     assert (found.failed, found.nothing_better) == (True, False)
     assert "10 probes from lr 1e-06 to 31.6 all died" in found.reason
     assert len(life.history) == 11
-    assert diary.evenings == ()
+    assert diary.day_ends == ()
 
 
 def test_when_it_memorises_a_second_panda_begins_at_the_initialisation_with_a_lower_rate():
-    _, diary, life = raise_panda(task_of(0.2), World(best_at=8.0))
-    told = [nudge.text for nudge in diary.nudges]
-    assert any("memorises since" in text and "a second panda from the beginning" in text for text in told)
+    _, diary, life = train_life(task_of(0.2), World(best_at=8.0))
+    texts = [nudge.text for nudge in diary.nudges]
+    assert any("memorises since" in text and "a second panda from the beginning" in text for text in texts)
     second = next(leg for leg in days_of(life) if leg.from_step == 0.0)
     assert second.parent is None
     assert second.configuration["lr"] < 0.1
 
 
 def test_a_second_panda_comes_as_far_as_the_incumbent_where_that_did_better():
-    _, diary, life = raise_panda(task_of(0.008), World(best_at=8.0))
-    nudge = next(one for one in diary.nudges if "a second panda" in one.text)
+    _, diary, life = train_life(task_of(0.008), World(best_at=8.0))
+    nudge = next(nudge for nudge in diary.nudges if "a second panda" in nudge.text)
     assert nudge.text.endswith(", to come as far as the incumbent")
     second = next(leg for leg in days_of(life) if leg.from_step == 0.0)
     left = BUDGET - sum(
-        one.metrics.get("guard_step", one.request.to_step) - one.request.from_step
-        for one in life.history
-        if one.request.trial not in ("search.000", second.trial)
+        result.metrics.get("guard_step", result.request.to_step) - result.request.from_step
+        for result in life.history
+        if result.request.trial not in ("search.000", second.trial)
     )
     assert second.configuration["lr"] * 0.85 * left == pytest.approx(8.0, rel=1e-3)
 
@@ -174,8 +176,8 @@ class Hot(Life):
 )
 def test_where_both_losses_rise_early_a_second_panda_begins_and_late_the_rate_falls(turns, told, starts_again):
     hot = type("Turning", (Hot,), {"turns": turns})
-    _, diary, life = raise_panda(task_of(0.1), World(best_at=400.0, memorises=False), hot)
-    nudge = next(one for one in diary.nudges if "both losses rise" in one.text)
+    _, diary, life = train_life(task_of(0.1), World(best_at=400.0, memorises=False), hot)
+    nudge = next(nudge for nudge in diary.nudges if "both losses rise" in nudge.text)
     assert nudge.text.startswith(told)
     after = next(leg for leg in days_of(life) if leg.name.endswith(f"d{nudge.day + 1:04d}"))
     assert (after.from_step == 0.0) is starts_again
@@ -187,7 +189,7 @@ def _points(value):
 
 
 def test_a_training_that_only_learns_keeps_its_rate_until_the_last_third_decays_to_zero():
-    found, diary, _ = raise_panda(task_of(0.01), World(best_at=400.0, memorises=False))
+    found, diary, _ = train_life(task_of(0.01), World(best_at=400.0, memorises=False))
     assert [nudge.text.split(" over")[0] for nudge in diary.nudges[1:]] == ["lr decays to zero"]
     rates = [value for _, value in found.winner["lr"]]
     assert rates == sorted(rates, reverse=True)
@@ -196,7 +198,7 @@ def test_a_training_that_only_learns_keeps_its_rate_until_the_last_third_decays_
 
 
 def test_a_first_spike_leaves_the_batches_out_and_keeps_the_rate():
-    _, diary, life = raise_panda(task_of(), World(best_at=400.0, memorises=False, spikes=(412.0,)))
+    _, diary, life = train_life(task_of(), World(best_at=400.0, memorises=False, spikes=(412.0,)))
     text = next(nudge.text for nudge in diary.nudges if "spiked" in nudge.text)
     assert "loss spiked 20 robust sigma at step 412, 10 batches skipped: back to" in text
     assert "->" not in text
@@ -205,37 +207,37 @@ def test_a_first_spike_leaves_the_batches_out_and_keeps_the_rate():
 
 def test_a_spike_that_repeats_lowers_the_rate():
     world = World(best_at=400.0, memorises=False, spikes=(412.0, 440.0))
-    _, diary, _ = raise_panda(task_of(), world)
+    _, diary, _ = train_life(task_of(), world)
     texts = [nudge.text for nudge in diary.nudges if "spiked" in nudge.text]
     assert "->" not in texts[0]
     assert "lr" in texts[1]
     assert "->" in texts[1]
 
 
-def test_spikes_without_end_are_given_up_with_the_best_evening_kept():
+def test_spikes_without_end_are_given_up_with_the_best_end_of_a_day_kept():
     world = World(best_at=400.0, memorises=False, spikes=(412.0,), is_stubborn=True)
-    found, diary, life = raise_panda(task_of(), world)
+    found, diary, life = train_life(task_of(), world)
     assert "given up after 8 rescues" in diary.nudges[-1].text
     assert found.winner_score is not None
     assert spent(life) <= BUDGET
 
 
-def test_a_training_that_tells_no_healthy_step_goes_back_to_the_morning_with_a_lower_rate():
+def test_a_training_that_tells_no_healthy_step_goes_back_to_the_start_of_the_day_with_a_lower_rate():
     class Command(Life):
         def result(self, leg, path, came):
             if leg.to_step > 500.0 and path.at("lr", leg.from_step) > 0.05 and leg.trial != "search.000":
                 return LegResult(leg, LegEnd.DIVERGED, None, "score is not finite in its last report")
             return super().result(leg, path, came)
 
-    _, diary, life = raise_panda(task_of(), World(best_at=400.0, memorises=False), Command)
+    _, diary, life = train_life(task_of(), World(best_at=400.0, memorises=False), Command)
     text = next(nudge.text for nudge in diary.nudges if "not finite" in nudge.text)
     assert "->" in text
-    assert not any(one.request.skip_batches for one in life.history)
+    assert not any(result.request.skip_batches for result in life.history)
 
 
 def test_the_answer_depends_on_what_ended_alone_not_on_its_order():
     task = task_of(0.2)
-    _, _, life = raise_panda(task, World(spikes=(300.0,)))
+    _, _, life = train_life(task, World(spikes=(300.0,)))
     history = life.history
     assert [decide(task, history[:count]) for count in range(len(history))] == [
         decide(task, tuple(reversed(history[:count]))) for count in range(len(history))
@@ -245,9 +247,9 @@ def test_the_answer_depends_on_what_ended_alone_not_on_its_order():
     )  # fmt: skip
 
 
-def test_the_challenger_is_the_path_to_the_best_evening_and_learns_nothing_after_it():
-    found, diary, _ = raise_panda(task_of(0.2))
-    best = max((evening for evening in diary.evenings), key=lambda evening: evening.score)
+def test_the_challenger_is_the_path_to_the_best_end_of_a_day_and_learns_nothing_after_it():
+    found, diary, _ = train_life(task_of(0.2))
+    best = max((day_end for day_end in diary.day_ends), key=lambda day_end: day_end.score)
     assert found.winner_score == best.score
     assert found.winner["lr"][0][0] == 0.0
     assert found.winner["lr"][-1] == (best.step, 0.0)
@@ -260,42 +262,42 @@ def test_a_panda_no_better_than_the_incumbent_says_so():
             found = super().result(leg, path, came)
             return replace(found, score=1.0) if leg.trial == "search.000" else found
 
-    answer, _, _ = raise_panda(task_of(), kind=Charmed)
+    answer, _, _ = train_life(task_of(), kind=Charmed)
     assert answer.nothing_better
     assert "no better than the incumbent's 1" in answer.reason
 
 
 def test_an_incumbent_that_diverges_leaves_the_panda_as_challenger():
-    found, _, _ = raise_panda(task_of(10.0))
+    found, _, _ = train_life(task_of(10.0))
     assert (found.incumbent_score, found.nothing_better, found.failed) == (None, False, False)
     assert "the incumbent did not complete (diverged)" in found.reason
 
 
 def test_a_second_life_has_a_seed_of_its_own_and_starts_from_what_the_first_learnt():
-    _, diary, life = raise_panda(task_of(1e-4, lives=2), World(best_at=400.0, memorises=False))
-    second = [one.request for one in life.history if one.request.trial.startswith("search.1")]
-    first = [one.request for one in life.history if one.request.trial.startswith("search.0")][1:]
+    _, diary, life = train_life(task_of(1e-4, lives=2), World(best_at=400.0, memorises=False))
+    second = [result.request for result in life.history if result.request.trial.startswith("search.1")]
+    first = [result.request for result in life.history if result.request.trial.startswith("search.0")][1:]
     assert {leg.seed for leg in second}.isdisjoint({leg.seed for leg in first})
     assert {leg.split_seed for leg in second} == {leg.split_seed for leg in first}
     assert second[0].configuration["lr"] > 0.05
     assert len([leg for leg in second if leg.name.endswith("d0000")]) < len(
         [x for x in first if x.name.endswith("d0000")]
     )
-    assert diary.days == max(evening.day for evening in diary.evenings)
+    assert diary.days == max(day_end.day for day_end in diary.day_ends)
 
 
 def test_a_day_of_the_clock_is_as_long_as_the_measured_speed_says():
-    _, _, life = raise_panda(task_of(day=None, day_s=4.0), World(best_at=400.0, memorises=False))
+    _, _, life = train_life(task_of(day=None, day_s=4.0), World(best_at=400.0, memorises=False))
     lengths = {leg.to_step - leg.from_step for leg in days_of(life)[:5]}
     assert lengths == {40.0}  # ten steps a second
 
 
 def test_in_daily_mode_a_move_that_brings_nothing_is_taken_back():
     rules = {"nudging": Nudging.DAILY}
-    _, diary, life = raise_panda(task_of(0.01, **rules), World(best_at=40.0))
+    _, diary, life = train_life(task_of(0.01, **rules), World(best_at=40.0))
     texts = [nudge.text for nudge in diary.nudges]
     assert any("tries lr" in text for text in texts)
-    assert any("better than in the morning: kept" in text for text in texts)
+    assert any("better than at the start of the day: kept" in text for text in texts)
     assert any("taken back" in text for text in texts)
     assert spent(life) <= BUDGET
 
@@ -310,18 +312,18 @@ WISHES = [
 @pytest.mark.parametrize(("wish", "told"), WISHES)
 def test_a_wish_counts_from_its_day_on_and_is_written_down(wish, told):
     task = task_of(wishes=(wish,))
-    _, diary, life = raise_panda(task, World(best_at=400.0, memorises=False))
+    _, diary, life = train_life(task, World(best_at=400.0, memorises=False))
     nudge = next(nudge for nudge in diary.nudges if nudge.by == "by hand")
     assert nudge.day == wish.day
     assert told in nudge.text
     assert nudge.sentence.endswith("(by hand)")
-    alone = raise_panda(task_of(), World(best_at=400.0, memorises=False))[2]
+    alone = train_life(task_of(), World(best_at=400.0, memorises=False))[2]
     assert days_of(life)[: wish.day - 1] == days_of(alone)[: wish.day - 1]
 
 
 def test_values_that_a_person_sets_are_those_of_the_leg():
     wish = Wish(WishKind.SET, 3, {"lr": 0.02, "momentum": 0.5})
-    _, _, life = raise_panda(task_of(wishes=(wish,)), World(best_at=400.0, memorises=False))
+    _, _, life = train_life(task_of(wishes=(wish,)), World(best_at=400.0, memorises=False))
     leg = next(leg for leg in days_of(life) if leg.name.endswith("d0003"))
     assert leg.configuration["lr"][-1] == (leg.from_step, 0.02)
     assert leg.configuration["momentum"][-1] == (leg.from_step, 0.5)
@@ -329,8 +331,8 @@ def test_values_that_a_person_sets_are_those_of_the_leg():
 
 def test_a_held_panda_does_not_decay_until_it_is_released():
     hold, release = Wish(WishKind.HOLD, 2), Wish(WishKind.RELEASE, 15)
-    held = raise_panda(task_of(wishes=(hold,)), World(best_at=400.0, memorises=False))[0]
-    freed = raise_panda(task_of(wishes=(hold, release)), World(best_at=400.0, memorises=False))[0]
+    held = train_life(task_of(wishes=(hold,)), World(best_at=400.0, memorises=False))[0]
+    freed = train_life(task_of(wishes=(hold, release)), World(best_at=400.0, memorises=False))[0]
     assert held.winner["lr"] == ((0.0, 0.3162), (held.winner["lr"][-1][0], 0.0))
     assert len(freed.winner["lr"]) > 5
 

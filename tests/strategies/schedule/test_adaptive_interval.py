@@ -10,7 +10,7 @@ F, S, B, D, INC = Outcome.FRESH, Outcome.STALE, Outcome.BROKEN, Outcome.DEGRADED
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "days", "told"),
+    ("outcomes", "days", "reason"),
     [
         ((), 91, "to begin with"),
         ((F,), 91, "to begin with"),
@@ -27,10 +27,10 @@ F, S, B, D, INC = Outcome.FRESH, Outcome.STALE, Outcome.BROKEN, Outcome.DEGRADED
         ((F, F, S), 68, "halved from 136 to 68"),
     ],
 )
-def test_the_interval_follows_what_was_found(outcomes, days, told):
+def test_the_interval_follows_what_was_found(outcomes, days, reason):
     interval = interval_of(outcomes, 30, 365)
     assert interval.days == days
-    assert told in interval.reason
+    assert reason in interval.reason
 
 
 @given(st.lists(st.sampled_from(Outcome), max_size=40), st.integers(1, 100), st.integers(100, 800))

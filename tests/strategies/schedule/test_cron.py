@@ -14,11 +14,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def moments(text, zone, start, count):
-    zone, found = ZoneInfo(zone), []
+    zone, dates = ZoneInfo(zone), []
     for _ in range(count):
         start = parse_cron(text).next_after(start, zone)
-        found.append(f"{start.astimezone(zone):%Y-%m-%d %H:%M}")
-    return found
+        dates.append(f"{start.astimezone(zone):%Y-%m-%d %H:%M}")
+    return dates
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_a_day_of_23_or_25_hours_is_neither_skipped_nor_doubled(zone, spring, au
     before = datetime.fromisoformat(spring).replace(tzinfo=UTC) - timedelta(hours=12)
     assert moments(gap, zone, before, 2) == [f"{spring} 03:30", f"{next_day(spring)} 02:30"]
     before = datetime.fromisoformat(autumn).replace(tzinfo=UTC) - timedelta(hours=12)
-    found = moments(hour, zone, before, 2)
-    assert [moment[:10] for moment in found] == [autumn, next_day(autumn)]
+    dates = moments(hour, zone, before, 2)
+    assert [moment[:10] for moment in dates] == [autumn, next_day(autumn)]
 
 
 def next_day(text):
@@ -61,7 +61,7 @@ def next_day(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("0 0 30 2 *", "never occurs"),
         ("0 */6 * * *", "more than once a day"),
@@ -78,8 +78,8 @@ def next_day(text):
         ("", "not a cron expression"),
     ],
 )
-def test_what_is_no_usable_expression_is_refused_in_one_line(text, told):
-    with pytest.raises(InputError, match=told):
+def test_an_unusable_expression_is_refused_on_one_line(text, message):
+    with pytest.raises(InputError, match=message):
         parse_cron(text)
 
 
@@ -105,12 +105,12 @@ def test_the_days_are_those_of_the_manual(days, months, weekdays, hour, minute):
     text = f"{minute} {hour} {joined(days)} {joined(months)} {joined(weekdays)}"
     year = [START + timedelta(days=shift, hours=hour, minutes=minute) for shift in range(365)]
     expected = [day for day in year if is_hit(day, days, months, weekdays)]
-    found, moment = [], START - timedelta(minutes=1)
+    dates, moment = [], START - timedelta(minutes=1)
     try:
         cron = parse_cron(text)
     except InputError:
         assert expected == []
         return
     while (moment := cron.next_after(moment, UTC_ZONE)) < START + timedelta(days=365):
-        found.append(moment)
-    assert found == expected
+        dates.append(moment)
+    assert dates == expected

@@ -36,15 +36,15 @@ def day(text: str) -> datetime:
         ("never", Every()),
     ],
 )
-def test_a_distance_in_time_is_read_as_people_write_it(text, every):
+def test_the_time_between_due_dates_is_read_as_people_write_it(text, every):
     assert parse_every(text) == every
 
 
 @pytest.mark.parametrize(
     "text", ["", "3", "0 days", "-1 month", "1.5 months", "3 fortnights", "months 3", "200 years", "99999999 days"]
 )
-def test_a_distance_that_cannot_be_read_is_refused_with_an_example(text):
-    with pytest.raises(InputError, match=r"not a distance in time.*3 months|too long.*never"):
+def test_an_interval_that_cannot_be_read_is_refused_with_an_example(text):
+    with pytest.raises(InputError, match=r"not an interval.*3 months|too long.*never"):
         parse_every(text)
 
 
@@ -66,7 +66,7 @@ def test_the_next_due_date_is_counted_from_the_anchor(after, every, anchor, due)
     assert next_due(day(after), parse_every(every), day(anchor)) == day(due)
 
 
-def test_nothing_is_due_when_the_distance_is_never():
+def test_nothing_is_due_when_it_is_never():
     assert next_due(day("2024-01-01"), parse_every("never"), day("2024-01-01")) is None
     assert next_after_run(day("2024-01-01"), parse_every("never"), day("2030-01-01")) is None
 
@@ -117,7 +117,7 @@ def test_due_dates_keep_the_day_of_the_anchor_or_the_end_of_the_month(anchor, ev
     ("text", "count"),
     [("3 months", 4.0), ("1 year", 1.0), ("2 years", 0.5), ("1 day", 365.2425), ("2 weeks", 26.0888), ("never", 0.0)],
 )
-def test_campaigns_a_year_follow_from_the_distance(text, count):
+def test_campaigns_a_year_follow_from_the_time_between_due_dates(text, count):
     assert campaigns_a_year(parse_every(text)) == pytest.approx(count, rel=1e-5)
 
 

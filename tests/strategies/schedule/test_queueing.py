@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from retuned.strategies.schedule.grants import Grant, Machine, Need, Running, alone_on
-from retuned.strategies.schedule.queueing import RETRY_DELAYS_S, Allowance, Candidate, decide, retry_delay_s
+from retuned.strategies.schedule.queueing import RETRY_DELAYS_S, Allowance, Waiting, decide, retry_delay_s
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 GIB = 1 << 30
@@ -15,9 +15,9 @@ MACHINE = Machine(slots=8, memory_bytes=24 * GIB, gpus=(0, 1), campaigns=4)
 NOVEMBER = Allowance("month", 100.0, 97.0, datetime(2026, 12, 1, tzinfo=UTC))
 
 
-def candidate(number, **changes):
-    told = {"model_id": number, "model": f"model{number}", "queued_at": NOW - timedelta(minutes=5), **changes}
-    return Candidate(number, **told)
+def waiting(number, **changes):
+    fields = {"model_id": number, "model": f"model{number}", "queued_at": NOW - timedelta(minutes=5), **changes}
+    return Waiting(number, **fields)
 
 
 def running(number, slots=1, memory_bytes=None, gpus=(), **changes):
@@ -28,18 +28,18 @@ def started(decision):
     return [number for number, _ in decision.starts]
 
 
-def why(candidates, active=(), machine=MACHINE, house=()):
-    """The sentence of the first candidate."""
-    decision = decide(candidates, active, machine, house, NOW)
-    assert candidates[0].id not in started(decision)
-    return dict(decision.waits)[candidates[0].id]
+def why(campaigns, active=(), machine=MACHINE, house=()):
+    """The sentence of the first that waits."""
+    decision = decide(campaigns, active, machine, house, NOW)
+    assert campaigns[0].id not in started(decision)
+    return dict(decision.waits)[campaigns[0].id]
 
 
 @pytest.mark.parametrize(
     ("one", "active", "sentence"),
     [
-        # the only place is taken
-        ({}, [running(n) for n in (11, 12, 13, 14)], "waits for its turn: 4 of 4 campaigns run"),
+        # all places are taken
+        ({}, [running(n) for n in (11, 12, 13, 14)], "waits for its turn: 4 of 4 campaigns running"),
         # each resource, with who has it
         ({"need": Need(1, 0, 1)}, [running(14, gpus=(0, 1))], "waits for a GPU: 2 of 2 in use by campaign 14"),
         (
@@ -57,22 +57,22 @@ def why(candidates, active=(), machine=MACHINE, house=()):
         (
             {"need": Need(1, 0, 4)},
             [],
-            "one training needs 4 GPUs, and this machine has 2 for it: correct resources under [training], "
-            "or gpus under [workers] of the service",
+            "one training run needs 4 GPUs, but this machine offers 2: correct resources under [training], "
+            "or gpus under [workers] in the service's configuration",
         ),
         (
             {"need": Need(1, 32 * GIB)},
             [],
-            "one training needs 32 GiB of memory, and this machine has 24 GiB for it: correct resources under "
-            "[training], or memory under [workers] of the service",
+            "one training run needs 32 GiB of memory, but this machine offers 24 GiB: correct resources under "
+            "[training], or memory under [workers] in the service's configuration",
         ),
         # one campaign a model
         ({"model_id": 9}, [running(14, model_id=9)], "waits for campaign 14 of model1"),
-        # a dying process
+        # a process that keeps dying
         (
             {"not_before": NOW + timedelta(hours=1), "failures": 4},
             [],
-            "its process died 4 times in a row; it is tried again at 11:00 UTC on 24 November",
+            "its process died 4 times in a row; the next attempt is at 11:00 UTC on 24 November",
         ),
         # a closed window
         (
@@ -84,60 +84,61 @@ def why(candidates, active=(), machine=MACHINE, house=()):
         (
             {"hours": 12.0, "allowances": (replace(NOVEMBER, whose="model1"),)},
             [],
-            "deferred to 1 December: 97 of 100 hours of this month are used and this one needs about 12 hours",
+            "deferred to 1 December: 97 of this month's 100 hours are used, and this campaign needs about 12 hours",
         ),
         (
             {"allowances": (Allowance("year", 50, 50.0, datetime(2027, 1, 1, tzinfo=UTC), "model1"),)},
             [],
-            "deferred to 1 January: 50 of 50 hours of this year are used",
+            "deferred to 1 January: 50 of this year's 50 hours are used",
         ),
         (
             {"hours": 12.0, "allowances": (Allowance("month", 10, 0.0, NOVEMBER.renews_at, "model1"),)},
             [],
-            "it needs about 12 hours of training, and 10 a month are allowed: raise hours_a_month under [limits], or "
-            "start it by hand: retuned retune model1",
+            "it needs about 12 hours of training, but only 10 a month are allowed: raise hours_a_month under [limits], "
+            "or start it manually: retuned retune model1",
         ),
         # whatever else is known
         ({"hindrance": "its model is retired"}, [], "its model is retired"),
     ],
 )
 def test_a_campaign_that_waits_says_why(one, active, sentence):
-    assert why([candidate(1, **one)], active) == sentence
+    assert why([waiting(1, **one)], active) == sentence
 
 
 def test_what_running_campaigns_will_still_use_counts_against_the_limit_of_all():
     house = [replace(NOVEMBER, used_hours=80.0)]
-    assert started(decide([candidate(1, hours=12.0)], [running(14, hours_left=5.0)], MACHINE, house, NOW)) == [1]
-    assert why([candidate(1, hours=12.0)], [running(14, hours_left=9.0)], house=house) == (
-        "deferred to 1 December: 89 of 100 hours of this month of all models are used and this one needs about 12 hours"
+    assert started(decide([waiting(1, hours=12.0)], [running(14, hours_left=5.0)], MACHINE, house, NOW)) == [1]
+    assert why([waiting(1, hours=12.0)], [running(14, hours_left=9.0)], house=house) == (
+        "deferred to 1 December: 89 of this month's 100 hours for all models are used, "
+        "and this campaign needs about 12 hours"
     )
 
 
 def test_two_campaigns_that_start_together_share_the_limit_of_all():
     house = [replace(NOVEMBER, used_hours=80.0)]
-    decision = decide([candidate(1, hours=12.0), candidate(2, hours=12.0)], [], MACHINE, house, NOW)
+    decision = decide([waiting(1, hours=12.0), waiting(2, hours=12.0)], [], MACHINE, house, NOW)
     assert started(decision) == [1]
-    assert dict(decision.waits)[2].startswith("deferred to 1 December: 92 of 100 hours")
+    assert dict(decision.waits)[2].startswith("deferred to 1 December: 92 of this month's 100 hours")
 
 
 @pytest.mark.parametrize("put_off", [{"hours": 12.0, "allowances": (NOVEMBER,)}, {"opens_at": NOW + timedelta(days=1)}])
-def test_a_campaign_by_hand_is_warned_of_limits_and_windows_and_started(put_off):
-    decision = decide([candidate(1, is_manual=True, **put_off)], [], MACHINE, (), NOW)
+def test_a_manual_campaign_is_warned_of_limits_and_windows_and_started(put_off):
+    decision = decide([waiting(1, is_manual=True, **put_off)], [], MACHINE, (), NOW)
     assert started(decision) == [1]
     ((number, sentence),) = decision.warnings
     assert number == 1
-    assert sentence.startswith("started by hand, although by the rules it would wait: ")
+    assert sentence.startswith("started manually, although the rules would make it wait: ")
 
 
-def test_a_campaign_that_has_begun_goes_on_beyond_limits_and_windows_without_a_word():
-    begun = candidate(1, has_begun=True, hours=99.0, allowances=(NOVEMBER,), opens_at=NOW + timedelta(days=1))
+def test_a_campaign_that_has_begun_continues_beyond_limits_and_windows_without_a_warning():
+    begun = waiting(1, has_begun=True, hours=99.0, allowances=(NOVEMBER,), opens_at=NOW + timedelta(days=1))
     decision = decide([begun], [], MACHINE, (), NOW)
     assert (started(decision), decision.waits, decision.warnings) == ([1], (), ())
 
 
 def test_the_higher_priority_goes_first_and_among_equals_the_older():
     one = replace(MACHINE, campaigns=1)
-    older, newer = candidate(1, queued_at=NOW - timedelta(hours=2)), candidate(2)
+    older, newer = waiting(1, queued_at=NOW - timedelta(hours=2)), waiting(2)
     assert started(decide([newer, older], [], one, (), NOW)) == [1]
     assert started(decide([replace(newer, priority=1), older], [], one, (), NOW)) == [2]
     assert started(decide([replace(newer, is_manual=True), replace(older, is_baseline=True)], [], one, (), NOW)) == [2]
@@ -145,56 +146,56 @@ def test_the_higher_priority_goes_first_and_among_equals_the_older():
 
 def test_waiting_long_outdoes_any_priority():
     one = replace(MACHINE, campaigns=1)
-    old = candidate(1, priority=-100, queued_at=NOW - timedelta(days=51))
-    assert started(decide([candidate(2, priority=100), old], [], one, (), NOW)) == [1]
+    old = waiting(1, priority=-100, queued_at=NOW - timedelta(days=51))
+    assert started(decide([waiting(2, priority=100), old], [], one, (), NOW)) == [1]
 
 
-def test_of_one_model_the_baseline_goes_first_even_before_a_campaign_by_hand():
-    campaigns = [candidate(5, model_id=1, is_manual=True), candidate(6, model_id=1, is_baseline=True)]
+def test_of_one_model_the_baseline_goes_first_even_before_a_manual_campaign():
+    campaigns = [waiting(5, model_id=1, is_manual=True), waiting(6, model_id=1, is_baseline=True)]
     decision = decide(campaigns, [], MACHINE, (), NOW)
     assert started(decision) == [6]
     assert decision.waits == ((5, "waits for campaign 6 of model5"),)
 
 
 def test_a_small_campaign_does_not_take_what_a_large_one_waits_for():
-    large, small = candidate(1, need=Need(1, 0, 2), priority=1), candidate(2, need=Need(1, 0, 1))
+    large, small = waiting(1, need=Need(1, 0, 2), priority=1), waiting(2, need=Need(1, 0, 1))
     decision = decide([large, small], [running(14, gpus=(0,))], MACHINE, (), NOW)
     assert started(decision) == []
-    assert dict(decision.waits)[2] == "waits for a GPU: 2 of 2 in use by campaign 14, kept for campaign 1"
+    assert dict(decision.waits)[2] == "waits for a GPU: 2 of 2 in use by campaign 14, reserved for campaign 1"
 
 
 def test_a_campaign_that_needs_none_of_what_is_kept_goes_past():
-    large, small = candidate(1, need=Need(1, 0, 2), priority=1), candidate(2)
+    large, small = waiting(1, need=Need(1, 0, 2), priority=1), waiting(2)
     assert started(decide([large, small], [running(14, gpus=(0,))], MACHINE, (), NOW)) == [2]
 
 
 def test_what_can_never_run_keeps_nothing_from_the_others():
-    impossible, small = candidate(1, need=Need(1, 0, 4), priority=1), candidate(2, need=Need(1, 0, 2))
+    impossible, small = waiting(1, need=Need(1, 0, 4), priority=1), waiting(2, need=Need(1, 0, 2))
     assert started(decide([impossible, small], [], MACHINE, (), NOW)) == [2]
 
 
 def test_slots_are_dealt_out_in_turns_up_to_what_each_can_use():
-    campaigns = [candidate(1, need=Need(16)), candidate(2, need=Need(2)), candidate(3, need=Need(16))]
+    campaigns = [waiting(1, need=Need(16)), waiting(2, need=Need(2)), waiting(3, need=Need(16))]
     grants = dict(decide(campaigns, [], MACHINE, (), NOW).starts)
     assert {number: grant.slots for number, grant in grants.items()} == {1: 3, 2: 2, 3: 3}
 
 
 def test_every_slot_comes_with_its_memory_and_gpus():
-    (_, grant), *_ = decide([candidate(1, need=Need(8, 10 * GIB, 1))], [], MACHINE, (), NOW).starts
+    (_, grant), *_ = decide([waiting(1, need=Need(8, 10 * GIB, 1))], [], MACHINE, (), NOW).starts
     assert grant == Grant(2, 20 * GIB, (0, 1))
-    assert grant.sentence == "2 trainings at once, 20 GiB of memory, GPU 0, 1"
+    assert grant.sentence == "2 training runs at once, 20 GiB of memory, GPU 0, 1"
     assert Grant.from_json(grant.to_json()) == grant
 
 
-def test_what_a_campaign_would_get_can_be_told_beforehand():
+def test_what_a_campaign_would_get_can_be_said_beforehand():
     assert alone_on(MACHINE, Need(8, 10 * GIB)) == (
-        "where nothing else runs it gets 2 trainings at once, 20 GiB of memory"
+        "when nothing else runs, it gets 2 training runs at once, 20 GiB of memory"
     )
-    assert alone_on(MACHINE, Need(1, 0, 4)).startswith("one training needs 4 GPUs, and this machine has 2 for it")
+    assert alone_on(MACHINE, Need(1, 0, 4)).startswith("one training run needs 4 GPUs, but this machine offers 2")
 
 
 def test_a_campaign_gets_the_gpu_back_that_its_workers_may_still_use():
-    (_, grant), *_ = decide([candidate(1, need=Need(1, 0, 1), gpus=(1,))], [], MACHINE, (), NOW).starts
+    (_, grant), *_ = decide([waiting(1, need=Need(1, 0, 1), gpus=(1,))], [], MACHINE, (), NOW).starts
     assert grant.gpus == (1,)
 
 
@@ -210,7 +211,7 @@ QUEUES = st.lists(st.tuples(NEEDS, st.integers(-100, 100), st.integers(0, 4)), m
 
 @given(QUEUES)
 def test_nothing_is_promised_twice_and_every_campaign_has_an_answer(queue):
-    campaigns = [candidate(i, need=need, priority=p, model_id=m) for i, (need, p, m) in enumerate(queue)]
+    campaigns = [waiting(i, need=need, priority=p, model_id=m) for i, (need, p, m) in enumerate(queue)]
     decision = decide(campaigns, [], MACHINE, (), NOW)
     grants = [grant for _, grant in decision.starts]
     gpus = [gpu for grant in grants for gpu in grant.gpus]
@@ -218,7 +219,7 @@ def test_nothing_is_promised_twice_and_every_campaign_has_an_answer(queue):
     assert sum(grant.slots for grant in grants) <= MACHINE.slots
     assert sum(grant.memory_bytes or 0 for grant in grants) <= MACHINE.memory_bytes
     assert len(grants) <= MACHINE.campaigns
-    assert sorted([*started(decision), *dict(decision.waits)]) == [one.id for one in campaigns]
+    assert sorted([*started(decision), *dict(decision.waits)]) == [campaign.id for campaign in campaigns]
     assert all(
         (grant.memory_bytes or 0, len(grant.gpus))
         == (grant.slots * campaigns[number].need.memory_bytes, grant.slots * campaigns[number].need.gpus)

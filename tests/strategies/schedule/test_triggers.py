@@ -1,4 +1,4 @@
-"""Which changes make a model due, and how they are told."""
+"""Which changes make a model due, and how they are reported."""
 
 import pytest
 from retuned.strategies.schedule.triggers import (
@@ -14,42 +14,52 @@ OLD = DataState(rows=8760, size_bytes=500_000, content="a")
 
 
 @pytest.mark.parametrize(
-    ("now", "rule", "told"),
+    ("now", "rule", "text"),
     [
-        (DataState(10775, 600_000, "b"), "20%", "the rows of the data grew by 23 % (8,760 -> 10,775)"),
-        (DataState(10512, 600_000, "b"), "20%", "the rows of the data grew by 20 % (8,760 -> 10,512)"),
+        (DataState(10775, 600_000, "b"), "20%", "the data grew by 23% (8,760 -> 10,775 rows)"),
+        (DataState(10512, 600_000, "b"), "20%", "the data grew by 20% (8,760 -> 10,512 rows)"),
         (DataState(10511, 600_000, "b"), "20%", ""),
         (DataState(4000, 200_000, "b"), "20%", ""),
         (DataState(10775, 600_000, "b"), "off", ""),
         (DataState(8760, 500_000, "b"), "changed", "the content of the data changed"),
         (DataState(8761, 500_000, "b"), "changed", "the content of the data changed (8,760 -> 8,761 rows)"),
         (DataState(8760, 500_000, "a"), "changed", ""),
-        (DataState(None, 700_000, "b"), "20%", "the bytes of the data grew by 40 % (500,000 -> 700,000)"),
+        (DataState(None, 700_000, "b"), "20%", "the data grew by 40% (500,000 -> 700,000 bytes)"),
     ],
 )
-def test_data_counts_by_the_rule(now, rule, told):
-    assert data_change(OLD, now, rule) == told
+def test_data_counts_by_the_rule(now, rule, text):
+    assert data_change(OLD, now, rule) == text
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "rule", "told"),
+    ("before", "now", "rule", "text"),
     [
-        ("1000|77", "1300|99", "20%", "the data, by its command, grew by 30 % (1,000 -> 1,300)"),
+        ("1000|77", "1300|99", "20%", "the data grew by 30% according to the fingerprint command (1,000 -> 1,300)"),
         ("1000|77", "1100|99", "20%", ""),
-        ("1000|77", "1000|99", "changed", "the data changed, by its command: '1000|77' -> '1000|99'"),
-        ("v7", "v8", "20%", "the data changed, by its command: 'v7' -> 'v8'"),
-        ("1a2b", "1a2c", "20%", "the data changed, by its command: '1a2b' -> '1a2c'"),  # a hash is no number
+        (
+            "1000|77",
+            "1000|99",
+            "changed",
+            "the data changed according to the fingerprint command: '1000|77' -> '1000|99'",
+        ),
+        ("v7", "v8", "20%", "the data changed according to the fingerprint command: 'v7' -> 'v8'"),
+        (
+            "1a2b",
+            "1a2c",
+            "20%",
+            "the data changed according to the fingerprint command: '1a2b' -> '1a2c'",
+        ),  # a hash is no number
         ("v7", "v7", "20%", ""),
-        ("0", "12", "20%", "the data, by its command, grew from none to 12"),
+        ("0", "12", "20%", "the data grew from nothing to 12 according to the fingerprint command"),
         ("x", "y", "off", ""),
     ],
 )
-def test_what_the_owners_command_tells_is_a_number_or_a_text(before, now, rule, told):
-    assert data_change(DataState(told=before), DataState(told=now), rule) == told
+def test_what_the_owners_command_reports_is_a_number_or_a_text(before, now, rule, text):
+    assert data_change(DataState(reported=before), DataState(reported=now), rule) == text
 
 
 @pytest.mark.parametrize(
-    ("now", "told"),
+    ("now", "text"),
     [
         (CodeState({"train.py": "1", "net.py": "2"}, "1a2b3c4d5e"), ""),
         (CodeState({"train.py": "9", "net.py": "2"}, "1a2b3c4d5e"), "train.py changed"),
@@ -61,8 +71,8 @@ def test_what_the_owners_command_tells_is_a_number_or_a_text(before, now, rule, 
         (CodeState({"train.py": "1", "net.py": "2", "new.py": "3"}, None), "new.py changed"),
     ],
 )  # fmt: skip
-def test_an_edited_file_counts_and_so_does_a_commit(now, told):
-    assert code_change(CodeState({"train.py": "1", "net.py": "2"}, "1a2b3c4d5e"), now) == told
+def test_an_edited_file_counts_and_so_does_a_commit(now, text):
+    assert code_change(CodeState({"train.py": "1", "net.py": "2"}, "1a2b3c4d5e"), now) == text
 
 
 PARTS = {"Python": "3.11.7", "torch": "2.6.0", "numpy": "2.1", "platform": "Linux 6.1", "CPU": "Xeon", "cores": "8"}
@@ -70,7 +80,7 @@ A100 = ("NVIDIA A100, 40960 MiB, 535.104",)
 
 
 @pytest.mark.parametrize(
-    ("changed", "gpus", "told"),
+    ("changed", "gpus", "text"),
     [
         ({}, A100, ""),
         ({"platform": "Linux 6.8", "cores": "16", "memory": "64 GiB", "Python": "3.11.9", "numpy": "2.2"}, A100, ""),
@@ -84,9 +94,9 @@ A100 = ("NVIDIA A100, 40960 MiB, 535.104",)
         ({"xgboost": "3.0"}, A100, "xgboost 2.1 -> 3.0"),
     ],
 )  # fmt: skip
-def test_hardware_and_chosen_versions_count_and_the_kernel_does_not(changed, gpus, told):
+def test_hardware_and_chosen_versions_count_and_the_kernel_does_not(changed, gpus, text):
     before = PARTS | {"xgboost": "2.1"}
-    assert environment_change(before, before | changed, A100, gpus, ("xgboost",)) == told
+    assert environment_change(before, before | changed, A100, gpus, ("xgboost",)) == text
 
 
 def test_a_package_that_was_not_watched_before_is_no_change():
@@ -94,7 +104,7 @@ def test_a_package_that_was_not_watched_before_is_no_change():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "text"),
     [
         (("20%", True, True, True), "data (grown by 20%), code and environment"),
         (("changed", False, True, True), "data (any change) and environment"),
@@ -102,5 +112,5 @@ def test_a_package_that_was_not_watched_before_is_no_change():
         (("off", False, False, True), ""),
     ],
 )
-def test_what_is_watched_is_told(arguments, told):
-    assert watched(*arguments) == told
+def test_what_is_watched_is_listed(arguments, text):
+    assert watched(*arguments) == text

@@ -39,12 +39,12 @@ def test_anything_else_is_refused(text):
 
 @given(st.text(alphabet="MonTueSat -:0123456789,", max_size=25))
 def test_any_text_is_a_window_or_one_line(text):
-    told = ""
+    message = ""
     try:
         parse_window(text)
     except InputError as error:
-        told = str(error)
-    assert "\n" not in told
+        message = str(error)
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_without_windows_it_is_always_open():
     assert is_open((), at("2026-11-25 06:00"), BERLIN)
 
 
-def test_a_window_that_the_change_to_summer_time_leaves_out_opens_a_week_later():
+def test_a_window_that_the_change_to_summer_time_skips_opens_a_week_later():
     window = (parse_window("Sun 02:00-03:00"),)
     assert next_open(window, at("2026-03-28 12:00"), BERLIN) == at("2026-04-05 02:00")
 
@@ -80,7 +80,7 @@ def windows(draw):
 
 
 @given(st.lists(windows(), min_size=1, max_size=3), st.integers(0, 366 * 24 * 60))
-def test_it_is_open_from_the_moment_told_and_closed_before(some, minute):
+def test_it_is_open_from_the_given_moment_and_closed_before(some, minute):
     moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
     opens = next_open(some, moment, BERLIN)
     assert moment <= opens <= moment + timedelta(days=15)

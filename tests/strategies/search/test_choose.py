@@ -23,12 +23,12 @@ def test_a_compute_budget_is_first_reserved_for_the_probe_and_six_pairs():
     assert choice.fits
 
 
-def test_a_budget_too_small_for_a_verdict_is_said():
+def test_a_budget_too_small_for_a_verdict_is_reported():
     capacity = replace(TIMED, compute_s=60.0 * 13)
     choice = choose(capacity)
     assert not choice.fits
     assert choice.full_runs == 0.0
-    assert "13 min does not hold a babysat run and 6 confirm pairs" in choice.sentence
+    assert "13 min does not cover a babysat run and 6 confirm pairs" in choice.sentence
     assert "too small" in estimate(capacity).sentence
 
 
@@ -45,10 +45,10 @@ SITUATIONS = [
     (replace(TIMED, compute_s=60.0 * (5 + 12 + 8)), "caviar", 0, True, "caviar: 9 challengers"),
     # one run less, and few configurations could be compared
     (replace(TIMED, compute_s=60.0 * (5 + 12 + 7)), "panda", 3, True, "leaves 7 runs after 6 confirm pairs"),
-    # room for one life beside the incumbent's run
+    # room for one life next to the incumbent's run
     (replace(TIMED, compute_s=60.0 * (5 + 12 + 2)), "panda", 1, True, "leaves 2 runs after 6 confirm pairs"),
     # not even that: a candidate, and the pairs later
-    (replace(TIMED, compute_s=60.0 * (5 + 12 + 1)), "panda", 1, False, "go on later with retuned confirm"),
+    (replace(TIMED, compute_s=60.0 * (5 + 12 + 1)), "panda", 1, False, "continue later with retuned confirm"),
     # a large model: most of the memory, hours a run
     (LARGE, "panda", 3, True, "one run takes 61% of the memory and 5.2 h, 1 run at once, the budget of 3.96 days"),
     # the same without a budget: a search of days is what panda is for
@@ -59,21 +59,21 @@ SITUATIONS = [
     (replace(LARGE, slots=16, memory_share=0.05, compute_s=None), "caviar", 0, True, "16 trainings at once"),
     # a command without checkpoints cannot be babysat, whatever the budget
     (replace(LARGE, compute_s=65 * HOUR, resumable=False, no_panda="no state"), "caviar", 0, False, "but no state"),
-    # the owner's word goes first, and hears what would fit better
-    (replace(LARGE, asked=Strategy.CAVIAR), "caviar", 0, True, "panda would fit better here; one run takes 61%"),
-    (replace(TIMED, asked=Strategy.PANDA, lives=2), "panda", 2, True, "panda: 2 babysat runs; one run takes 1 min"),
+    # the owner's request comes first, and the sentence says what would fit better
+    (replace(LARGE, requested=Strategy.CAVIAR), "caviar", 0, True, "panda would fit better here; one run takes 61%"),
+    (replace(TIMED, requested=Strategy.PANDA, lives=2), "panda", 2, True, "panda: 2 babysat runs; one run takes 1 min"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("capacity", "strategy", "lives", "fits", "told"), SITUATIONS)
-def test_the_strategy_follows_from_runs_that_fit_time_and_memory(capacity, strategy, lives, fits, told):
+@pytest.mark.parametrize(("capacity", "strategy", "lives", "fits", "clause"), SITUATIONS)
+def test_the_strategy_follows_from_runs_that_fit_time_and_memory(capacity, strategy, lives, fits, clause):
     choice = choose(capacity)
     assert (choice.strategy, choice.lives, choice.fits) == (strategy, lives, fits)
-    assert told in choice.sentence
+    assert clause in choice.sentence
 
 
-def test_a_panda_is_estimated_by_its_lives_and_the_incumbent_beside_them():
-    cost = estimate(replace(TIMED, asked=Strategy.PANDA, lives=2, slots=1))
+def test_a_panda_is_estimated_by_its_lives_and_the_incumbents_run():
+    cost = estimate(replace(TIMED, requested=Strategy.PANDA, lives=2, slots=1))
     assert (cost.runs_search, cost.full_runs_search) == (3, 3.0)
     assert cost.sentence.startswith(
         "5 probe runs, 2 babysat runs and one of the stored settings, then about 16 confirm"
@@ -119,6 +119,6 @@ def test_the_search_keeps_within_the_cap_and_more_slots_are_never_slower_for_the
     assert cost.seconds_expected is not None
     assert cost.seconds_max is not None
     assert 0.0 < cost.seconds_expected <= cost.seconds_max
-    faster = estimate(replace(capacity, slots=slots + 1, asked=choice.strategy)).seconds_max
+    faster = estimate(replace(capacity, slots=slots + 1, requested=choice.strategy)).seconds_max
     assert faster is not None
     assert faster <= cost.seconds_max + 1e-6

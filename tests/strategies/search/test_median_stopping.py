@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from retuned.strategies.search.median_stopping import SAFETY, StopRule, Watched, first_hopeless
+from retuned.strategies.search.median_stopping import SAFETY, StopRule, WatchedRun, first_hopeless
 
 WHOLE = 10
 
@@ -45,7 +45,7 @@ FIVE = tuple(line(last, bend=0.2) for last in (0.8, 0.9, 1.0, 1.1, 1.2))  # they
         (line(0.2, bend=0.2)[9:], rule(*FIVE), None),  # the end is no early end
         (line(0.2, bend=0.2)[4:], rule(*FIVE), 6.0),  # one report says nothing
         (line(0.2, bend=0.2)[:4], rule(*FIVE), None),  # not before the half
-        (((4.0, 0.1), (4.0, 0.1), (6.0, math.nan), (7.0, 0.1)), rule(*FIVE), None),  # diverges: its end will say so
+        (((4.0, 0.1), (4.0, 0.1), (6.0, math.nan), (7.0, 0.1)), rule(*FIVE), None),  # diverges: its end will show that
         (((6.0, 0.1), (5.0, 0.1), (7.0, 0.1)), rule(*FIVE), None),  # a step that goes back: nothing is certain
         (line(0.2, bend=0.2), rule(*FIVE, stopped=2), 5.0),  # stopped ones count as the worst ...
         (line(0.2, bend=0.2), rule(*FIVE, stopped=6), None),  # ... so that stopping does not raise the bar
@@ -58,19 +58,19 @@ FIVE = tuple(line(last, bend=0.2) for last in (0.8, 0.9, 1.0, 1.1, 1.2))  # they
     ],
 )
 def test_a_run_is_hopeless_where_it_is_worse_than_usual_and_no_rise_ever_seen_would_help(curve, peers, stopped_at):
-    found = first_hopeless(peers, curve)
-    assert (None if found is None else found.step) == stopped_at
+    reason = first_hopeless(peers, curve)
+    assert (None if reason is None else reason.step) == stopped_at
 
 
-def test_the_reason_is_told_in_the_metrics_own_direction():
-    found = first_hopeless(rule(*FIVE), line(0.2, bend=0.2))
-    assert found.sentence(lower_is_better=False).startswith(
+def test_the_reason_is_given_in_the_metrics_own_direction():
+    reason = first_hopeless(rule(*FIVE), line(0.2, bend=0.2))
+    assert reason.sentence(lower_is_better=False).startswith(
         "stopped as hopeless at 5 of 10: 0.1741 at best, the average"
     )
-    assert "-0.1741 at best" in found.sentence(lower_is_better=True)
-    assert (found.peers, found.wanted) == (5, 1.0)
-    assert found.best < found.median < found.wanted
-    assert found.best < found.reach < found.wanted
+    assert "-0.1741 at best" in reason.sentence(lower_is_better=True)
+    assert (reason.peers, reason.wanted) == (5, 1.0)
+    assert reason.best < reason.median < reason.wanted
+    assert reason.best < reason.reach < reason.wanted
 
 
 @given(PEERS, st.data())
@@ -96,14 +96,14 @@ def rise(curve, step):
 
 @pytest.mark.parametrize("bend", [3.0, 6.0])
 @pytest.mark.parametrize("start", [-0.5, 0.0, 0.3])
-def test_a_planted_late_bloomer_is_let_live_where_one_like_it_was_seen(bend, start):
+def test_a_planted_late_bloomer_is_not_stopped_where_one_like_it_was_seen(bend, start):
     seen = line(0.9, start=start, bend=bend)
     assert first_hopeless(rule(*FIVE, seen), line(1.6, start=start, bend=bend)) is None
     assert first_hopeless(rule(*FIVE, seen), line(1.15, start=start, bend=bend)) is None
 
 
 @pytest.mark.parametrize("bend", [1.0, 1.2, 1.5])
-def test_a_run_that_is_slow_but_steady_is_let_live_where_all_others_were_quick(bend):
+def test_a_run_that_is_slow_but_steady_is_not_stopped_where_all_others_were_quick(bend):
     assert first_hopeless(rule(*FIVE), line(1.3, bend=bend)) is None
 
 
@@ -115,14 +115,14 @@ def test_the_order_in_which_the_others_ended_does_not_matter(curves, curve, shuf
 
 @given(st.lists(GOOD, min_size=5, max_size=9), POOR)
 def test_what_a_run_reports_later_does_not_change_what_was_decided(curves, curve):
-    found = first_hopeless(rule(*curves), curve)
-    assume(found is not None)
-    upto = [point for point in curve if point[0] <= found.step]
-    assert first_hopeless(rule(*curves), upto) == found
+    reason = first_hopeless(rule(*curves), curve)
+    assume(reason is not None)
+    upto = [point for point in curve if point[0] <= reason.step]
+    assert first_hopeless(rule(*curves), upto) == reason
     assert first_hopeless(rule(*curves), upto[:-1]) is None
 
 
 def test_a_run_that_is_left_alone_stays_so():
-    watched = Watched(rule(*FIVE))
+    watched = WatchedRun(rule(*FIVE))
     watched.leave_alone()
     assert [watched.see(step, score) for step, score in line(0.2, bend=0.2)] == [None] * WHOLE

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from retuned.daemon.campaign.search import capacity_of
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.model_paths import check_paths
-from retuned.strategies.caviar.caviar import INCUMBENT, Finished, Propose, SearchTask, decide
-from retuned.strategies.caviar.optuna_proposals import asked
+from retuned.strategies.caviar.caviar import Finished, Propose, SearchTask, decide
+from retuned.strategies.caviar.optuna_proposals import propose_with_optuna
 from retuned.strategies.errors import CampaignFailed, InputError
+from retuned.strategies.legs.names import INCUMBENT
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult
 from retuned.strategies.search import choose
-from retuned.strategies.search.observations import Seen, Source
+from retuned.strategies.search.observations import Observations, Source
 from retuned.strategies.search.samplers import Sampler
 from retuned.strategies.space import Hyperparameter, Kind, Space, configuration_key
 
@@ -70,8 +71,8 @@ sampler = "optuna:tpe"
 
 
 def task_of(sampler, space=SPACE, incumbent=STORED, seed=1, resumable=True, **changes):
-    given_values = {"warm": (), "budget": 300.0, "unit": BudgetUnit.STEPS, "sampler": sampler, **changes}
-    return SearchTask(space=space, incumbent=incumbent, seed=seed, resumable=resumable, **given_values)
+    values = {"warm": (), "budget": 300.0, "unit": BudgetUnit.STEPS, "sampler": sampler, **changes}
+    return SearchTask(space=space, incumbent=incumbent, seed=seed, resumable=resumable, **values)
 
 
 def skill(configuration):
@@ -90,12 +91,12 @@ def trained(leg, objective=skill):
 
 
 def searched(task, objective=skill, history=()):
-    """(the end of the search, everything trained), carrying out every rung that is asked for."""
-    found = {result.request.name: result for result in history}
-    while isinstance(step := decide(task, list(found.values())), Propose):
-        missing = [leg for leg in step.legs if leg.name not in found]
-        found.update((leg.name, trained(leg, objective)) for leg in missing)
-    return step, list(found.values())
+    """(the end of the search, everything trained), training every rung that is proposed."""
+    results = {result.request.name: result for result in history}
+    while isinstance(step := decide(task, list(results.values())), Propose):
+        missing = [leg for leg in step.legs if leg.name not in results]
+        results.update((leg.name, trained(leg, objective)) for leg in missing)
+    return step, list(results.values())
 
 
 def configurations_of(history):
@@ -112,10 +113,14 @@ def test_a_search_ends_with_as_many_different_allowed_configurations_as_planned(
     tried = configurations_of(history)
     assert isinstance(end, Finished)
     assert not end.failed
-    assert len({configuration_key(one) for one in tried.values()}) == len(tried) == 1 + challengers
-    challengers = [one for trial, one in tried.items() if trial != INCUMBENT]
-    assert [one for one in challengers if SPACE.validate(one) != one or SPACE.active(one) != tuple(one)] == []
-    assert {one["threads"] for one in challengers} == {2}
+    assert len({configuration_key(configuration) for configuration in tried.values()}) == len(tried) == 1 + challengers
+    challengers = [configuration for trial, configuration in tried.items() if trial != INCUMBENT]
+    assert [
+        configuration
+        for configuration in challengers
+        if SPACE.validate(configuration) != configuration or SPACE.active(configuration) != tuple(configuration)
+    ] == []
+    assert {configuration["threads"] for configuration in challengers} == {2}
     assert skill(end.winner) > -1.5
 
 
@@ -172,41 +177,41 @@ scores = st.floats(-1e6, 1e6)
     st.sampled_from([Sampler.TPE, Sampler.RANDOM]),
     st.integers(0, 2**31 - 1),
 )
-def test_whatever_was_scored_what_is_asked_is_new_and_allowed(full, stopped, sampler, seed):
+def test_whatever_was_scored_what_is_proposed_is_new_and_allowed(full, stopped, sampler, seed):
     groups = [
-        Seen(tuple((SPACE.from_unit(place, STORED), score) for place, score in rows), source)
+        Observations(tuple((SPACE.from_unit(place, STORED), score) for place, score in rows), source)
         for rows, source in ((full, Source.FULL), (stopped, Source.RUNG), (full, Source.EARLIER))
     ]
-    tried = [STORED, *(one for group in groups for one, _ in group.scores)]
-    found = asked(SPACE, groups, tried, seed, 3, sampler)
-    keys = {configuration_key(one) for one in found}
-    assert len(keys) == len(found) == 3
-    assert not keys & {configuration_key(one) for one in tried}
-    assert [one for one in found if SPACE.validate(one) != one] == []
+    tried = [STORED, *(configuration for group in groups for configuration, _ in group.scores)]
+    proposed = propose_with_optuna(SPACE, groups, tried, seed, 3, sampler)
+    keys = {configuration_key(configuration) for configuration in proposed}
+    assert len(keys) == len(proposed) == 3
+    assert not keys & {configuration_key(configuration) for configuration in tried}
+    assert [configuration for configuration in proposed if SPACE.validate(configuration) != configuration] == []
 
 
 @pytest.mark.parametrize("sampler", MODELS)
 def test_a_sampler_with_a_model_goes_to_where_the_scores_are_high(sampler):
     space = Space.of(SPACE.hyperparameters[:1])
     task = task_of(sampler, space, {"lr": 0.5}, challengers=24)
-    _, history = searched(task, lambda one: -abs(math.log10(one["lr"]) + 2.0))
-    off = [abs(math.log10(one["lr"]) + 2.0) for one in configurations_of(history).values()]
+    _, history = searched(task, lambda configuration: -abs(math.log10(configuration["lr"]) + 2.0))
+    off = [abs(math.log10(configuration["lr"]) + 2.0) for configuration in configurations_of(history).values()]
     assert sum(off[-6:]) / 6 < 0.5 * sum(off[1:13]) / 12
 
 
 @pytest.mark.parametrize("sampler", [Sampler.SOBOL, Sampler.RANDOM])
 def test_a_sampler_without_a_model_does_not_look_at_the_scores(sampler):
     task = task_of(sampler, resumable=False)
-    ways = [searched(task, objective)[1] for objective in (skill, lambda one: one["lr"])]
-    assert configurations_of(ways[0]) == configurations_of(ways[1])
+    histories = [searched(task, objective)[1] for objective in (skill, lambda configuration: configuration["lr"])]
+    assert configurations_of(histories[0]) == configurations_of(histories[1])
 
 
 def test_the_waves_of_a_sobol_search_are_one_sequence():
     space = Space.of([Hyperparameter(f"x{number}", Kind.FLOAT, 0.0, 1.0) for number in range(2)])
     task = task_of(Sampler.SOBOL, space, {"x0": 0.5, "x1": 0.5}, resumable=False, challengers=16)
-    _, history = searched(task, lambda one: one["x0"])
-    challengers = [one for trial, one in configurations_of(history).items() if trial != INCUMBENT]
-    quarters = [(one["x0"] >= 0.5, one["x1"] >= 0.5) for one in challengers]
+    _, history = searched(task, lambda configuration: configuration["x0"])
+    challengers = [configuration for trial, configuration in configurations_of(history).items() if trial != INCUMBENT]
+    quarters = [(configuration["x0"] >= 0.5, configuration["x1"] >= 0.5) for configuration in challengers]
     assert [quarters.count((left, low)) for left in (True, False) for low in (True, False)] == [4] * 4
 
 
@@ -221,13 +226,13 @@ def test_a_small_space_is_used_up(sampler):
     declared = [Hyperparameter(name, Kind.CATEGORICAL, choices=("a", "b", "c")) for name in ("one", "two")]
     space = Space.of([*declared, Hyperparameter("three", Kind.BOOL, when=("one", ("a",)))])
     task = task_of(sampler, space, {"one": "b", "two": "a"})
-    _, history = searched(task, lambda one: float(one["one"] == "c"))
-    assert len({configuration_key(one) for one in configurations_of(history).values()}) == 12
+    _, history = searched(task, lambda configuration: float(configuration["one"] == "c"))
+    assert len({configuration_key(configuration) for configuration in configurations_of(history).values()}) == 12
 
 
 @pytest.mark.parametrize("sampler", OTHERS)
 def test_a_search_in_which_everything_diverges_has_failed(sampler):
-    end, history = searched(task_of(sampler), lambda one: None)
+    end, history = searched(task_of(sampler), lambda configuration: None)
     assert end.failed
     assert len(configurations_of(history)) == 19
 
@@ -299,4 +304,4 @@ def test_a_campaign_searches_with_the_sampler_of_the_model_file(desk):
     desk.baseline()
     campaign = desk.retune(seed=3)
     assert campaign.phase == "done"
-    assert "proposed by Optuna's TPE" in campaign.facts["choice"]
+    assert "proposed by Optuna's TPE" in campaign.facts.chosen.choice

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from retuned.strategies.recipe import Recipe, draw_rows
-from retuned.strategies.training.spike_guard import FRESH, LEAST, Guard
+from retuned.strategies.training.spike_guard import FRESH, LEAST, SpikeGuard
 from retuned.strategies.training.training import LegOrder, run_leg
 from torch import nn
 
@@ -42,7 +42,7 @@ class Line(Recipe):
 def run(order, recipe=None, checkpoint=None):
     reports = []
     outcome = run_leg(
-        recipe or Line(), order, lambda step, found: reports.append((step, found)), lambda: 0.0, checkpoint
+        recipe or Line(), order, lambda step, metrics: reports.append((step, metrics)), lambda: 0.0, checkpoint
     )
     return outcome, reports
 
@@ -62,9 +62,9 @@ def test_a_sound_training_is_the_same_with_a_guard_and_without():
 
 def test_a_spike_ends_the_leg_before_its_update_with_the_newest_healthy_state():
     outcome, reports = run(ORDER, Line(bad_call=71))
-    found = reports[-1][1]
-    assert (outcome.end, found["guard_step"], found["guard_healthy_step"]) == ("diverged", 70, 60)
-    assert found["guard_batches"] == 10
+    metrics = reports[-1][1]
+    assert (outcome.end, metrics["guard_step"], metrics["guard_healthy_step"]) == ("diverged", 70, 60)
+    assert metrics["guard_batches"] == 10
     assert "loss spiked" in outcome.detail
     assert outcome.detail.endswith("robust sigma at step 71")
     before, _ = run(replace(ORDER, to_step=60, is_guarded=False))
@@ -79,11 +79,11 @@ def test_a_leg_goes_on_from_a_healthy_state_as_if_nothing_had_been():
 
 
 @pytest.mark.parametrize(
-    ("times", "told"), [(math.nan, "loss is nan at step 71"), (math.inf, "loss is inf at step 71")]
+    ("times", "detail"), [(math.nan, "loss is nan at step 71"), (math.inf, "loss is inf at step 71")]
 )
-def test_a_loss_that_is_not_finite_ends_it_too(times, told):
+def test_a_loss_that_is_not_finite_ends_it_too(times, detail):
     outcome, reports = run(ORDER, Line(bad_call=71, times=times))
-    assert (outcome.end, outcome.detail) == ("diverged", told)
+    assert (outcome.end, outcome.detail) == ("diverged", detail)
     assert reports[-1][1]["guard_sigma"] == 0.0
     assert outcome.checkpoint is not None
 
@@ -101,7 +101,7 @@ def test_what_is_usual_is_known_from_the_legs_before():
 
 
 def usual_guard(losses, norms):
-    return Guard(0.0, 100.0, list(zip(losses, norms, strict=True)))
+    return SpikeGuard(0.0, 100.0, list(zip(losses, norms, strict=True)))
 
 
 CASES = [

@@ -15,9 +15,9 @@ a_claim = some.none() | some.booleans()
     [
         # all as it should be
         (0.80, 0.80, 0.81, 0.78, 0.82, ()),
-        # a graphics card adds up in another order each time: far less than the effects, so it holds
+        # a GPU sums in another order each time: far less than the effects, so it holds
         (0.80, 0.8001, 0.81, 0.78, 0.82, ()),
-        # equal calls differ as much as the effects: the seed is not what decides
+        # identical calls differ as much as the effects: the seed is not what decides
         (0.80, 0.805, 0.81, 0.78, 0.82, (Breach.NOT_REPEATABLE,)),
         # a command that never reads its seed
         (0.80, 0.80, 0.80, 0.78, 0.82, (Breach.SEED_IGNORED,)),
@@ -29,7 +29,7 @@ a_claim = some.none() | some.booleans()
         (0.80, 0.80, 0.80, 0.80, 0.80, (Breach.PURPOSE_IGNORED, Breach.SPLIT_IGNORED, Breach.SEED_IGNORED)),
         # the probe itself diverged
         (None, None, None, None, None, (Breach.UNTESTED,)),
-        # no second equal call: nothing to hold the effects against
+        # no second identical call: nothing to compare the effects with
         (0.80, None, 0.81, 0.78, 0.82, (Breach.UNTESTED,)),
         # the split is ignored for certain, the purpose could not be seen
         (0.80, 0.80, 0.81, 0.80, None, (Breach.SPLIT_IGNORED, Breach.UNTESTED)),
@@ -53,7 +53,7 @@ def test_rows_shared_with_the_search_forbid_fresh_by_the_bound_too():
     assert not contract.allows_fresh_by_bound
 
 
-def test_the_sentence_says_what_to_mend():
+def test_the_sentence_says_what_to_fix():
     contract = contract_of(0.8, [0.8], seeds=[0.8], splits=[0.7], purposes=[0.9])
     assert "does not depend on the seed" in contract.covered
     assert "draw the initialisation" in contract.covered
@@ -61,7 +61,7 @@ def test_the_sentence_says_what_to_mend():
 
 def test_the_notes_give_what_was_measured():
     contract = contract_of(0.8, [0.8], seeds=[0.82], splits=[None], purposes=[0.9])
-    assert contract.notes == ("equal calls: 0", "seed: 0.02", "split: not tested", "purpose: 0.1")
+    assert contract.notes == ("identical calls: 0", "seed: 0.02", "split: not tested", "purpose: 0.1")
 
 
 @given(a_score, scores, scores, scores, scores)

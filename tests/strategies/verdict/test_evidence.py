@@ -1,9 +1,10 @@
-"""The path of the evidence, read again from the record, ends where the verdict stood."""
+"""The path of the evidence, read back from the record, ends at the numbers of the verdict."""
 
 import math
 import random
 
 import pytest
+from retuned.strategies.legs.names import read_name
 from retuned.strategies.records import LegEnd, LegRequest, LegResult, Purpose
 from retuned.strategies.verdict.contract import Contract
 from retuned.strategies.verdict.evidence import evidence_path
@@ -17,7 +18,8 @@ SEARCH_SCORES = (0.2, 0.0, -3.0)
 
 
 def leg(trial, end=LegEnd.COMPLETED, score=None, purpose=Purpose.CONFIRM):
-    request = LegRequest(trial, trial, purpose, {"lr": 0.1}, 1, 2, 0.0, 10.0)
+    named = read_name(trial)
+    request = LegRequest(trial, trial, purpose, {"lr": 0.1}, 1, 2, 0.0, 10.0, role=named.role, number=named.number)
     return LegResult(request, end, score if end is LegEnd.COMPLETED else None)
 
 
@@ -48,8 +50,8 @@ RECORDS = [
     record(gain=1.2),  # STALE
     record(gain=0.0, seed=3),  # FRESH
     record(gain=0.6, seed=8),  # somewhere between
-    record(gain=1.2, ends=FAILED),  # failed runs count with the floor
-    record(gain=0.5, ends={"confirm.c001": LegEnd.LOST}),  # a lost pair is passed over
+    record(gain=1.2, ends=FAILED),  # failed runs count as the floor
+    record(gain=0.5, ends={"confirm.c001": LegEnd.LOST}),  # a lost pair is skipped
 ]
 
 
@@ -73,7 +75,7 @@ def test_the_looks_are_at_four_six_eight_pairs():
     assert [look.n_pairs for look in path.looks] == list(range(4, verdict.n_pairs + 1, 2))
 
 
-def test_a_failed_run_counts_with_the_floor_of_the_verdict():
+def test_a_failed_run_counts_as_the_floor_of_the_verdict():
     verdict, results = judged(record(gain=1.2, ends=FAILED))
     pair = evidence_path(PLAN, verdict, results).pairs[0]
     assert pair.difference == pytest.approx(pair.challenger.score - verdict.floor)

@@ -24,12 +24,12 @@ def test_a_stale_alert_says_what_is_lost_what_to_use_how_sure_what_it_cost_and_w
     assert notice.severity == "alert"
     assert notice.title == "rides: the stored hyperparameters have gone stale"
     assert (
-        "Keeping these settings loses at least 0.4 skill, 0.5 on average (-0.1 now, 0.4 with the new values)"
+        "Keeping these settings makes skill worse by at least 0.4, 0.5 on average (-0.1 now, 0.4 with the new values)"
         in notice.text
     )
     assert "higher is better" in notice.text
     assert "8 pairs of fresh training runs" in notice.text
-    assert "371 : 1, the bar is 80 : 1" in notice.text
+    assert "evidence 371:1; the bar is 80:1" in notice.text
     assert "1.25" in notice.text
     assert "Change: lr 0.03 -> 0.004." in notice.text
     assert "Use: lr = 0.004, batch = 64." in notice.text
@@ -41,14 +41,14 @@ def test_a_stale_alert_says_what_is_lost_what_to_use_how_sure_what_it_cost_and_w
 def test_overwhelming_evidence_is_critical_in_title_and_text():
     critical = write_notice(SUBJECT, replace(STALE, e_value=800.0))
     assert critical.title == "Critical: rides: the stored hyperparameters have gone stale"
-    assert "Critical: the evidence is ten times what it takes, or more." in critical.text
+    assert "Critical: the evidence is at least ten times the bar." in critical.text
     assert "ritical" not in write_notice(SUBJECT, replace(STALE, e_value=799.0)).text
 
 
-def test_a_loss_is_told_in_its_own_direction():
+def test_a_loss_is_reported_in_the_direction_of_its_metric():
     notice = write_notice(replace(SUBJECT, metric="loss", lower_is_better=True), STALE)
     assert (
-        "Keeping these settings loses at least 0.4 loss, 0.5 on average (0.1 now, -0.4 with the new values)"
+        "Keeping these settings makes loss worse by at least 0.4, 0.5 on average (0.1 now, -0.4 with the new values)"
         in notice.text
     )
     assert "lower is better" in notice.text
@@ -59,7 +59,7 @@ def test_a_broken_alert_with_confirmed_values_recommends_them():
     notice = write_notice(SUBJECT, broken)
     assert notice.severity == "alert"
     assert "diverges or crashes more often" in notice.text
-    assert "812 : 1" in notice.text
+    assert "evidence 812:1; the bar is 80:1" in notice.text
     assert "Change: lr 0.03 -> 0.004." in notice.text
     assert "retuned adopt rides" in notice.commands
 
@@ -74,11 +74,12 @@ def test_a_broken_alert_without_confirmed_values_recommends_nothing():
 def test_degraded_goes_into_the_digest_and_recommends_nothing():
     notice = write_notice(replace(SUBJECT, recommended=None), replace(STALE, outcome=Outcome.DEGRADED))
     assert notice.severity == "digest"
-    assert "adopt" not in notice.text
+    assert "retuned adopt" not in notice.text
+    assert "Use: " not in notice.text
 
 
 @pytest.mark.parametrize("outcome", [Outcome.FRESH, Outcome.INCONCLUSIVE])
-def test_nobody_is_told_of_fresh_and_inconclusive(outcome):
+def test_fresh_and_inconclusive_send_no_alert(outcome):
     assert write_notice(SUBJECT, replace(STALE, outcome=outcome)) is None
 
 
@@ -88,7 +89,8 @@ def test_a_glitch_in_the_data_is_an_alert_that_names_it_and_recommends_nothing()
     notice = write_notice(replace(SUBJECT, recommended=None), doubted)
     assert (notice.severity, notice.title) == ("alert", "rides: look at your data")
     assert f"Look at your data: {suspicions[0]}." in notice.sentences
-    assert "adopt" not in notice.text
+    assert "retuned adopt" not in notice.text
+    assert "Use: " not in notice.text
 
 
 VALUES = [
@@ -102,7 +104,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize(("value", "text"), VALUES)
-def test_a_value_is_written_for_a_person(value, text):
+def test_a_value_is_rendered_as_people_read_it(value, text):
     assert render(value) == text
 
 
@@ -121,7 +123,7 @@ def test_changes_name_what_differs(incumbent, recommended, text):
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (89.4, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h")]
 )
-def test_a_duration_is_written_for_a_person(seconds, text):
+def test_a_duration_is_rendered_as_people_read_it(seconds, text):
     assert render_duration(seconds) == text
 
 

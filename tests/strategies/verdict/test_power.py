@@ -6,26 +6,26 @@ import numpy as np
 import pytest
 from retuned.daemon.campaign.plan import plan_of
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.state.registry import find_model
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.verdict.power import WANTED, detectable, simulated_power
 from retuned.strategies.verdict.verdict_records import TestPlan
 
-BIRTH = (0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.80)
-PLAN = TestPlan(alpha=0.0125, beta=0.1, d0=1.0, delta=0.012, n_max=32, birth_scores=BIRTH, birth_runs=8)
-SIGMA = float(np.std(BIRTH, ddof=1))
+BASELINE = (0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.80)
+PLAN = TestPlan(alpha=0.0125, beta=0.1, d0=1.0, delta=0.012, n_max=32, birth_scores=BASELINE, birth_runs=8)
+SIGMA = float(np.std(BASELINE, ddof=1))
 
 
 def test_the_smallest_loss_is_found_with_the_wanted_probability_and_no_smaller_one():
-    found = detectable(PLAN)
-    assert (found.sigma, found.is_known) == (pytest.approx(SIGMA), False)
+    answer = detectable(PLAN)
+    assert (answer.sigma, answer.is_known) == (pytest.approx(SIGMA), False)
 
     def power(loss):
         effects = (loss / SIGMA, PLAN.delta / SIGMA)
         return simulated_power(*effects, PLAN.alpha, PLAN.beta, PLAN.d0, PLAN.n_max, seed=1).stale
 
-    assert power(found.loss) == pytest.approx(WANTED, abs=0.02)
-    assert power(0.8 * found.loss) < WANTED - 0.03
-    assert 4 <= found.pairs_unchanged <= 12
+    assert power(answer.loss) == pytest.approx(WANTED, abs=0.02)
+    assert power(0.8 * answer.loss) < WANTED - 0.03
+    assert 4 <= answer.pairs_unchanged <= 12
 
 
 def test_a_loss_below_what_matters_is_never_promised():
@@ -41,10 +41,10 @@ def test_a_loss_below_what_matters_is_never_promised():
     ],
 )
 def test_the_noise_of_pairs_goes_before_that_of_single_runs_once_it_is_well_known(differences, is_known):
-    found = detectable(PLAN, differences)
-    assert found.is_known == is_known
-    assert found.sigma == pytest.approx(0.00103 if is_known else SIGMA, rel=0.02)
-    assert found.known_pairs == (22 if is_known else 0)
+    answer = detectable(PLAN, differences)
+    assert answer.is_known == is_known
+    assert answer.sigma == pytest.approx(0.00103 if is_known else SIGMA, rel=0.02)
+    assert answer.known_pairs == (22 if is_known else 0)
 
 
 def test_too_few_pairs_for_any_verdict_are_said():

@@ -137,29 +137,29 @@ def test_looks_come_every_second_pair_and_at_the_end(n_max, expected):
 
 
 @pytest.mark.parametrize(
-    ("failed", "runs", "birth", "is_broken"),
+    ("failed", "runs", "baseline", "is_broken"),
     [
         (0, 30, (0, 8), False),  # no failure at all
         (1, 11, (0, 8), False),  # one accident
-        (2, 2, (0, 8), True),  # both of the first two failed, and none at birth
+        (2, 2, (0, 8), True),  # both of the first two failed, and none in the baseline
         (4, 8, (0, 8), True),
-        (4, 8, (4, 8), False),  # failed as often at birth
+        (4, 8, (4, 8), False),  # the baseline failed as often
         (8, 8, (4, 8), False),  # worse than then, by too little to say so after eight runs
         (3000, 3000, (0, 8), True),  # far beyond what a float holds
     ],
 )
-def test_failures_count_against_their_rate_at_birth(failed, runs, birth, is_broken):
-    evidence = divergence_e_value(failed, runs, *birth)
+def test_failures_count_against_their_rate_in_the_baseline(failed, runs, baseline, is_broken):
+    evidence = divergence_e_value(failed, runs, *baseline)
     assert math.isfinite(evidence)
     assert (evidence >= 80) == is_broken
 
 
 @given(some.integers(0, 30), some.integers(0, 8))
-def test_the_divergence_evidence_is_a_fair_bet_at_the_rate_of_birth(runs, birth_failed):
-    rate = 0.05 if birth_failed == 0 else (birth_failed + 1) / 10
+def test_the_divergence_evidence_is_a_fair_bet_at_the_rate_of_the_baseline(runs, baseline_failed):
+    rate = 0.05 if baseline_failed == 0 else (baseline_failed + 1) / 10
     counts = np.arange(runs + 1)
     chances = reference.binom.pmf(counts, runs, rate)
-    evidence = [divergence_e_value(int(k), runs, birth_failed, 8) for k in counts]
+    evidence = [divergence_e_value(int(k), runs, baseline_failed, 8) for k in counts]
     assert float(chances @ np.array(evidence)) == pytest.approx(1.0)
 
 
@@ -181,7 +181,7 @@ def test_the_p_value_of_a_drop_agrees_with_scipy():
 @pytest.mark.parametrize(
     ("before", "now"),
     [
-        ([0.8], [0.1, 0.1, 0.2]),  # one score at birth has no spread
+        ([0.8], [0.1, 0.1, 0.2]),  # one baseline score has no spread
         ([], [0.1, 0.2]),
         ([0.8, 0.8], [0.1, 0.1]),  # no spread on either side: a repeated score is one score
     ],

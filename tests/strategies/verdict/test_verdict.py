@@ -15,9 +15,17 @@ from retuned.strategies.verdict.verdict_records import Continue, Reason, TestPla
 from retuned.strategies.verdict.verdict_words import figure
 
 HOLDS = Contract(seed_matters=True, split_matters=True, purpose_matters=True, is_deterministic=True)
-BIRTH = (0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.80)
+BASELINE = (0.80, 0.81, 0.79, 0.80, 0.82, 0.78, 0.80, 0.80)
 PLAN = TestPlan(
-    alpha=0.0125, beta=0.1, d0=1.0, delta=0.02, n_max=32, floor=-1.0, drop_least=0.02, birth_scores=BIRTH, birth_runs=8
+    alpha=0.0125,
+    beta=0.1,
+    d0=1.0,
+    delta=0.02,
+    n_max=32,
+    floor=-1.0,
+    drop_least=0.02,
+    birth_scores=BASELINE,
+    birth_runs=8,
 )
 NOISE = np.random.default_rng(3).standard_normal(40) * 0.01
 LEVEL = 0.80 + np.random.default_rng(4).standard_normal(40) * 0.01
@@ -32,7 +40,7 @@ def scored(score: float) -> Run:
 
 
 def pairs_of(n: int, gain: float, noise: float = 1.0, fall: float = 0.0) -> list[Pair]:
-    """n pairs with a true gain, a paired noise of 0.01 times `noise`, the incumbent `fall` below its birth."""
+    """n pairs with a true improvement, a paired noise of 0.01 times `noise`, the incumbent `fall` below baseline."""
     return [Pair(i, scored(LEVEL[i] - fall), scored(LEVEL[i] - fall + gain + noise * NOISE[i])) for i in range(n)]
 
 
@@ -88,7 +96,7 @@ TABLE = [
         Reason.FAILS_MORE_OFTEN,
         False,
     ),
-    # it diverged half the time at birth already: not BROKEN; floor scores make the noise too loud for STALE
+    # half of the baseline diverged already: not BROKEN; floor scores make the noise too loud for STALE
     (
         replace(PLAN, birth_failed=4),
         HOLDS,
@@ -117,7 +125,7 @@ TABLE = [
     (PLAN, breaking(purpose_matters=False), pairs_of(32, 0.0), Outcome.INCONCLUSIVE, Reason.PURPOSE_IGNORED, False),
     # a contract that could not be tested is not taken on trust
     (PLAN, breaking(seed_matters=None), pairs_of(32, 0.05), Outcome.INCONCLUSIVE, Reason.CONTRACT_UNTESTED, False),
-    # equal calls differ as much as the effects
+    # identical calls differ as much as the effects
     (
         PLAN,
         breaking(seed_matters=False, is_deterministic=False),
@@ -199,7 +207,7 @@ def test_nothing_better_found_is_fresh_under_a_broken_contract_too():
     [
         ([], 4),  # the first look
         (pairs_of(3, 0.05), 4),
-        (pairs_of(4, 0.05), 6),  # four pairs cannot reach 80 : 1
+        (pairs_of(4, 0.05), 6),  # four pairs cannot reach 80:1
         (with_challenger(pairs_of(4, 0.05), LOST, 2), 5),  # a lost pair is replaced by one more
         (with_challenger(pairs_of(8, 0.05), None, 1), 4),  # no look passes over a pair that still runs
         (pairs_of(8, 0.05)[2:], 4),  # nor over one that was never started
@@ -225,7 +233,7 @@ def test_without_a_challenger_four_incumbent_runs_are_wanted(runs, wanted):
     assert (step.pairs, step.incumbent_runs) == (0, wanted)
 
 
-def test_a_broken_incumbent_goes_on_to_have_its_challenger_confirmed():
+def test_a_broken_incumbent_still_gets_its_challenger_confirmed():
     pairs = with_incumbent(pairs_of(4, 0.0), DIVERGED, 0, 1, 2, 3)
     assert isinstance(judge(PLAN, HOLDS, SearchSummary(), pairs), Continue)
 
@@ -322,7 +330,7 @@ def test_ten_times_the_evidence_is_critical():
         (4, 0.0125),  # every three months
         (1, 0.05),
         (0.2, 0.05),  # every five years does not earn a larger error rate
-        (0, 0.05),  # never, but asked for by hand
+        (0, 0.05),  # never, but requested by a person
         (52, 0.05 / 52),
     ],
 )
@@ -331,9 +339,9 @@ def test_the_error_rate_of_a_year_is_shared_by_its_campaigns(a_year, alpha):
 
 
 def test_delta_is_the_owners_margin_before_the_noise():
-    replicates = [scored(s) for s in BIRTH]
+    replicates = [scored(s) for s in BASELINE]
     assert plan_test(campaigns_a_year=4, replicates=replicates, margin=0.5).delta == 0.5
-    assert plan_test(campaigns_a_year=4, replicates=replicates).delta == pytest.approx(np.std(BIRTH, ddof=1))
+    assert plan_test(campaigns_a_year=4, replicates=replicates).delta == pytest.approx(np.std(BASELINE, ddof=1))
 
 
 def test_delta_pools_earlier_campaigns_within_each():
@@ -387,7 +395,7 @@ def test_figures_have_four_significant_digits(value, text):
     assert figure(value) == text
 
 
-def test_a_fall_is_told_also_where_the_contract_allows_no_decision():
+def test_a_fall_is_reported_even_where_the_contract_allows_no_decision():
     verdict = judge(PLAN, breaking(purpose_matters=False), SEARCHED, pairs_of(32, 0.05, fall=0.3))
     assert (verdict.outcome, verdict.has_fallen) == (Outcome.INCONCLUSIVE, True)
     assert "got worse by 0.29" in verdict.sentence
@@ -402,7 +410,7 @@ def test_evidence_reached_on_the_way_says_after_how_many_runs():
 
 GLITCH = ("column temp, line 1,204: 9e9 (usual range -12 to 41)",)
 SUSPECTED = [
-    # what a glitch can bring about waits for the owner to look
+    # what a glitch can cause waits for the owner to look
     (pairs_of(32, 0.05), HOLDS, Outcome.INCONCLUSIVE, Reason.LOOK_AT_DATA),
     (with_incumbent(pairs_of(32, 0.0), DIVERGED, *ALL), HOLDS, Outcome.INCONCLUSIVE, Reason.LOOK_AT_DATA),
     (pairs_of(32, 0.012, noise=3), HOLDS, Outcome.INCONCLUSIVE, Reason.LOOK_AT_DATA),

@@ -7,22 +7,25 @@ holder that was only slow. The file says who holds it, so that the service finds
 import contextlib
 import fcntl
 import json
-import math
 import os
 import time
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from ...strategies.errors import ConflictError
-from ...strategies.records import LegRequest, LegResult
-from ...strategies.verdict.verdict_records import Verdict
-from ..processes import Identity, identify, identity_from
+from ....strategies.errors import ConflictError
+from ....strategies.records import LegRequest, LegResult
+from ....strategies.verdict.verdict_records import Verdict
+from ...processes import Identity, identify, identity_from
+from ..store import Store
+from .campaign_facts import CampaignFacts
+from .campaign_writes import claim_campaign, fail_campaign, finish_campaign, set_facts, set_phase
 from .campaigns import Campaign, find_campaign
-from .store import Store, to_json, to_text
+from .legs import end_legs, plan_legs, planned_legs
+
+Change = Callable[[CampaignFacts], CampaignFacts]
+"""Takes the facts as they stand inside the transaction, where others may write too, and gives the new ones."""
 
 LOCK_TRIES, LOCK_PAUSE_S = 5, 0.01  # somebody may just be looking who holds it
 
@@ -33,6 +36,11 @@ class Holder:
 
     process: Identity | None
     is_of_service: bool
+
+
+def unchanged(facts: CampaignFacts) -> CampaignFacts:
+    """The change that leaves the facts as they are."""
+    return facts
 
 
 class LostLease(ConflictError):
@@ -58,69 +66,44 @@ class Lease:
         self._lock = lock
         _sign(lock, is_of_service)
         with store.transaction():
-            store.change(
-                "UPDATE campaigns SET epoch = epoch + 1, owner = ? WHERE id = ?", (str(os.getpid()), campaign_id)
-            )
+            claim_campaign(store, campaign_id, os.getpid())
             self.epoch = find_campaign(store, campaign_id).epoch
 
     def campaign(self) -> Campaign:
         """The campaign as it stands now."""
         return find_campaign(self._store, self.campaign_id)
 
-    def advance(self, phase: str, facts: Mapping[str, Any], now: datetime) -> Campaign:
-        """Move to a phase and add facts to the record."""
+    def advance(self, phase: str, change: Change, now: datetime) -> Campaign:
+        """Move to a phase and change the facts."""
         with self._store.transaction():
-            merged = {**self._fenced().facts, **facts}
-            self._store.change(
-                "UPDATE campaigns SET phase = ?, facts = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
-                (phase, to_json(merged), to_text(now), self.campaign_id),
-            )
+            set_phase(self._store, self.campaign_id, phase, change(self._fenced().facts), now)
         return self.campaign()
 
-    def amend(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Campaign:
-        """Change facts that others write too, in one transaction: `change` gets the facts and gives the new ones."""
+    def amend(self, change: Change) -> Campaign:
+        """Change facts that others write too, in one transaction."""
         with self._store.transaction():
-            campaign = self._fenced()
-            self._store.change(
-                "UPDATE campaigns SET facts = ? WHERE id = ?",
-                (to_json({**campaign.facts, **change(campaign.facts)}), self.campaign_id),
-            )
+            set_facts(self._store, self.campaign_id, change(self._fenced().facts))
         return self.campaign()
 
     def planned(self) -> frozenset[str]:
         """The names of the legs that were written down."""
-        rows = self._store.rows("SELECT name FROM legs WHERE campaign_id = ?", (self.campaign_id,))
-        return frozenset(row["name"] for row in rows)
+        return planned_legs(self._store, self.campaign_id)
 
     def plan(self, requests: Iterable[LegRequest], now: datetime) -> None:
         """Write down legs that are about to run; those already known are left alone."""
         with self._store.transaction():
             self._fenced()
-            for request in requests:
-                self._store.change(
-                    "INSERT OR IGNORE INTO legs (campaign_id, name, request, planned_at) VALUES (?, ?, ?, ?)",
-                    (self.campaign_id, request.name, to_json(asdict(request)), to_text(now)),
-                )
+            plan_legs(self._store, self.campaign_id, requests, now)
 
     def ingest(self, results: Sequence[LegResult], now: datetime) -> None:
         """Write down how legs ended; a leg that has ended before keeps its first record."""
         with self._store.transaction():
             self._fenced()
-            for result in results:
-                self._store.change(
-                    """UPDATE legs SET ended = ?, score = ?, detail = ?, metrics = ?, curve = ?, seconds = ?,
-                    cpu_s = ?, peak_memory_bytes = ?, attempts = ?, ended_at = ?
-                    WHERE campaign_id = ? AND name = ? AND ended IS NULL""",
-                    (*_outcome_columns(result), to_text(now), self.campaign_id, result.request.name),
-                )
+            end_legs(self._store, self.campaign_id, results, now)
 
-    def finish(self, verdict: Verdict | None, facts: Mapping[str, Any], now: datetime) -> Campaign:
+    def finish(self, verdict: Verdict | None, change: Change, now: datetime) -> Campaign:
         """Mark the campaign done inside the open transaction, so that its alert is committed with it."""
-        merged = {**self._fenced().facts, **facts}
-        self._store.change(
-            "UPDATE campaigns SET phase = 'done', verdict = ?, failure = NULL, facts = ?, ended_at = ? WHERE id = ?",
-            (None if verdict is None else to_json(verdict.to_json()), to_json(merged), to_text(now), self.campaign_id),
-        )
+        finish_campaign(self._store, self.campaign_id, verdict, change(self._fenced().facts), now)
         return self.campaign()
 
     def fail(self, phase: str, reason: str, now: datetime) -> None:
@@ -130,11 +113,7 @@ class Lease:
         """
         with self._store.transaction():
             self._fenced()
-            self._store.change(
-                """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN ? ELSE 'done' END, failure = ?,
-                ended_at = ? WHERE id = ?""",
-                (phase, reason, to_text(now), self.campaign_id),
-            )
+            fail_campaign(self._store, self.campaign_id, phase, reason, now)
 
     def check(self) -> None:
         """Raise LostLease when another process has taken over or the campaign was cancelled."""
@@ -205,18 +184,3 @@ def _sign(lock: int, is_of_service: bool) -> None:
     assert process is not None
     os.ftruncate(lock, 0)
     os.pwrite(lock, json.dumps({**asdict(process), "is_of_service": is_of_service}).encode(), 0)
-
-
-def _outcome_columns(result: LegResult) -> tuple[object, ...]:
-    curve = zlib.compress(json.dumps(result.curve).encode()) if result.curve else None
-    return (
-        result.end.value,
-        result.score,
-        result.detail,
-        to_json({name: value if math.isfinite(value) else None for name, value in result.metrics.items()}),
-        curve,
-        result.seconds,
-        result.cpu_s,
-        result.peak_memory_bytes,
-        result.attempts,
-    )

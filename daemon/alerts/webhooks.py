@@ -7,14 +7,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import requests
 
 from ...strategies.errors import InputError, RetunedError
 from ..config.config import resolve_secret
-from .outbox import _SYSTEM, AT_ONCE, BACKOFF_S, ROUND_S
-from .store import Row, Store, to_text
+from ..state.outbox import _SYSTEM, AT_ONCE, ROUND_S, Message, claim_message, due_messages, settle_message
+from ..state.store import Store
 
 TIMEOUT_S = 10.0
 
@@ -47,58 +46,36 @@ def deliver_due(
     At most `limit` of them, and none is begun once `round_s` are over. A receiver that could not be reached is not
     asked again in the same round, so that a dead one costs each round one timeout; what is left stays due.
     """
-    rows = store.rows(
-        "SELECT * FROM outbox WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at, rowid LIMIT ?",
-        (to_text(now), limit),
-    )
+    messages = due_messages(store, now, limit)
     ends_at, unreachable, done = monotonic() + round_s, set[str](), list[Delivery]()
-    for row in rows:
+    for message in messages:
         if monotonic() >= ends_at:
             break
-        if row["url"] in unreachable or not _claim(store, row, now):
+        if message.url in unreachable or not claim_message(store, message, now + timedelta(seconds=CLAIM_S)):
             continue
-        delivery = _attempt(store, row, now, environ)
+        delivery = _attempt(store, message, now, environ)
         done.append(delivery)
         if delivery.error is not None and delivery.error.startswith(_UNREACHABLE):
-            unreachable.add(row["url"])
+            unreachable.add(message.url)
     return tuple(done)
 
 
-def _claim(store: Store, row: Row, now: datetime) -> bool:
-    """Push the next attempt back before trying, so that two processes do not send the same message at once."""
-    with store.transaction():
-        changed = store.change(
-            """UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?
-            WHERE id = ? AND attempts = ? AND state = 'pending'""",
-            (to_text(now + timedelta(seconds=CLAIM_S)), row["id"], row["attempts"]),
-        )
-    return changed == 1
+def _attempt(store: Store, message: Message, now: datetime, environ: Mapping[str, str]) -> Delivery:
+    error = _post(message, now, environ)
+    settle_message(store, message, error, now)
+    return Delivery(message.id, message.url, error is None, error)
 
 
-def _attempt(store: Store, row: Row, now: datetime, environ: Mapping[str, str]) -> Delivery:
-    error = _post(row, now, environ)
-    is_last = row["attempts"] + 1 >= len(BACKOFF_S)
-    state = "delivered" if error is None else "dead" if is_last else "pending"
-    next_at = now + timedelta(seconds=BACKOFF_S[min(row["attempts"], len(BACKOFF_S) - 1)])
-    with store.transaction():
-        store.change(
-            """UPDATE outbox SET state = ?, last_error = ?, delivered_at = ?, next_attempt_at = ?
-            WHERE id = ? AND state = 'pending'""",
-            (state, error, to_text(now) if error is None else None, to_text(next_at), row["id"]),
-        )
-    return Delivery(row["id"], row["url"], error is None, error)
-
-
-def _post(row: Row, now: datetime, environ: Mapping[str, str]) -> str | None:
+def _post(message: Message, now: datetime, environ: Mapping[str, str]) -> str | None:
     """Send the message; None when it was taken, else the reason in one line (never with the secret in it)."""
-    body = row["payload"].encode()
-    headers = {"content-type": "application/json", "user-agent": "retuned", "webhook-id": row["id"]}
+    body = message.payload.encode()
+    headers = {"content-type": "application/json", "user-agent": "retuned", "webhook-id": message.id}
     headers["webhook-timestamp"] = str(int(now.timestamp()))
     try:
-        if row["secret_reference"] is not None:
-            secret = resolve_secret(row["secret_reference"], environ)
-            headers["webhook-signature"] = sign(row["id"], headers["webhook-timestamp"], body, secret)
-        status = _status_of_post(row["url"], body, headers)
+        if message.secret_reference is not None:
+            secret = resolve_secret(message.secret_reference, environ)
+            headers["webhook-signature"] = sign(message.id, headers["webhook-timestamp"], body, secret)
+        status = _status_of_post(message.url, body, headers)
     except RetunedError as error:
         return str(error)
     except (requests.RequestException, ValueError) as error:
@@ -128,12 +105,6 @@ def _why(error: BaseException) -> str:
             return f"no connection: {cause.strerror}"
         cause = cause.__cause__ or cause.__context__
     return f"it could not be sent ({type(error).__name__})"
-
-
-def place_of(url: str) -> str:
-    """The address without its path and query, for people and logs: a chat service's path is a password."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def sign(message_id: str, timestamp: str, body: bytes, secret: str) -> str:

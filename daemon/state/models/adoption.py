@@ -2,13 +2,22 @@
 
 from datetime import datetime
 
-from ...strategies.errors import ConflictError, InputError, RetunedError
-from ...strategies.records import Configuration
-from ...strategies.space import configuration_key
-from ..config.settings_file import plain, read_settings, write_settings
-from .campaigns import campaigns_of, find_campaign
-from .registry import Model, find_model, insert_settings, model_of, settings_of
-from .store import Store
+from ....strategies.errors import ConflictError, InputError, RetunedError
+from ....strategies.records import Configuration
+from ....strategies.space import configuration_key
+from ...config.settings_file import plain, read_settings, write_settings
+from ..campaigns.campaigns import campaigns_of, find_campaign
+from ..store import Store
+from .models import find_entry
+from .registry import (
+    Model,
+    find_model,
+    insert_settings,
+    model_of,
+    models_with_pending_files,
+    note_file_written,
+    settings_of,
+)
 
 
 def adopt(store: Store, name: str, campaign_id: int | None, now: datetime) -> Model:
@@ -51,10 +60,10 @@ def put_in_force(
         raise ConflictError(f"{model.name} already runs with these values", "", f"see: retuned show {model.name}")
     read_settings(model.file)  # a file that cannot be read could not be written either: refused before anything changes
     with store.transaction():
-        row = store.row("SELECT * FROM models WHERE id = ?", (model.id,))
-        assert row is not None
+        entry = find_entry(store, model.id)
+        assert entry is not None
         insert_settings(
-            store, row, configuration, origin, now, campaign_id, has_file=model.file.settings_file is not None
+            store, entry, configuration, origin, now, campaign_id, has_file=model.file.settings_file is not None
         )
     write_pending_settings(store, model)
     return find_model(store, model.name)
@@ -65,9 +74,10 @@ def write_pending_settings(store: Store, only: Model | None = None) -> None:
 
     A file that cannot be written does not keep the other models' files waiting: its error is raised at the end.
     """
-    rows = store.rows("SELECT DISTINCT model_id FROM settings WHERE is_file_pending = 1")
     failures: list[RetunedError] = []
-    for model_id in (row["model_id"] for row in rows if only is None or row["model_id"] == only.id):
+    for model_id in models_with_pending_files(store):
+        if only is not None and model_id != only.id:
+            continue
         try:
             _write_pending(store, model_id)
         except RetunedError as error:
@@ -77,16 +87,13 @@ def write_pending_settings(store: Store, only: Model | None = None) -> None:
 
 
 def _write_pending(store: Store, model_id: int) -> None:
-    row = store.row("SELECT * FROM models WHERE id = ?", (model_id,))
-    assert row is not None
-    model = model_of(store, row)
+    entry = find_entry(store, model_id)
+    assert entry is not None
+    model = model_of(store, entry)
     if model.file.settings_file is not None:
         write_settings(model.file.settings_file, model.configuration)
     with store.transaction():
-        store.change(
-            "UPDATE settings SET is_file_pending = 0 WHERE model_id = ? AND version <= ?",
-            (model_id, model.settings_version),
-        )
+        note_file_written(store, model)
 
 
 def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tuple[Configuration, int]:
@@ -98,8 +105,9 @@ def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tupl
                 f"campaign {campaign_id} is not one of {model.name}", "", f"see: retuned history {model.name}"
             )
     for campaign in reversed(campaigns):
-        if campaign.verdict is not None and campaign.facts.get("recommended") is not None:
-            return model.space.validate(campaign.facts["recommended"]), campaign.id
+        ended = campaign.facts.ended
+        if campaign.verdict is not None and ended is not None and ended.recommended is not None:
+            return model.space.validate(ended.recommended), campaign.id
     raise ConflictError(
         f"no campaign has confirmed better settings for {model.name}",
         "settings can be adopted after a verdict STALE, or BROKEN with a confirmed challenger",

@@ -5,18 +5,29 @@ settings version, and each says where it came from.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ...strategies.errors import ConflictError, UnknownName
-from ...strategies.records import Configuration, configuration_of
-from ...strategies.space import Space, derive_seed
-from ..config.model_file import ModelFile
-from ..config.schedule_tables import HouseScheduleTable
-from ..config.settings_file import plain
-from .campaigns import open_campaigns, queue_campaign
-from .store import Row, Store, from_text, to_json, to_text
+from ....strategies.errors import ConflictError, UnknownName
+from ....strategies.records import Configuration, configuration_of
+from ....strategies.space import Space, derive_seed
+from ...config.model_file import ModelFile
+from ...config.schedule_tables import HouseScheduleTable
+from ...config.settings_file import plain
+from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
+from ..store import Row, Store, from_text, to_json, to_text
+from .due_dates import move_on, without_campaign
+from .models import (
+    ModelEntry,
+    all_entries,
+    entry_named,
+    insert_entry,
+    model_names,
+    set_settings_version,
+    set_state_of,
+    set_version,
+)
 
 STATES = ("active", "paused", "retired")
 
@@ -66,16 +77,16 @@ class Registration:
 
 def find_model(store: Store, name: str) -> Model:
     """The model of that name; raises UnknownName with the names there are."""
-    row = store.row("SELECT * FROM models WHERE name = ?", (name,))
-    if row is None:
-        names = ", ".join(r["name"] for r in store.rows("SELECT name FROM models ORDER BY name")) or "none yet"
+    entry = entry_named(store, name)
+    if entry is None:
+        names = ", ".join(model_names(store)) or "none yet"
         raise UnknownName(f"no model is registered as '{name}'", f"registered: {names}", "see: retuned models")
-    return model_of(store, row)
+    return model_of(store, entry)
 
 
 def all_models(store: Store) -> tuple[Model, ...]:
     """Every registered model by name, retired ones included."""
-    return tuple(model_of(store, row) for row in store.rows("SELECT * FROM models ORDER BY name"))
+    return tuple(model_of(store, entry) for entry in all_entries(store))
 
 
 def settings_of(store: Store, model: Model) -> tuple[Settings, ...]:
@@ -109,14 +120,14 @@ def register(
     that registering an edited file never silently undoes an adoption. New settings queue a baseline.
     """
     with store.transaction():
-        row = store.row("SELECT * FROM models WHERE name = ?", (file.name,))
-        if row is None:
+        entry = entry_named(store, file.name)
+        if entry is None:
             sentence = _insert_model(store, file, source, now, house or HouseScheduleTable())
-        elif file_of_version(store, row["id"], row["version"]).fingerprint() == file.fingerprint():
-            return Registration(model_of(store, row), False, False, f"{file.name} is unchanged, nothing to do")
+        elif file_of_version(store, entry.id, entry.version).fingerprint() == file.fingerprint():
+            return Registration(model_of(store, entry), False, False, f"{file.name} is unchanged, nothing to do")
         else:
-            sentence = _insert_version(store, row, file, source, now, house or HouseScheduleTable())
-    return Registration(find_model(store, file.name), row is None, True, sentence)
+            sentence = _insert_version(store, entry, file, source, now, house or HouseScheduleTable())
+    return Registration(find_model(store, file.name), entry is None, True, sentence)
 
 
 def set_state(store: Store, name: str, state: str) -> Model:
@@ -127,28 +138,43 @@ def set_state(store: Store, name: str, state: str) -> Model:
             f"{name} is retired", "an active model can be paused", f"bring it back: retuned resume {name}"
         )
     with store.transaction():
-        store.change("UPDATE models SET state = ? WHERE id = ?", (state, model.id))
+        set_state_of(store, model.id, state)
     return find_model(store, name)
 
 
-def model_of(store: Store, row: Row) -> Model:
+def model_of(store: Store, entry: ModelEntry) -> Model:
+    """A model's row together with its newest file and its current settings."""
     version = store.row(
-        "SELECT body, source FROM model_versions WHERE model_id = ? AND version = ?", (row["id"], row["version"])
+        "SELECT body, source FROM model_versions WHERE model_id = ? AND version = ?", (entry.id, entry.version)
     )
     assert version is not None
     file = ModelFile.from_json(version["body"])
     return Model(
-        id=row["id"],
-        name=row["name"],
-        state=row["state"],
-        version=row["version"],
+        id=entry.id,
+        name=entry.name,
+        state=entry.state,
+        version=entry.version,
         file=file,
         source=Path(version["source"]),
-        settings_version=row["settings_version"],
-        configuration=configuration_of_version(store, row["id"], row["settings_version"], file.space()),
-        anchor_at=from_text(row["anchor_at"]),
-        next_due_at=None if row["next_due_at"] is None else from_text(row["next_due_at"]),
-        registered_at=from_text(row["registered_at"]),
+        settings_version=entry.settings_version,
+        configuration=configuration_of_version(store, entry.id, entry.settings_version, file.space()),
+        anchor_at=entry.anchor_at,
+        next_due_at=entry.next_due_at,
+        registered_at=entry.registered_at,
+    )
+
+
+def models_with_pending_files(store: Store) -> tuple[int, ...]:
+    """The numbers of models whose current settings are not in their settings file yet."""
+    rows = store.rows("SELECT DISTINCT model_id FROM settings WHERE is_file_pending = 1")
+    return tuple(row["model_id"] for row in rows)
+
+
+def note_file_written(store: Store, model: Model) -> None:
+    """Record inside the open transaction that the settings file holds the model's current settings."""
+    store.change(
+        "UPDATE settings SET is_file_pending = 0 WHERE model_id = ? AND version <= ?",
+        (model.id, model.settings_version),
     )
 
 
@@ -165,40 +191,34 @@ def _settings(row: Row) -> Settings:
 
 def _insert_model(store: Store, file: ModelFile, source: Path, now: datetime, house: HouseScheduleTable) -> str:
     due_at = file.schedule.calendar(house, file.name).next_due(now, anchor=now)
-    model = {
-        "name": file.name, "state": "active", "version": 0, "settings_version": 0, "anchor_at": to_text(now),
-        "next_due_at": None if due_at is None else to_text(due_at), "registered_at": to_text(now),
-    }  # fmt: skip
-    row = {**model, "id": store.insert("models", model)}
-    _insert_body(store, row, file, source, now)
-    insert_settings(store, {**row, "version": 1}, file.stored_configuration(), "registered", now, None, has_file=False)
+    entry = _with_body(store, insert_entry(store, file.name, due_at, now), file, source, now)
+    insert_settings(store, entry, file.stored_configuration(), "registered", now, None, has_file=False)
     return f"registered {file.name}: version 1, settings v1, a baseline is queued"
 
 
 def _insert_version(
-    store: Store, row: Row, file: ModelFile, source: Path, now: datetime, house: HouseScheduleTable
+    store: Store, entry: ModelEntry, file: ModelFile, source: Path, now: datetime, house: HouseScheduleTable
 ) -> str:
-    before = file_of_version(store, row["id"], row["version"])
-    _insert_body(store, row, file, source, now)
-    row = {**row, "version": row["version"] + 1}
-    _reschedule(store, row, before, file, now, house)
-    wanted = _merged_configuration(store, row, before, file)
+    before = file_of_version(store, entry.id, entry.version)
+    entry = _with_body(store, entry, file, source, now)
+    _reschedule(store, entry, before, file, now, house)
+    wanted = _merged_configuration(store, entry, before, file)
     if wanted is None:
-        return f"{file.name}: version {row['version']}, settings v{row['settings_version']} stay in force"
-    insert_settings(store, row, wanted, f"registered in version {row['version']}", now, None, has_file=False)
-    return f"{file.name}: version {row['version']}, settings v{row['settings_version'] + 1}, a baseline is queued"
+        return f"{file.name}: version {entry.version}, settings v{entry.settings_version} stay in force"
+    insert_settings(store, entry, wanted, f"registered in version {entry.version}", now, None, has_file=False)
+    return f"{file.name}: version {entry.version}, settings v{entry.settings_version + 1}, a baseline is queued"
 
 
-def _merged_configuration(store: Store, row: Row, before: ModelFile, file: ModelFile) -> Configuration | None:
+def _merged_configuration(store: Store, entry: ModelEntry, before: ModelFile, file: ModelFile) -> Configuration | None:
     """What should be in force after a changed file: values edited in it win, adopted ones stay; None: no change.
 
     Values of hyperparameters that are not in use count too: an adoption may have brought them into use.
     """
-    current_row = store.row(
-        "SELECT configuration FROM settings WHERE model_id = ? AND version = ?", (row["id"], row["settings_version"])
+    row = store.row(
+        "SELECT configuration FROM settings WHERE model_id = ? AND version = ?", (entry.id, entry.settings_version)
     )
-    assert current_row is not None
-    current = json.loads(current_row["configuration"])
+    assert row is not None
+    current = json.loads(row["configuration"])
     old, new = ({name: table.value for name, table in one.hyperparameters.items()} for one in (before, file))
     edited = {name: value for name, value in new.items() if name not in old or old[name] != value}
     merged = {name: edited.get(name, current.get(name, value)) for name, value in new.items()}
@@ -208,38 +228,33 @@ def _merged_configuration(store: Store, row: Row, before: ModelFile, file: Model
 
 
 def _reschedule(
-    store: Store, row: Row, before: ModelFile, file: ModelFile, now: datetime, house: HouseScheduleTable
+    store: Store, entry: ModelEntry, before: ModelFile, file: ModelFile, now: datetime, house: HouseScheduleTable
 ) -> None:
     """A changed rule: the first of its dates from now on that no campaign stands for yet."""
-    calendar = file.schedule.calendar(house, file.name, row["interval_days"])
-    if before.schedule.calendar(house, file.name, row["interval_days"]) == calendar:
+    calendar = file.schedule.calendar(house, file.name, entry.interval_days)
+    if before.schedule.calendar(house, file.name, entry.interval_days) == calendar:
         return
-    anchor = from_text(row["anchor_at"])
-    due_at = calendar.next_due(now, anchor)
-    while due_at is not None and store.row(
-        "SELECT 1 FROM campaigns WHERE model_id = ? AND due_at = ?", (row["id"], to_text(due_at))
-    ):
-        due_at = calendar.next_due(due_at, anchor)
-    store.change(
-        "UPDATE models SET next_due_at = ? WHERE id = ?", (None if due_at is None else to_text(due_at), row["id"])
-    )
+    due_at = calendar.next_due(now, entry.anchor_at)
+    move_on(store, entry.id, without_campaign(store, entry.id, calendar, due_at, entry.anchor_at))
 
 
-def _insert_body(store: Store, row: Row, file: ModelFile, source: Path, now: datetime) -> None:
-    version = row["version"] + 1
+def _with_body(store: Store, entry: ModelEntry, file: ModelFile, source: Path, now: datetime) -> ModelEntry:
+    """Store a version of the model's file and give the row with it."""
+    version = entry.version + 1
     store.insert(
         "model_versions",
         {
-            "model_id": row["id"], "version": version, "body": file.to_json(),
+            "model_id": entry.id, "version": version, "body": file.to_json(),
             "source": str(source.resolve()), "created_at": to_text(now),
         },
     )  # fmt: skip
-    store.change("UPDATE models SET version = ? WHERE id = ?", (version, row["id"]))
+    set_version(store, entry.id, version)
+    return replace(entry, version=version)
 
 
 def insert_settings(
     store: Store,
-    row: Row,
+    entry: ModelEntry,
     configuration: Configuration,
     origin: str,
     now: datetime,
@@ -248,27 +263,22 @@ def insert_settings(
     has_file: bool,
 ) -> None:
     """Add a settings version inside the open transaction, put it in force and queue its baseline."""
-    version = row["settings_version"] + 1
+    version = entry.settings_version + 1
     store.insert(
         "settings",
         {
-            "model_id": row["id"], "version": version, "configuration": to_json(plain(configuration)),
+            "model_id": entry.id, "version": version, "configuration": to_json(plain(configuration)),
             "origin": origin, "campaign_id": campaign_id, "is_file_pending": int(has_file), "created_at": to_text(now),
         },
     )  # fmt: skip
-    store.change("UPDATE models SET settings_version = ? WHERE id = ?", (version, row["id"]))
-    for stale in open_campaigns(store, row["id"]):
-        if stale.kind == "baseline" and stale.phase == "queued":
-            store.change(
-                "UPDATE campaigns SET phase = 'cancelled', failure = 'newer settings came into force', ended_at = ? "
-                "WHERE id = ?", (to_text(now), stale.id),
-            )  # fmt: skip
+    set_settings_version(store, entry.id, version)
+    cancel_outdated_baselines(store, entry.id, now)
     queue_campaign(
         store,
-        model={**row, "settings_version": version},
+        model=replace(entry, settings_version=version),
         kind="baseline",
         trigger=origin,
-        seed=derive_seed(row["id"], "baseline", version),
+        seed=derive_seed(entry.id, "baseline", version),
         options={},
         now=now,
     )

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from ...strategies.schedule.adaptive_interval import interval_of
-from ...strategies.schedule.due_calendar import Calendar
-from ...strategies.space import derive_seed
-from ..config.schedule_tables import HouseScheduleTable, days_in
-from .campaigns import campaigns_of
+from ....strategies.schedule.adaptive_interval import interval_of
+from ....strategies.schedule.due_calendar import Calendar
+from ....strategies.space import derive_seed
+from ...config.schedule_tables import HouseScheduleTable, days_in
+from ..campaigns.campaigns import campaigns_of
+from ..store import Store
+from .models import ModelEntry, entries_with_dates
 from .registry import Model, model_of
-from .store import Row, Store, from_text
 
 PREVIEWED = 400
 
@@ -31,10 +32,8 @@ def preview(
 ) -> tuple[Planned, ...]:
     """The due dates of all active models, or of one, in the months to come, in order of time."""
     until = now + timedelta(days=30.44 * months)
-    rows = store.rows(
-        "SELECT * FROM models WHERE state = 'active' AND next_due_at IS NOT NULL AND name = coalesce(?, name)", (name,)
-    )
-    planned = [one for row in rows for one in islice(_planned(store, row, house, until), PREVIEWED)]
+    entries = entries_with_dates(store, name)
+    planned = [one for entry in entries for one in islice(_planned(store, entry, house, until), PREVIEWED)]
     return tuple(sorted(planned, key=lambda one: (one.due_at, one.model)))
 
 
@@ -62,21 +61,20 @@ def campaigns_a_year(store: Store, model: Model, now: datetime) -> float:
     return max(scheduled, 1.0 + unasked if unasked else 0.0)
 
 
-def _planned(store: Store, row: Row, house: HouseScheduleTable, until: datetime) -> Iterator[Planned]:
-    model = model_of(store, row)
-    calendar = calendar_of(model, house, row["interval_days"])
-    moment: datetime | None = from_text(row["next_due_at"])
-    why = _rule(model, row)
+def _planned(store: Store, entry: ModelEntry, house: HouseScheduleTable, until: datetime) -> Iterator[Planned]:
+    model = model_of(store, entry)
+    calendar = calendar_of(model, house, entry.interval_days)
+    moment, why = entry.next_due_at, _rule(model, entry)
     while moment is not None and moment <= until:
         yield Planned(model.name, moment, calendar.starts_at(moment), why)
         moment = calendar.next_due(moment, model.anchor_at)
 
 
-def _rule(model: Model, row: Row) -> str:
+def _rule(model: Model, entry: ModelEntry) -> str:
     table = model.file.schedule
     if table.is_auto:
         first = interval_of((), days_in(table.shortest), days_in(table.longest))
-        return f"auto: {row['interval_reason'] or first.reason}"
+        return f"auto: {entry.interval_reason or first.reason}"
     if table.cron is not None:
         return f"cron {table.cron}"
     every = " ".join(table.every.lower().split())

@@ -1,0 +1,1 @@
+"""Messages to owners on their way out: today the webhook."""

@@ -1,0 +1,1 @@
+"""Campaigns as they are stored: their phases, records, legs, queue and lease."""

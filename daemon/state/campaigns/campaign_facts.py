@@ -1,0 +1,75 @@
+"""All that the phases of a campaign found and froze, as the column `facts` holds it.
+
+The column is one flat JSON object with a version, since SQL looks into it and since services of every version read it.
+What was written before there was a version has the same keys. A record is there once its phase has come so far; its
+keys are written together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+from ....strategies.panda.diary import Wish
+from ....strategies.verdict.contract import Contract
+from ....strategies.verdict.verdict_records import Verdict
+from .phase_records import ChosenStrategy, Continued, Ended, PandaDiary, Prepared, Searched
+
+VERSION = 1
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFacts:
+    """All that is known of a campaign beside its row; None is what its phases have not come to.
+
+    `contract` is that of the baseline while the code is the same, else probed before the search. `judged` is the
+    verdict while its causes are looked for. People write `wishes` while a panda searches.
+    """
+
+    prepared: Prepared | None = None
+    contract: Contract | None = None
+    chosen: ChosenStrategy | None = None
+    panda: PandaDiary | None = None
+    wishes: tuple[Wish, ...] = ()
+    searched: Searched | None = None
+    judged: Verdict | None = None
+    continued: Continued | None = None
+    ended: Ended | None = None
+
+    @property
+    def suspicions(self) -> tuple[str, ...]:
+        """What in the data looks like a glitch, a clause each."""
+        return () if self.prepared is None else self.prepared.suspicions
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as one flat object of JSON values."""
+        flat: dict[str, Any] = {"version": VERSION}
+        for record in (self.prepared, self.chosen, self.searched, self.continued, self.ended):
+            flat |= {} if record is None else record.to_json()
+        for name, part in (("contract", self.contract), ("panda", self.panda), ("judged", self.judged)):
+            flat |= {} if part is None else {name: part.to_json()}
+        return flat | ({"wishes": [wish.to_json() for wish in self.wishes]} if self.wishes else {})
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The facts in a column, whatever version wrote it; raises ValueError for one that is not known yet."""
+        if fields.get("version", 0) > VERSION:
+            raise ValueError(f"facts of version {fields['version']}; known are versions up to {VERSION}")
+        return cls(
+            prepared=Prepared.from_json(fields) if "environment" in fields else None,
+            contract=Contract.from_json(fields["contract"]) if "contract" in fields else None,
+            chosen=ChosenStrategy.from_json(fields) if "estimate" in fields else None,
+            panda=PandaDiary.from_json(fields["panda"]) if "panda" in fields else None,
+            wishes=tuple(Wish.from_json(wish) for wish in fields.get("wishes", ())),
+            searched=Searched.from_json(fields) if "test_plan" in fields else None,
+            judged=Verdict.from_json(fields["judged"]) if "judged" in fields else None,
+            continued=Continued.from_json(fields) if "pairs_allowed" in fields else None,
+            ended=Ended.from_json(fields) if "compute_s" in fields else None,
+        )
+
+
+def reached(record: Record | None) -> Record:
+    """The record of a phase that the campaign is known to have come through."""
+    if record is None:
+        raise LookupError("the campaign has not come so far")
+    return record

@@ -1,0 +1,148 @@
+"""The record of campaigns: their phases, facts and verdicts, as they are read.
+
+Every change to a row: campaign_writes.py. What a campaign's own process writes goes through its lease (lease.py).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator
+
+from ....strategies.errors import UnknownName
+from ....strategies.schedule.grants import Grant
+from ....strategies.verdict.verdict_records import Verdict
+from ..store import Row, Store, from_text, to_text
+from .campaign_facts import CampaignFacts
+
+OPEN_PHASES = ("queued", "prepare", "search", "confirm", "causes")
+
+
+def _facts_in(value: object) -> CampaignFacts:
+    return value if isinstance(value, CampaignFacts) else CampaignFacts.from_json(dict(value))  # type: ignore[call-overload]
+
+
+SentFacts = Annotated[CampaignFacts, PlainSerializer(CampaignFacts.to_json), PlainValidator(_facts_in)]
+"""Facts that travel in the form that the database keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One re-evaluation as the database holds it; `facts` are what the phases found and froze.
+
+    `reason`: what made it due, in words; `waits`: why it is not started, in words; `failures`: how often in a row its
+    process died without ending it; `grant`: what of the machine the service gave it, None without a service.
+    """
+
+    id: int
+    model: str
+    model_id: int
+    model_version: int
+    settings_version: int
+    kind: str
+    trigger: str
+    due_at: datetime | None
+    phase: str
+    seed: int
+    options: Mapping[str, Any]
+    facts: SentFacts
+    verdict: Verdict | None
+    failure: str | None
+    epoch: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    reason: str | None = None
+    priority: int = 0
+    waits: str | None = None
+    failures: int = 0
+    not_before: datetime | None = None
+    grant: Grant | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True until the campaign is done, failed or cancelled."""
+        return self.phase in OPEN_PHASES
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else from_text(text)
+
+
+def _campaign(row: Row) -> Campaign:
+    created_at = _moment(row["created_at"])
+    assert created_at is not None
+    return Campaign(
+        id=row["id"],
+        model=row["model"],
+        model_id=row["model_id"],
+        model_version=row["model_version"],
+        settings_version=row["settings_version"],
+        kind=row["kind"],
+        trigger=row["trigger"],
+        due_at=_moment(row["due_at"]),
+        phase=row["phase"],
+        seed=row["seed"],
+        options=json.loads(row["options"]),
+        facts=CampaignFacts.from_json(json.loads(row["facts"])),
+        verdict=None if row["verdict"] is None else Verdict.from_json(json.loads(row["verdict"])),
+        failure=row["failure"],
+        epoch=row["epoch"],
+        created_at=created_at,
+        started_at=_moment(row["started_at"]),
+        ended_at=_moment(row["ended_at"]),
+        reason=row["reason"],
+        priority=row["priority"],
+        waits=row["waits"],
+        failures=row["failures"],
+        not_before=_moment(row["not_before"]),
+        grant=None if row["resources"] is None else Grant.from_json(json.loads(row["resources"])),
+    )
+
+
+_SELECT = "SELECT campaigns.*, models.name AS model FROM campaigns JOIN models ON models.id = campaigns.model_id"
+
+
+def find_campaign(store: Store, campaign_id: int) -> Campaign:
+    """The campaign of that number; raises UnknownName."""
+    row = store.row(f"{_SELECT} WHERE campaigns.id = ?", (campaign_id,))
+    if row is None:
+        raise UnknownName(f"there is no campaign {campaign_id}", "", "list them with: retuned history NAME")
+    return _campaign(row)
+
+
+def campaigns_of(store: Store, model_id: int, kind: str | None = None) -> tuple[Campaign, ...]:
+    """Every campaign of a model, oldest first."""
+    rows = store.rows(f"{_SELECT} WHERE model_id = ? ORDER BY campaigns.id", (model_id,))
+    return tuple(_campaign(row) for row in rows if kind is None or row["kind"] == kind)
+
+
+def open_campaigns(store: Store, model_id: int | None = None) -> tuple[Campaign, ...]:
+    """Campaigns that still have work to do, baselines first, then in the order they were queued."""
+    rows = store.rows(f"{_SELECT} WHERE ended_at IS NULL ORDER BY kind = 'retune', campaigns.id")
+    return tuple(_campaign(row) for row in rows if model_id is None or row["model_id"] == model_id)
+
+
+def ended_since(store: Store, moment: datetime) -> frozenset[int]:
+    """The numbers of campaigns that ended after a moment."""
+    rows = store.rows("SELECT id FROM campaigns WHERE ended_at > ?", (to_text(moment),))
+    return frozenset(row["id"] for row in rows)
+
+
+def highest_number(store: Store) -> int:
+    """The number of the newest campaign; 0 where there is none."""
+    row = store.row("SELECT coalesce(max(id), 0) AS id FROM campaigns")
+    return int(row["id"]) if row else 0
+
+
+def last_compute_s(store: Store, model_id: int, kind: str) -> float | None:
+    """Seconds of training that the model's last finished campaign of a kind took; None: there is none, or it was not
+    timed."""
+    row = store.row(
+        """SELECT facts ->> '$.compute_s' AS seconds FROM campaigns
+        WHERE model_id = ? AND kind = ? AND phase = 'done' ORDER BY id DESC LIMIT 1""",
+        (model_id, kind),
+    )
+    return None if row is None or row["seconds"] is None else float(row["seconds"])

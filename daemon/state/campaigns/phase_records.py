@@ -1,0 +1,228 @@
+"""What each phase of a campaign found and froze, one record a phase; the keys are those of the column `facts`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from ....strategies.drift.cause_records import Causes
+from ....strategies.drift.cost_drift import CostDrift
+from ....strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint
+from ....strategies.drift.outliers import DataRanges
+from ....strategies.panda.diary import DayEnd, Nudge
+from ....strategies.records import Configuration, configuration_of
+from ....strategies.search.choose import Strategy
+from ....strategies.verdict.verdict_records import TestPlan, Verdict
+from ...config.settings_file import plain
+
+Fields = Mapping[str, Any]
+"""Values as JSON holds them, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the model is trained on and in, and what of it changed since the baseline of its settings.
+
+    `data` None: the model file names none, and `snapshot` is empty. `ranges`: what is usual in the data. `told`: what
+    the owner's fingerprint command said of the data; None without one.
+    """
+
+    data: DataFingerprint | None
+    snapshot: str
+    ranges: DataRanges | None
+    suspicions: tuple[str, ...]
+    code: CodeFingerprint
+    environment: EnvironmentFingerprint
+    told: str | None = None
+    notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {
+            "data": None if self.data is None else self.data.to_json(),
+            "snapshot": self.snapshot,
+            "profile": None if self.ranges is None else self.ranges.to_json(),
+            "suspicions": list(self.suspicions),
+            "code": self.code.to_json(),
+            "environment": self.environment.to_json(),
+            "told": self.told,
+            "notes": list(self.notes),
+            "changes": list(self.changes),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> Self:
+        """The record in an object with its keys; some came later than others."""
+        data, ranges = fields["data"], fields.get("profile")
+        return cls(
+            data=None if data is None else DataFingerprint.from_json(data),
+            snapshot=fields["snapshot"],
+            ranges=None if ranges is None else DataRanges.from_json(ranges),
+            suspicions=tuple(fields.get("suspicions") or ()),
+            code=CodeFingerprint.from_json(fields["code"]),
+            environment=EnvironmentFingerprint.from_json(fields["environment"]),
+            told=fields.get("told"),
+            notes=tuple(fields.get("notes", ())),
+            changes=tuple(fields.get("changes", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenStrategy:
+    """How the campaign searches: the strategy and why, in words, what it will about cost, and its cap in full runs.
+
+    `full_runs` None: no cap. The seconds are None while no training was ever timed. `lives`: those of a panda.
+    """
+
+    strategy: Strategy
+    choice: str
+    lives: int
+    estimate: str
+    full_runs: float | None
+    seconds_per_run: float | None
+    seconds_expected: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {**asdict(self), "strategy": self.strategy.value}
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> Self:
+        """The record in an object with its keys."""
+        return cls(
+            strategy=Strategy(fields["strategy"]),
+            choice=fields["choice"],
+            lives=fields.get("lives", 0),
+            estimate=fields["estimate"],
+            full_runs=fields["full_runs"],
+            seconds_per_run=fields.get("seconds_per_run"),
+            seconds_expected=fields.get("seconds_expected"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PandaDiary:
+    """What a watcher sees of a panda: the ends of days and nudges of all lives, the best trial, the days so far."""
+
+    day_ends: tuple[DayEnd, ...]
+    nudges: tuple[Nudge, ...]
+    best_trial: str | None
+    days: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The diary as JSON values, each nudge with its sentence."""
+        return {
+            "evenings": [asdict(day_end) for day_end in self.day_ends],
+            "nudges": [{**asdict(nudge), "sentence": nudge.sentence} for nudge in self.nudges],
+            "best_trial": self.best_trial,
+            "days": self.days,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> Self:
+        """The diary that `to_json` gave."""
+        return cls(
+            day_ends=tuple(DayEnd(**day_end) for day_end in fields["evenings"]),
+            nudges=tuple(
+                Nudge(**{name: value for name, value in nudge.items() if name != "sentence"})
+                for nudge in fields["nudges"]
+            ),
+            best_trial=fields["best_trial"],
+            days=fields["days"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """How the search ended, in words, and the rules of the test, frozen before the first pair.
+
+    `winner` is a trial. `challenger` None: there is none to make pairs with. `top`: the best configurations, best
+    first, for later searches to begin with.
+    """
+
+    test_plan: TestPlan
+    reason: str
+    winner: str
+    challenger: Configuration | None
+    top: tuple[Configuration, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {
+            "test_plan": self.test_plan.to_json(),
+            "search": self.reason,
+            "winner": self.winner,
+            "challenger": None if self.challenger is None else plain(self.challenger),
+            "top": [plain(configuration) for configuration in self.top],
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> Self:
+        """The record in an object with its keys."""
+        challenger = fields["challenger"]
+        return cls(
+            test_plan=TestPlan.from_json(fields["test_plan"]),
+            reason=fields["search"],
+            winner=fields["winner"],
+            challenger=None if challenger is None else configuration_of(challenger),
+            top=tuple(configuration_of(configuration) for configuration in fields["top"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """A campaign that was reopened for more pairs: its verdicts before, and how many pairs it may have in all."""
+
+    earlier_verdicts: tuple[Verdict, ...]
+    more_pairs: int
+    pairs_allowed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {
+            "earlier_verdicts": [verdict.to_json() for verdict in self.earlier_verdicts],
+            "more_pairs": self.more_pairs,
+            "pairs_allowed": self.pairs_allowed,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> Self:
+        """The record in an object with its keys."""
+        verdicts = tuple(Verdict.from_json(verdict) for verdict in fields["earlier_verdicts"])
+        return cls(verdicts, fields["more_pairs"], fields["pairs_allowed"])
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What the campaign cost in all, and for a re-evaluation why its verdict came and what it recommends.
+
+    `causes` None: there was nothing to explain. `cost_drift` None: of a baseline.
+    """
+
+    compute_s: float
+    runs: int
+    recommended: Configuration | None = None
+    causes: Causes | None = None
+    cost_drift: CostDrift | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {
+            "compute_s": self.compute_s,
+            "runs": self.runs,
+            "recommended": None if self.recommended is None else plain(self.recommended),
+            **({} if self.causes is None else {"causes": self.causes.to_json()}),
+            **({} if self.cost_drift is None else {"cost_drift": self.cost_drift.to_json()}),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> Self:
+        """The record in an object with its keys; some came later than others."""
+        recommended, causes, drift = (fields.get(name) for name in ("recommended", "causes", "cost_drift"))
+        return cls(
+            compute_s=fields["compute_s"],
+            runs=fields["runs"],
+            recommended=None if recommended is None else configuration_of(recommended),
+            causes=None if causes is None else Causes.from_json(causes),
+            cost_drift=None if drift is None else CostDrift.from_json(drift),
+        )

@@ -1,0 +1,54 @@
+"""Whether a database file is sound, and of which schema: read without changing it."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from .migrations import schema
+
+READ_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class CopyState:
+    """What a copy of the database holds; `told` is "ok" for a sound one, else its first damage."""
+
+    told: str
+    steps: frozenset[str]
+    campaigns: int
+
+
+def open_to_read(path: Path, *, is_still: bool = False, timeout_s: float = READ_TIMEOUT_S) -> sqlite3.Connection:
+    """A connection that cannot write; `is_still`: nobody else writes the file either. Raises sqlite3.Error."""
+    how = "mode=ro&immutable=1" if is_still else "mode=ro"
+    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=timeout_s)
+
+
+def quick_check(path: Path, limit: int, *, is_still: bool = False) -> tuple[str, ...]:
+    """The first damages of a database file, or "ok" alone. Raises sqlite3.Error for what is no database."""
+    with closing(open_to_read(path, is_still=is_still)) as database:
+        return tuple(row[0] for row in database.execute(f"PRAGMA quick_check({int(limit)})"))
+
+
+def schema_steps(path: Path) -> frozenset[str]:
+    """The names of the schema steps that a database file has taken. Raises sqlite3.Error."""
+    with closing(open_to_read(path)) as database:
+        return frozenset(row[0] for row in database.execute("SELECT name FROM _sqlite_migrations"))
+
+
+def examine_copy(path: Path) -> CopyState:
+    """Check a copy through and through. Raises sqlite3.Error for what is no database of ours."""
+    with closing(open_to_read(path)) as copy:
+        told = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        steps = copy.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (schema.name,)).fetchall()
+        campaigns = copy.execute("SELECT count(*) FROM campaigns").fetchone()[0]
+    return CopyState(told, frozenset(row[0] for row in steps), int(campaigns))
+
+
+def take_log_in(path: Path) -> None:
+    """Bring the write-ahead log into the file and remove it, where no other connection is open. Raises
+    sqlite3.Error."""
+    with closing(sqlite3.connect(path, timeout=READ_TIMEOUT_S)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -1,0 +1,105 @@
+"""The table of models: which versions of each are current, and when it is due. Files and settings: registry.py."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..store import Row, Store, from_text, to_text
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model as its row says. `interval_days` None: no verdict has set one; `next_due_at` None: never due."""
+
+    id: int
+    name: str
+    state: str
+    version: int
+    settings_version: int
+    anchor_at: datetime
+    next_due_at: datetime | None
+    registered_at: datetime
+    interval_days: int | None = None
+    interval_reason: str | None = None
+
+
+def find_entry(store: Store, model_id: int) -> ModelEntry | None:
+    """The row of that number; None where there is none."""
+    row = store.row("SELECT * FROM models WHERE id = ?", (model_id,))
+    return None if row is None else _entry(row)
+
+
+def entry_named(store: Store, name: str) -> ModelEntry | None:
+    """The row of that name; None where there is none."""
+    row = store.row("SELECT * FROM models WHERE name = ?", (name,))
+    return None if row is None else _entry(row)
+
+
+def all_entries(store: Store) -> tuple[ModelEntry, ...]:
+    """Every row by name."""
+    return tuple(_entry(row) for row in store.rows("SELECT * FROM models ORDER BY name"))
+
+
+def entries_with_dates(store: Store, name: str | None = None) -> tuple[ModelEntry, ...]:
+    """The rows of all active models, or of one, that will be due some time."""
+    rows = store.rows(
+        "SELECT * FROM models WHERE state = 'active' AND next_due_at IS NOT NULL AND name = coalesce(?, name)", (name,)
+    )
+    return tuple(_entry(row) for row in rows)
+
+
+def model_names(store: Store) -> tuple[str, ...]:
+    """The names of all models, in order."""
+    return tuple(row["name"] for row in store.rows("SELECT name FROM models ORDER BY name"))
+
+
+def names_in_use(store: Store) -> tuple[str, ...]:
+    """The names of the models that are not retired, in the order of their registration."""
+    rows = store.rows("SELECT name FROM models WHERE state <> 'retired' ORDER BY id")
+    return tuple(row["name"] for row in rows)
+
+
+def insert_entry(store: Store, name: str, next_due_at: datetime | None, now: datetime) -> ModelEntry:
+    """A new active model inside the open transaction, without a version or settings yet."""
+    row = {
+        "name": name, "state": "active", "version": 0, "settings_version": 0, "anchor_at": to_text(now),
+        "next_due_at": None if next_due_at is None else to_text(next_due_at), "registered_at": to_text(now),
+    }  # fmt: skip
+    return ModelEntry(store.insert("models", row), name, "active", 0, 0, now, next_due_at, now)
+
+
+def set_state_of(store: Store, model_id: int, state: str) -> None:
+    """Change a model's state inside the open transaction."""
+    store.change("UPDATE models SET state = ? WHERE id = ?", (state, model_id))
+
+
+def set_version(store: Store, model_id: int, version: int) -> None:
+    """Make a version of the model's file the newest, inside the open transaction."""
+    store.change("UPDATE models SET version = ? WHERE id = ?", (version, model_id))
+
+
+def set_settings_version(store: Store, model_id: int, version: int) -> None:
+    """Make a settings version the current one, inside the open transaction."""
+    store.change("UPDATE models SET settings_version = ? WHERE id = ?", (version, model_id))
+
+
+def set_interval(store: Store, model_id: int, days: int, reason: str, anchor: datetime) -> None:
+    """Set the days between due dates, why, and from when they are counted, inside the open transaction."""
+    store.change(
+        "UPDATE models SET interval_days = ?, interval_reason = ?, anchor_at = ? WHERE id = ?",
+        (days, reason, to_text(anchor), model_id),
+    )
+
+
+def _entry(row: Row) -> ModelEntry:
+    return ModelEntry(
+        id=row["id"],
+        name=row["name"],
+        state=row["state"],
+        version=row["version"],
+        settings_version=row["settings_version"],
+        anchor_at=from_text(row["anchor_at"]),
+        next_due_at=None if row["next_due_at"] is None else from_text(row["next_due_at"]),
+        registered_at=from_text(row["registered_at"]),
+        interval_days=row["interval_days"],
+        interval_reason=row["interval_reason"],
+    )
