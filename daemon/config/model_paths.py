@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...strategies.errors import InputError
 from ...strategies.search.samplers import LEAST_OPTUNA, Sampler
+from ..start_errors import program_of, shebang_fault
 from .model_file import ModelFile
 
 
@@ -74,6 +75,10 @@ def _check_program(key: str, program: str, workdir: Path) -> None:
             "allowed: a program on the PATH, or a path relative to workdir or absolute",
             "correct it, or make the file executable with chmod +x",
         )
+    path = program_of(program, workdir, os.environ)
+    fault = None if path is None else shebang_fault(path)
+    if fault is not None:
+        raise InputError(f"{key}: {fault}")
 
 
 def _check_data(model: ModelFile) -> None:

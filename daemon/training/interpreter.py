@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,12 +10,11 @@ from pathlib import Path
 from ...strategies.drift.fingerprints import EnvironmentFingerprint
 from ..config.model_tables import TrainingTable
 from ..foreign_files import read_plain
+from ..start_errors import program_of, shebang_of
 from .fingerprints import command_environment, environment_fingerprint
 
 ASK_TIMEOUT_S = 60.0
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*t?")
-_PIP_SHEBANG = re.compile(rb"#!/bin/sh\n'''exec' \"?([^\s\"]+)\"? ")  # of paths too long for a shebang
-_FIRST_BYTES = 4096
 _MOST_STEPS = 5
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 
@@ -79,31 +77,6 @@ def interpreter_notes(training: TrainingTable, environ: Mapping[str, str]) -> tu
         return ()
     unseen = "which Python trains this model is not known, so a change of its packages goes unseen"
     return (f"{unseen}; write python = '...' under [training]",)
-
-
-def program_of(word: str, workdir: Path, environment: Mapping[str, str]) -> Path | None:
-    """The file that a command's first word starts; None where there is none."""
-    if "/" in word:
-        path = Path(os.path.abspath(workdir / word))
-        return path if path.is_file() else None
-    found = shutil.which(word, path=environment.get("PATH", os.defpath))
-    return None if found is None else Path(os.path.abspath(workdir / found))
-
-
-def shebang_of(program: Path) -> tuple[str, ...]:
-    """The words behind a script's #!, the interpreter's path first, as the kernel reads them; empty without one."""
-    try:
-        with open(program, "rb") as file:
-            head = file.read(_FIRST_BYTES)
-    except OSError:
-        return ()
-    pip = _PIP_SHEBANG.match(head)
-    if pip is not None:
-        return (os.fsdecode(pip[1]),)
-    if not head.startswith(b"#!"):
-        return ()
-    line = os.fsdecode(head[2:].split(b"\n", 1)[0]).strip(" \t")
-    return tuple(line.split(maxsplit=1))
 
 
 def _of_command(argv: Sequence[str], workdir: Path, environment: Mapping[str, str], steps: int) -> Path | None:

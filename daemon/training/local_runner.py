@@ -117,6 +117,10 @@ class LocalRunner:
         results, self._settled = self._settled, {}  # where this call fails on its way, the next one gives them
         return results
 
+    def checkpoint_fault(self, result: LegResult) -> str | None:
+        """What a leg that has just ended left in place of a checkpoint, as a clause; None where it left one."""
+        return self._spool.checkpoint_fault(result.request.name, result.attempts)
+
     def stop(self, grace_s: float = 10.0) -> None:
         """End all workers and everything they started. Unfinished legs stay in the spool for a later runner."""
         self._is_stopped = True

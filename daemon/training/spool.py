@@ -164,6 +164,14 @@ class Spool:
             return None
         return process_end_of(read_json(path) or {}) or _UNREAD
 
+    def checkpoint_fault(self, leg: str, attempt: int) -> str | None:
+        """What an attempt left in place of a checkpoint, as a clause, which may be empty; None where it left one."""
+        folder = self.leg_folder(leg, attempt)
+        if (folder / "checkpoint").exists():
+            return None
+        others = sorted(path.name for path in folder.glob("checkpoint*"))[:3]
+        return f" (there is {', '.join(others)}: some libraries add an ending to the name)" if others else ""
+
     def report_path(self, leg: str, attempt: int) -> Path:
         """Its report file, which may not be there."""
         return self.leg_folder(leg, attempt) / "report.jsonl"

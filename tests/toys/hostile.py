@@ -242,6 +242,13 @@ def deep_tmpdir():
         os.chdir("d")
 
 
+def deep_folder():
+    os.chdir(FOLDER)
+    for _ in range(2000):
+        os.mkdir("d")
+        os.chdir("d")
+
+
 def tmpdir_link():
     os.rmdir(TEMPORARY)
     os.symlink(os.path.dirname(VICTIM), TEMPORARY)

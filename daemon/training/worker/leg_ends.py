@@ -6,6 +6,7 @@ import subprocess
 import time
 from typing import Any
 
+from ...start_errors import NotStarted
 from .legs import Group, Leg, utc_now
 
 End = dict[str, Any]
@@ -19,7 +20,8 @@ NOT_STARTED: End = {"process": "exited", "exit_code": 127}
 
 def end_not_started(error: BaseException) -> End:
     """What to record about a leg that could not be started."""
-    return {**NOT_STARTED, "detail": f"it could not be started: {type(error).__name__}: {error}"}
+    what = str(error) if isinstance(error, NotStarted) else f"{type(error).__name__}: {error}"
+    return {**NOT_STARTED, "detail": f"it could not be started: {what}"}
 
 
 def end_of_leg(leg: Leg | None, end: End) -> End:

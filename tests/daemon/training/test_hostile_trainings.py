@@ -1,6 +1,7 @@
 """Whatever a training does: its leg ends by itself with a sentence, the next one is trained, and nothing is left."""
 
 import contextlib
+import json
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.spool import remove_checkpoints
+from retuned.daemon.upkeep.retention import size_of
 from retuned.strategies.errors import CampaignFailed
 from retuned.strategies.legs.ends import Objective
 from retuned.strategies.records import LegEnd, LegRequest, Purpose, Role
@@ -70,6 +72,7 @@ def bench(tmp_path):
     for runner in made.runners:
         runner.stop()
     assert made.processes() == []
+    size_of(made.spool)
     assert os.listdir(made.victim.parent) == ["victim"]
     assert made.victim.read_bytes() == PRECIOUS
     assert not [*made.spool.glob("legs/*/tmp"), *made.spool.glob("workers/*/tmp"), *made.spool.glob("workers/*/*.json")]
@@ -124,6 +127,7 @@ ENDS_WELL = (
     "closes_and_reports",
     "fills_tmpdir",
     "deep_tmpdir",
+    "deep_folder",
     "tmpdir_link",
     "huge_line",
     "huge_report_line",
@@ -193,3 +197,29 @@ def test_a_training_that_ends_its_workers_fails_the_campaign_and_is_not_begun_fo
         bench.train(leg("ends_worker"))
     bench.runners[-1].stop()
     assert bench.processes() == []
+
+
+def hostile_model(desk, kind):
+    command = json.dumps([sys.executable, "-I", "-S", str(HOSTILE), kind])
+    environment = f'pass_env = ["VICTIM"]\ncommand = {command}\nbudget = {{steps = 1}}\ntimeout = "20s"\nslots = 2'
+    return desk.register(training=environment, objective='metric = "loss"\ndirection = "minimize"')
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("fifo", "is a FIFO"),
+        ("lone_surrogate", "lone surrogates"),
+        ("deleted_folder", "removed or replaced"),
+        ("deleted_campaign", "folder was removed or changed while it ran"),
+        ("kills_worker", "its worker died"),
+    ],
+)
+def test_a_campaign_of_hostile_trainings_fails_with_a_sentence_and_the_next_one_is_done(desk, monkeypatch, kind, said):
+    monkeypatch.setenv("VICTIM", str(desk.folder / "victim"))
+    hostile_model(desk, kind)
+    campaign = desk.baseline()
+    assert campaign.phase == "failed"
+    assert said in campaign.failure
+    desk.register(objective='metric = "score"\ndirection = "maximize"', top='name = "other"\nowner = "tests"')
+    assert desk.baseline().phase == "done"
