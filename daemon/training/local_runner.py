@@ -24,7 +24,7 @@ from .spool import Spool, check_leg_name
 from .supervisor import Supervisor
 from .worker_processes import Workers
 
-IDLE_STARTS = 10
+IDLE_STARTS = 6
 
 
 @dataclass(slots=True)

@@ -94,7 +94,10 @@ class EnvironmentFingerprint:
 
     def to_json(self) -> str:
         """The fingerprint as JSON."""
-        return json.dumps(asdict(self))
+        fields = asdict(self)
+        if not self.interpreter:
+            del fields["interpreter"]
+        return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> "EnvironmentFingerprint":

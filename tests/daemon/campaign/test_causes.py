@@ -277,7 +277,7 @@ def test_another_environment_is_measured_on_the_data_that_was_kept(judged_copy):
     environment = effects[Cause.ENVIRONMENT]
     assert (environment.finding, environment.mean) == (Finding.NO_CHANGE_SEEN, 0.0)
     assert effects[Cause.DATA].finding is Finding.WORSE
-    assert effects[Cause.BIRTH].finding is Finding.RUSTED
+    assert effects[Cause.BASELINE].finding is Finding.RUSTED
 
 
 def test_a_spent_budget_costs_the_causes_and_not_the_verdict(judged_copy):
@@ -314,7 +314,7 @@ def test_old_data_that_was_not_kept_leaves_the_first_pick_unknown(desk):
     campaign = desk.retune(seed=1)
     effects = {effect.cause: effect for effect in campaign.facts.ended.causes.effects}
     assert effects[Cause.DATA].finding is Finding.WORSE
-    assert effects[Cause.BIRTH].finding is Finding.NOT_KNOWN
+    assert effects[Cause.BASELINE].finding is Finding.NOT_KNOWN
     assert "(the old data is not kept)" in campaign.facts.ended.causes.sentence
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from retuned.daemon.clock import SystemClock
+from retuned.daemon.foreign_files import remove
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.spool import remove_checkpoints
@@ -19,8 +20,8 @@ from retuned.strategies.legs.ends import Objective
 from retuned.strategies.records import LegEnd, LegRequest, Purpose, Role
 
 HOSTILE = Path(__file__).parents[2] / "toys" / "hostile.py"
-TIMEOUT_S = 1.0
-WITHIN_S = 20.0
+TIMEOUT_S = 1.0  # where it is to be reached
+WITHIN_S = 60.0
 PRECIOUS = b"precious\n" * 1000
 
 
@@ -35,7 +36,7 @@ class Bench:
         self.mark = uuid.uuid4().hex
         self.runners = []
 
-    def runner(self, timeout_s=TIMEOUT_S):
+    def runner(self, timeout_s=30.0):
         argv = (sys.executable, "-I", "-S", str(HOSTILE), "{kind}", "{word}")
         order = TrainingOrder(
             "command", argv, None, "", str(self.victim.parent), "", "steps", None, timeout_s, 1, grace_s=0.2
@@ -71,11 +72,14 @@ def bench(tmp_path):
     yield made
     for runner in made.runners:
         runner.stop()
-    assert made.processes() == []
+    left = [*made.spool.glob("legs/*/tmp"), *made.spool.glob("workers/*/tmp"), *made.spool.glob("workers/*/*.json")]
     size_of(made.spool)
+    remove(made.spool)  # some of it lies deeper than pytest can delete
+    assert not made.spool.exists()
+    assert made.processes() == []
     assert os.listdir(made.victim.parent) == ["victim"]
     assert made.victim.read_bytes() == PRECIOUS
-    assert not [*made.spool.glob("legs/*/tmp"), *made.spool.glob("workers/*/tmp"), *made.spool.glob("workers/*/*.json")]
+    assert left == []
 
 
 def leg(kind, word="", name=None):
@@ -141,7 +145,7 @@ ENDS_WELL = (
 @pytest.mark.parametrize("kind", ENDS_BADLY)
 def test_a_hostile_training_ends_with_a_sentence_and_the_next_one_is_trained(bench, kind):
     end, said = ENDS_BADLY[kind]
-    first = bench.runner()
+    first = bench.runner(TIMEOUT_S if end is LegEnd.TIMED_OUT else 30.0)
     results = bench.train(leg(kind), leg("good"), runner=first)
     assert (results[kind].end, results[kind].score) == (end, None)
     assert said in results[kind].detail
