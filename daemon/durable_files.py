@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .foreign_files import create_plain, read_plain, remove
+
+MOST_BYTES = 64 << 20  # of a JSON file; what we write is far smaller
+
 
 def write_json(path: Path, content: Mapping[str, object], syncs_name: bool = True) -> None:
     """Replace a file atomically; on return it is on the disk, and so is its name if `syncs_name`."""
@@ -21,12 +25,16 @@ def replace_json(path: Path, content: Mapping[str, object], syncs: bool = False)
     """Replace a file atomically; without `syncs` it may be lost in a power failure, which suits descriptions of
     processes, since these end then too."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w") as file:
+    with open(create_plain(temporary), "w", encoding="utf-8") as file:
         json.dump(content, file)
         file.flush()
         if syncs:
             os.fsync(file.fileno())
-    temporary.rename(path)
+    try:
+        temporary.rename(path)
+    except IsADirectoryError:  # a training put a folder there
+        remove(path)
+        temporary.rename(path)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -38,8 +46,9 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def load_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises OSError when it cannot be read, ValueError when it holds no object."""
-    content = json.loads(path.read_bytes())
+    """The object in a JSON file. Raises OSError when it cannot be read or is no regular file, ValueError when it holds
+    no object."""
+    content = json.loads(read_plain(path, MOST_BYTES))
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds no JSON object")
     return content

@@ -13,6 +13,8 @@ Every message has three parts on one line: what was found, what is allowed, what
 Runs on Python 3.10 with the standard library alone: the trainer imports this file too.
 """
 
+from .words import readable
+
 
 class RetunedError(Exception):
     """A failure with its remedy, shown to a person as one line without a traceback."""
@@ -20,9 +22,9 @@ class RetunedError(Exception):
     exit_code = 1
 
     def __init__(self, found: str, allowed: str = "", remedy: str = "") -> None:
-        self.found = " ".join(found.split())
-        self.allowed = " ".join(allowed.split())
-        self.remedy = " ".join(remedy.split())
+        self.found = readable(" ".join(found.split()))
+        self.allowed = readable(" ".join(allowed.split()))
+        self.remedy = readable(" ".join(remedy.split()))
         super().__init__("; ".join(part for part in (self.found, self.allowed, self.remedy) if part))
 
 

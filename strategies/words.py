@@ -1,4 +1,4 @@
-"""Counts and durations as a person reads them."""
+"""Counts, durations and names as a person reads them."""
 
 from datetime import timedelta
 
@@ -28,6 +28,14 @@ def age(span: timedelta) -> str:
         if seconds >= 2 * length:
             return counted(round(seconds / length), unit)
     return counted(round(seconds), "second")
+
+
+def readable(text: str) -> str:
+    r"""A text as it may be written anywhere: what is not UTF-8 in a name becomes an escape, as in caf\xe9.csv."""
+    try:
+        return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return text.encode(errors="backslashreplace").decode()
 
 
 def _three_digits(number: float) -> str:

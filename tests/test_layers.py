@@ -21,7 +21,7 @@ STRATEGIES = (
     {"caviar", "panda", "drift", "fused"},
 )
 DAEMON = (
-    {"clock", "logs", "processes", "durable_files", "__main__"},
+    {"clock", "logs", "processes", "durable_files", "foreign_files", "start_errors", "__main__"},
     {"config"},
     {"state", "training"},
     {"campaign", "reports", "upkeep", "alerts"},
@@ -31,7 +31,12 @@ DAEMON = (
 )
 # Started by path, in another process: our own modules that each of them may use beside its own folder's.
 STARTED_BY_PATH = {
-    "daemon.training.worker.": ("daemon.durable_files", "daemon.processes"),
+    "daemon.training.worker.": (
+        "daemon.durable_files",
+        "daemon.foreign_files",
+        "daemon.processes",
+        "daemon.start_errors",
+    ),
     "daemon.training.trainer.": ("strategies.",),
 }
 OUTSIDE = tuple(STARTED_BY_PATH)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...strategies.drift.cause_records import Causes
 from ...strategies.drift.causes import Change, Runs, explain, extra_runs, unexplained
 from ...strategies.drift.cost_drift import CostDrift, cost_drift
-from ...strategies.drift.fingerprints import describe_change
+from ...strategies.drift.fingerprints import describe_change, is_same_software_seen
 from ...strategies.errors import CampaignFailed
 from ...strategies.legs import names
 from ...strategies.records import Configuration, LegRequest, LegResult, Outcome, Purpose, Role
@@ -81,6 +81,7 @@ def _change(baseline: Campaign, campaign: Campaign, baseline_file: ModelFile, fi
         code=before.code.key() != now.code.key() or commands[0] != commands[1],
         is_comparable=measures[0] == measures[1],
         no_old_data=missing,
+        is_environment_known=is_same_software_seen(before.environment, now.environment),
     )
     return change, old_data
 

@@ -122,7 +122,7 @@ def _runner(
     order, gpus_each = training_order(file, data, slots, groups), file.training.resources.gpus
     environment = file.training.environment(environ)
     runner = LocalRunner(folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=gpus_each)
-    return runner if order.kind == "recipe" else PiecewiseRunner(runner)
+    return runner if order.kind == "recipe" else PiecewiseRunner(runner, runner.checkpoint_fault)
 
 
 def room_of(file: ModelFile, campaign: Campaign, config: Config) -> tuple[int, tuple[int, ...]]:

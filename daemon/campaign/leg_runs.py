@@ -51,7 +51,7 @@ class LegRuns:
         While the disk is full it begins nothing, and waits.
         """
         self._when_there_is_room(lambda: self._lease.plan(requests, self._clock.now()))
-        wait_for_space(self._lease.folder, self._clock, self._lease.check)
+        wait_for_space(self._state, self._clock, self._lease.check)
         wanted = {request.name for request in requests}
         waiting = [request for request in requests if request.name not in self._results]
         self._when_there_is_room(lambda: self._runner.submit(waiting, requests, rule))

@@ -1,6 +1,5 @@
 """A panda search: its days one after another, its diary in the record, and the wishes of people."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from ...strategies.panda.task import PandaRules, PandaTask
 from ...strategies.records import LegRequest
 from ...strategies.schedule.due import parse_duration_s
 from ...strategies.search.task import Finished, SearchTask
+from ..foreign_files import remove
 from ..state.campaigns.campaign_facts import CampaignFacts
 from ..state.campaigns.phase_records import PandaDiary
 from ..training.spool import leg_in
@@ -56,7 +56,7 @@ def _forget(context: CampaignContext, diary: Diary, legs: Sequence[LegRequest]) 
     for checkpoint in (context.lease.folder / "legs").glob("*/checkpoint"):
         leg = leg_in(checkpoint.parent)
         if read_name(leg).day is not None and leg not in needed:
-            checkpoint.unlink() if checkpoint.is_file() else shutil.rmtree(checkpoint)
+            remove(checkpoint)
 
 
 def _give_days(context: CampaignContext, next_day: int) -> None:

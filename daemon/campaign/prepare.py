@@ -15,7 +15,8 @@ from ..config.settings_file import plain, read_settings
 from ..state.campaigns.phase_records import Prepared
 from ..state.models.registry import Model
 from ..training.column_profile import check_data
-from ..training.fingerprints import code_fingerprint, data_fingerprint, environment_fingerprint
+from ..training.fingerprints import code_fingerprint, data_fingerprint
+from ..training.interpreter import environment_of, interpreter_notes
 from ..training.leg_order import TrainingOrder
 from ..training.snapshot import run_fingerprint, run_prepare, sources, take
 from .forecast import slots_that_fit
@@ -36,10 +37,11 @@ def prepare(model: Model, file: ModelFile, configuration: Configuration, before:
         ranges=ranges,
         suspicions=suspicions,
         code=code_fingerprint(file.code_files(), file.training.workdir),
-        environment=environment_fingerprint(file.training.interpreter, file.triggers.packages),
+        environment=environment_of(file.training, environ, file.triggers.packages),
         told=reported_fingerprint(file, environ),
         notes=_notes(model, configuration),
     )
+    prepared = replace(prepared, notes=(*prepared.notes, *interpreter_notes(file.training, environ)))
     return prepared if before is None else replace(prepared, changes=changes_since(before, prepared))
 
 
@@ -72,7 +74,7 @@ def training_order(file: ModelFile, data: str, slots: int, groups: int) -> Train
     training, cores = file.training, len(os.sched_getaffinity(0))
     return TrainingOrder(
         kind="command" if training.command is not None else "recipe",
-        argv=training.command,
+        argv=training.argv,
         recipe=training.recipe,
         python=str(training.interpreter),
         workdir=str(training.workdir),

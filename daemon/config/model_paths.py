@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...strategies.errors import InputError
 from ...strategies.search.samplers import LEAST_OPTUNA, Sampler
+from ..start_errors import program_of, shebang_fault
 from .model_file import ModelFile
 
 
@@ -30,8 +31,8 @@ def check_paths(model: ModelFile) -> None:
         )
     if training.recipe_file is not None and training.recipe_class is not None:
         _check_recipe(training.recipe_file, training.recipe_class)
-    if training.command is not None:
-        _check_program("training.command", training.command[0], training.workdir)
+    if training.argv is not None:
+        _check_program("training.command", training.argv[0], training.workdir)
     _check_data(model)
     settings = model.settings_file
     if settings is not None and not settings.parent.is_dir():
@@ -74,6 +75,10 @@ def _check_program(key: str, program: str, workdir: Path) -> None:
             "allowed: a program on the PATH, or a path relative to workdir or absolute",
             "correct it, or make the file executable with chmod +x",
         )
+    path = program_of(program, workdir, os.environ)
+    fault = None if path is None else shebang_fault(path)
+    if fault is not None:
+        raise InputError(f"{key}: {fault}")
 
 
 def _check_data(model: ModelFile) -> None:

@@ -35,6 +35,7 @@ from .toml_input import (
 
 _VARIABLE = re.compile(r"(?!RETUNED_)[A-Za-z_][A-Za-z0-9_]*")
 _RECIPE = re.compile(r"(.+\.py):([A-Za-z_][A-Za-z0-9_]*)")
+_BARE_PYTHON = re.compile(r"python[0-9.]*t?")
 _ALWAYS_PASSED = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
 _DEFAULT_TIMEOUT_S = 3600.0
 
@@ -109,6 +110,7 @@ def _pattern(value: object, info: ValidationInfo) -> str:
     folder = glob.escape(str((info.context or {}).get("folder", "/")))
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise refusal(f"is {shown(value)}", "allowed: a pattern such as 'data/*.csv'; ** crosses folders")
+    owners_path(".", info)  # the folder that it counts from
     return os.path.abspath(os.path.join(folder, os.path.expanduser(value)))
 
 
@@ -207,8 +209,15 @@ class TrainingTable(Table):
         return None if self.recipe is None else self.recipe.rpartition(":")[2]
 
     @property
+    def argv(self) -> tuple[str, ...] | None:
+        """The command as it is started: a bare "python" is the owner's, where there is one. None for a recipe."""
+        if self.command is None or self.python is None or not _BARE_PYTHON.fullmatch(self.command[0]):
+            return self.command
+        return (str(self.python), *self.command[1:])
+
+    @property
     def interpreter(self) -> Path:
-        """The Python that trains the model: the owner's, else the one that runs retuned."""
+        """The Python that trains a recipe: the owner's, else the one that runs retuned."""
         return self.python if self.python is not None else Path(sys.executable)
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ...strategies.errors import InputError
 from ...strategies.schedule import due
+from ...strategies.words import readable
 
 _LARGEST_FILE_BYTES = 1 << 20
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B")
@@ -192,7 +193,11 @@ def owners_path(value: object, info: ValidationInfo) -> str:
     if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
         raise refusal(f"is {shown(value)}", "allowed: a path, relative to this file or absolute")
     folder = (info.context or {}).get("folder", "/")
-    return os.path.abspath(os.path.join(folder, os.path.expanduser(value)))
+    path = os.path.abspath(os.path.join(folder, os.path.expanduser(value)))
+    if readable(path) != path:
+        allowed = "allowed: paths in UTF-8; the names of files in a data folder may be anything"
+        raise refusal(f"leads to {readable(path)}, which is no UTF-8", allowed, "rename the folder")
+    return path
 
 
 def _line(value: str) -> str:

@@ -100,7 +100,8 @@ def _data(data: DataFingerprint | None) -> str:
 
 def _environment(environment: EnvironmentFingerprint) -> list[tuple[str, str]]:
     parts = "; ".join(f"{name} {value}" for name, value in environment.parts().items())
-    return [("environment", f"{environment.key()}; {parts}")]
+    python = [("interpreter", environment.interpreter)] if environment.interpreter else []
+    return [*python, ("environment", f"{environment.key()}; {parts}")]
 
 
 def _test(record: CampaignRecord) -> tuple[Table, ...]:
@@ -166,7 +167,7 @@ def _one_training(record: CampaignRecord) -> tuple[tuple[str, ...], tuple[str, .
     legs = record.state / "campaigns" / str(record.campaign.id) / "legs"
     where = f"Each run's request, reports and output are in its own folder under {legs}."
     chosen = next((result for result in record.results if _is_first_fresh_run(result.request)), None)
-    command = record.file.training.command
+    command = record.file.training.argv
     if (
         chosen is None
         or command is None

@@ -40,6 +40,11 @@ def _what_changed(record: CampaignRecord) -> str:
         return "Re-evaluations of these settings compare scores, data, code and environment with this baseline."
     if changes:
         return f"Since the stored settings were adopted: {'; '.join(changes)}."
+    if not record.prepared.environment.has_software:
+        return (
+            "As far as is known, data and code are unchanged since the stored settings were adopted; of the "
+            "environment only the machine is known, not which Python trains."
+        )
     return "As far as is known, data, code and environment are unchanged since the stored settings were adopted."
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ...strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint
+from ...strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint, compared_parts
 from ...strategies.errors import CampaignFailed, RetunedError
 from ...strategies.schedule import triggers
 from ...strategies.schedule.due_calendar import jitter_of
@@ -30,7 +30,8 @@ from ..state.faults import note_fault
 from ..state.models.change_checks import check_again, checks_due, last_check, record_check
 from ..state.models.registry import Model, find_model
 from ..state.store import Store
-from ..training.fingerprints import code_fingerprint, data_fingerprint, environment_fingerprint, files_below, read_gpus
+from ..training.fingerprints import code_fingerprint, data_fingerprint, files_below, read_gpus
+from ..training.interpreter import environment_of, find_interpreter
 from ..training.snapshot import run_fingerprint, sources
 
 A_PASS = 200
@@ -129,15 +130,16 @@ class _SharedReads:
     """What one pass reads once for all models that share it."""
 
     environ: Mapping[str, str]
-    environments: dict[tuple[str, tuple[str, ...]], EnvironmentFingerprint] = field(default_factory=dict)
+    environments: dict[tuple[str, bool, tuple[str, ...]], EnvironmentFingerprint] = field(default_factory=dict)
 
     def environment(self, file: ModelFile) -> EnvironmentFingerprint:
         """The environment of the model's own interpreter; raises CampaignFailed when it is not certain."""
-        wanted = (str(file.training.interpreter), file.triggers.packages)
+        python = find_interpreter(file.training, self.environ)
+        wanted = (str(python), file.training.argv is None, file.triggers.packages)
         if wanted not in self.environments:
             if read_gpus() is None:
                 raise CampaignFailed("nvidia-smi fails, so the GPUs are unknown", remedy="run nvidia-smi to see why")
-            self.environments[wanted] = environment_fingerprint(*wanted)
+            self.environments[wanted] = environment_of(file.training, self.environ, file.triggers.packages)
         return self.environments[wanted]
 
 
@@ -226,9 +228,8 @@ def _environment(store: Store, model: Model, before: Campaign | None, shared: _S
     if before is None:
         return ""
     seen = reached(before.facts.prepared).environment
-    return triggers.environment_change(
-        seen.parts(), present.parts(), seen.gpus, present.gpus, model.file.triggers.packages
-    )
+    parts = compared_parts(seen, present)
+    return triggers.environment_change(*parts, seen.gpus, present.gpus, model.file.triggers.packages)
 
 
 def _data_state(data: DataFingerprint) -> DataState:

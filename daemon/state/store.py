@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,12 +18,14 @@ from typing import Any
 from sqlite_utils import Database
 
 from ...strategies.errors import DiskFull, StateError
+from ...strategies.words import readable
 from ..durable_files import sync_file, sync_folder
 from .migrations import STEP_NAMES, schema
 
 BUSY_TIMEOUT_S = 30.0
 FILE_NAME = "retuned.sqlite3"
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "afs", "fuse.sshfs", "ceph", "glusterfs", "fuse.glusterfs", "lustre")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 Row = Mapping[str, Any]
 Parameters = Sequence[Any] | dict[str, Any]
@@ -101,14 +104,21 @@ class Store:
     def insert(self, table: str, row: Row) -> int:
         """Insert a row inside the open transaction; returns its rowid."""
         assert self._db.conn.in_transaction, "a write outside transaction()"
-        inserted = self._db.table(table).insert(dict(row)).last_rowid
+        try:
+            inserted = self._db.table(table).insert(dict(row)).last_rowid
+        except UnicodeEncodeError:
+            inserted = self._db.table(table).insert(_storable(row)).last_rowid
         assert inserted is not None
         return inserted
 
     def change(self, sql: str, parameters: Parameters = ()) -> int:
         """Run an UPDATE or DELETE inside the open transaction; returns the number of rows changed."""
         assert self._db.conn.in_transaction, "a write outside transaction()"
-        return self._db.execute(sql, parameters).rowcount
+        try:
+            return self._db.execute(sql, parameters).rowcount
+        except UnicodeEncodeError:
+            stored = _storable(parameters) if isinstance(parameters, Mapping) else [_escaped(one) for one in parameters]
+            return self._db.execute(sql, stored).rowcount
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a SELECT."""
@@ -225,5 +235,15 @@ def from_text(text: str) -> datetime:
 
 
 def to_json(value: object) -> str:
-    """Canonical JSON: sorted keys, no white space; NaN is refused."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """Canonical JSON: sorted keys, no white space; NaN is refused. What is no UTF-8 comes back as it was."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values whose texts the database can hold: whatever a file is called must not end what is recorded of it."""
+    return {name: _escaped(value) for name, value in values.items()}
+
+
+def _escaped(value: object) -> Any:  # noqa: ANN401 - whatever a column holds
+    return readable(value) if isinstance(value, str) else value

@@ -14,6 +14,7 @@ from itertools import chain, compress, islice
 from pathlib import Path
 
 from ...strategies.drift.outliers import KEPT_CELLS, Cell, Column, ColumnRange, DataRanges, suspect, usual_range
+from ...strategies.words import readable
 from .fingerprints import files_below
 
 LIMIT_BYTES = 256 << 20
@@ -88,9 +89,9 @@ def read_profile(data: Path, limit_bytes: int = LIMIT_BYTES, most_sampled: int =
     notes = []
     for file in files:
         try:
-            _read(file, "" if file == data else str(file.relative_to(data)), tables, most_sampled)
+            _read(file, "" if file == data else readable(str(file.relative_to(data))), tables, most_sampled)
         except (OSError, csv.Error) as error:
-            notes.append(f"{file.name} could not be read to its end: {error}")
+            notes.append(f"{readable(file.name)} could not be read to its end: {error}")
     notes += [f"only the first {MOST_COLUMNS} columns were looked at" for table in tables.values() if table.is_cut]
     return Profile(_columns(tables), "; ".join(notes))
 

@@ -22,11 +22,13 @@ PIECES_A_LOOK = 16  # of 1 MiB, as many as a report file may have; one that grow
 class AttemptReports:
     """What an attempt that ended reported, and what is wrong with it (None: nothing).
 
-    `stop`: why it counts as stopped; its reports then end with the one that decided. None where it does not.
+    `missed`: what is wrong with a line behind the last report that looks like one. `stop`: why it counts as stopped;
+    its reports then end with the one that decided. None where it does not.
     """
 
     reports: tuple[Report, ...] = ()
     fault: str | None = None
+    missed: str | None = None
     stop: StopReason | None = None
 
 
@@ -105,7 +107,7 @@ class EarlyStop:
         reading = attempt.tail.reading
         if attempt.stop is not None:
             return AttemptReports(tuple(reading.reports[: attempt.judged]), stop=attempt.stop)
-        return AttemptReports() if is_flood else AttemptReports(tuple(reading.reports), reading.fault())
+        return AttemptReports() if is_flood else AttemptReports(tuple(reading.reports), reading.fault(), reading.missed)
 
     def _new(self, leg: str, number: int) -> _Attempt:
-        return _Attempt(ReportTail(self._spool.report_path(leg, number)), self._rules.get(leg))
+        return _Attempt(ReportTail(self._spool.report_path(leg, number), self._objective.metric), self._rules.get(leg))

@@ -6,10 +6,12 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ...strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint
+from ...strategies.drift.fingerprints import UNKNOWN, CodeFingerprint, DataFingerprint, EnvironmentFingerprint
 from ...strategies.errors import CampaignFailed
 
 _PIECE_BYTES = 1 << 20
@@ -85,7 +87,12 @@ def environment_fingerprint(python: Path | str, packages: Sequence[str] = ()) ->
     remedy = "check 'python' under [training] in the model file"
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_INTERPRETER_TIMEOUT_S, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_INTERPRETER_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
         )
         content = json.loads(done.stdout)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -97,6 +104,13 @@ def environment_fingerprint(python: Path | str, packages: Sequence[str] = ()) ->
     return EnvironmentFingerprint(**content, gpus=read_gpus() or ())
 
 
+def command_environment(python: Path | None, packages: Sequence[str] = ()) -> EnvironmentFingerprint:
+    """The environment of a command that is trained by `python`; without software where that is not known (None)."""
+    if python is not None:
+        return replace(environment_fingerprint(python, packages), interpreter=str(python))
+    return replace(environment_fingerprint(sys.executable), python=UNKNOWN, packages=(), interpreter=UNKNOWN)
+
+
 def read_gpus() -> tuple[str, ...] | None:
     """The GPUs of this machine, "model, memory, driver" each; none where it has no nvidia-smi; None where that fails,
     as it does in the middle of a driver's upgrade."""
@@ -105,7 +119,9 @@ def read_gpus() -> tuple[str, ...] | None:
         return ()
     query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_TIMEOUT_S, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            query, capture_output=True, text=True, errors="replace", timeout=_GPU_TIMEOUT_S, stdin=subprocess.DEVNULL
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else None

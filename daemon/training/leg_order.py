@@ -18,6 +18,7 @@ class TrainingOrder:
     `unit` and `evaluate_every` are the budget's; a leg is stopped after `timeout_s`, with `grace_s` between
     SIGTERM and SIGKILL; a worker without work ends after `idle_s`. Legs that are submitted together are handed to
     workers in groups, `groups` of a kind; 0: one by one. `precision`: of a recipe's loss and metrics.
+    `metric`: the objective's, by which a worker knows output that looks like a report.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class TrainingOrder:
     groups: int = 0
     trainer: str = str(TRAINER)
     precision: str = "float32"
+    metric: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,23 +4,27 @@ Everything it knows is on the disk: a new runner on the same folder adopts the w
 ended, and makes another attempt at legs that were lost. Exactly one runner may use a folder at a time.
 """
 
+import contextlib
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
-from ...strategies.errors import InputError
+from ...strategies.errors import CampaignFailed, InputError
 from ...strategies.legs.ends import Objective, ProcessEnd, ProcessKind, end_of_leg, is_retried
 from ...strategies.legs.groups import MOST, plan_groups
 from ...strategies.records import LegEnd, LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
+from ..foreign_files import NotPlain
 from .early_stopping import EarlyStop
 from .leg_order import Ticket, TrainingOrder
 from .spool import Spool, check_leg_name
 from .supervisor import Supervisor
 from .worker_processes import Workers
+
+IDLE_STARTS = 6
 
 
 @dataclass(slots=True)
@@ -55,6 +59,7 @@ class LocalRunner:
         gpus: tuple[int, ...] = (),
         gpus_each: int = 0,
     ) -> None:
+        training = replace(training, metric=objective.metric)
         self._spool = Spool(folder)
         self._spool.create(training)
         self._training = training
@@ -69,6 +74,7 @@ class LocalRunner:
         self._open: dict[str, _Open] = {}
         self._settled: dict[str, LegResult] = {}
         self._is_stopped = False
+        self._idle_starts = 0  # workers started since a leg ended
         for leg, attempt in self._newest.items():
             self._reopen(leg, attempt)
         for worker in self._workers.misplaced():
@@ -104,11 +110,28 @@ class LocalRunner:
         """The legs that ended since the last call (on the first: all that ever ended), by name.
 
         Also buries dead workers, retries what was lost or crashed, and starts workers for what waits. Raises
-        CampaignFailed when workers cannot be started.
+        CampaignFailed when workers cannot be started, or the spool folder was taken away.
         """
+        with self._folder_in_place():
+            self._look()
+        results, self._settled = self._settled, {}  # where this call fails on its way, the next one gives them
+        return results
+
+    def checkpoint_fault(self, result: LegResult) -> str | None:
+        """What a leg that has just ended left in place of a checkpoint, as a clause; None where it left one."""
+        return self._spool.checkpoint_fault(result.request.name, result.attempts)
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """End all workers and everything they started. Unfinished legs stay in the spool for a later runner."""
+        self._is_stopped = True
+        self._supervisor.stop(grace_s)
+
+    def _look(self) -> None:
         self._supervisor.bury_dead()
         queued = self._spool.queued()  # before the claims: tickets move in that direction
         claimed = {ticket for ticket, _ in self._spool.claims()}
+        if queued and not claimed:
+            queued -= self._withdraw_unprepared(queued)
         waiting: list[Ticket] = []
         for name, leg in tuple(self._open.items()):
             if leg.ticket in queued or leg.ticket in claimed:
@@ -120,25 +143,50 @@ class LocalRunner:
             if isinstance(settled, LegResult):
                 del self._open[name]
                 self._settled[name] = settled
+                self._idle_starts = 0
             else:
                 waiting += settled
         self._put(waiting)
         if not self._is_stopped:
+            self._spool.lift_stop()  # a training may have left one
             self._start_workers()
-        results, self._settled = self._settled, {}  # where this call fails on its way, the next one gives them
-        return results
 
-    def stop(self, grace_s: float = 10.0) -> None:
-        """End all workers and everything they started. Unfinished legs stay in the spool for a later runner."""
-        self._is_stopped = True
-        self._supervisor.stop(grace_s)
+    @contextlib.contextmanager
+    def _folder_in_place(self) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, NotPlain) as error:
+            raise CampaignFailed(
+                f"the campaign's own folder was removed or changed while it ran: {error}",
+                "a training writes to RETUNED_REPORT, RETUNED_CHECKPOINT_OUT and TMPDIR, and to nothing else there",
+                "look for what did so, then start the campaign again",
+            ) from error
+
+    def _withdraw_unprepared(self, queued: frozenset[Ticket]) -> set[Ticket]:
+        """Give up legs that wait without a folder: no worker can take them. Each is tried again."""
+        bare = {ticket for ticket in queued if not self._spool.is_prepared(ticket)}
+        for ticket in bare:
+            self._spool.withdraw(ticket)
+            self._spool.give_up(ticket, "its folder was removed while it waited")
+        return bare
 
     def _start_workers(self) -> None:
         queued, claims = self._spool.queued(), self._spool.claims()
         wanted = min(self._slots, len(queued) + len(claims)) if queued else 0
         for _ in range(wanted - len(self._workers.present())):
             if self._workers.has_room():
+                self._refuse_endless_starts()
                 self._workers.start()
+
+    def _refuse_endless_starts(self) -> None:
+        """A training that ends its workers, by a signal for instance, would be begun again and again."""
+        self._idle_starts += 1
+        if self._idle_starts > IDLE_STARTS * (self._slots + 1):
+            raise CampaignFailed(
+                f"{self._idle_starts - 1} workers were started and ended without an end of any training",
+                "a training must not signal the process that started it",
+                f"look into the output of the trainings in {self._spool.legs}",
+            )
 
     def _put(self, tickets: Sequence[Ticket]) -> None:
         """Queue tickets, those of one group as one."""
@@ -228,7 +276,9 @@ class LocalRunner:
             detail = reported.stop.sentence(lower_is_better=self._objective.lower_is_better)
             end, score = LegEnd.STOPPED, None
         else:
-            end, score, detail = end_of_leg(process, reports, reported.fault, self._objective)
+            is_command = self._training.kind == "command"  # our own loop reports the end of each stretch
+            stretch = (request.from_step, request.to_step) if is_command else None
+            end, score, detail = end_of_leg(process, reports, reported.fault, self._objective, stretch, reported.missed)
         metric = self._objective.metric
         scores = (
             (report.step, self._objective.score(report.metrics[metric]))

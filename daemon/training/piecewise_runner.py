@@ -1,7 +1,8 @@
 """A runner that trains schedules of commands: piece after piece, each with constant values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from ...strategies.errors import CampaignFailed
 from ...strategies.legs.schedule_pieces import joined, stretches
 from ...strategies.records import LegEnd, LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
@@ -11,8 +12,12 @@ from .runner import Runner
 class PiecewiseRunner:
     """Hands its pieces to another runner; legs without a schedule pass through."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(
+        self, runner: Runner, checkpoint_fault: Callable[[LegResult], str | None] = lambda result: None
+    ) -> None:
+        """`checkpoint_fault`: why a leg that was to leave a checkpoint left none, as a clause; None where it did."""
         self._runner = runner
+        self._checkpoint_fault = checkpoint_fault
         self._whole: dict[str, LegRequest] = {}
         self._pieces: dict[str, tuple[LegRequest, ...]] = {}
         self._ended: dict[str, LegResult] = {}
@@ -29,8 +34,13 @@ class PiecewiseRunner:
         self._runner.submit([self._pieces[request.name][0] for request in requests], (), rule if is_whole else None)
 
     def poll(self) -> Mapping[str, LegResult]:
-        """Whole legs that ended; the next piece of the others is queued."""
+        """Whole legs that ended; the next piece of the others is queued.
+
+        Raises CampaignFailed where legs came to their end without the checkpoint that they were to leave: a search that
+        goes on without those that it would go on with says nothing.
+        """
         self._ended |= self._runner.poll()
+        self._refuse_without_checkpoints()
         whole: dict[str, LegResult] = {}
         for name in list(self._pieces):
             results = self._results(self._pieces[name])
@@ -44,6 +54,18 @@ class PiecewiseRunner:
     def stop(self, grace_s: float = 10.0) -> None:
         """End all workers."""
         self._runner.stop(grace_s)
+
+    def _refuse_without_checkpoints(self) -> None:
+        ended = [result for pieces in self._pieces.values() for result in self._results(pieces)]
+        wanted = [result for result in ended if result.end is LegEnd.COMPLETED and result.request.keeps_checkpoint]
+        faults = [fault for result in wanted if (fault := self._checkpoint_fault(result)) is not None]
+        if faults:
+            raise CampaignFailed(
+                f"the command is registered as resumable, but {len(faults)} of {len(wanted)} runs that were to leave a "
+                f"checkpoint left none at RETUNED_CHECKPOINT_OUT{faults[0]}",
+                "a resumable command writes its state to the very path in RETUNED_CHECKPOINT_OUT",
+                "correct the training, or write resumable = false under [training]",
+            )
 
     def _results(self, pieces: Sequence[LegRequest]) -> list[LegResult]:
         """The results of the pieces that ended, from the first without a gap."""

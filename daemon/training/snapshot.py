@@ -16,6 +16,7 @@ from ...strategies.drift.fingerprints import DataFingerprint
 from ...strategies.errors import CampaignFailed, StateError
 from ..config.model_tables import DataTable
 from ..durable_files import sync_file, sync_folder
+from ..start_errors import why_not_started
 from .fingerprints import data_fingerprint, files_below
 
 COPY_LIMIT_BYTES = 2 << 30
@@ -88,7 +89,9 @@ def _run(
         )  # fmt: skip
     except OSError as error:
         raise CampaignFailed(
-            f"the {kind} command {argv[0]} could not be started: {error.strerror}", remedy=f"check {where}"
+            f"the {kind} command {argv[0]} could not be started: "
+            f"{why_not_started(error, argv[0], workdir, environment)}",
+            remedy=f"check {where}",
         ) from None
     tail = bytearray()
     reader = threading.Thread(target=_read_tail, args=(process.stdout, tail), daemon=True)

@@ -16,15 +16,15 @@ writes there, but for stop; only when that worker is dead, the runner writes the
 import contextlib
 import os
 import re
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 from ...strategies.errors import InputError
-from ...strategies.legs.ends import ProcessEnd, ProcessKind
+from ...strategies.legs.ends import ProcessEnd, ProcessKind, process_end_of
 from ...strategies.legs.request import request_of
 from ...strategies.records import LegRequest
 from ..durable_files import read_json, sync_file, sync_folder, write_json
+from ..foreign_files import create_plain, make_folder, read_plain, remove
 from .leg_order import Ticket, TrainingOrder, order_for_leg
 
 _LEG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -46,7 +46,7 @@ class Spool:
         for folder in (self.queue, self.claimed, self.legs, self.workers):
             folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "training.json", asdict(training))
-        self.stop_file.unlink(missing_ok=True)
+        self.lift_stop()
 
     def leg_folder(self, leg: str, attempt: int) -> Path:
         """The folder of an attempt at a leg."""
@@ -68,7 +68,8 @@ class Spool:
         """
         folder = self.leg_folder(ticket.leg, ticket.attempt)
         order = {**order_for_leg(request, ticket, training, folder, parent), "group": group}
-        folder.mkdir(exist_ok=True)
+        remove(folder)  # what nobody prepared to its end, or a training put there
+        folder.mkdir()
         write_json(folder / "hyperparameters.json", dict(request.configuration), syncs_name=False)
         write_json(folder / "leg.json", order)  # syncs both names
         if parent is not None and not (parent / "checkpoint").exists():
@@ -103,6 +104,28 @@ class Spool:
     def drop_claim(self, ticket: Ticket, worker: str) -> None:
         """Forget that a dead worker held this ticket."""
         (self.claimed / f"{ticket}~{worker}").unlink(missing_ok=True)
+
+    def withdraw(self, ticket: Ticket) -> None:
+        """Take a waiting ticket back."""
+        (self.queue / str(ticket)).unlink(missing_ok=True)
+
+    def is_prepared(self, ticket: Ticket) -> bool:
+        """Whether the folder of a ticket's leg is complete; a training may have taken it away."""
+        return (self.leg_folder(ticket.leg, ticket.attempt) / "leg.json").exists()
+
+    def lift_stop(self) -> None:
+        """Take back a request to all workers to end."""
+        remove(self.stop_file)
+
+    def give_up(self, ticket: Ticket, detail: str) -> None:
+        """Record an attempt as lost, unless it has ended; from now on no worker can begin it."""
+        folder = self.leg_folder(ticket.leg, ticket.attempt)
+        make_folder(folder)
+        if not (folder / "exit.json").exists():
+            if not (folder / "trial.json").exists():
+                os.close(create_plain(folder / "trial.json"))
+            write_end(folder, ProcessEnd(ProcessKind.LOST, detail=detail))
+        remove(folder / "tmp")
 
     def ask_to_stop(self, ticket: Ticket, step: float) -> None:
         """Have a claimed leg ended by its worker, as hopeless since that step; harmless to repeat."""
@@ -139,11 +162,15 @@ class Spool:
         path = self.leg_folder(leg, attempt) / "exit.json"
         if not path.exists():
             return None
-        end = read_json(path)
-        try:
-            return ProcessEnd(**{**end, "process": ProcessKind(end["process"])}) if end is not None else _UNREAD
-        except (KeyError, TypeError, ValueError):
-            return _UNREAD
+        return process_end_of(read_json(path) or {}) or _UNREAD
+
+    def checkpoint_fault(self, leg: str, attempt: int) -> str | None:
+        """What an attempt left in place of a checkpoint, as a clause, which may be empty; None where it left one."""
+        folder = self.leg_folder(leg, attempt)
+        if (folder / "checkpoint").exists():
+            return None
+        others = sorted(path.name for path in folder.glob("checkpoint*"))[:3]
+        return f" (there is {', '.join(others)}: some libraries add an ending to the name)" if others else ""
 
     def report_path(self, leg: str, attempt: int) -> Path:
         """Its report file, which may not be there."""
@@ -158,7 +185,7 @@ def leg_in(folder: Path) -> str:
 def remove_checkpoints(folder: Path) -> None:
     """Delete the checkpoints of a campaign that has ended; no later campaign starts from them."""
     for checkpoint in (folder / "legs").glob("*/checkpoint"):
-        shutil.rmtree(checkpoint) if checkpoint.is_dir() else checkpoint.unlink(missing_ok=True)
+        remove(checkpoint)
 
 
 def check_leg_name(name: str) -> None:
@@ -180,7 +207,7 @@ def _tickets_in(entry: os.DirEntry[str], name: str) -> list[Ticket]:
     others: list[str] = []
     with contextlib.suppress(OSError):  # it has just moved on; where to, the next look will show
         if entry.stat().st_size:
-            others = Path(entry.path).read_text().split()
+            others = read_plain(Path(entry.path), 1 << 20).decode(errors="replace").split()
     return [first, *(ticket for ticket in map(Ticket.parse, others) if ticket is not None)]
 
 

@@ -4,15 +4,13 @@ Exactly one process may do so at a time: the one that holds the campaign's lease
 """
 
 import contextlib
-import shutil
 from pathlib import Path
 
-from ...strategies.legs.ends import ProcessEnd, ProcessKind
 from ..clock import Clock
 from ..durable_files import read_json
 from ..processes import Identity, identity_from
 from .leg_order import Ticket
-from .spool import Spool, write_end
+from .spool import Spool
 from .worker_processes import Workers
 
 STOP_PAUSE_S = 0.02
@@ -48,11 +46,7 @@ class Supervisor:
 
     def mark_lost(self, ticket: Ticket, detail: str) -> None:
         """Write the end that a dead worker can no longer write, unless it did."""
-        folder = self._spool.leg_folder(ticket.leg, ticket.attempt)
-        if folder.exists() and not (folder / "exit.json").exists():
-            (folder / "trial.json").touch()  # from now on no worker can begin it
-            write_end(folder, ProcessEnd(ProcessKind.LOST, detail=detail))
-            shutil.rmtree(folder / "tmp", ignore_errors=True)
+        self._spool.give_up(ticket, detail)
 
     def stop(self, grace_s: float) -> None:
         """End all workers and everything they started. Unfinished legs stay in the spool."""

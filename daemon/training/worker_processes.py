@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 
 from ...strategies.errors import CampaignFailed
 from ..durable_files import read_json, write_json
+from ..foreign_files import read_plain, remove
 from ..processes import Identity, identity_from, is_alive, kill_marked, marked, send
 from .spool import Spool
 
@@ -46,8 +46,9 @@ class Workers:
         self._failed_starts = 0
 
     def present(self) -> tuple[str, ...]:
-        """The workers that are not buried yet, alive or dead."""
-        return tuple(path.parent.name for path in self._spool.workers.glob("*/worker.json"))
+        """The workers that are not buried yet, alive or dead; ours also where their folders were taken away."""
+        named = [path.parent.name for path in self._spool.workers.glob("*/worker.json")]
+        return tuple(dict.fromkeys((*named, *self._started.values())))
 
     def is_alive(self, worker: str) -> bool:
         """Whether its process still runs. One that has not yet said its pid is looked for by its nonce."""
@@ -94,7 +95,7 @@ class Workers:
                 setsigdef=_DEFAULTED,
             )
         except OSError as error:
-            shutil.rmtree(folder)
+            remove(folder)
             raise CampaignFailed(f"no worker can be started with {self._python}: {error}") from error
         self._started[pid] = worker
         return worker
@@ -129,10 +130,10 @@ class Workers:
         """Forget a dead worker; only a log that says something stays."""
         folder = self._spool.workers / worker
         (folder / "worker.json").unlink(missing_ok=True)
-        shutil.rmtree(folder / "tmp", ignore_errors=True)
+        remove(folder / "tmp")
         log = folder / "worker.log"
         if not log.exists() or log.stat().st_size == 0:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
 
     def _identity(self, worker: str) -> Identity | None:
         """Who it is; None while it is starting."""
@@ -153,9 +154,10 @@ class Workers:
 
     def _last_words(self, worker: str) -> str:
         try:
-            text = (self._spool.workers / worker / "worker.log").read_text(errors="replace").strip()
-        except FileNotFoundError:
-            text = ""
+            log = read_plain(self._spool.workers / worker / "worker.log", 1 << 20)
+        except OSError:
+            return "no message"
+        text = log.decode(errors="replace").strip()
         return text.splitlines()[-1][:300] if text else "no message"
 
 

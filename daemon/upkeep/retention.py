@@ -4,9 +4,9 @@ Never removed: settings, verdicts, scores, alerts; and whatever an open campaign
 or a model's last verdict needs. The database reuses the space of removed curves; its file does not shrink.
 """
 
+import contextlib
 import errno
 import os
-import shutil
 import threading
 from collections.abc import Iterable
 from contextlib import closing
@@ -18,6 +18,7 @@ import structlog
 
 from ...strategies.errors import RetunedError
 from ..config.config import Config
+from ..foreign_files import remove
 from ..state.faults import get_fact, set_fact
 from ..state.still_needed import (
     drop_curves,
@@ -122,23 +123,25 @@ def size_of(folder: Path) -> int:
     """Bytes on the disk of the files below a folder, hard links counted once; 0 if there are none."""
     seen: set[tuple[int, int]] = set()
     total = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            try:
-                status = os.lstat(os.path.join(path, name))
-            except FileNotFoundError:
-                continue  # a campaign is running
-            if (status.st_dev, status.st_ino) not in seen:
-                seen.add((status.st_dev, status.st_ino))
-                total += status.st_blocks * 512
+    waiting = [str(folder)]
+    while waiting:  # a training may have left folders deeper than recursion goes
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                    continue
+                with contextlib.suppress(OSError):  # a campaign is running
+                    status = entry.stat(follow_symlinks=False)
+                    if (status.st_dev, status.st_ino) not in seen:
+                        seen.add((status.st_dev, status.st_ino))
+                        total += status.st_blocks * 512
     return total
 
 
 def empty_trash(state: Path) -> None:
     """Delete what was moved to the trash, also by a process that died before deleting it."""
     for folder in (state / "trash").glob("*"):
-        _make_removable(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 def _campaign_folders(state: Path) -> list[Path]:
@@ -194,9 +197,3 @@ def _is_unneeded(store: Store, folder: Path, before: datetime, now: datetime) ->
         return False
     # one that no campaign knows may be of a registry that was moved or restored: it is kept for a day
     return now.timestamp() - folder.stat().st_mtime > 86400.0
-
-
-def _make_removable(folder: Path) -> None:
-    """Make the folders below writable: copies of data are read-only."""
-    for path, _, _ in os.walk(folder):
-        os.chmod(path, 0o700)

@@ -21,6 +21,8 @@ _WHERE = {
 _NEVER_OPTIMAL = "so the settings were never optimal: a poor first pick, not rust"
 _RUSTED = "so the settings were good then and have rusted since"
 
+NO_INTERPRETER = "which Python trained is not known"
+
 
 def why(clauses: Sequence[str]) -> str:
     """The owner's sentence; empty clauses are left out."""
@@ -31,6 +33,11 @@ def nothing_changed(*, was_never_optimal: bool) -> str:
     """The clause where nothing changed; `was_never_optimal`: although other settings are confirmed to be better."""
     ending = f", {_NEVER_OPTIMAL}" if was_never_optimal else ""
     return f"neither the data, the environment nor the training code changed{ending}"
+
+
+def nothing_known_to_change() -> str:
+    """The clause where data and code are as they were, and nobody knows of the environment."""
+    return f"neither the data nor the training code changed; of the environment nothing is known ({NO_INTERPRETER})"
 
 
 def unchanged(cause: Cause) -> str:

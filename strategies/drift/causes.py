@@ -38,6 +38,7 @@ class Change:
     code: bool
     is_comparable: bool = True
     no_old_data: str = ""
+    is_environment_known: bool = True
 
     @property
     def has_moved(self) -> bool:
@@ -95,7 +96,12 @@ def explain(change: Change, verdict: Verdict, runs: Runs, skipped: str = "") -> 
     if verdict.challenger_confirmed:
         effects.append(_baseline(change, verdict, runs, reason))
     if change.data is False and change.can_reuse_baseline:
-        clauses = [words.nothing_changed(was_never_optimal=verdict.challenger_confirmed)]
+        was_never_optimal = verdict.challenger_confirmed
+        clauses = [
+            words.nothing_changed(was_never_optimal=was_never_optimal)
+            if change.is_environment_known
+            else words.nothing_known_to_change()
+        ]
     else:
         clauses = [effect.words for effect in effects]
     return Causes((*effects, _settings(verdict)), words.why(clauses), _summary(effects), skipped, LEVEL)
@@ -117,11 +123,17 @@ def _data(change: Change, verdict: Verdict, runs: Runs, reason: str) -> Effect:
 
 def _surroundings(change: Change, verdict: Verdict, runs: Runs, reason: str) -> tuple[Effect, Effect]:
     """The effects of environment and code; one measurement for both where both changed."""
+    same_environment = (
+        _unchanged(Cause.ENVIRONMENT)
+        if change.is_environment_known
+        else _not_known([Cause.ENVIRONMENT], words.NO_INTERPRETER)
+    )
     if not change.has_moved:
-        return _unchanged(Cause.ENVIRONMENT), _unchanged(Cause.CODE)
+        return same_environment, _unchanged(Cause.CODE)
     causes = change.around
     other = Cause.CODE if causes[0] is Cause.ENVIRONMENT else Cause.ENVIRONMENT
-    rest = _unchanged(other) if other not in causes else Effect(other, Finding.NOT_KNOWN, _OF[other], "")
+    same = same_environment if other is Cause.ENVIRONMENT else _unchanged(other)
+    rest = same if other not in causes else Effect(other, Finding.NOT_KNOWN, _OF[other], "")
     if not change.is_comparable:
         return _not_known(causes, "the budget or the metric has changed since then"), rest
     if runs.again:

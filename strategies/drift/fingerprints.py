@@ -5,7 +5,8 @@ Two fingerprints with the same `key()` mean that nothing changed.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,17 @@ class CodeFingerprint:
         return cls(tuple((name, digest) for name, digest in content["files"]), content["commit"])
 
 
+UNKNOWN = "unknown"
+"""The interpreter of a command of which nobody knows what Python it runs, if any."""
+
+
 @dataclass(frozen=True, slots=True)
 class EnvironmentFingerprint:
-    """Software and hardware as the model's own interpreter sees them."""
+    """Software and hardware as the model's own interpreter sees them.
+
+    `interpreter`: of a command, the Python that it was found to run, or UNKNOWN; empty for a recipe, and for a command
+    of an earlier version of retuned, which looked at its own Python instead.
+    """
 
     python: str
     platform: str
@@ -65,10 +74,17 @@ class EnvironmentFingerprint:
     memory_bytes: int
     packages: tuple[tuple[str, str], ...]
     gpus: tuple[str, ...]
+    interpreter: str = ""
+
+    @property
+    def has_software(self) -> bool:
+        """Whether Python and packages are known."""
+        return self.interpreter != UNKNOWN
 
     def parts(self) -> dict[str, str]:
         """What counts as a change, by label; memory in whole GiB, because kernels keep differing shares of it."""
-        parts = {"Python": self.python, **dict(self.packages), "platform": self.platform, "machine": self.machine}
+        parts = {"Python": self.python, **dict(self.packages)} if self.has_software else {}
+        parts |= {"platform": self.platform, "machine": self.machine}
         parts |= {"CPU": self.cpu, "cores": str(self.cores), "memory": f"{round(self.memory_bytes / 2**30)} GiB"}
         return parts | ({"GPU": ", ".join(self.gpus)} if self.gpus else {})
 
@@ -78,7 +94,10 @@ class EnvironmentFingerprint:
 
     def to_json(self) -> str:
         """The fingerprint as JSON."""
-        return json.dumps(asdict(self))
+        fields = asdict(self)
+        if not self.interpreter:
+            del fields["interpreter"]
+        return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> "EnvironmentFingerprint":
@@ -91,7 +110,7 @@ class EnvironmentFingerprint:
 
 def describe_change(old: EnvironmentFingerprint, new: EnvironmentFingerprint) -> str:
     """What changed, as in "Python 3.11.7 -> 3.12.1, torch 2.6.0 -> 2.13.0"; empty when nothing did."""
-    before, now = old.parts(), new.parts()
+    before, now = compared_parts(old, new)
     changes = []
     for label in [*now, *(label for label in before if label not in now)]:
         was, is_now = before.get(label), now.get(label)
@@ -102,6 +121,20 @@ def describe_change(old: EnvironmentFingerprint, new: EnvironmentFingerprint) ->
         elif was != is_now:
             changes.append(f"{label} {was} -> {is_now}")
     return ", ".join(changes)
+
+
+def is_same_software_seen(old: EnvironmentFingerprint, new: EnvironmentFingerprint) -> bool:
+    """Whether Python and packages of both are known, and of the interpreters that trained."""
+    return old.has_software and new.has_software and bool(old.interpreter) == bool(new.interpreter)
+
+
+def compared_parts(
+    old: EnvironmentFingerprint, new: EnvironmentFingerprint
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The parts of both that can be compared: without Python and packages, where those of one are not known."""
+    if is_same_software_seen(old, new):
+        return old.parts(), new.parts()
+    return replace(old, interpreter=UNKNOWN).parts(), replace(new, interpreter=UNKNOWN).parts()
 
 
 def _digest(content: object) -> str:

@@ -1,15 +1,19 @@
 """How a leg ended, given the end of its process and its reports; and whether it is retried."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from ..records import LegEnd, Report
+from .near_misses import near_miss
 from .reports import last_value
 
 LOST_RETRIES = 3
 CRASH_RETRIES = 1
+_REPORT_THE_END = "a training that ends early on purpose reports its score at the step that it was to reach"
+MOST_DETAIL = 2000  # characters of what a process said at its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +55,54 @@ class ProcessEnd:
     started_at: str = ""
     ended_at: str = ""
     detail: str = ""
+    left_running: int = 0  # processes that were alive when a command ended
+    near_line: int = 0  # of its output, behind its last report: looks like a further one; 0: none does
+    near_text: str = ""
+    near_is_long: bool = False
+
+    def missed(self, metric: str) -> str | None:
+        """What is wrong with a line of output that looks like a report, as a clause; None: nothing, or no line."""
+        if not self.near_line:
+            return None
+        why = near_miss(self.near_text, metric)
+        if self.near_is_long:
+            why = "it is longer than 256 KiB; append long reports to the file at RETUNED_REPORT"
+        return None if why is None else f"line {self.near_line} of the output looks like a report, but {why}"
+
+
+def process_end_of(found: Mapping[str, Any]) -> ProcessEnd | None:
+    """The end in an exit.json, which the training itself may have written; None for one that cannot be used."""
+    try:
+        end = ProcessEnd(**{**found, "process": ProcessKind(found["process"])})
+    except (KeyError, TypeError, ValueError):
+        return None
+    texts = (end.started_at, end.ended_at, end.detail, end.near_text)
+    if not all(isinstance(text, str) for text in texts) or not all(
+        map(_is_whole, (end.exit_code, end.signal, end.left_running, end.near_line))
+    ):
+        return None
+    if not all(map(_is_cost, (end.seconds, end.cpu_s, end.peak_memory_bytes))):
+        return None
+    return replace(end, detail=end.detail[:MOST_DETAIL].encode(errors="replace").decode())
 
 
 def end_of_leg(
-    process: ProcessEnd, reports: Sequence[Report], bad_report: str | None, objective: Objective
+    process: ProcessEnd,
+    reports: Sequence[Report],
+    bad_report: str | None,
+    objective: Objective,
+    stretch: tuple[float, float] | None = None,
+    missed: str | None = None,
 ) -> tuple[LegEnd, float | None, str]:
     """How the leg ended, its score (None unless COMPLETED) and the reason as a sentence.
 
     The score comes from the last report that has the objective's metric; if it is not finite there, the leg
     DIVERGED, even when the program then exited with an error code, as many do on NaN.
+
+    `stretch`: the steps between which it was to train; a last report far from its end gives no score. None: any does.
+    `missed`: what is wrong with a line of the report file, behind the last report, that looks like one.
     """
+    missed = missed or process.missed(objective.metric)
     stopped = _stopped(process)
     if stopped is not None:
         return stopped[0], None, stopped[1]
@@ -72,8 +114,22 @@ def end_of_leg(
     if bad_report is not None:
         return LegEnd.BAD_REPORT, None, f"a report cannot be read: {bad_report}"
     if value is None:
-        return LegEnd.NO_METRIC, None, _no_metric(reports, objective.metric)
-    return LegEnd.COMPLETED, objective.score(value), f"{objective.metric} = {value:g}"
+        return LegEnd.NO_METRIC, None, _no_metric(reports, objective.metric) + _hints(process, missed)
+    told = f"{objective.metric} = {value:g}"
+    short = _falls_short(reports, objective.metric, stretch)
+    if short is not None and stretch is not None:
+        clause = f"its last report of {objective.metric} is of step {short:g} of {stretch[1]:g}"
+        if is_unfinished(short, stretch) or missed is not None:
+            return LegEnd.BAD_REPORT, None, f"{clause}; {_REPORT_THE_END}" + _hints(process, missed)
+        told += f"; {clause}"
+    return LegEnd.COMPLETED, objective.score(value), told
+
+
+def is_unfinished(step: float, stretch: tuple[float, float]) -> bool:
+    """Whether a last report at this step says nothing of the whole stretch: before three quarters of it, and more than
+    one step from its end, where those who count from 0 stop."""
+    start, end = stretch
+    return step - start < 0.75 * (end - start) and step < end - 1
 
 
 def is_retried(ends: Sequence[LegEnd]) -> bool:
@@ -106,6 +162,34 @@ def _stopped(process: ProcessEnd) -> tuple[LegEnd, str] | None:
             return LegEnd.LOST, process.detail or "its worker died"
         case ProcessKind.EXITED:
             return None
+
+
+def _falls_short(reports: Sequence[Report], metric: str, stretch: tuple[float, float] | None) -> float | None:
+    """The step of the last report with the metric, where that is not the end of the stretch."""
+    if stretch is None:
+        return None
+    last = next(report.step for report in reversed(reports) if metric in report.metrics)
+    return last if last < stretch[1] * (1 - 1e-9) else None
+
+
+def _hints(process: ProcessEnd, missed: str | None) -> str:
+    """What may be the reason that something was not reported, as further clauses."""
+    hints = [] if missed is None else [missed]
+    if process.left_running:
+        were = "process was" if process.left_running == 1 else "processes were"
+        hints.append(
+            f"{process.left_running} {were} still running when the command ended, and ended with it: "
+            "a command must wait for the training that it starts"
+        )
+    return "".join(f"; {hint}" for hint in hints)
+
+
+def _is_whole(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31)
+
+
+def _is_cost(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
 def _because(process: ProcessEnd) -> str:

@@ -2,26 +2,30 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
 from ..records import Report
+from .near_misses import near_miss
+
+MOST_NAMES = 1000  # metrics of one training
+NAME_CHARACTERS = 200
+MOST_REPORTS = 500_000  # of one training
+_NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_BARE = re.compile(r"(?<=[:\s])[+-]?(?:nan|inf|infinity)(?=\s*[,}])", re.IGNORECASE)
 
 
-def parse_report(line: str) -> Report | None:
-    """The report on one line, or None for ordinary output.
+def parse_report(line: str, needed: str | None = None) -> Report | None:
+    """The report on one line, or None for ordinary output. A byte order mark before it does not matter.
 
-    A report is a JSON object with "step" and "metrics". A metric that is null, NaN or infinite becomes NaN.
+    A report is a JSON object with "step" and "metrics". A metric that is null, NaN or infinite, as a number or a text,
+    becomes NaN. Only the `needed` one has to be a number, and others that are none are left out; None: all have to be.
     Raises InputError for an object with metrics whose step is missing, or whose step or metrics cannot be used.
     """
-    text = line.strip()
-    if not text.startswith("{"):
-        return None
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    text = line.strip().lstrip("\ufeff").lstrip()
+    data = _object(text) if text.startswith("{") else None
     if not isinstance(data, dict) or "metrics" not in data:
         return None
     if "step" not in data:
@@ -31,7 +35,12 @@ def parse_report(line: str) -> Report | None:
         raise _malformed(f"step {short(data['step'])}", "a step is a finite number, 0 or more")
     if not isinstance(data["metrics"], dict):
         raise _malformed(f"metrics {short(data['metrics'])}", "metrics is an object of numbers")
-    return Report(step, {name: _metric(name, value) for name, value in data["metrics"].items()})
+    metrics = {_name(name): _metric(value) for name, value in data["metrics"].items()}
+    bad = next((name for name, value in metrics.items() if value is None and needed in (None, name)), None)
+    if bad is not None:
+        shown = short(data["metrics"][bad])
+        raise _malformed(f"the metric {bad} {shown}", "a metric is a number, or null for not finite")
+    return Report(step, {name: value for name, value in metrics.items() if value is not None})
 
 
 @dataclass(slots=True)
@@ -39,12 +48,17 @@ class ReportReading:
     """What the lines of a report file say, taken in one after another.
 
     `reports`: in their order, up to a malformed one. `malformed`: what is wrong with that; None where there is none.
+    `missed`: what is wrong with a line behind the last report that looks like a further one. `metric` has to be a
+    number in each report that has it, others need not; None: all of them.
     """
 
+    metric: str | None = None
     reports: list[Report] = field(default_factory=list)
     malformed: str | None = None
+    missed: str | None = None
     _lines: int = 0
     _unread: str | None = None
+    _names: set[str] = field(default_factory=set)
 
     def take(self, line: str) -> None:
         """Take in the next line; after a malformed report it says nothing more."""
@@ -52,19 +66,36 @@ class ReportReading:
         if self.malformed is not None:
             return
         try:
-            report = parse_report(line)
+            report = parse_report(line, self.metric)
         except InputError as error:
             self.malformed = f"line {self._lines}: {error}"
             return
         if report is not None:
+            self._keep(report)
+            self.missed = None
+        elif line.strip():
+            self._pass_over(line)
+
+    def _pass_over(self, line: str) -> None:
+        why = near_miss(line, self.metric or "") if self.missed is None else None
+        if why is not None:
+            self.missed = f"line {self._lines} of the report file looks like a report, but {why}"
+        if self._unread is None:
+            shown = short(line.strip())
+            self._unread = f'line {self._lines} is not a JSON object with "step" and "metrics": {shown}'
+
+    def _keep(self, report: Report) -> None:
+        self._names |= report.metrics.keys()
+        if len(self._names) > MOST_NAMES:
+            self.malformed = f"line {self._lines}: the reports name more than {MOST_NAMES} metrics; report fewer"
+        elif len(self.reports) >= MOST_REPORTS:
+            self.malformed = f"line {self._lines}: more than {MOST_REPORTS} reports; report less often"
+        else:
             self.reports.append(report)
-        elif self._unread is None and line.strip():
-            line = short(line.strip())
-            self._unread = f'line {self._lines} is not a JSON object with "step" and "metrics": {line}'
 
     def fault(self) -> str | None:
         """What is wrong: a malformed report, or a file that has lines of which none is a report. None: nothing."""
-        return self._unread if self.malformed is None and not self.reports else self.malformed
+        return (self.missed or self._unread) if self.malformed is None and not self.reports else self.malformed
 
 
 def last_value(reports: Sequence[Report], metric: str) -> float | None:
@@ -81,11 +112,33 @@ def _number(value: object) -> float | None:
         return math.inf
 
 
-def _metric(name: str, value: object) -> float:
-    number = math.nan if value is None else _number(value)
-    if number is None:
-        raise _malformed(f"the metric {name} {short(value)}", "a metric is a number, or null for not finite")
-    return number if math.isfinite(number) else math.nan
+def _name(name: str) -> str:
+    if len(name) > NAME_CHARACTERS:
+        raise _malformed(f"the metric {short(name)}", f"a name has {NAME_CHARACTERS} characters at most")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise _malformed(f"the metric {short(name)}", "a name is valid Unicode, without lone surrogates") from None
+    return name
+
+
+def _metric(value: object) -> float | None:
+    """The value as a number, NaN where it is not finite; None for what is no number at all."""
+    if value is None or (isinstance(value, str) and _NOT_FINITE.fullmatch(value.strip())):
+        return math.nan
+    number = _number(value)
+    return number if number is None or math.isfinite(number) else math.nan
+
+
+def _object(text: str) -> object:
+    """What a line holds as JSON; None where it holds none. Bare words for not finite are read as C prints them."""
+    for content in (text, _BARE.sub("NaN", text)):
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            if content is text and not _BARE.search(text):
+                return None
+    return None
 
 
 def _malformed(found: str, allowed: str) -> InputError:

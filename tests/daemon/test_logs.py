@@ -10,7 +10,7 @@ import pytest
 from retuned.daemon.logs import EVENTS
 
 SOURCE = Path(__file__).parents[2] / "daemon"
-CALLS = frozenset({"log.info", "log.warning", "log.error", "log.exception", "tell"})
+CALLS = frozenset({"log.info", "log.warning", "log.error", "log.exception", "write"})
 LOG = """
 import structlog
 from retuned.daemon.logs import configure

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...processes import Identity, identify, is_alive, send, stat_of
+from ...start_errors import NotStarted, why_not_started
 
 KILL_PATIENCE_S = 10.0
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -27,14 +28,18 @@ class Children:
         self._started: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, argv: list[str], **how: Any) -> int:  # noqa: ANN401 - Popen's own arguments
-        """The pid of a new child in a session of its own. Raises OSError or ValueError when it cannot be started."""
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - there is one thread
-            **how,
-        )
+        """The pid of a new child in a session of its own. Raises NotStarted or ValueError when it cannot be started."""
+        try:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - there is one thread
+                **how,
+            )
+        except OSError as error:
+            where = Path(how.get("cwd") or ".")
+            raise NotStarted(why_not_started(error, argv[0], where, how.get("env") or os.environ)) from error
         self._started[process.pid] = process
         return process.pid
 
@@ -142,6 +147,12 @@ def children_of(pid: int) -> list[int]:
         if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
             return children_by_parent(pid)
     return children
+
+
+def living(pids: list[int]) -> list[int]:
+    """Those of these processes that have not ended; a process that has is kept until it is reaped."""
+    states = {pid: (stat_of(pid) or ["X"])[0] for pid in pids}
+    return [pid for pid, state in states.items() if state not in "ZX"]
 
 
 def children_by_parent(pid: int) -> list[int]:

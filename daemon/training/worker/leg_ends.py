@@ -6,7 +6,8 @@ import subprocess
 import time
 from typing import Any
 
-from .legs import REPORT_BYTES, Group, Leg, utc_now
+from ...start_errors import NotStarted
+from .legs import Group, Leg, utc_now
 
 End = dict[str, Any]
 """The content of exit.json, or a part of it."""
@@ -19,7 +20,8 @@ NOT_STARTED: End = {"process": "exited", "exit_code": 127}
 
 def end_not_started(error: BaseException) -> End:
     """What to record about a leg that could not be started."""
-    return {**NOT_STARTED, "detail": f"it could not be started: {type(error).__name__}: {error}"}
+    what = str(error) if isinstance(error, NotStarted) else f"{type(error).__name__}: {error}"
+    return {**NOT_STARTED, "detail": f"it could not be started: {what}"}
 
 
 def end_of_leg(leg: Leg | None, end: End) -> End:
@@ -39,7 +41,7 @@ def end_of_leg(leg: Leg | None, end: End) -> End:
 def end_of_process(leg: Leg | Group, stopped: str | None, code: int) -> End:
     """What to record about a process that was stopped, or that ended with this code (negative: by a signal)."""
     if stopped == "report_limit":
-        return {"process": stopped, "detail": f"more than {REPORT_BYTES >> 20} MiB of reports"}
+        return {"process": stopped, "detail": leg.report_fault() or "its report file could not be read"}
     if stopped:
         return {"process": stopped, "detail": leg.last_line()}
     detail = leg.last_line() if code else ""

@@ -3,15 +3,19 @@
 import contextlib
 import json
 import os
+import stat
 import time
 from pathlib import Path
 from typing import Any
 
-from ...durable_files import load_json, replace_json
+from ...durable_files import load_json, replace_json, write_json
+from ...foreign_files import NotPlain, create_plain, make_folder, open_folder, open_plain, remove, what_else
 from .children import identity_of
 from .output import OutputLog
 
 REPORT_BYTES = 16 << 20
+WRITES = "a training writes to RETUNED_REPORT, RETUNED_CHECKPOINT_OUT and TMPDIR, and to nothing else of ours"
+APPENDS = "a training appends lines to the file at RETUNED_REPORT, or prints them"
 
 
 class Leg:
@@ -19,6 +23,8 @@ class Leg:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._handle = open_folder(folder)
+        self._place = _place_of(folder)
         self.order = load_json(folder / "leg.json")
         self.report = folder / "report.jsonl"
         self.log = OutputLog(folder / "output.log")
@@ -59,12 +65,25 @@ class Leg:
         self.log.write(data)
         self.last_output = (self.last_output + data)[-2048:]
 
-    def has_too_many_reports(self) -> bool:
-        """Whether its report file is past its limit."""
+    def append_reports(self, lines: bytes) -> None:
+        """Append lines to its report file; where the training put something else there, the watch says so."""
+        with contextlib.suppress(NotPlain, FileNotFoundError):
+            handle = open_plain(self.report, os.O_WRONLY | os.O_APPEND | os.O_CREAT, self._handle)
+            with open(handle, "ab") as file:
+                file.write(lines)
+
+    def report_fault(self) -> str | None:
+        """What is wrong with its report file or its folder as such, as a sentence; None: nothing."""
+        if _place_of(self.folder) != self._place:
+            return f"the folder of its run was removed or replaced; {WRITES}"
         try:
-            return self.report.stat().st_size > REPORT_BYTES
-        except FileNotFoundError:
-            return False
+            status = os.lstat(self.report)
+        except OSError:
+            return None
+        noun = what_else(status)
+        if noun is not None:
+            return f"its report file is {noun}, not a regular file; {APPENDS}"
+        return f"more than {REPORT_BYTES >> 20} MiB of reports" if status.st_size > REPORT_BYTES else None
 
     def is_to_stop(self) -> bool:
         """Whether the campaign has asked for an early end."""
@@ -78,8 +97,19 @@ class Leg:
     def close(self) -> None:
         """End its log, cut its reports to their limit and sweep its temporary files."""
         self.log.close()
-        if self.has_too_many_reports():
-            os.truncate(self.report, REPORT_BYTES)
+        os.close(self._handle)
+        if _place_of(self.folder) != self._place:
+            return
+        try:
+            handle = open_plain(self.report, os.O_WRONLY)
+        except FileNotFoundError:
+            pass
+        except OSError:  # what else stands there is no report
+            remove(self.report)
+        else:
+            if os.fstat(handle).st_size > REPORT_BYTES:
+                os.ftruncate(handle, REPORT_BYTES)
+            os.close(handle)
         remove(self.folder / "tmp")
 
 
@@ -117,9 +147,9 @@ class Group:
         for leg in self.open.values():
             leg.flush()
 
-    def has_too_many_reports(self) -> bool:
-        """Whether one report file is past its limit."""
-        return any(leg.has_too_many_reports() for leg in self.open.values())
+    def report_fault(self) -> str | None:
+        """What is wrong with the report file or the folder of one of them; None: nothing."""
+        return next((fault for leg in self.open.values() if (fault := leg.report_fault())), None)
 
     def is_to_stop(self) -> bool:
         """Never: legs that are stopped early train alone."""
@@ -133,7 +163,8 @@ class Group:
 def begin_once(folder: Path, who: dict[str, Any]) -> bool:
     """Mark an attempt as begun; False when it was begun or given up before: guards against a doubled ticket."""
     passing = folder / f".begin.{os.getpid()}"
-    passing.write_text(json.dumps(who))
+    with open(create_plain(passing), "w", encoding="utf-8") as file:
+        json.dump(who, file)
     try:
         os.link(passing, folder / "trial.json")
     except FileExistsError:
@@ -152,19 +183,24 @@ def is_of_group(folder: Path) -> bool:
 
 def clear(folder: Path) -> None:
     """Bring an attempt's folder back to what it was before it began; trial.json last, since it guards the rest."""
-    for name in sorted(os.listdir(folder), key="trial.json".__eq__):
-        if name not in ("leg.json", "hyperparameters.json"):
-            remove(folder / name)
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # the training took it away
+        for name in sorted(os.listdir(folder), key="trial.json".__eq__):
+            if name not in ("leg.json", "hyperparameters.json"):
+                remove(folder / name)
 
 
-def remove(path: Path) -> None:
-    """Delete a file or a folder, if it is there, as far as that is possible."""
-    if path.is_dir() and not path.is_symlink():
-        import shutil  # rarely needed, and a tenth of a worker's start
+def write_end(folder: Path, end: dict[str, Any]) -> None:
+    """Write an attempt's exit.json, also where the training took its folder away."""
+    make_folder(folder)
+    write_json(folder / "exit.json", end)
 
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+
+def _place_of(folder: Path) -> tuple[int, int] | None:
+    """What a folder is known by, whatever it is called; None where there is none."""
+    with contextlib.suppress(OSError):
+        status = os.lstat(folder)
+        return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
+    return None
 
 
 def utc_now() -> str:

@@ -6,10 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ...durable_files import write_json
 from .children import Children, cpu_seconds, forget_peak_memory, memory_now, peak_memory
 from .leg_ends import Answer, End, end_of_answer, end_of_leg, end_of_process, parse_answer
-from .legs import Group, Leg
+from .legs import Group, Leg, write_end
 from .watch import Streams, Watch, drain
 
 
@@ -132,7 +131,7 @@ def write_ends(group: Group, answers: list[Answer], trainer: TrainerProcess) -> 
         peak = trainer.idle_memory + max(0, peak_memory(trainer.pid) - trainer.idle_memory) // group.count
         cost = {name: round(float(answer[name]), 6) for name in ("seconds", "cpu_s")}
         end = {**cost, "peak_memory_bytes": peak, **end_of_answer(answer)}
-        write_json(leg.folder / "exit.json", end_of_leg(leg, end))
+        write_end(leg.folder, end_of_leg(leg, end))
 
 
 def send_all(handle: int, data: bytes) -> None:

@@ -85,7 +85,7 @@ class Watch:
                 self._heartbeat.beat(leg)
                 if self._stop.is_set:
                     raise Stopped
-                if leg.has_too_many_reports():
+                if leg.report_fault() is not None:
                     return "report_limit"
                 if time.monotonic() > killed_at and not is_over():
                     return stopped
@@ -95,7 +95,7 @@ class Watch:
                     os.killpg(pid, signal.SIGTERM)
         finally:
             os.close(alive)
-        return stopped or ("report_limit" if leg.has_too_many_reports() else None)
+        return stopped or ("report_limit" if leg.report_fault() is not None else None)
 
     def _why_to_end(self, leg: Leg | Group) -> str | None:
         if time.monotonic() > leg.started + leg.count * self._timeout_s:

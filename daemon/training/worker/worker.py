@@ -18,10 +18,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ...durable_files import load_json, replace_json, write_json
-from .children import Children, become_subreaper, identity_of
+from ...durable_files import load_json, replace_json
+from ...foreign_files import read_plain, remove
+from .children import Children, become_subreaper, children_of, identity_of, living
 from .leg_ends import NOT_STARTED, START_ERRORS, End, end_not_started, end_of_leg, end_of_process
-from .legs import Group, Leg, begin_once, clear, is_of_group, remove
+from .legs import Group, Leg, begin_once, clear, is_of_group, write_end
 from .output import ReportFilter
 from .trainer_link import TrainerLink
 from .watch import Heartbeat, Stopped, StopSignal, Watch, drain
@@ -104,7 +105,7 @@ class Worker:
 
     def tickets_of(self, ticket: str) -> list[str]:
         """A claimed ticket, and those that its file names: its group."""
-        return [ticket, *self.claim_path(ticket).read_text().split()]
+        return [ticket, *read_plain(self.claim_path(ticket), 1 << 20).decode(errors="replace").split()]
 
     def train(self, ticket: str) -> None:
         """Train the legs of a claimed ticket and give the claim up; when told to end, put the ticket back."""
@@ -115,15 +116,16 @@ class Worker:
             if begun and is_of_group(begun[0]):
                 self.run_group(begun)
             elif begun:
-                write_json(begun[0] / "exit.json", self.run_leg(begun[0]))
-            os.unlink(self.claim_path(ticket))
+                write_end(begun[0], self.run_leg(begun[0]))
+            self.claim_path(ticket).unlink(missing_ok=True)
         except Stopped:
             self.trainer.drop()
             self.children.kill_all()
             for folder in begun:
                 if not (folder / "exit.json").exists():
                     clear(folder)
-            os.rename(self.claim_path(ticket), self.campaign / "queue" / ticket)
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(self.claim_path(ticket), self.campaign / "queue" / ticket)
 
     def run_leg(self, folder: Path) -> End:
         """The leg's exit.json. A leg that cannot even start ends like a shell's command: with exit code 127."""
@@ -160,13 +162,13 @@ class Worker:
         for folder in folders:
             if not (folder / "exit.json").exists():
                 cost = {"seconds": round(seconds, 6), "cpu_s": round(cpu_s, 6)}
-                write_json(folder / "exit.json", end_of_leg(group.open.get(str(folder)), {**end, **cost}))
+                write_end(folder, end_of_leg(group.open.get(str(folder)), {**end, **cost}))
 
     def run_command(self, leg: Leg, environment: dict[str, str]) -> End:
         """How the leg's command ended; what it started is gone by then."""
         out_read, out_write = os.pipe()
         error_read, error_write = os.pipe()
-        reports = ReportFilter(leg.report)
+        reports = ReportFilter(leg.append_reports, self.training.get("metric", ""))
 
         def hear_stdout(data: bytes) -> None:
             leg.print(data)
@@ -182,6 +184,7 @@ class Worker:
                 os.close(error_write)
             leg.name_process(self.id, pid)
             stopped = self.watch.until_over(leg, pid, streams, lambda: pid in self.children.ended)
+            left = 0 if stopped else len(living(children_of(os.getpid())))
             self.children.kill_all()
             drain(streams)
         finally:
@@ -189,4 +192,5 @@ class Worker:
             os.close(error_read)
         reports.close()
         code, cpu_s, peak = self.children.take_end(pid)
-        return {"cpu_s": cpu_s, "peak_memory_bytes": peak, **end_of_process(leg, stopped, code)}
+        end = end_of_process(leg, stopped, code)
+        return {"cpu_s": cpu_s, "peak_memory_bytes": peak, "left_running": left, **reports.near, **end}

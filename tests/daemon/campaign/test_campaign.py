@@ -1,8 +1,10 @@
 """Whole campaigns with real processes on a toy training, from queue to verdict."""
 
 import json
+import sys
 from pathlib import Path
 
+import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.state.alert import list_alerts
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, open_campaigns
@@ -183,3 +185,28 @@ def test_a_training_that_cannot_work_is_not_tried_eight_times(desk):
     campaign = desk.baseline()
     assert [result.request.trial for result in results_of(desk.store, campaign.id)] == ["replicate.000"]
     assert f"{desk.store.state}/campaigns/{campaign.id}/legs" in campaign.failure
+
+
+SUFFIXED = """
+import json, os, sys
+out, start = os.environ.get("RETUNED_CHECKPOINT_OUT"), os.environ.get("RETUNED_CHECKPOINT_IN")
+if out:
+    open(out + sys.argv[2], "w").write("state")
+if start:
+    open(start + sys.argv[2]).read()
+exec(open(sys.argv[3]).read().replace('sys.argv[1]', repr(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".pt"])
+def test_a_resumable_command_that_leaves_no_checkpoint_fails_the_campaign_with_the_reason(desk, suffix):
+    script = desk.folder / "suffixed.py"
+    script.write_text(SUFFIXED)
+    words = [sys.executable, "-I", "-S", str(script), "{lr}", suffix, str(TOYS / "quadratic.py")]
+    table = f'command = {json.dumps(words)}\nbudget = {{steps = 10}}\ntimeout = "30s"\nslots = 2\nresumable = true'
+    desk.register(training=table)
+    assert desk.baseline().phase == "done"
+    campaign = desk.retune(seed=1)
+    assert (campaign.phase, campaign.verdict) == ("failed", None)
+    assert "registered as resumable, but" in campaign.failure
+    assert "left none at RETUNED_CHECKPOINT_OUT" in campaign.failure

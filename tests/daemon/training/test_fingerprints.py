@@ -9,14 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.daemon.training.fingerprints import (
+from retuned.daemon.training.fingerprints import code_fingerprint, data_fingerprint, environment_fingerprint
+from retuned.strategies.drift.fingerprints import (
     CodeFingerprint,
     DataFingerprint,
     EnvironmentFingerprint,
-    code_fingerprint,
-    data_fingerprint,
     describe_change,
-    environment_fingerprint,
 )
 from retuned.strategies.errors import CampaignFailed
 

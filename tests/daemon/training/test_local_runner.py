@@ -95,7 +95,7 @@ def bench(tmp_path):
 
 
 def leg(name="a", **changes):
-    told = {"configuration": {"lr": 0.5}, "seed": 1, "split_seed": 2, "from_step": 0, "to_step": 9, **changes}
+    told = {"configuration": {"lr": 0.5}, "seed": 1, "split_seed": 2, "from_step": 0, "to_step": 1, **changes}
     return LegRequest(name=name, trial=name, purpose=Purpose.SEARCH, role=Role.CANDIDATE, number=0, **told)
 
 

@@ -26,7 +26,7 @@ REPORT = b'{"step": 1, "metrics": {"loss": 0.5}}\n'
 
 
 def request(name, **changes):
-    told = {"configuration": {"lr": 0.5}, "seed": 1, "split_seed": 2, "from_step": 0, "to_step": 9, **changes}
+    told = {"configuration": {"lr": 0.5}, "seed": 1, "split_seed": 2, "from_step": 0, "to_step": 1, **changes}
     return LegRequest(name=name, trial=name, purpose=Purpose.SEARCH, role=Role.CANDIDATE, number=0, **told)
 
 

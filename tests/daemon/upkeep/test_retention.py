@@ -88,6 +88,22 @@ def test_what_died_in_the_middle_is_removed_the_next_time(judged_copy):
     assert not trash.exists()
 
 
+def test_folders_deeper_than_any_path_are_measured_and_emptied(judged_copy):
+    trash = judged_copy.config.state / "trash" / "campaign-7"
+    trash.mkdir(parents=True)
+    (trash / "file").write_bytes(bytes(10_000))
+    here = os.open(trash, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    assert size_of(trash) >= 10_000
+    empty_trash(judged_copy.config.state)
+    assert not trash.exists()
+
+
 def test_a_folder_of_the_same_name_in_the_trash_is_no_trouble(judged_copy):
     trash = judged_copy.config.state / "trash" / "campaign-2"
     trash.mkdir(parents=True)
