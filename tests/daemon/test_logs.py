@@ -33,7 +33,7 @@ def events_of(tree):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "event"
     ]
     named = [
-        *(call.args[0] for call in calls),
+        *(call.args[0] for call in calls if call.args),
         *(branch for choice in chosen for branch in (choice.body, choice.orelse)),
     ]
     return {node.value for node in named if isinstance(node, ast.Constant)}
