@@ -1,20 +1,25 @@
 """The confirm phase: the rules of the test are frozen, then pairs run on fresh seeds and rows until they decide."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ...strategies.drift.drift import noise_of
-from ...strategies.records import Configuration, LegRequest, Outcome, Purpose, Role
+from ...strategies.records import Configuration, LegRequest, LegResult, Outcome, Purpose, Role
 from ...strategies.verdict.contract import Contract
 from ...strategies.verdict.runs import Pair, Run, SearchSummary
 from ...strategies.verdict.safe_t_test import FIRST_LOOK
 from ...strategies.verdict.test_plan import plan_test
 from ...strategies.verdict.verdict import judge
 from ...strategies.verdict.verdict_records import Continue, TestPlan, Verdict
+from ..config.model_file import ModelFile
 from ..state.campaigns.campaigns import campaigns_of
 from ..state.campaigns.legs import results_of
 from ..state.models.model_calendar import campaigns_a_year
 from ..state.store import Store
 from .context import CampaignContext, baseline_results, budget_s_of, full_run, slice_base
+
+Noise = tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
+"""The incumbent's held-out scores and the differences of its pairs, one group per campaign."""
 
 
 def freeze_plan(context: CampaignContext) -> TestPlan:
@@ -22,24 +27,26 @@ def freeze_plan(context: CampaignContext) -> TestPlan:
     searched = context.campaign.facts.searched
     if searched is not None:
         return searched.test_plan
-    goal, objective = context.file.goal, context.file.objective()
-    replicates = [result for result in baseline_results(context) if result.request.purpose is Purpose.REPLICATE]
-    earlier = noise_before(context.store, context.model.id, context.campaign.settings_version, context.campaign.id)
+    noise = noise_before(context.store, context.model.id, context.campaign.settings_version, context.campaign.id)
+    a_year = campaigns_a_year(context.store, context.model, context.campaign.created_at)
+    return rules_of(context.file, baseline_results(context), noise, a_year)
+
+
+def rules_of(file: ModelFile, baseline: Sequence[LegResult], noise: Noise, campaigns_a_year: float) -> TestPlan:
+    """The rules of a model's next test, from the legs of its baseline and the noise of earlier campaigns."""
     return plan_test(
-        campaigns_a_year=campaigns_a_year(context.store, context.model, context.campaign.created_at),
-        replicates=tuple(Run.of(result) for result in replicates),
-        earlier_scores=tuple(scores for scores, _ in earlier),
-        earlier_differences=tuple(differences for _, differences in earlier),
-        margin=goal.margin,
-        floor=objective.floor,
-        drop_least=goal.least_drop,
-        n_max=context.file.search.max_pairs,
+        campaigns_a_year=campaigns_a_year,
+        replicates=tuple(Run.of(leg) for leg in baseline if leg.request.purpose is Purpose.REPLICATE),
+        earlier_scores=tuple(scores for scores, _ in noise),
+        earlier_differences=tuple(differences for _, differences in noise),
+        margin=file.goal.margin,
+        floor=file.objective().floor,
+        drop_least=file.goal.least_drop,
+        n_max=file.search.max_pairs,
     )
 
 
-def noise_before(
-    store: Store, model_id: int, settings_version: int, before: int | None = None
-) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]:
+def noise_before(store: Store, model_id: int, settings_version: int, before: int | None = None) -> Noise:
     """The noise seen by earlier campaigns of these settings, one group per campaign: the incumbent's held-out scores,
     and the differences of their pairs. Only those before campaign `before`; None for all.
 

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ...strategies.records import Purpose
 from ...strategies.schedule import triggers
 from ...strategies.schedule.grants import Need, alone_on
 from ...strategies.search import choose
 from ...strategies.verdict import power
-from ...strategies.verdict.runs import Run
-from ...strategies.verdict.test_plan import YEARLY_ALPHA, plan_test
+from ...strategies.verdict.test_plan import YEARLY_ALPHA
 from ...strategies.verdict.verdict_records import TestPlan
 from ..config.config import Config
 from ..state.campaigns.campaigns import campaigns_of, finished_baseline
@@ -19,7 +17,7 @@ from ..state.models.model_calendar import campaigns_a_year
 from ..state.models.registry import Model
 from ..state.store import Store
 from ..training.machine import machine_of
-from .confirm import noise_before
+from .confirm import noise_before, rules_of
 from .forecast import PROBE_RUNS, forecast
 
 
@@ -59,20 +57,9 @@ def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
     baseline = finished_baseline(store, model.id, model.settings_version)
     results = () if baseline is None else results_of(store, baseline.id)
     found = forecast(model.file, results, machine_of(config), config, probe_runs=0 if baseline else PROBE_RUNS)
-    goal, objective = model.file.goal, model.file.objective()
-    earlier = noise_before(store, model.id, model.settings_version)
-    differences = tuple(differences for _, differences in earlier)
-    test = plan_test(
-        campaigns_a_year=campaigns_a_year(store, model, now),
-        replicates=[Run.of(result) for result in results if result.request.purpose is Purpose.REPLICATE],
-        earlier_scores=tuple(scores for scores, _ in earlier),
-        earlier_differences=differences,
-        margin=goal.margin,
-        floor=objective.floor,
-        drop_least=goal.least_drop,
-        n_max=model.file.search.max_pairs,
-    )
-    detectable = power.detectable(test, differences)
+    noise = noise_before(store, model.id, model.settings_version)
+    test = rules_of(model.file, results, noise, campaigns_a_year(store, model, now))
+    detectable = power.detectable(test, tuple(differences for _, differences in noise))
     sentences = (
         found.sentence,
         found.cost.sentence,
