@@ -14,8 +14,8 @@ from retuned.daemon.campaign.leg_runs import POLL_S
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
-from retuned.strategies.fused.batch_size import BatchChoice, MachineMemory
 from retuned.strategies.fused.fused import Fused, Legs, run_legs
+from retuned.strategies.fused.models_per_batch import BatchChoice, MachineMemory
 from retuned.strategies.legs.ends import Objective
 from retuned.strategies.records import LegRequest, Purpose, Role
 from retuned.strategies.training.training import warm_up

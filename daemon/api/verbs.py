@@ -22,6 +22,7 @@ from ..config.model_paths import check_paths
 from ..reports.drift_record import drift_points
 from ..reports.progress import progress_of
 from ..state.alert import Alert, list_alerts
+from ..state.campaign_numbers import campaign_number
 from ..state.campaigns.campaign_writes import cancel_campaign
 from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
 from ..state.campaigns.lease import as_only_one, folder_of
@@ -30,7 +31,6 @@ from ..state.faults import set_fact
 from ..state.models import adoption
 from ..state.models.model_calendar import Planned, preview
 from ..state.models.registry import Model, all_models, find_model, register, set_state, settings_of
-from ..state.names import campaign_number
 from ..state.store import Store
 from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token
 from ..training.supervisor import end_workers

@@ -11,12 +11,12 @@ from ...strategies.verdict.evidence import EvidencePath, evidence_path
 from ...strategies.verdict.verdict_records import TestPlan
 from ...strategies.verdict.verdict_words import figure
 from ..config.model_file import ModelFile
+from ..state.campaign_numbers import campaign_number
 from ..state.campaigns.campaign_facts import CampaignFacts, reached
 from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign
 from ..state.campaigns.legs import results_of
 from ..state.campaigns.phase_records import Ended, Prepared
 from ..state.models.registry import Model, Settings, configuration_of_version, file_of_version, find_model, settings_of
-from ..state.names import campaign_number
 from ..state.store import Store
 from .trials import Trial, trials_of
 

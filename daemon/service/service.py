@@ -22,7 +22,7 @@ from ..state.outbox import place_of
 from ..state.store import Store
 from .campaign_processes import CampaignProcesses, Ended
 from .crash_policy import note_death
-from .queue import Queue, QueueReader
+from .queue_reader import Queue, QueueReader
 
 MACHINE_IS_READ_EVERY = timedelta(minutes=10)
 UNREADABLE_IS_PUT_OFF = timedelta(hours=1)

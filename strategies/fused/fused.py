@@ -15,10 +15,10 @@ from ..recipe import Recipe
 from ..training.random_states import own_random_state
 from ..training.rows import Data, held_once
 from ..training.trial_run import Checkpoint, LegOrder, LegOutcome, TrialRun, check_order
-from .batch_size import BatchChoice, MachineMemory, choose_batch, is_out_of_memory
 from .batched_run import BatchedRun, Ready, Report
 from .batched_step import reason_of
 from .model_stack import PLAIN, shape_of
+from .models_per_batch import BatchChoice, MachineMemory, choose_batch, is_out_of_memory
 from .twin_check import check_twins
 
 ALONE = "no other trial has its shape"

@@ -7,7 +7,7 @@ from .diagnosis import Sign
 from .diary import shift, step_text
 from .life_state import LifeInputs, LifeState, arrive, begin_decay, budget_left, go_back, log
 from .rate_probes import STEP
-from .restarts import begin_again
+from .second_life import begin_again
 from .states import ResumePoint, within_bounds
 
 MOST_TROUBLES = 8  # spikes and divergences that one life is brought back from

@@ -15,8 +15,8 @@ from ....strategies.space import Space, derive_seed
 from ...config.model_file import ModelFile
 from ...config.schedule_tables import HouseScheduleTable
 from ...config.settings_file import plain
+from ..campaign_numbers import refuse_number
 from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
-from ..names import refuse_number
 from ..store import Row, Store, from_text, to_json, to_text
 from .due_dates import move_on, without_campaign
 from .models import (

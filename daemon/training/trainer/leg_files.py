@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ....strategies.fused.batch_size import BatchChoice
+    from ....strategies.fused.models_per_batch import BatchChoice
     from ....strategies.training.trial_run import Checkpoint, LegOrder, LegOutcome
 
 SPLIT_OF_PURPOSE = {"probe": "dev", "search": "dev", "replicate": "held_out", "confirm": "held_out"}
@@ -73,7 +73,7 @@ def keep_checkpoint(outcome: "LegOutcome", leg: Mapping[str, Any]) -> None:
 
 def choice_on_record(folder: Path, kind: str, choose: "Callable[[], BatchChoice]") -> "BatchChoice":
     """The choice on record for a kind of trials; else the one made now, unless another worker was quicker."""
-    from retuned.strategies.fused.batch_size import BatchChoice
+    from retuned.strategies.fused.models_per_batch import BatchChoice
 
     path = folder / (hashlib.blake2b(kind.encode(), digest_size=12).hexdigest() + ".json")
     if not path.exists():

@@ -120,7 +120,7 @@ class Trainer:
         That may be more: the whole group is, where only a part of it is asked for, because rounding depends on the
         company.
         """
-        from retuned.strategies.fused import batch_size, fused
+        from retuned.strategies.fused import fused, models_per_batch
 
         campaign = folders[0].parent.parent
         own = {leg_name(folder): folder for folder in folders}
@@ -137,7 +137,7 @@ class Trainer:
                 lambda number: forget_reports(members[number], names[number] in own),
                 time.monotonic,
             ),
-            batch_size.MachineMemory(_free_memory(), _cache_of_a_core()),
+            models_per_batch.MachineMemory(_free_memory(), _cache_of_a_core()),
             lambda key, choose: choice_on_record(campaign / "fusing", key, choose),
         )
         for number, why in result.alone.items():

@@ -13,7 +13,7 @@ from retuned.daemon.campaign.request import ask_for, retune_request
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.model_file import ModelFile
-from retuned.daemon.service.queue import QueueReader
+from retuned.daemon.service.queue_reader import QueueReader
 from retuned.daemon.state.campaigns.campaigns import finished_baseline
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.training.machine import machine_of

@@ -5,8 +5,8 @@ import random
 
 import pytest
 import torch
-from retuned.strategies.fused.batch_size import BatchChoice, MachineMemory
 from retuned.strategies.fused.fused import Legs, run_legs
+from retuned.strategies.fused.models_per_batch import BatchChoice, MachineMemory
 from retuned.strategies.recipe import Recipe, draw_rows
 from retuned.strategies.training.training import run_leg
 from retuned.strategies.training.trial_run import LegOrder

@@ -3,7 +3,7 @@
 import pytest
 from retuned.daemon.api.verbs import Verbs
 from retuned.daemon.reports.campaign_record import record_of
-from retuned.daemon.state.names import campaign_number
+from retuned.daemon.state.campaign_numbers import campaign_number
 from retuned.strategies.errors import ConflictError, InputError, UnknownName
 
 

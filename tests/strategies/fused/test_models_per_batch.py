@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from retuned.strategies.fused.batch_size import MachineMemory, choose_batch
+from retuned.strategies.fused.models_per_batch import MachineMemory, choose_batch
 from retuned.strategies.recipe import Recipe
 from retuned.strategies.training.trial_run import LegOrder, TrialRun
 from torch import nn
