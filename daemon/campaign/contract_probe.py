@@ -6,7 +6,7 @@ from ...strategies.legs import names
 from ...strategies.records import BudgetUnit, Configuration, LegRequest, LegResult, Purpose, Role
 from ...strategies.space import derive_seed
 from ...strategies.verdict.contract import Contract, contract_of
-from ..config.model_tables import BudgetTable
+from ..config.training_tables import BudgetTable
 from .forecast import PROBE_SHARE
 from .leg_runs import LegRuns
 

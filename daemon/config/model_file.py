@@ -21,17 +21,10 @@ from ...strategies.legs.ends import Objective
 from ...strategies.panda.panda import moved_by_panda
 from ...strategies.records import Configuration
 from ...strategies.space import Hyperparameter, Kind, Space
-from .model_tables import (
-    AlertsTable,
-    DataTable,
-    HyperparameterTable,
-    ObjectiveTable,
-    SearchTable,
-    SettingsTable,
-    TrainingTable,
-)
+from .model_tables import AlertsTable, DataTable, HyperparameterTable, ObjectiveTable, SearchTable, SettingsTable
 from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
 from .toml_input import Line, Table, Text, read_table, refusal, shown, table_in
+from .training_tables import TrainingTable
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HYPERPARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")

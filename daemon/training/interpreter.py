@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...strategies.drift.fingerprints import EnvironmentFingerprint
-from ..config.model_tables import TrainingTable
+from ..config.training_tables import TrainingTable
 from ..foreign_files import read_plain
 from ..start_errors import program_of, shebang_of
 from .fingerprints import command_environment, environment_fingerprint
