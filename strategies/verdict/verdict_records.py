@@ -155,8 +155,9 @@ class Verdict:
         return f"{self.outcome.value.upper()}{mark}"
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict as values that JSON can hold."""
-        return asdict(self)
+        """The verdict as values that JSON can hold; without what only some verdicts have and this one has not."""
+        fields = asdict(self)
+        return {name: value for name, value in fields.items() if value or name not in ("cut", "why_failed")}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:

@@ -24,6 +24,7 @@ from retuned.daemon.service.waker import Waker
 from retuned.daemon.state.alert import list_alerts
 from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign, queue_campaign
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
+from retuned.daemon.state.campaigns.legs import end_legs, plan_legs
 from retuned.daemon.state.faults import recent_faults
 from retuned.daemon.state.models.adoption import adopt
 from retuned.daemon.state.models.models import find_entry
@@ -31,11 +32,11 @@ from retuned.daemon.state.models.registry import find_model, register, set_state
 from retuned.daemon.state.running_service import is_serving, single_instance
 from retuned.daemon.state.store import to_text
 from retuned.strategies.errors import ConflictError
-from retuned.strategies.records import Outcome
+from retuned.strategies.legs.names import full_run
+from retuned.strategies.records import LegEnd, LegRequest, LegResult, Outcome, Purpose, Role
 from retuned.strategies.schedule.grants import Grant, Machine
 
 TICK_S = 30.0
-REQUEST = '{"purpose": "replicate"}'
 TOYS = Path(__file__).parents[2] / "toys"
 MACHINE = Machine(slots=8, memory_bytes=24 << 30, gpus=(), campaigns=4)
 LEAD = """
@@ -298,12 +299,19 @@ def test_why_a_campaign_waits_is_written_only_when_it_changes(desk, clock, start
     assert desk.store._db.conn.total_changes == writes
 
 
+def record_an_hours_run(desk, clock):
+    """One run of the baseline, which took an hour."""
+    name = full_run(Purpose.REPLICATE, Role.INCUMBENT, 0)
+    request = LegRequest(name, name, Purpose.REPLICATE, {"lr": 0.01}, 1, 2, 0.0, 10.0, role=Role.INCUMBENT, number=0)
+    plan_legs(desk.store, 1, [request], clock.now())
+    end_legs(desk.store, 1, [LegResult(request, LegEnd.COMPLETED, 1.0, seconds=3600.0)], clock.now())
+
+
 def test_a_campaign_that_would_exceed_its_models_hours_is_put_off_and_one_by_hand_is_not(desk, clock, starter):
     starter.command = ("sleep", "600")
     model = take_up(desk, clock, limits="hours_a_month = 10")
     with desk.store.transaction():
-        desk.store.insert("legs", {"campaign_id": 1, "name": "replicate.000", "request": REQUEST, "ended": "completed",
-                                   "seconds": 3600.0, "planned_at": "", "ended_at": to_text(clock.now())})  # fmt: skip
+        record_an_hours_run(desk, clock)
         desk.store.change("UPDATE campaigns SET phase = 'done', ended_at = created_at")
     retune = queue_retune(desk, clock, model)
     service = make_service(desk, clock, starter)
@@ -319,8 +327,7 @@ def test_hours_of_this_month_that_are_used_up_come_back_with_the_next(desk, cloc
     starter.command = ("sleep", "600")
     model = take_up(desk, clock)
     with desk.store.transaction():
-        desk.store.insert("legs", {"campaign_id": 1, "name": "replicate.000", "request": REQUEST, "ended": "completed",
-                                   "seconds": 3600.0, "planned_at": "", "ended_at": to_text(clock.now())})  # fmt: skip
+        record_an_hours_run(desk, clock)
         desk.store.change("UPDATE campaigns SET phase = 'done', ended_at = created_at")
     retune = queue_retune(desk, clock, model)
     service = make_service(desk, clock, starter, limits=LimitsTable(hours_a_month=35.5))
