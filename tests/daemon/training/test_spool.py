@@ -75,7 +75,7 @@ def shape(asked):
 
 
 def test_an_order_is_spelled_out_for_the_worker(spool):
-    enqueue(spool, request("a", from_step=1.5, keeps_checkpoint=True), Ticket(0, "a", 1), TRAINING, None)
+    enqueue(spool, request("a", to_step=9, from_step=1.5, keeps_checkpoint=True), Ticket(0, "a", 1), TRAINING, None)
     order = json.loads((spool.leg_folder("a", 1) / "leg.json").read_text())
     assert order["argv"] == ["train", "0.5", "1"]
     assert order["environment"]["RETUNED_FROM_STEP"] == "1.5"
