@@ -8,8 +8,8 @@ from typing import Any
 from panda_jobs import Job
 from retuned.strategies.hyperparameter import Hyperparameter, Kind
 from retuned.strategies.panda.diary import Nudging
-from retuned.strategies.panda.panda import DAYS, Diary, decide, moved_by_panda
-from retuned.strategies.panda.task import PandaRules, PandaTask
+from retuned.strategies.panda.panda import DAYS, Diary, decide
+from retuned.strategies.panda.task import PandaRules, PandaTask, moved_by_panda
 from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult
 from retuned.strategies.search.task import Finished, SearchTask
 from retuned.strategies.space import Space

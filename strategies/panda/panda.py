@@ -7,12 +7,9 @@ on, so that a full training replays it. A search is a pure function of what has 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import InputError
-from ..hyperparameter import Hyperparameter, Kind
 from ..legs.names import INCUMBENT
 from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose, Role
 from ..search.task import Finished, Propose, Ranked
-from ..space import Space
 from ..words import counted
 from .diary import DayEnd, Nudge
 from .life import follow_life
@@ -20,8 +17,6 @@ from .states import INCUMBENT_LEG, LifeSoFar, ResumePoint, seeds_of, start_value
 from .task import PandaTask
 
 DAYS = 20  # in a run, where the owner says nothing else
-RATES = ("lr", "learning_rate")
-OTHERS = ("momentum", "beta1", "weight_decay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +31,6 @@ class Diary:
     best_trial: str | None
     days: int
     ring: frozenset[str] = frozenset()
-
-
-def moved_by_panda(space: Space, configuration: Configuration) -> tuple[Hyperparameter, ...]:
-    """What a panda may move, the rate first. Raises InputError where there is no rate to move."""
-    active = set(space.active(configuration))
-    floats = {
-        hyperparameter.name: hyperparameter
-        for hyperparameter in space.hyperparameters
-        if hyperparameter.kind in (Kind.FLOAT, Kind.SCHEDULE)
-        and not hyperparameter.choices
-        and hyperparameter.name in active
-    }
-    rates = [floats[name] for name in RATES if name in floats and floats[name].low is not None]
-    if not rates:
-        raise InputError(
-            "it has no learning rate to move",
-            f"a float hyperparameter named {' or '.join(RATES)} with low and high",
-            "name it so in the model file, or use caviar",
-        )
-    return (rates[0], *(floats[name] for name in OTHERS if name in floats and floats[name].low is not None))
 
 
 def decide(task: PandaTask, history: Sequence[LegResult]) -> tuple[Propose | Finished, Diary]:

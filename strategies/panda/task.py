@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..hyperparameter import Hyperparameter
-from ..records import LegResult
+from ..errors import InputError
+from ..hyperparameter import Hyperparameter, Kind
+from ..records import Configuration, LegResult
 from ..search.task import SearchTask
+from ..space import Space
 from .diary import Nudging, Wish
 from .value_path import whole
 
@@ -57,3 +59,29 @@ class PandaTask:
     def search(self) -> SearchTask:
         """The part of the task that every search is given."""
         return self.rules.search
+
+
+RATES = ("lr", "learning_rate")
+
+
+def moved_by_panda(space: Space, configuration: Configuration) -> tuple[Hyperparameter, ...]:
+    """What a panda may move, the rate first. Raises InputError where there is no rate to move."""
+    active = set(space.active(configuration))
+    floats = {
+        hyperparameter.name: hyperparameter
+        for hyperparameter in space.hyperparameters
+        if hyperparameter.kind in (Kind.FLOAT, Kind.SCHEDULE)
+        and not hyperparameter.choices
+        and hyperparameter.name in active
+    }
+    rates = [floats[name] for name in RATES if name in floats and floats[name].low is not None]
+    if not rates:
+        raise InputError(
+            "it has no learning rate to move",
+            f"a float hyperparameter named {' or '.join(RATES)} with low and high",
+            "name it so in the model file, or use caviar",
+        )
+    return (rates[0], *(floats[name] for name in OTHERS if name in floats and floats[name].low is not None))
+
+
+OTHERS = ("momentum", "beta1", "weight_decay")
