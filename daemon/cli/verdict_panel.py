@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...strategies.records import Configuration
-from ...strategies.verdict.notice import render_changes
+from ...strategies.verdict.notice import counted_at_floor, render_changes
 from ...strategies.verdict.verdict_records import Reason, Verdict
 from ...strategies.verdict.verdict_words import divergence_odds, odds
 from ...strategies.words import duration
@@ -53,6 +53,8 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
         values = model.space.validate(recommended)
         lines.append(Text(f"\nChange: {render_changes(incumbent, values)}", style="bold"))
     lines.append(_figures(model, campaign, verdict))
+    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    lines += [Text(sentence) for sentence in counted_at_floor(verdict, sign, model.file.goal.metric)]
     lines += [Text(sentence) for sentence in _background(campaign, verdict)]
     if recommended is not None:
         lines.append(Text(f"\nTo adopt the new values:  retuned adopt {model.name}", style="bold"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ...strategies.legs.names import INCUMBENT, begins_with_trial
 from ...strategies.records import LegEnd, LegResult, Outcome, Purpose, Role, Value
-from ...strategies.verdict.notice import render
+from ...strategies.verdict.notice import counted_at_floor, render
 from ...strategies.verdict.verdict_records import BROKEN_AT, Verdict
 from ...strategies.verdict.verdict_words import figure, odds
 from ...strategies.words import duration
@@ -124,7 +124,7 @@ def evidence_section(record: CampaignRecord, verdict: Verdict) -> Section:
         "Stored settings and challenger were trained side by side on new seeds, but the training breaks the contract, "
         "so no error rate can be given.",
     )  # fmt: skip
-    sentences += _continued(record)
+    sentences += (*counted_at_floor(verdict, record.sign, record.metric), *_continued(record))
     legend = (
         "Above: circles are single pairs, diamonds the mean so far with its interval L to U after each look; early "
         "intervals may extend beyond the frame. FRESH needs an interval wholly below delta, STALE one wholly above 0. "

@@ -183,7 +183,7 @@ def counted_at_floor(verdict: Verdict, sign: float, metric: str) -> tuple[str, .
             f"{verdict.challenger_failed} with the challenger's); in a pair each counts as {floor}."
         )
     if verdict.cut:
-        sentences.append(f"{counted(verdict.cut, 'run')} scored below the declared floor; each counts as {floor}.")
+        sentences.append(f"{counted(verdict.cut, 'run')} scored worse than the declared floor; each counts as {floor}.")
     return tuple(sentences)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from retuned.strategies.records import Outcome
-from retuned.strategies.verdict.notice import Subject, render, render_changes, write_notice
+from retuned.strategies.verdict.notice import Subject, counted_at_floor, render, render_changes, write_notice
 from retuned.strategies.verdict.verdict_records import Reason, Verdict
 
 SUBJECT = Subject(
@@ -36,6 +36,27 @@ def test_a_stale_alert_says_what_is_lost_what_to_use_how_sure_what_it_cost_and_w
     assert "the data changed (10 -> 20 lines)" in notice.text
     assert "35 training runs, 12.6 min of compute" in notice.text
     assert notice.commands[0] == "retuned adopt rides"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentences"),
+    [
+        ({}, ()),  # every run counts as measured
+        ({"floor": -1.0}, ()),
+        (
+            {"floor": -1.0, "incumbent_failed": 3, "challenger_failed": 1},
+            (
+                "4 runs failed (3 with the stored settings, 1 with the challenger's); "
+                "in a pair each counts as skill -1.",
+            ),
+        ),
+        ({"floor": -1.0, "cut": 1}, ("1 run scored worse than the declared floor; each counts as skill -1.",)),
+    ],
+)
+def test_what_failed_or_was_cut_is_said_with_how_many_and_as_what_it_counts(changes, sentences):
+    verdict = replace(STALE, **changes)
+    assert counted_at_floor(verdict, 1.0, "skill") == sentences
+    assert all(sentence in write_notice(SUBJECT, verdict).text for sentence in sentences)
 
 
 def test_overwhelming_evidence_is_critical_in_title_and_text():
