@@ -216,6 +216,7 @@ def test_a_killed_service_is_restarted_and_takes_up_the_training_that_runs(regis
     queued = registered.run("retuned", "retune", "toy", "--seed", "1", "--detach", "--json").stdout
     number = json.loads(queued)["campaign"]  # on a slow machine the baseline that registration queued is over first
     watching = registered.start("retuned", "watch", number)
+    assert f"campaign {number}" in watching.stdout.readline()  # it has reached the service, before that is killed
     registered.wait(lambda: registered.pids(WORKERS) and registered.pids("quadratic.py"))
     before, workers = registered.show("MainPID"), registered.pids(WORKERS)
     leaders = registered.pids(f"campaign {number}")
