@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ...strategies.schedule import triggers
-from ...strategies.schedule.grants import Need, alone_on
+from ...strategies.schedule.grants import Machine, Need, alone_on
 from ...strategies.search import choose
 from ...strategies.verdict import power
 from ...strategies.verdict.test_plan import YEARLY_ALPHA
@@ -56,14 +56,15 @@ def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
     """The plan of the model's next campaign; without a baseline, time and noise are still unknown."""
     baseline = finished_baseline(store, model.id, model.settings_version)
     results = () if baseline is None else results_of(store, baseline.id)
-    found = forecast(model.file, results, machine_of(config), config, probe_runs=0 if baseline else PROBE_RUNS)
+    machine = machine_of(config)
+    found = forecast(model.file, results, machine, config, probe_runs=0 if baseline else PROBE_RUNS)
     noise = noise_before(store, model.id, model.settings_version)
     test = rules_of(model.file, results, noise, campaigns_a_year(store, model, now))
     detectable = power.detectable(test, tuple(differences for _, differences in noise))
     sentences = (
         found.sentence,
         found.cost.sentence,
-        _of_the_machine(model, config),
+        _of_the_machine(model, machine),
         *_test_sentences(model, test, detectable),
         *_year_sentences(store, model, test, now),
     )
@@ -115,7 +116,7 @@ def _test_sentences(model: Model, test: TestPlan, found: power.Detectable | None
     return (rate, loss, f"about {found.pairs_unchanged:.1f} pairs decide it where nothing changed")
 
 
-def _of_the_machine(model: Model, config: Config) -> str:
+def _of_the_machine(model: Model, machine: Machine) -> str:
     training = model.file.training
     need = Need(training.slots, training.resources.memory_bytes or 0, training.resources.gpus)
-    return alone_on(machine_of(config), need)
+    return alone_on(machine, need)

@@ -75,9 +75,9 @@ def weigh(
     ]
     of_search = [run for run in (search.incumbent,) if run is not None and not run.is_void]
     shared = [pair for pair in pairs if _has_failed(pair.incumbent) and _has_failed(pair.challenger)]
+    own = [pair.incumbent for pair in pairs if pair.incumbent is not None and pair not in shared]
     is_outage = _is_outage(search, of_search, alone)
-    telling = [] if is_outage else [*of_search, *alone]
-    telling += [pair.incumbent for pair in pairs if pair.incumbent is not None and pair not in shared]
+    telling = [] if is_outage else [*of_search, *alone, *own]
     divergence_e, divergence_at = _divergence([run.has_failed for run in telling], plan)
     failures = [run.has_failed for run in (*of_search, *alone, *incumbent)]
     untold = [run.detail for run in (*alone, *(pair.challenger for pair in shared)) if run is not None]
