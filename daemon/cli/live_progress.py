@@ -129,7 +129,7 @@ def _panel_display(
 
 
 def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Panel:
-    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    sign = model.file.objective().sign
     elapsed_s = 0.0 if campaign.started_at is None else time.time() - campaign.started_at.timestamp()
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     phases = ("prepare", "search", "confirm", "causes") if campaign.kind == "retune" else ("prepare",)

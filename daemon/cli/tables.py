@@ -131,7 +131,7 @@ def tokens_table(out: Console, tokens: Sequence[Token]) -> None:
 
 def drift_table(out: Console, model: Model, points: Sequence[DriftPoint]) -> None:
     """Print the drift record, oldest first, scores in the metric's own direction."""
-    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    sign = model.file.objective().sign
     columns = ("#", "date", "verdict", "stored", "challenger", "improvement from", "to", "evidence", "pairs",
                "compute", "data", "env", "what changed")  # fmt: skip
     rows = [

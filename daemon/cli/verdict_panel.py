@@ -26,7 +26,7 @@ def baseline_panel(model: Model, campaign: Campaign, runs: Replicates) -> Panel:
         return _panel(
             [Text(campaign.failure or campaign.phase)], f"{model.name}: baseline {campaign.phase}", campaign, "red"
         )
-    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    sign = model.file.objective().sign
     scores = [sign * score for score in runs.scores]
     spread = f", standard deviation {stdev(scores):.3g}" if len(scores) > 1 else ""
     mean = f"{model.file.goal.metric} {fmean(scores):.4g}{spread}" if scores else "no run completed"
@@ -53,7 +53,7 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
         values = model.space.validate(recommended)
         lines.append(Text(f"\nChange: {render_changes(incumbent, values)}", style="bold"))
     lines.append(_figures(model, campaign, verdict))
-    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    sign = model.file.objective().sign
     lines += [Text(sentence) for sentence in counted_at_floor(verdict, sign, model.file.goal.metric)]
     lines += [Text(sentence) for sentence in _background(campaign, verdict)]
     if recommended is not None:
@@ -78,7 +78,7 @@ def _panel(lines: Sequence[Text | Table], title: str | Text, campaign: Campaign,
 
 
 def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
-    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    sign = model.file.objective().sign
     metric = model.file.goal.metric
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     pairs: list[tuple[str, str]] = []

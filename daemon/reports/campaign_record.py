@@ -67,7 +67,7 @@ class CampaignRecord:
     @property
     def sign(self) -> float:
         """The factor, 1 or -1, from a score (higher is better) to the metric."""
-        return -1.0 if self.file.objective().lower_is_better else 1.0
+        return self.file.objective().sign
 
     @property
     def direction(self) -> str:

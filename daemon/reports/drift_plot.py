@@ -40,7 +40,7 @@ def _write_image(model: Model, points: Sequence[DriftPoint], path: Path) -> None
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    sign = model.file.objective().sign
     figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6), sharex=True, height_ratios=(3, 2), layout="constrained")
     labels = [_label(point) for point in points]
     places = range(len(points))
@@ -102,7 +102,7 @@ def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
 
 def _traces(model: Model, points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
     """Scores of incumbent and challenger above, the bounds of the improvement below, one place per campaign."""
-    sign = -1.0 if model.file.objective().lower_is_better else 1.0
+    sign = model.file.objective().sign
     places = [_place(point) for point in points]
     traces: list[dict[str, Any]] = []
     for name in ("incumbent", "challenger"):

@@ -24,6 +24,11 @@ class Objective:
     lower_is_better: bool
     floor: float | None = None
 
+    @property
+    def sign(self) -> float:
+        """The factor, 1.0 or -1.0, between a score (higher is better) and the metric."""
+        return -1.0 if self.lower_is_better else 1.0
+
     def score(self, metric_value: float) -> float:
         """The metric's value, signed so that higher is better."""
         return -metric_value if self.lower_is_better else metric_value
