@@ -1,28 +1,34 @@
 """The entry point of the command `retuned`: keeps large libraries out of processes that wait for months.
 
-sqlite-utils imports numpy if it is installed, and structlog and typer import rich, both for optional features.
-`retuned serve` does not use these, and numpy and rich are a fifth of its memory (measured with the whole command line
-imported: 65 MiB with them, 50 MiB without). So they are hidden while our modules are imported. Afterwards they can be
-loaded, for the rare request that needs them.
+Some libraries import numpy or rich if they are installed, for optional features. `retuned serve` does not use these,
+and numpy and rich are a fifth of its memory (measured with the whole command line imported: 65 MiB with them, 50 MiB
+without). So they are hidden while its modules are imported. Afterwards they can be loaded, for the rare request that
+needs them.
 """
 
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
-LEAN_COMMANDS = frozenset({"serve", "look"})
-HIDDEN = ("numpy", "pandas", "rich")
+from .lean_imports import hidden
+
+COMMAND_LINE = "cli.cli"
+LEAN_COMMANDS: Mapping[str | None, tuple[str, ...]] = {
+    "serve": (COMMAND_LINE, "cli.service_commands"),
+    "look": ("service.change_watch_process",),
+}
+"""The commands that wait, and what each runs: the module with its `main` first."""
 _OPTIONS_WITH_A_VALUE = frozenset({"--config", "--state"})
 
 
 def main() -> None:
     """Run the command line, lean for the commands that wait."""
     words = sys.argv[1:]
-    # By name, so that the module is imported here and not together with this one.
-    module = "service.change_watch_process" if command_in(words) == "look" else "cli.cli"
+    names = LEAN_COMMANDS.get(command_in(words), (COMMAND_LINE,))
     with hidden() if is_lean(words) else nullcontext():
-        entry = importlib.import_module(f"retuned.daemon.{module}")
+        # By name, so that the modules are imported here and not together with this one.
+        entry, *_ = [importlib.import_module(f"retuned.daemon.{name}") for name in names]
     entry.main()
 
 
@@ -40,19 +46,6 @@ def command_in(words: Sequence[str]) -> str | None:
 def is_lean(words: Sequence[str]) -> bool:
     """Whether the command on this command line is one that waits."""
     return command_in(words) in LEAN_COMMANDS
-
-
-@contextmanager
-def hidden(names: Sequence[str] = HIDDEN) -> Iterator[None]:
-    """Within the context, importing these fails as if they were not installed; loaded ones stay."""
-    ours = [name for name in names if name not in sys.modules]
-    for name in ours:
-        sys.modules[name] = None  # type: ignore[assignment]  # None there makes an import fail
-    try:
-        yield
-    finally:
-        for name in ours:
-            sys.modules.pop(name, None)
 
 
 if __name__ == "__main__":

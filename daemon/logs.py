@@ -6,8 +6,10 @@ The events' names are stable, because monitoring searches for them. A test compa
 import logging
 import sys
 from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
-import structlog
+from .lean_imports import hidden
 
 EVENTS: Mapping[str, str] = {
     "service_started": "the service started and locked its state folder",
@@ -40,14 +42,38 @@ EVENTS: Mapping[str, str] = {
 }
 
 
+class Log:
+    """The log. structlog is loaded with the first event, so that a command which writes none does without it."""
+
+    def info(self, event: str, **fields: object) -> None:
+        """Write an event of ordinary work."""
+        _structlog().get_logger("retuned").info(event, **fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Write an event that an operator should know of."""
+        _structlog().get_logger("retuned").warning(event, **fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Write an event about something that failed."""
+        _structlog().get_logger("retuned").error(event, **fields)
+
+    def exception(self, event: str, **fields: object) -> None:
+        """Write an event about the exception that is being handled, with its trace."""
+        _structlog().get_logger("retuned").exception(event, **fields)
+
+
+log = Log()
+
+
 def configure(form: str) -> None:
     """Set logging up for a service process; `form` is "console" or "json"."""
-    shared: list[structlog.typing.Processor] = [
+    structlog = _structlog()
+    shared = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    last: structlog.typing.Processor = (
+    last = (
         structlog.processors.JSONRenderer()
         if form == "json"
         # the plain trace: the pretty one would load rich, and is 200 lines long in a journal
@@ -60,3 +86,11 @@ def configure(form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
+
+
+@cache
+def _structlog() -> Any:  # noqa: ANN401 - the module
+    with hidden(("rich",)):  # it would load that for traces which are never written
+        import structlog
+
+    return structlog

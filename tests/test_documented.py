@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import typer
 from pydantic import BaseModel
-from retuned.daemon.cli.cli import EXIT_CODES, app
+from retuned.daemon.cli.campaign_commands import EXIT_CODES
+from retuned.daemon.cli.cli import app
+from retuned.daemon.cli.command_index import MODULES, load
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.model_file import ModelFile
 from retuned.daemon.config.model_tables import HyperparameterTable
@@ -18,7 +20,7 @@ README = (ROOT / "README.md").read_text()
 COMMAND_PAGE = (ROOT / "docs/commands.md").read_text()
 CONFIGURATION_PAGE = (ROOT / "docs/configuration.md").read_text()
 LONGEST_README = 130  # lines
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = {name: load(name) for name in MODULES}
 SHOWN = sorted(name for name, command in COMMANDS.items() if not command.hidden)
 WRITTEN = ("daemon", "strategies", "docs", "examples", "benchmarks", "deploy", "tests")
 PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in WRITTEN for page in (ROOT / folder).rglob("*.md"))])

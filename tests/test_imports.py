@@ -1,6 +1,7 @@
-"""What a process that waits for months must not load."""
+"""What a process that waits for months, and a command that only shows something, must not load."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -37,3 +38,49 @@ def test_a_tick_of_the_service_loads_no_heavy_library(judged_copy):
     command = [sys.executable, "-c", code, judged_copy.config.state]
     ticked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert json.loads(ticked.stdout.splitlines()[-1]) == []
+
+
+COMPUTING = frozenset({"torch", "numpy", "scipy", "pandas", "matplotlib", "plotly", "jinja2", "optuna"})
+SERVING = frozenset({"fastapi", "starlette", "uvicorn", "apscheduler", "prometheus_client", "structlog"})
+STORING = frozenset(
+    {"sqlite3", "sqlite_utils", "tomlkit", "retuned.daemon.config.config"}
+)  # typer itself uses pydantic
+SHORT = [
+    (("--help",), COMPUTING | SERVING | STORING),
+    (("modles",), COMPUTING | SERVING | STORING | {"rich"}),
+    (("--no-such-option",), COMPUTING | SERVING | STORING | {"rich"}),
+    (("token", "--help"), COMPUTING | SERVING | {"sqlite_utils"}),
+    (("models",), COMPUTING | SERVING | {"sqlite_utils"}),
+    (("models", "--json"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
+    (("show", "toy"), COMPUTING | SERVING | {"sqlite_utils"}),
+    (("show", "nobody"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
+    (("history", "toy"), COMPUTING | SERVING | {"sqlite_utils"}),
+    (("alerts",), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
+    (("schedule",), COMPUTING | SERVING | {"sqlite_utils"}),
+    (("drift", "toy"), COMPUTING | SERVING | {"sqlite_utils"}),
+    (("status",), COMPUTING | SERVING | {"sqlite_utils"}),
+    (("status", "--json"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
+    (("pause", "toy"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
+    (("cancel", "toy"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
+]
+AT_EXIT = """if True:
+    import atexit, sys
+    from pathlib import Path
+    loaded, *words = sys.argv[1:]
+    atexit.register(lambda: Path(loaded).write_text(" ".join(sys.modules)))
+    from retuned.daemon.__main__ import main
+    sys.argv = ["retuned", *words]
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "unloaded"), SHORT, ids=lambda value: " ".join(value) if type(value) is tuple else ""
+)
+def test_a_short_command_loads_only_what_it_needs(words, unloaded, judged_copy, tmp_path):
+    loaded = tmp_path / "loaded"
+    environ = os.environ | {"RETUNED_STATE": str(judged_copy.config.state)}
+    call = [sys.executable, "-c", AT_EXIT, loaded, *words]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=120, env=environ)
+    assert "Traceback" not in done.stderr
+    assert unloaded & set(loaded.read_text().split()) == set()

@@ -21,7 +21,7 @@ STRATEGIES = (
     {"caviar", "panda", "drift", "fused"},
 )
 DAEMON = (
-    {"clock", "logs", "processes", "durable_files", "foreign_files", "start_errors", "__main__"},
+    {"clock", "logs", "processes", "durable_files", "foreign_files", "start_errors", "lean_imports", "__main__"},
     {"config"},
     {"state", "training"},
     {"campaign", "reports", "upkeep", "alerts"},
@@ -48,7 +48,8 @@ LEVELS = {
     for room in rooms
 }
 
-# What an idle daemon must not load: inside a function only these, and our own modules that need them, are imported.
+# What an idle daemon or a short command must not load: inside a function only these, and our own modules that need
+# them, are imported.
 HEAVY = frozenset(
     {
         "torch",
@@ -63,6 +64,9 @@ HEAVY = frozenset(
         "apprise",
         "pynvml",
         "uvicorn",
+        "structlog",
+        "sqlite_utils",
+        "pydantic",
     }
 )
 MAY_IMPORT_SCIPY = frozenset({"strategies.caviar", "strategies.verdict"})

@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import structlog
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -24,6 +23,7 @@ from ...strategies.errors import (
 )
 from ..clock import Clock
 from ..config.config import Config
+from ..logs import log
 from ..state.running_service import UNIX, Place, remove_place, write_place
 from ..state.store import Store
 from ..state.tokens import Caller, Role, caller_of, digest_of, is_same, new_secret, note_use
@@ -42,7 +42,6 @@ START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 OF_THE_SERVICE = "the service's own command line"
 STATUS = {UnknownName: 404, InputError: 400, ConflictError: 409, StateError: 503, CampaignFailed: 422}
-log = structlog.get_logger("retuned")
 HOW_TO_GET_ONE = "create one where the service runs: retuned token create NAME --role viewer"
 
 

@@ -17,7 +17,9 @@ from ..state.campaigns.lease import holder_of
 from ..state.models.registry import find_model
 from .foreground import Display, conduct, finish_baseline, follow
 from .json_output import campaign_json
-from .session import CLOCK, Json, Name, Named, Session, app, print_json
+from .session import CLOCK, Json, Name, Named, Session, print_json
+
+app = typer.Typer()
 
 EXIT_CODES = {
     Outcome.FRESH: 0,

@@ -1,20 +1,36 @@
-"""The command `retuned`: one subcommand for each verb. Heavy libraries load only in the commands that need them."""
+"""The command `retuned`: one subcommand for each verb. What a command needs is loaded when it is run."""
 
 import os
 import sys
-from typing import NoReturn
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
 from ...strategies.errors import RetunedError
-from . import campaign_commands, model_commands, service_commands, show_commands, upkeep_commands
-from .campaign_commands import EXIT_CODES
-from .session import app
+from .command_index import CommandIndex
 
 INTERRUPTED = 130
-# Importing them registers their commands.
-COMMANDS = (campaign_commands, model_commands, service_commands, show_commands, upkeep_commands)
-__all__ = ["EXIT_CODES", "app", "main"]
+
+app = typer.Typer(
+    cls=CommandIndex,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Re-evaluates the hyperparameters of production models and says when they have gone stale.",
+)
+"""The commands; `main` runs them and turns errors into lines and exit codes."""
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    state: Annotated[Path | None, typer.Option(help="Folder of the database, campaigns and snapshots.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration file; see config.example.toml.")] = None,
+) -> None:
+    from .session import open_session
+
+    context.obj = open_session(state, config)
 
 
 def main() -> NoReturn:

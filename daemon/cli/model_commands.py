@@ -10,7 +10,9 @@ from ..config.model_file import model_file_in
 from ..config.model_paths import check_paths
 from ..config.toml_input import content_of
 from ..state.models.registry import Model
-from .session import Name, Named, app
+from .session import Name, Named
+
+app = typer.Typer()
 
 
 @app.command("register")

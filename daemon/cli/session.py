@@ -1,4 +1,4 @@
-"""What every command uses: the application, the configuration, and the verbs, in this process or in a service."""
+"""What every command uses: the configuration, and the verbs, in this process or in a service."""
 
 import json
 import os
@@ -19,14 +19,6 @@ from ..state.running_service import Place
 from ..state.store import Store
 
 CLOCK = SystemClock()
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Re-evaluates the hyperparameters of production models and says when they have gone stale.",
-)
-"""The commands; `main` in cli.py runs them and turns errors into lines and exit codes."""
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered model.")]
 Named = Annotated[str, typer.Argument(metavar="CAMPAIGN|NAME", help="A campaign's number, or a model's name.")]
@@ -106,17 +98,13 @@ def _refuse_root(state: Path) -> None:
     )
 
 
-@app.callback()
-def _options(
-    context: typer.Context,
-    state: Annotated[Path | None, typer.Option(help="Folder of the database, campaigns and snapshots.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Configuration file; see config.example.toml.")] = None,
-) -> None:
+def open_session(state: Path | None, config: Path | None) -> Session:
+    """The session of a command line with these values of --state and --config; raises InputError."""
     loaded = load_config(config, os.environ)
     if state is not None:
         loaded = loaded.model_copy(update={"state": state.absolute()})
     named = ("--config", str(config.absolute())) if config else ()
-    context.obj = Session(loaded, ("--state", str(loaded.state), *named), config)
+    return Session(loaded, ("--state", str(loaded.state), *named), config)
 
 
 def print_json(value: object) -> None:

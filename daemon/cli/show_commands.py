@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter
 
 from ..reports.drift_plot import write_plot
 from ..reports.self_contained import cannot_write, check_target
+from ..upkeep.health_records import Health
 from .json_output import alert_json, campaign_json, model_json, planned_json, point_json, settings_json
-from .session import Json, Name, app, print_json
+from .session import CLOCK, Json, Name, print_json
+
+app = typer.Typer()
 
 
 @app.command("models")
@@ -132,3 +136,17 @@ def _report(
     except OSError as error:
         raise cannot_write(html, error) from None
     print(f"campaign {page.campaign}: {html}")
+
+
+@app.command("status")
+def _status(context: typer.Context, as_json: Json = False) -> None:
+    """Show the service's health: what runs, what waits and why, what went wrong. Exit code: 0 ok, 1 not."""
+    health: Health = context.obj.verbs.status()
+    if as_json:
+        print_json(TypeAdapter(Health).dump_python(health, mode="json"))
+    else:
+        from .health_view import show_health
+        from .tables import console
+
+        show_health(console(), health, CLOCK.now())
+    raise typer.Exit(0 if health.overall == "ok" else 1)

@@ -1,47 +1,15 @@
-"""Commands that show the service's health and keep its database."""
+"""Commands that keep the database."""
 
-import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter
 
 from ...strategies.words import counted
 from ..upkeep.backup import restore
-from ..upkeep.doctor import examine
-from ..upkeep.health_records import Health
-from .session import CLOCK, Json, Session, app, print_json
+from .session import CLOCK, Session
 
-
-@app.command("status")
-def _status(context: typer.Context, as_json: Json = False) -> None:
-    """Show the service's health: what runs, what waits and why, what went wrong. Exit code: 0 ok, 1 not."""
-    health: Health = context.obj.verbs.status()
-    if as_json:
-        print_json(TypeAdapter(Health).dump_python(health, mode="json"))
-    else:
-        from .health_view import show_health
-        from .tables import console
-
-        show_health(console(), health, CLOCK.now())
-    raise typer.Exit(0 if health.overall == "ok" else 1)
-
-
-@app.command("doctor")
-def _doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check everything that the service needs and say what to do. Exit code: 0 no errors, 1 errors."""
-    session: Session = context.obj
-    findings = examine(session.config, os.environ, CLOCK, session.config_file)
-    if as_json:
-        print_json([asdict(finding) for finding in findings])
-    else:
-        from .health_view import show_findings
-        from .tables import console
-
-        show_findings(console(), findings)
-    raise typer.Exit(1 if any(finding.level == "error" for finding in findings) else 0)
+app = typer.Typer()
 
 
 @app.command("backup")

@@ -2,12 +2,11 @@
 
 from datetime import timedelta
 
-import structlog
-
 from ...strategies.schedule.queueing import retry_delay_s
 from ...strategies.verdict.notice import Notice
 from ..clock import Clock
 from ..config.config import Config
+from ..logs import log
 from ..state.alert import raise_alert
 from ..state.campaigns.campaign_writes import give_up_campaign, put_off_after_death
 from ..state.campaigns.campaigns import Campaign, find_campaign
@@ -15,8 +14,6 @@ from ..state.faults import note_fault
 from ..state.models.registry import find_model
 from ..state.store import Store
 from .campaign_processes import Ended
-
-log = structlog.get_logger("retuned")
 
 
 def note_death(

@@ -4,11 +4,11 @@ import os
 import signal
 from pathlib import Path
 
-import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from ..clock import Clock
 from ..config.config import Config
+from ..logs import log
 from ..state.disk import Disk
 from ..state.running_service import single_instance
 from ..state.store import Store
@@ -21,8 +21,6 @@ from .heartbeat import Heartbeat, Pulse
 from .sd_notify import Notifier
 from .service import Part, Service
 from .waker import Waker
-
-log = structlog.get_logger("retuned")
 
 
 def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str, ...]) -> None:

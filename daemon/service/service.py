@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import structlog
-
 from ...strategies.schedule.grants import Machine
 from ...strategies.schedule.queueing import Decision, decide
 from ..alerts.webhooks import deliver_due
 from ..clock import Clock
 from ..config.config import Config
+from ..logs import log
 from ..service.schedule import adapt_interval, queue_due
 from ..state.campaigns.campaign_queue import claimed_numbers, open_numbers
 from ..state.campaigns.campaign_writes import grant_resources, put_off, set_waits
@@ -27,7 +26,6 @@ from .queue_reader import Queue, QueueReader
 MACHINE_IS_READ_EVERY = timedelta(minutes=10)
 UNREADABLE_IS_PUT_OFF = timedelta(hours=1)
 ENDED_SEEN = "ended_campaigns_seen"  # the time up to which ended campaigns were processed
-log = structlog.get_logger("retuned")
 
 Step = Callable[[], None]
 

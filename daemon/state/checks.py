@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from .migrations import schema
+from .schema_steps import SCHEMA
 
 READ_TIMEOUT_S = 5.0
 
@@ -42,7 +42,7 @@ def examine_copy(path: Path) -> CopyState:
     """Check a copy completely. Raises sqlite3.Error if it is not a database of ours."""
     with closing(open_to_read(path)) as copy:
         damage = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        steps = copy.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (schema.name,)).fetchall()
+        steps = copy.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (SCHEMA,)).fetchall()
         campaigns = copy.execute("SELECT count(*) FROM campaigns").fetchone()[0]
     return CopyState(damage, frozenset(row[0] for row in steps), int(campaigns))
 

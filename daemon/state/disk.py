@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import structlog
-
 from ...strategies.errors import DiskFull
 from ..clock import Clock
+from ..logs import log
 from .faults import note_fault, set_fact
 from .store import Store
 
@@ -23,7 +22,6 @@ FACT = "disk_mode"
 LEAST_LOW_BYTES = 4 << 20
 RECORDED_EVERY = timedelta(minutes=10)
 WAIT_S = 1.0
-log = structlog.get_logger("retuned")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,14 @@
-"""Schema of the state database, as numbered steps; each runs in one transaction with its own record."""
+"""Schema of the state database, as numbered steps; each runs in one transaction with its own record.
+
+A step's name stands in schema_steps.py too. This module is only loaded where a step is missing: it needs sqlite-utils.
+"""
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-schema = Migrations("retuned")
+from .schema_steps import SCHEMA
+
+schema = Migrations(SCHEMA)
 
 _STEP_0001 = (
     """CREATE TABLE models (
@@ -172,7 +177,3 @@ def m0002_service(db: Database) -> None:
     """What the service keeps: intervals, looks, the queue, tokens, its own facts and faults."""
     for statement in _STEP_0002:
         db.execute(statement)
-
-
-STEP_NAMES = frozenset({"m0001_first", "m0002_service"})
-"""Every step this version knows; a database that holds another was written by a newer one."""

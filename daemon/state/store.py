@@ -15,12 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from ...strategies.errors import DiskFull, StateError
 from ...strategies.words import readable
 from ..durable_files import sync_file, sync_folder
-from .migrations import STEP_NAMES, schema
+from ..lean_imports import hidden
+from .schema_steps import SCHEMA, STEP_NAMES
 
 BUSY_TIMEOUT_S = 30.0
 FILE_NAME = "retuned.sqlite3"
@@ -44,9 +43,8 @@ class Store:
         try:
             state.mkdir(parents=True, exist_ok=True, mode=0o700)
             refuse_network(state)
-            connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
             path.chmod(0o600)
-            self._db = Database(connection)
             self._prepare()
         except (OSError, sqlite3.DatabaseError) as error:
             raise _cannot_open(path, error) from error
@@ -54,27 +52,40 @@ class Store:
     def _prepare(self) -> None:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
-        unknown = {step.name for step in schema.applied(self._db)} - STEP_NAMES
+        applied = self._applied()
+        unknown = applied - STEP_NAMES
         if unknown:
             raise StateError(
                 f"the state database holds schema steps of a newer retuned: {', '.join(sorted(unknown))}",
                 "a database of this version or older",
                 "install the newer retuned again, or restore an older backup",
             )
-        if schema.pending(self._db):
-            with (self.state / "migrate.lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                self._keep_copy()
-                schema.apply(self._db)
+        if STEP_NAMES - applied:
+            self._migrate()
 
-    def _keep_copy(self) -> None:
-        """Copy an existing database before it is migrated; the copy is named after the first missing step."""
-        pending = schema.pending(self._db)
-        if not pending or not schema.applied(self._db):
-            return
-        folder = self.state / "backups"
-        folder.mkdir(exist_ok=True, mode=0o700)
-        copy_database(self._db.conn, folder / f"before-{pending[0].name}.sqlite3")
+    def _applied(self) -> frozenset[str]:
+        """The names of the schema steps that the database has taken."""
+        if not self.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlite_migrations'"):
+            return frozenset()
+        steps = self.rows("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (SCHEMA,))
+        return frozenset(step["name"] for step in steps)
+
+    def _migrate(self) -> None:
+        """Take the missing steps. An existing database is copied before; the copy is named after the first of them."""
+        with hidden(("numpy", "pandas")):  # sqlite-utils would load them for rows that it is never given
+            from sqlite_utils import Database
+
+            from .migrations import schema
+
+        database = Database(self._db)
+        with (self.state / "migrate.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            pending = schema.pending(database)
+            if pending and schema.applied(database):
+                folder = self.state / "backups"
+                folder.mkdir(exist_ok=True, mode=0o700)
+                copy_database(self._db, folder / f"before-{pending[0].name}.sqlite3")
+            schema.apply(database)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -103,17 +114,19 @@ class Store:
 
     def insert(self, table: str, row: Row) -> int:
         """Insert a row inside the open transaction; returns its rowid."""
-        assert self._db.conn.in_transaction, "a write outside transaction()"
+        assert self._db.in_transaction, "a write outside transaction()"
+        columns, places = ", ".join(f'"{name}"' for name in row), ", ".join(f":{name}" for name in row)
+        statement = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'  # noqa: S608 - names of our own source
         try:
-            inserted = self._db.table(table).insert(dict(row)).last_rowid
+            inserted = self._db.execute(statement, dict(row)).lastrowid
         except UnicodeEncodeError:
-            inserted = self._db.table(table).insert(_storable(row)).last_rowid
+            inserted = self._db.execute(statement, _storable(row)).lastrowid
         assert inserted is not None
         return inserted
 
     def change(self, sql: str, parameters: Parameters = ()) -> int:
         """Run an UPDATE or DELETE inside the open transaction; returns the number of rows changed."""
-        assert self._db.conn.in_transaction, "a write outside transaction()"
+        assert self._db.in_transaction, "a write outside transaction()"
         try:
             return self._db.execute(sql, parameters).rowcount
         except UnicodeEncodeError:

@@ -8,23 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import structlog
-
 from ...strategies.errors import ConflictError, InputError, RetunedError
 from ..config.config import Config
 from ..durable_files import sync_folder
+from ..logs import log
 from ..state.campaigns.campaigns import highest_number
 from ..state.campaigns.lease import holder_of
 from ..state.checks import examine_copy, open_to_read, take_log_in
 from ..state.faults import get_fact, note_fault, set_fact
-from ..state.migrations import STEP_NAMES
 from ..state.running_service import single_instance
+from ..state.schema_steps import STEP_NAMES
 from ..state.store import BUSY_TIMEOUT_S, FILE_NAME, Store, copy_database
 
 FACT = "last_backup"
 AFTER_FAILURE = timedelta(hours=1)
 _NAME = "retuned-{:%Y%m%dT%H%M%SZ}.sqlite3"
-log = structlog.get_logger("retuned")
 
 
 @dataclass(frozen=True, slots=True)

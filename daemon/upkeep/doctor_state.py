@@ -13,7 +13,7 @@ from pathlib import Path
 from ...strategies.words import counted
 from ..state.checks import quick_check, schema_steps
 from ..state.faults import get_fact
-from ..state.migrations import STEP_NAMES
+from ..state.schema_steps import STEP_NAMES
 from ..state.store import NETWORK_FILE_SYSTEMS, Store, file_system_of
 from .doctor_findings import Case, Finding, Level
 

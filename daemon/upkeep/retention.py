@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import structlog
-
 from ...strategies.errors import RetunedError
 from ..config.config import Config
 from ..foreign_files import remove
+from ..logs import log
 from ..state.faults import get_fact, set_fact
 from ..state.still_needed import (
     drop_curves,
@@ -34,7 +33,6 @@ PRUNE_EVERY = timedelta(hours=1)
 FOLDERS_A_STEP, CURVES_A_STEP = 40, 2000
 USE_FACT = "disk_use"
 MEASURE_EVERY = timedelta(hours=6)
-log = structlog.get_logger("retuned")
 
 
 @dataclass(frozen=True, slots=True)

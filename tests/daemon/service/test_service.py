@@ -294,9 +294,9 @@ def test_why_a_campaign_waits_is_written_only_when_it_changes(desk, clock, start
     take_up(desk, clock, "second")
     service = make_service(desk, clock, starter, replace(MACHINE, campaigns=1))
     service.tick()
-    writes = desk.store._db.conn.total_changes
+    writes = desk.store._db.total_changes
     ticks(service, clock, 3)
-    assert desk.store._db.conn.total_changes == writes
+    assert desk.store._db.total_changes == writes
 
 
 def record_an_hours_run(desk, clock):

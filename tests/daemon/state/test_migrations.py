@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from retuned.daemon.state.migrations import _STEP_0001, _STEP_0002, STEP_NAMES, schema
+from retuned.daemon.state.migrations import _STEP_0001, _STEP_0002, schema
+from retuned.daemon.state.schema_steps import STEP_NAMES
 from retuned.daemon.state.store import FILE_NAME, Store
 from sqlite_utils import Database
 

@@ -196,9 +196,9 @@ def test_a_model_that_is_due_and_not_queued_is_seen(quiet, clock):
 
 def test_no_query_reads_whole_tables_of_campaigns_legs_or_messages(quiet, clock):
     statements = []
-    quiet.store._db.conn.set_trace_callback(statements.append)
+    quiet.store._db.set_trace_callback(statements.append)
     health_of(quiet.store, quiet.config, clock.now())
-    quiet.store._db.conn.set_trace_callback(None)
+    quiet.store._db.set_trace_callback(None)
     reads = [statement for statement in statements if statement.lstrip().upper().startswith("SELECT")]
     plans = [row["detail"] for statement in reads for row in quiet.store.rows(f"EXPLAIN QUERY PLAN {statement}")]
     assert len(reads) > 8

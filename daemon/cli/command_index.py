@@ -1,0 +1,90 @@
+"""Every command: where it stands and its line in `retuned --help`, so that help and a mistyped name load no command."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+from typer._click import Command, Context
+from typer.core import TyperCommand, TyperGroup
+
+COMMANDS: Mapping[str, Mapping[str, str]] = {
+    "campaign_commands": {
+        "baseline": "Train the current settings on fresh seeds to measure their score and noise.",
+        "retune": "Re-evaluate a model now. Exit code: 0 fresh, 10 stale, 11 degraded, 12 broken, 13 inconclusive.",
+        "confirm": "Continue an INCONCLUSIVE re-evaluation with more pairs of the same challenger; its error rate "
+        "holds.",
+        "watch": "Watch a campaign, or a model's open ones, to the end; Ctrl-C leaves them running. Exit code as "
+        "for retune.",
+        "selftest": "Check on the model's own training that bad settings are found and equal ones pass. Exit code: "
+        "0 passed, 1 not.",
+        "nudge": "Give a running panda new values from the next day.",
+        "back": "Roll a running panda back to the end of an earlier day.",
+        "hold": "Stop automatic moves of a running panda; it is still rolled back when the training diverges.",
+    },
+    "model_commands": {
+        "register": "Register a model, or a changed model file as a new version.",
+        "pause": "Stop scheduled re-evaluations of a model until it is resumed.",
+        "resume": "Resume scheduled re-evaluations of a paused or retired model.",
+        "retire": "Take a model out of service; its history stays.",
+        "cancel": "Cancel a campaign, or the open ones of a model; what they recorded stays.",
+        "adopt": "Adopt the values that a campaign recommended, and write the model's settings file.",
+        "rollback": "Adopt an older version of the settings again.",
+    },
+    "service_commands": {
+        "serve": "Run the service, which runs due campaigns and sends alerts, until SIGTERM.",
+    },
+    "process_commands": {
+        "campaign": "Run one campaign; the service starts this.",
+        "answer": "Compute the result of the verb that standard input names; the service's API starts this.",
+    },
+    "show_commands": {
+        "models": "List the registered models.",
+        "show": "Show a model: its current settings, its search space and its open campaigns.",
+        "history": "Show the settings versions and the campaigns of a model.",
+        "plan": "Show what a re-evaluation would do, cost and be able to detect, without running it.",
+        "schedule": "Show when each model is due in the coming months, and by which rule.",
+        "alerts": "List alerts, newest first, with the state of their deliveries.",
+        "drift": "Show how the stored settings fared over time.",
+        "report": "Write a self-contained page about a finished campaign: what it found, how certain, why, and at "
+        "what cost.",
+        "status": "Show the service's health: what runs, what waits and why, what went wrong. Exit code: 0 ok, 1 not.",
+    },
+    "doctor_command": {
+        "doctor": "Check everything that the service needs and say what to do. Exit code: 0 no errors, 1 errors.",
+    },
+    "upkeep_commands": {
+        "backup": "Make a checked copy of the database now, in addition to those that the service makes each day.",
+        "restore": "Replace the database by a copy; the one in use is kept. Only while no service runs.",
+    },
+    "token_commands": {
+        "token": "Tokens for the service's HTTP API.",
+    },
+}
+"""The modules of this folder, each with its commands' names and the first paragraph of their docstrings."""
+
+HIDDEN = frozenset({"campaign", "answer"})  # the service starts them
+MODULES = {name: module for module, commands in COMMANDS.items() for name in commands}
+"""The module of each command."""
+
+
+class CommandIndex(TyperGroup):
+    """The commands of `retuned`, known by name and help; the one that is run is loaded."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - typer's own
+        """`settings`: what typer gives a group."""
+        super().__init__(**settings)
+        for commands in COMMANDS.values():
+            for name, text in commands.items():
+                self.add_command(TyperCommand(name, help=text, hidden=name in HIDDEN))
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """The command that the words name, loaded, and the words after it."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else load(name), rest
+
+
+def load(name: str) -> Command:
+    """The command of that name, with its options; imports its module."""
+    module = importlib.import_module(f".{MODULES[name]}", __package__)
+    return typer.main.get_group(module.app).commands[name]
