@@ -6,6 +6,7 @@ from dataclasses import replace
 from ...strategies.drift.drift import noise_of
 from ...strategies.records import Configuration, LegRequest, LegResult, Outcome, Purpose, Role
 from ...strategies.verdict.contract import Contract
+from ...strategies.verdict.margin import margin_of
 from ...strategies.verdict.runs import Pair, Run, SearchSummary
 from ...strategies.verdict.safe_t_test import FIRST_LOOK
 from ...strategies.verdict.test_plan import plan_test
@@ -39,9 +40,10 @@ def rules_of(file: ModelFile, baseline: Sequence[LegResult], noise: Noise, campa
         replicates=tuple(Run.of(leg) for leg in baseline if leg.request.purpose is Purpose.REPLICATE),
         earlier_scores=tuple(scores for scores, _ in noise),
         earlier_differences=tuple(differences for _, differences in noise),
-        margin=file.goal.margin,
+        margin=margin_of(file.goal.margin),
         floor=file.objective().floor,
-        drop_least=file.goal.least_drop,
+        trivial=file.trivial_score,
+        drop_least=margin_of(file.goal.least_drop),
         n_max=file.search.max_pairs,
     )
 

@@ -8,6 +8,7 @@ from ...strategies.schedule import triggers
 from ...strategies.schedule.grants import Machine, Need, alone_on
 from ...strategies.search import choose
 from ...strategies.verdict import power
+from ...strategies.verdict.margin import share_in_words
 from ...strategies.verdict.test_plan import YEARLY_ALPHA
 from ...strategies.verdict.verdict_records import TestPlan
 from ..config.config import Config
@@ -109,11 +110,16 @@ def _test_sentences(model: Model, test: TestPlan, found: power.Detectable | None
     noise = f"where the differences of pairs vary by {found.sigma:.3g} ({source})"
     wanted = f"{power.WANTED:.0%}"
     loss = (
-        f"detects a loss of {found.loss:.3g} {metric} with {wanted} once the search has better values, {noise}"
+        f"detects a loss of {found.loss:.3g} {metric}{_share(test, found.loss)} with {wanted} once the search has"
+        f" better values, {noise}"
         if found.loss is not None
         else f"no loss is detected with {wanted} in {test.n_max} pairs; raise max_pairs under [search]"
     )
     return (rate, loss, f"about {found.pairs_unchanged:.1f} pairs decide it where nothing changed")
+
+
+def _share(test: TestPlan, loss: float) -> str:
+    return share_in_words(None if test.skill is None else loss / test.skill)
 
 
 def _of_the_machine(model: Model, machine: Machine) -> str:

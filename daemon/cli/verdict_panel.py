@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...strategies.records import Configuration
+from ...strategies.verdict.margin import share_in_words
 from ...strategies.verdict.notice import counted_at_floor, render_changes
 from ...strategies.verdict.verdict_records import Reason, Verdict
 from ...strategies.verdict.verdict_words import divergence_odds, odds
@@ -93,7 +94,9 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
         pairs.append(("improvement", f"{number(verdict.mean, 3)} ({_bounds(verdict)})"))
         pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {1 / verdict.alpha:.0f}:1"))
     if verdict.delta is not None:
-        pairs.append(("smallest improvement that matters", number(verdict.delta, 3)))
+        pairs.append(
+            ("smallest improvement that matters", number(verdict.delta, 3) + share_in_words(verdict.delta_share))
+        )
     if verdict.n_pairs:
         pairs.append(("pairs", str(verdict.n_pairs)))
     if verdict.incumbent_failed:

@@ -107,8 +107,16 @@ class ModelFile(Table):
     def objective(self) -> Objective:
         """What is measured, with the floor as a score (higher is better)."""
         is_loss = self.goal.direction == "minimize"
-        floor = None if self.goal.floor is None else (0.0 - self.goal.floor if is_loss else self.goal.floor)
-        return Objective(metric=self.goal.metric, lower_is_better=is_loss, floor=floor)
+        return Objective(metric=self.goal.metric, lower_is_better=is_loss, floor=self._as_score(self.goal.floor))
+
+    @property
+    def trivial_score(self) -> float | None:
+        """The score of a model that has learned nothing, as far as the owner says."""
+        return self._as_score(self.goal.trivial)
+
+    def _as_score(self, value: float | None) -> float | None:
+        """A value of the metric, turned so that higher is better."""
+        return 0.0 - value if value is not None and self.goal.direction == "minimize" else value
 
     @property
     def settings_file(self) -> Path | None:

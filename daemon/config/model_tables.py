@@ -17,6 +17,7 @@ from .toml_input import (
     Flag,
     Integer,
     Line,
+    MarginText,
     Number,
     OwnersPath,
     SecretReference,
@@ -26,7 +27,7 @@ from .toml_input import (
     refusal,
     shown,
 )
-from .training_tables import _DEFAULT_TIMEOUT_S, Command, Positive
+from .training_tables import _DEFAULT_TIMEOUT_S, Command
 
 
 def _day(value: object) -> object:
@@ -92,13 +93,18 @@ class DataTable(Table):
 
 
 class ObjectiveTable(Table):
-    """What is measured; margin, floor and least_drop are in the metric's own unit and direction."""
+    """What is measured.
+
+    `floor` and `trivial` are in the metric's own unit and direction; `margin` and `least_drop` in its unit, or shares
+    of the skill: the distance of the current score from the trivial one.
+    """
 
     metric: Line
     direction: Literal["minimize", "maximize"]
-    margin: Positive | None = None
+    margin: MarginText | None = None
     floor: Number | None = None
-    least_drop: Positive | None = None
+    trivial: Number | None = None
+    least_drop: MarginText | None = None
 
 
 class HyperparameterTable(Table):

@@ -5,6 +5,7 @@ translation of a failed check into one `InputError`: file, key, what was found, 
 """
 
 import difflib
+import math
 import os
 import re
 import tomllib
@@ -31,6 +32,7 @@ from ...strategies.schedule import due
 from ...strategies.words import readable
 
 _LARGEST_FILE_BYTES = 1 << 20
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) *%")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _ALLOWED = {
@@ -187,6 +189,17 @@ def _memory_bytes(value: object) -> int:
     return size
 
 
+def _margin(value: object) -> float | str:
+    """A number above 0, or a share such as '2%' in that spelling."""
+    match = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    if match is not None and 0 < float(match[1]) <= 100:
+        return f"{float(match[1]):g}%"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        allowed = "allowed: a number greater than 0 in the metric's unit, or a share of the skill such as '2%'"
+        raise refusal(f"is {shown(value)}", allowed)
+    return float(value)
+
+
 def owners_path(value: object, info: ValidationInfo) -> str:
     """An absolute path; a relative one counts from the file's folder. Symbolic links stay as written, because a virtual
     environment's python is one."""
@@ -244,6 +257,8 @@ DurationS = Annotated[float, BeforeValidator(_duration_s)]
 SpanS = Annotated[float, BeforeValidator(_span_s)]
 """A duration that may be 0."""
 MemoryBytes = Annotated[int, BeforeValidator(_memory_bytes)]
+MarginText = Annotated[float | str, BeforeValidator(_margin)]
+"""A margin in the metric's unit, or as a share of the skill ('2%')."""
 OwnersPath = Annotated[Path, BeforeValidator(owners_path)]
 Webhook = Annotated[str, BeforeValidator(_webhook)]
 SecretReference = Annotated[str, BeforeValidator(_secret_reference)]

@@ -7,6 +7,7 @@ from importlib import metadata
 from ...strategies.drift.fingerprints import DataFingerprint, EnvironmentFingerprint
 from ...strategies.legs.command import expand
 from ...strategies.records import LegEnd, LegRequest, LegResult, Purpose, Role, Value
+from ...strategies.verdict.verdict_records import TestPlan
 from ...strategies.words import counted, duration
 from .campaign_record import CampaignRecord
 from .page_parts import Section, Table, pairs_table
@@ -112,13 +113,22 @@ def _test(record: CampaignRecord) -> tuple[Table, ...]:
     rows = [
         ("alpha: false STALE, at most", f"{100 * plan.alpha:.4g}% of re-evaluations"),
         ("beta: error rate of FRESH", f"{100 * plan.beta:.4g}%"),
-        ("delta: smallest improvement that matters", "unknown" if plan.delta is None else f"{plan.delta:.4g}"),
+        ("delta: smallest improvement that matters", _what_matters(plan)),
         ("d0: effect size of the test", f"{plan.d0:.3g} times the standard deviation of a pair's difference"),
         ("pairs, at most", str(record.most_pairs)),
         ("floor, declared", "none" if plan.floor is None else record.shown(plan.floor)),
         ("known from the baseline", baseline),
     ]
     return (pairs_table("The rules of the test, frozen before the first pair", rows),)
+
+
+def _what_matters(plan: TestPlan) -> str:
+    """The rule for the smallest improvement that matters, as it was frozen."""
+    at_least = None if plan.delta is None else f"{plan.delta:.4g}"
+    if plan.least_effect is None:
+        return at_least or "unknown"
+    noise = f"{plan.least_effect:.3g} times the standard deviation of a pair's difference"
+    return noise if at_least is None else f"{noise}, {at_least} at least"
 
 
 def _contract(record: CampaignRecord) -> Table:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ...strategies.legs.names import INCUMBENT, begins_with_trial
 from ...strategies.records import LegEnd, LegResult, Outcome, Purpose, Role, Value
+from ...strategies.verdict.margin import share_in_words
 from ...strategies.verdict.notice import counted_at_floor, render
 from ...strategies.verdict.verdict_records import BROKEN_AT, Verdict
 from ...strategies.verdict.verdict_words import figure, odds
@@ -127,7 +128,8 @@ def evidence_section(record: CampaignRecord, verdict: Verdict) -> Section:
     sentences += (*counted_at_floor(verdict, record.sign, record.metric), *_continued(record))
     legend = (
         "Above: circles are single pairs, diamonds the mean so far with its interval L to U after each look; early "
-        "intervals may extend beyond the frame. FRESH needs an interval wholly below delta, STALE one wholly above 0. "
+        "intervals may extend beyond the frame. FRESH needs the improvement to lie below delta with evidence of "
+        f"{1 / verdict.beta:.0f}:1, STALE an interval wholly above 0. "
         "Below: the evidence on a logarithmic scale."
     )
     shows = f"Improvement by the challenger over {verdict.n_pairs} pairs, and the evidence for it after each look."
@@ -166,7 +168,7 @@ def _looks_table(record: CampaignRecord, verdict: Verdict) -> Table:
         rows.append((str(look.n_pairs), *numbers, evidence, *failures, reading))
     more = ("evidence of more failures",) if verdict.incumbent_failed else ()
     columns = ("pairs", "mean improvement", "at least (L)", "at most (U)", "evidence for it", *more, "answer")
-    delta = "unknown" if verdict.delta is None else figure(verdict.delta)
+    delta = "unknown" if verdict.delta is None else figure(verdict.delta) + share_in_words(verdict.delta_share)
     return Table(f"The looks; delta, the smallest improvement that matters, is {delta}", columns, tuple(rows))
 
 

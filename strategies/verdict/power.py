@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .confidence_intervals import pooled_sigma
-from .safe_t_test import Floats, look_sizes, t_threshold
+from .safe_t_test import Floats, log_e_by_table, log_e_immaterial, look_sizes, t_threshold
 from .test_plan import WELL_KNOWN
 from .verdict_records import TestPlan
 
@@ -70,6 +70,7 @@ def simulated_power(
     d0: float,
     n_max: int,
     *,
+    least_effect: float | None = None,
     runs: int = 4000,
     seed: int = 0,
 ) -> Power:
@@ -79,7 +80,7 @@ def simulated_power(
     generator, so that equal calls give equal answers.
     """
     draws = np.random.default_rng(seed).standard_normal((runs, n_max)) + gain
-    stale_at, fresh_at = first_crossings(draws, delta, alpha, beta, d0, look_sizes(n_max))
+    stale_at, fresh_at = first_crossings(draws, delta, alpha, beta, d0, look_sizes(n_max), least_effect)
     is_fresh = (fresh_at <= stale_at) & (fresh_at <= n_max)  # fresh wins a tie
     is_stale = (stale_at < fresh_at) & (stale_at <= n_max)
     pairs = np.minimum(np.minimum(stale_at, fresh_at), n_max)
@@ -93,8 +94,10 @@ def first_crossings(
     beta: float,
     d0: float,
     at: Sequence[int],
+    least_effect: float | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The looks at which L_n > 0 and U_n < delta first hold, for many simulated campaigns at once; each (run,).
+    """The looks at which L_n > 0 holds first and at which a material improvement is first ruled out, for many simulated
+    campaigns at once; each (run,).
 
     A look that never comes is the largest integer.
     """
@@ -103,10 +106,12 @@ def first_crossings(
     upper_at = np.full(len(draws), never)
     for n in at:
         mean = draws[:, :n].mean(axis=1)  # (run,)
-        error = draws[:, :n].std(axis=1, ddof=1) / math.sqrt(n)  # (run,)
+        sd = draws[:, :n].std(axis=1, ddof=1)  # (run,)
+        error = sd / math.sqrt(n)  # (run,)
         lower_at[(mean - t_threshold(n, alpha, d0) * error > 0) & (lower_at == never)] = n
-        if delta is not None:
-            upper_at[(mean + t_threshold(n, beta, d0) * error < delta) & (upper_at == never)] = n
+        if delta is not None or least_effect is not None:
+            is_immaterial = log_e_immaterial(mean, sd, n, d0, delta, least_effect, log_e_by_table) >= -math.log(beta)
+            upper_at[is_immaterial & (upper_at == never)] = n
     return lower_at, upper_at
 
 
@@ -126,4 +131,4 @@ def _smallest_found(plan: TestPlan, sigma: float) -> float | None:
 def _power(plan: TestPlan, sigma: float, gain: float) -> Power:
     """Power at an improvement of `gain`, in standard deviations of a paired difference."""
     delta = None if plan.delta is None else plan.delta / sigma
-    return simulated_power(gain, delta, plan.alpha, plan.beta, plan.d0, plan.n_max)
+    return simulated_power(gain, delta, plan.alpha, plan.beta, plan.d0, plan.n_max, least_effect=plan.least_effect)

@@ -15,7 +15,7 @@ from .confidence_intervals import welch_p_drop
 from .contract import Contract
 from .evidence import Evidence, weigh
 from .runs import Pair, Run, SearchSummary
-from .safe_t_test import FIRST_LOOK, look_sizes, t_threshold
+from .safe_t_test import FIRST_LOOK, log_e_immaterial, look_sizes, t_threshold
 from .verdict_records import BROKEN_AT, Continue, Reason, TestPlan, Verdict
 from .verdict_words import sentence_of
 
@@ -122,11 +122,16 @@ def _decide(plan: TestPlan, contract: Contract, evidence: Evidence) -> Reason | 
     if bounds is None or not bounds.has_noise or bounds.n < FIRST_LOOK or evidence.is_unscored:
         return None
     is_better = bounds.lower > 0 and contract.allows_stale
-    if plan.delta is not None and bounds.upper < plan.delta:
+    if _is_immaterial(plan, bounds.mean, bounds.sd, bounds.n):
         if not contract.allows_fresh_by_bound:
             return None
         return Reason.IMMATERIAL_GAIN if is_better else Reason.NO_MATERIAL_GAIN
     return Reason.GAIN_CONFIRMED if is_better else None
+
+
+def _is_immaterial(plan: TestPlan, mean: float, sd: float, n: int) -> bool:
+    """Whether an improvement that matters is ruled out, at the error rate beta."""
+    return bool(log_e_immaterial(mean, sd, n, plan.d0, plan.delta, plan.least_effect) >= -math.log(plan.beta))
 
 
 def _is_stuck(plan: TestPlan, contract: Contract, evidence: Evidence) -> bool:
@@ -136,7 +141,8 @@ def _is_stuck(plan: TestPlan, contract: Contract, evidence: Evidence) -> bool:
     if contract.allows_stale:
         return False
     is_better = evidence.bounds is not None and evidence.bounds.lower > 0
-    return is_better or plan.delta is None or not contract.allows_fresh_by_bound
+    says_what_matters = plan.delta is not None or plan.least_effect is not None
+    return is_better or not says_what_matters or not contract.allows_fresh_by_bound
 
 
 def _undecided(contract: Contract, evidence: Evidence, ending: Reason = Reason.UNDECIDED) -> Reason:
@@ -162,6 +168,7 @@ def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidenc
     elif outcome is Outcome.FRESH and has_fallen:
         outcome, reason = Outcome.DEGRADED, Reason.SCORE_FELL
     bounds = evidence.bounds
+    delta = _what_matters(plan, evidence)
     verdict = Verdict(
         outcome=outcome,
         reason=reason,
@@ -171,7 +178,8 @@ def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidenc
         alpha=plan.alpha,
         beta=plan.beta,
         d0=plan.d0,
-        delta=plan.delta,
+        delta=delta,
+        delta_share=None if delta is None or plan.skill is None else delta / plan.skill,
         n_pairs=evidence.n_pairs,
         mean=None if bounds is None else bounds.mean,
         sd=None if bounds is None else bounds.sd,
@@ -195,6 +203,15 @@ def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidenc
         why_failed=evidence.why_failed,
     )
     return replace(verdict, sentence=sentence_of(verdict, search.reason))
+
+
+def _what_matters(plan: TestPlan, evidence: Evidence) -> float | None:
+    """The smallest improvement that matters, in score units, by the noise of the pairs; None where they show none."""
+    if plan.least_effect is None:
+        return plan.delta
+    if evidence.bounds is None or not evidence.bounds.has_noise:
+        return None
+    return max(plan.least_effect * evidence.bounds.sd, plan.delta or 0.0)
 
 
 _OUTCOMES = {
@@ -222,10 +239,7 @@ def _pairs_needed(plan: TestPlan, contract: Contract, evidence: Evidence) -> int
     for n in range(max(evidence.n_pairs + 1, FIRST_LOOK), _MOST_PAIRS_FORESEEN + 1):
         error = bounds.sd / math.sqrt(n)
         is_better = bounds.mean > t_threshold(n, plan.alpha, plan.d0) * error
-        is_immaterial = plan.delta is not None and (
-            bounds.mean + t_threshold(n, plan.beta, plan.d0) * error < plan.delta
-        )
-        if is_better or is_immaterial:
+        if is_better or _is_immaterial(plan, bounds.mean, bounds.sd, n):
             return n - evidence.n_pairs
     return None
 

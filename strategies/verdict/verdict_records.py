@@ -44,8 +44,11 @@ class TestPlan:
 
     `delta`, the smallest improvement that matters, `floor` and `drop_least` are in score units (higher is better).
     `delta` None: nothing says what matters, so FRESH cannot come from the bound. `floor` None: the owner declares
-    none. `birth_scores` are those of the baseline's completed replicates of the current settings; of its
-    `birth_runs` replicates, `birth_failed` had no score.
+    none. `least_effect`: an improvement matters only if it is also at least so many standard deviations of a paired
+    difference; None: `delta` alone decides. `skill`, the whole of which margins are shares, is the distance of the
+    baseline's mean score from that of a model that has learned nothing; None: unknown. `birth_scores` are those of the
+    baseline's completed replicates of the current settings; of its `birth_runs` replicates, `birth_failed` had no
+    score.
     """
 
     __test__ = False  # the name is the domain's; pytest must not collect it
@@ -60,6 +63,8 @@ class TestPlan:
     birth_scores: tuple[float, ...] = ()
     birth_runs: int = 0
     birth_failed: int = 0
+    least_effect: float | None = None
+    skill: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The plan as values that JSON can hold."""
@@ -96,7 +101,8 @@ class Verdict:
     `has_fallen`: that is significant and at least `drop_least` of the plan. `suspicions` name values in the data
     that look like glitches. The means are of completed runs, as measured; `floor` is what a failed run counts as in a
     pair, and `cut` how many completed ones count as it too, being below a floor that the owner declares. `why_failed`:
-    the detail of the last run that failed.
+    the detail of the last run that failed. `delta` is the smallest improvement that matters, as far as the pairs show
+    it, and `delta_share` the same as a share of the skill.
     """
 
     outcome: Outcome
@@ -130,6 +136,7 @@ class Verdict:
     suspicions: tuple[str, ...] = ()
     cut: int = 0
     why_failed: str = ""
+    delta_share: float | None = None
 
     @property
     def watch(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from ..records import Outcome
+from .margin import COARSE_SHARE, share_in_words
 from .verdict_records import Reason, Verdict
 
 
@@ -40,16 +41,27 @@ def _fresh(verdict: Verdict, searched: str) -> str:
     if verdict.reason is Reason.NOTHING_BETTER_FOUND:
         why = f" ({searched.rstrip('.')})" if searched else ""
         return f"The stored settings are still good: the search found nothing better{why}."
+    least = f"{figure(verdict.delta)}{share_in_words(verdict.delta_share)}"
     claim = (
-        f"a challenger is better, but by less than {figure(verdict.delta)}"
+        f"a challenger is better, but by less than {least}"
         if verdict.reason is Reason.IMMATERIAL_GAIN
-        else f"the best challenger does not improve on them by {figure(verdict.delta)}"
+        else f"the best challenger does not improve on them by {least}"
     )
     error_rate = f"error rate {figure(100 * verdict.beta)}%" if verdict.is_covered else "no error rate can be given"
     return (
         f"The stored settings are still good: {claim}, the smallest improvement that matters (improvement over "
         f"{verdict.n_pairs} pairs of fresh runs: {figure(verdict.mean)} on average, at most {figure(verdict.upper)}; "
-        f"{error_rate})."
+        f"{error_rate}).{_coarse(verdict)}"
+    )
+
+
+def _coarse(verdict: Verdict) -> str:
+    """A warning where a large part of the skill could be lost without a word; empty elsewhere."""
+    if verdict.delta_share is None or verdict.delta_share <= COARSE_SHARE:
+        return ""
+    return (
+        f" A loss below {100 * verdict.delta_share:.2g}% of the skill can go unnoticed: state a smaller margin under "
+        "[objective], or evaluate on more rows."
     )
 
 
