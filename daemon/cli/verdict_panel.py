@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...strategies.records import Configuration
-from ...strategies.verdict.margin import share_in_words
+from ...strategies.verdict.margin import margin_of, share_in_words, skill_of, what_matters
 from ...strategies.verdict.notice import counted_at_floor, render_changes
 from ...strategies.verdict.verdict_records import Reason, Verdict
 from ...strategies.verdict.verdict_words import divergence_odds, odds
@@ -35,11 +35,19 @@ def baseline_panel(model: Model, campaign: Campaign, runs: Replicates) -> Panel:
     lines: list[Text | Table] = [
         Text(f"settings v{campaign.settings_version}: {mean}; {len(scores)} of {runs.runs} runs completed"),
         *((Text(f"Failed: {runs.failure}", style="yellow"),) if runs.failure else ()),
+        *((Text(_what_matters(model, scores)),) if scores else ()),
         Text(f"\n{contract.covered}"),
         *(Text(f"Note: {note}.") for note in (*reached(campaign.facts.prepared).notes, *_suspicions(campaign))),
     ]
     colour = "green" if contract.allows_stale else "yellow"
     return _panel(lines, f"{model.name}: baseline", campaign, colour)
+
+
+def _what_matters(model: Model, values: Sequence[float]) -> str:
+    """The smallest improvement that matters, given the baseline's values of the metric."""
+    goal = model.file.goal
+    skill = skill_of(values, goal.floor if goal.trivial is None else goal.trivial)
+    return f"smallest improvement that matters: {what_matters(margin_of(goal.margin), skill)}"
 
 
 def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) -> Panel:

@@ -12,9 +12,11 @@ class Share:
     of_skill: float
 
 
-COARSE_SHARE = 0.10  # a margin above this share of the skill hides losses that most owners would want to know of
 Margin = float | Share
 """A margin above 0, in score units or as a share of the skill."""
+COARSE_SHARE = 0.10  # a margin above this share of the skill hides losses that most owners would want to know of
+LEAST_EFFECT = 1.0  # standard deviations of a paired difference: the smallest improvement that matters by default ...
+LEAST_SHARE = Share(0.02)  # ... where it is at least this share of the skill
 
 
 def skill_of(scores: Sequence[float], trivial: float | None) -> float | None:
@@ -38,6 +40,18 @@ def in_score_units(margin: Margin, skill: float | None) -> float | None:
 def margin_of(declared: float | str | None) -> Margin | None:
     """A margin as the owner declares it: a number, or a share of the skill such as '2%'."""
     return Share(float(declared.rstrip("%")) / 100) if isinstance(declared, str) else declared
+
+
+def what_matters(margin: Margin | None, skill: float | None) -> str:
+    """The smallest improvement that matters, as known before any pair is run; as a clause."""
+    least = in_score_units(LEAST_SHARE if margin is None else margin, skill)
+    share = None if least is None or skill is None else least / skill
+    amount = "an unknown amount" if least is None else f"{least:.3g}{share_in_words(share)}"
+    if margin is None:
+        noise = "one standard deviation of a pair's difference"
+        return f"by default {noise}" if least is None else f"by default {noise}, and at least {amount}"
+    coarse = share is not None and share > COARSE_SHARE
+    return f"{amount}; a smaller loss goes unnoticed" if coarse else amount
 
 
 def share_in_words(share: float | None) -> str:

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 
 from ..errors import InputError
 from .confidence_intervals import PooledSigma, pooled_sigma
-from .margin import Margin, Share, in_score_units, skill_of
+from .margin import LEAST_EFFECT, LEAST_SHARE, Margin, Share, in_score_units, skill_of
 from .runs import Run, clipped
 from .safe_t_test import FIRST_LOOK
 from .verdict_records import TestPlan
 
 WELL_KNOWN = 20  # degrees of freedom; with fewer, an estimated effect size costs power
-LEAST_EFFECT = 1.0  # standard deviations of a paired difference: the smallest improvement that matters by default ...
-LEAST_SHARE = Share(0.02)  # ... where it is at least this share of the skill
 
 
 def plan_test(

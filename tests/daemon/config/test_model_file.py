@@ -123,6 +123,13 @@ BAD = [
     ('path = "rides.csv"', "", "data has neither path nor glob", "exactly one"),
     ('path = "rides.csv"', 'path = "a"\nsnapshot = "keep"', "data.snapshot is 'keep'", "'copy', 'reference' or 'none'"),
     ('"minimize"', '"down"', "objective.direction is 'down'", "'minimize' or 'maximize'"),
+    ('metric = "loss"', 'metric = "loss"\nmargin = "0%"', "objective.margin is '0%'", "or a share"),
+    ('metric = "loss"', 'metric = "loss"\nmargin = "2"', "objective.margin is '2'", "or a share"),
+    ('metric = "loss"', 'metric = "loss"\nmargin = "-2%"', "objective.margin is '-2%'", "or a share"),
+    ('metric = "loss"', 'metric = "loss"\nmargin = "200%"', "objective.margin is '200%'", "or a share"),
+    ('metric = "loss"', 'metric = "loss"\nmargin = inf', "objective.margin is inf", "greater than 0"),
+    ('metric = "loss"', 'metric = "loss"\nmargin = true', "objective.margin is true", "greater than 0"),
+    ('metric = "loss"', 'metric = "loss"\nleast_drop = "x%"', "objective.least_drop is 'x%'", "or a share"),
     ('metric = "loss"', 'metric = "loss"\nmargin = 0', "objective.margin is 0", "greater than 0"),
     ('metric = "loss"', 'metric = "loss"\nfloor = nan', "objective.floor is nan", "finite"),
     ('metric = "loss"', 'metric = "loss"\nfloor = "low"', "objective.floor is 'low'", "number"),
@@ -382,6 +389,19 @@ def test_data_that_a_prepare_command_brings_need_not_be_there_yet(complete):
 
 def test_the_example_is_a_valid_model_file():
     assert load_model_file(EXAMPLE).name == "bike-share"
+
+
+@pytest.mark.parametrize("text", ["2%", "2 %", "2.0%"])
+def test_a_margin_may_be_a_share_and_survives_storing(tmp_path, text):
+    model = loaded(tmp_path, ('metric = "loss"', f'metric = "loss"\nmargin = "{text}"\nleast_drop = "{text}"'))
+    assert (model.goal.margin, model.goal.least_drop) == ("2%", "2%")
+    assert ModelFile.from_json(model.to_json()) == model
+
+
+def test_the_trivial_score_is_turned_with_the_metric(tmp_path):
+    model = loaded(tmp_path, ('metric = "loss"', 'metric = "loss"\ntrivial = 4.0'))
+    assert (model.goal.trivial, model.trivial_score) == (4.0, -4.0)
+    assert loaded(tmp_path).trivial_score is None
 
 
 def test_the_example_with_every_key_switched_on_is_valid_and_has_every_key(tmp_path):

@@ -58,7 +58,7 @@ def test_without_noise_nothing_can_be_promised():
 def test_the_plan_says_what_is_found_and_after_how_many_pairs(judged):
     plan = plan_of(judged.store, find_model(judged.store, "toy"), judged.config, SystemClock().now())
     text = "\n".join(plan.sentences)
-    assert f"detects a loss of {plan.power.loss:.3g} score with 90%" in text
+    assert f"detects a loss of {plan.power.loss:.3g} score (" in text
     assert "a guess from single runs of the baseline" in text
     assert "pairs decide it where nothing changed" in text
 

@@ -406,17 +406,21 @@ def test_the_error_rate_of_a_year_is_shared_by_its_campaigns(a_year, alpha):
 def test_delta_is_the_owners_margin_before_the_noise():
     replicates = [scored(s) for s in BASELINE]
     assert plan_test(campaigns_a_year=4, replicates=replicates, margin=0.5).delta == 0.5
-    assert plan_test(campaigns_a_year=4, replicates=replicates).delta == pytest.approx(np.std(BASELINE, ddof=1))
+    plan = plan_test(campaigns_a_year=4, replicates=replicates)
+    assert (plan.delta, plan.least_effect) == (pytest.approx(0.02 * np.mean(BASELINE)), 1.0)
 
 
-def test_delta_pools_earlier_campaigns_within_each():
+def test_without_pairs_a_fall_is_measured_by_single_runs_pooled_within_each_campaign():
     plan = plan_test(campaigns_a_year=4, replicates=[scored(1.0), scored(3.0)], earlier_scores=[[101.0, 105.0]])
-    assert plan.delta == pytest.approx(np.sqrt((2 + 8) / 2))
+    assert plan.drop_least == pytest.approx(np.sqrt((2 + 8) / 2))
 
 
-def test_without_margin_and_noise_there_is_no_delta():
-    assert plan_test(campaigns_a_year=4).delta is None
-    assert plan_test(campaigns_a_year=4, replicates=[scored(0.8)] * 8).delta is None
+def test_without_a_baseline_the_noise_of_the_pairs_alone_says_what_matters():
+    plan = plan_test(campaigns_a_year=4)
+    assert (plan.delta, plan.drop_least, plan.least_effect) == (None, None, 1.0)
+    verdict = judge(plan, HOLDS, SearchSummary(), pairs_of(32, 0.0))
+    assert verdict.outcome is Outcome.FRESH
+    assert verdict.delta == pytest.approx(verdict.sd)
 
 
 @pytest.mark.parametrize(
