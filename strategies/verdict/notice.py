@@ -46,7 +46,7 @@ class Notice:
 
 
 def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
-    """The notice that a verdict calls for; None for FRESH, and INCONCLUSIVE unless something is wrong."""
+    """The notice that a verdict calls for; None for FRESH and INCONCLUSIVE, unless something is wrong."""
     if verdict.reason is Reason.LOOK_AT_DATA:
         return _look_at_data(subject, verdict)
     if verdict.reason is Reason.ALL_FAIL:
@@ -57,7 +57,7 @@ def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
         return _broken(subject, verdict)
     if verdict.outcome is Outcome.DEGRADED or (verdict.outcome is Outcome.INCONCLUSIVE and verdict.has_fallen):
         return _degraded(subject, verdict)
-    return None
+    return _fresh_on_odd_data(subject, verdict) if verdict.outcome is Outcome.FRESH and verdict.suspicions else None
 
 
 def render(value: Value) -> str:
@@ -105,10 +105,16 @@ def _stale(subject: Subject, verdict: Verdict) -> Notice:
     critical = ("Critical: the evidence is at least ten times the bar.",) if verdict.critical else ()
     return Notice(
         title=f"Critical: {title}" if verdict.critical else title,
-        sentences=(*critical, *_loss(subject, verdict), *_values(subject), *_background(subject)),
+        sentences=(*critical, *_loss(subject, verdict), *_values(subject), _POOL, *_background(subject)),
         severity="alert",
         commands=_commands(subject),
     )
+
+
+_POOL = (
+    "This holds for the training rows that the model has now, which all runs share; on other rows the difference may "
+    "be smaller."
+)
 
 
 def _broken(subject: Subject, verdict: Verdict) -> Notice:
@@ -156,6 +162,21 @@ def _look_at_data(subject: Subject, verdict: Verdict) -> Notice:
         ),
         severity="alert",
         commands=(f"retuned retune {subject.model}", f"retuned history {subject.model}"),
+    )
+
+
+def _fresh_on_odd_data(subject: Subject, verdict: Verdict) -> Notice:
+    return Notice(
+        title=f"{subject.model}: the stored hyperparameters are still good, but look at your data",
+        sentences=(
+            "A few values in the data are far from all others. They did not change this verdict, but the model may be "
+            "trained on them.",
+            *_suspicions(verdict),
+            "If they are right, set accept_outliers = true under [data] in the model file and register it.",
+            *_background(subject),
+        ),
+        severity="digest",
+        commands=(f"retuned history {subject.model}",),
     )
 
 

@@ -35,6 +35,7 @@ def test_a_stale_alert_says_what_is_lost_what_to_use_how_sure_what_it_cost_and_w
     assert "Use: lr = 0.004, batch = 64." in notice.text
     assert "the data changed (10 -> 20 lines)" in notice.text
     assert "35 training runs, 12.6 min of compute" in notice.text
+    assert "holds for the training rows that the model has now" in notice.text
     assert notice.commands[0] == "retuned adopt rides"
 
 
@@ -154,3 +155,14 @@ def test_scores_that_fell_without_a_decision_go_into_the_digest():
         "rides: scores fell, and nothing could be decided about the hyperparameters",
     )
     assert "fell by 0.3" in notice.text
+
+
+def test_the_owner_of_good_settings_is_told_of_values_that_look_like_glitches():
+    suspicions = ("column temp, line 1,204: 9e9 (usual range -12 to 41)",)
+    fresh = replace(STALE, outcome=Outcome.FRESH, reason=Reason.NO_MATERIAL_GAIN, challenger_confirmed=False)
+    assert write_notice(SUBJECT, fresh) is None
+    notice = write_notice(SUBJECT, replace(fresh, suspicions=suspicions))
+    assert notice.severity == "digest"
+    assert notice.title == "rides: the stored hyperparameters are still good, but look at your data"
+    assert f"Look at your data: {suspicions[0]}." in notice.sentences
+    assert "accept_outliers = true" in notice.text
