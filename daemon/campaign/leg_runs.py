@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from ...strategies.drift.drift import compute_seconds
+from ...strategies.errors import CampaignFailed
+from ...strategies.legs.failing_alike import fail_alike
 from ...strategies.records import LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
@@ -60,6 +62,8 @@ class LegRuns:
             wait_for_space(self._state, self._clock, self._lease.check)  # a retry that cannot start would be lost
             moved = self._ingest()
             self._watch()
+            if moved:
+                self._stop_where_all_fail_alike()
             if self._clock.monotonic() - checked_at > LEASE_CHECK_S:
                 self._lease.check()
                 checked_at = self._clock.monotonic()
@@ -86,6 +90,15 @@ class LegRuns:
             self._when_there_is_room(lambda: self._lease.ingest(ended, self._clock.now()))
             self._results.update({result.request.name: result for result in ended})
         return bool(ended)
+
+    def _stop_where_all_fail_alike(self) -> None:
+        error = fail_alike(self.results)
+        if error is not None:
+            raise CampaignFailed(
+                f"the first {len(self.results)} trainings failed alike: {error}",
+                "a search over settings that cannot start says nothing",
+                f"fix the training (its output: {self._lease.folder}/legs), then re-tune again",
+            )
 
     def _when_there_is_room(self, write: Callable[[], None]) -> None:
         patiently(write, self._clock, self._lease.check)

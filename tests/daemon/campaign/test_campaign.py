@@ -210,3 +210,17 @@ def test_a_resumable_command_that_leaves_no_checkpoint_fails_the_campaign_with_t
     assert (campaign.phase, campaign.verdict) == ("failed", None)
     assert "registered as resumable, but" in campaign.failure
     assert "left none at RETUNED_CHECKPOINT_OUT" in campaign.failure
+
+
+def test_a_search_whose_first_trainings_fail_alike_is_stopped(desk):
+    desk.register()
+    desk.baseline()
+    toy = desk.folder / "quadratic.py"
+    toy.write_text("import a_package_that_is_gone\n" + (TOYS / "quadratic.py").read_text())
+    desk.register(training=desk.training_table(toy))
+    campaign = desk.retune(seed=1)
+    assert (campaign.phase, campaign.verdict) == ("failed", None)
+    assert "trainings failed alike" in campaign.failure
+    assert "No module named 'a_package_that_is_gone'" in campaign.failure
+    searched = [result for result in results_of(desk.store, campaign.id) if result.request.is_of_search]
+    assert len(searched) < 7  # of 19

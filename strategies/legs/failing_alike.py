@@ -1,0 +1,26 @@
+"""Whether the first trainings of a campaign all fail for a reason that no settings mend, such as a missing import."""
+
+import re
+from collections.abc import Iterable
+
+from ..records import LegEnd, LegResult
+from ..space import configuration_key
+
+ENOUGH = 3  # configurations; the current settings alone may be broken, and that is a finding
+_ERRORS = (LegEnd.CRASHED, LegEnd.NO_METRIC, LegEnd.BAD_REPORT)
+_NUMBERS = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
+
+
+def fail_alike(results: Iterable[LegResult]) -> str | None:
+    """The error in which every training so far ended, before a single report, with at least ENOUGH configurations.
+
+    None where a training got anywhere, where errors differ by more than their numbers, or where fewer were tried. What
+    the machine did (a kill, a time-out, a lost worker) is no such error.
+    """
+    results = tuple(results)
+    if any(result.end not in _ERRORS or result.curve for result in results):
+        return None
+    if len({configuration_key(result.request.configuration) for result in results}) < ENOUGH:
+        return None
+    errors = {(result.end, _NUMBERS.sub("0", result.detail)) for result in results}
+    return results[-1].detail if len(errors) == 1 and results[-1].detail else None
