@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ...strategies.errors import CampaignFailed
+from ...strategies.legs.names import INCUMBENT
 from ...strategies.records import Configuration, LegEnd, LegResult, Purpose, Role
+from ...strategies.search.task import Finished
 from ...strategies.verdict.contract import Breach, Contract
 from ...strategies.verdict.runs import Run, SearchSummary
 from ..clock import Clock
@@ -106,28 +108,51 @@ def _re_evaluate(context: CampaignContext) -> None:
     chosen = context.campaign.facts.chosen or choose_strategy(context)
     started_at = context.clock.now()
     context.lease.advance("search", lambda facts: replace(facts, contract=contract, chosen=chosen), started_at)
-    search = search_for_challenger(context)
-    summary = _summary(context, search.reason, nothing_better=search.nothing_better, has_failed=search.failed)
-    has_score = any(result.score is not None or result.end is LegEnd.DIVERGED for result in context.runs.results)
-    if not has_score and not context.campaign.facts.suspicions:  # with suspicions, the verdict says where to look
-        raise CampaignFailed(
-            f"every training run failed: {context.runs.results[0].detail}",
-            "",
-            f"fix the training (its output: {context.lease.folder}/legs), then: retuned retune {context.model.name}",
-        )
+    search = _without_search(context) if contract.forbids_pairs else search_for_challenger(context)
+    summary = replace(
+        _summary(context, search.reason, nothing_better=search.nothing_better, has_failed=search.failed),
+        was_skipped=contract.forbids_pairs,
+    )
+    _refuse_without_a_score(context)
     plan = freeze_plan(context)
-    if not summary.nothing_better and not summary.has_failed:
+    if summary.has_challenger:
         contract = _contract_by_challenger(context, contract, search.winner)
     searched = Searched(
         test_plan=plan,
         reason=search.reason,
         winner=search.winner_trial,
-        challenger=None if summary.nothing_better or summary.has_failed else search.winner,
+        challenger=search.winner if summary.has_challenger else None,
         top=tuple(configuration for _, configuration, score in search.ranking[:5] if score is not None),
     )
     _start_pairs(context, contract, searched)
     verdict = confirm(context, plan, contract, summary, search.winner)
     record(context, verdict, search.winner)
+
+
+def _refuse_without_a_score(context: CampaignContext) -> None:
+    """Fail a campaign all of whose trainings failed; with suspicious data, the verdict says where to look."""
+    results = context.runs.results
+    has_score = any(result.score is not None or result.end is LegEnd.DIVERGED for result in results)
+    if results and not has_score and not context.campaign.facts.suspicions:
+        raise CampaignFailed(
+            f"every training run failed: {results[0].detail}",
+            "",
+            f"fix the training (its output: {context.lease.folder}/legs), then: retuned retune {context.model.name}",
+        )
+
+
+def _without_search(context: CampaignContext) -> Finished:
+    """The end of a search that was not begun: no challenger could be judged, so the current settings run alone."""
+    return Finished(
+        winner=context.configuration,
+        winner_trial=INCUMBENT,
+        incumbent_score=None,
+        winner_score=None,
+        nothing_better=False,
+        failed=False,
+        reason="no search was made: the training breaks the contract, so no challenger could be judged",
+        ranking=(),
+    )
 
 
 def _start_pairs(context: CampaignContext, contract: Contract, searched: Searched) -> None:
@@ -149,13 +174,14 @@ def _continue(context: CampaignContext) -> None:
 
 
 def _contract(context: CampaignContext) -> Contract:
-    """The contract: the baseline's while the code is the same, else probed now."""
+    """The contract: the baseline's while the code is the same, what it breaks included; else probed now."""
     campaign, baseline = context.campaign, context.baseline
     if campaign.facts.contract is not None:
         return campaign.facts.contract
     if baseline is not None and campaign.kind == "retune" and baseline.facts.contract is not None:
         contract = baseline.facts.contract
-        if prepared_of(baseline).code == prepared_of(campaign).code and contract.allows_stale:
+        is_settled = contract.allows_stale or (contract.equal_calls > 1 and Breach.UNTESTED not in contract.breaches)
+        if prepared_of(baseline).code == prepared_of(campaign).code and is_settled:
             return contract
     return probe_contract(context.runs, context.configuration, context.campaign.seed, context.file.training.budget)
 

@@ -14,7 +14,7 @@ from .leg_runs import LegRuns
 def probe_contract(
     runs: LegRuns, configuration: Configuration, seed: int, budget: BudgetTable, *, of_challenger: bool = False
 ) -> Contract:
-    """The contract as five short runs show it: do seed, split and purpose matter, is a call repeatable?
+    """The contract as seven short runs show it: do seed, split and purpose matter, is a call repeatable?
 
     A short run may hide an effect (a classifier that still predicts one class), so whatever looks ignored is
     tested again in full runs before it counts.
@@ -33,24 +33,24 @@ def probe_contract(
 def _requests(
     configuration: Configuration, seed: int, to_step: float, *, of_challenger: bool, is_full: bool
 ) -> tuple[LegRequest, ...]:
-    named = [names.probe(variant, of_challenger=of_challenger, is_full=is_full) for variant in names.PROBE_VARIANTS]
+    named = [names.probe(variant, of_challenger=of_challenger, is_full=is_full) for variant in names.PROBES]
     return tuple(
         LegRequest(
             name=name,
             trial=name,
-            purpose=Purpose.CONFIRM if variant == "purpose" else Purpose.SEARCH,
+            purpose=Purpose.CONFIRM if variant in ("purpose", "confirm_split") else Purpose.SEARCH,
             configuration=configuration,
             seed=derive_seed(seed, "probe", "other" if variant == "seed" else "seed"),
-            split_seed=derive_seed(seed, "probe", "other split" if variant == "split" else "split"),
+            split_seed=derive_seed(seed, "probe", "other split" if variant == "confirm_split" else "split"),
             from_step=0.0,
             to_step=to_step,
             role=Role.PROBE,
-            number=number,
+            number=names.PROBE_VARIANTS.index(variant),
         )
-        for number, (variant, name) in enumerate(zip(names.PROBE_VARIANTS, named, strict=True))
+        for variant, name in zip(names.PROBES, named, strict=True)
     )
 
 
 def _contract(results: Sequence[LegResult]) -> Contract:
-    base, repeated, seed, split, purpose = (result.score for result in results)
-    return contract_of(base, [repeated], seeds=[seed], splits=[split], purposes=[purpose])
+    base, *repeated, seed, purpose, split = (result.score for result in results)
+    return contract_of(base, repeated, seeds=[seed], splits=[split], purposes=[purpose], confirmed=purpose)

@@ -6,7 +6,7 @@ Nothing heavy is imported: the service's queue asks, too.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ...strategies.legs.names import PROBE_VARIANTS
+from ...strategies.legs.names import PROBES
 from ...strategies.records import LegResult
 from ...strategies.schedule.grants import Machine
 from ...strategies.search import choose
@@ -14,7 +14,7 @@ from ...strategies.search.task import DEFAULT_CHALLENGERS
 from ..config.config import Config
 from ..config.model_file import ModelFile
 
-PROBE_RUNS = len(PROBE_VARIANTS)  # of the contract's probe
+PROBE_RUNS = len(PROBES)  # of the contract's probe
 PROBE_SHARE = 0.2  # of a full run; seeds and splits show in a score long before it is a good one
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-_CLEAR = 10.0  # an effect counts when it exceeds the difference of identical calls this many times
+_CLEAR = 5.0  # an effect counts when it exceeds the range of identical calls this many times
 
 
 class Breach(StrEnum):
@@ -40,13 +40,17 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What short probes found out about a model's training; None where something could not be tested."""
+    """What short probes found out about a model's training; None where something could not be tested.
+
+    `equal_calls`: how many calls were compared with an identical one.
+    """
 
     seed_matters: bool | None
     split_matters: bool | None
     purpose_matters: bool | None
     is_deterministic: bool | None
     notes: tuple[str, ...] = ()
+    equal_calls: int = 1
 
     @property
     def breaches(self) -> tuple[Breach, ...]:
@@ -66,6 +70,11 @@ class Contract:
     def allows_stale(self) -> bool:
         """Whether the whole contract holds, so that the error rate of STALE means something."""
         return not self.breaches
+
+    @property
+    def forbids_pairs(self) -> bool:
+        """Whether pairs could find the settings neither stale nor fresh, so that searching a challenger is wasted."""
+        return not (self.allows_stale or self.allows_fresh_by_bound or Breach.UNTESTED in self.breaches)
 
     @property
     def allows_fresh_by_bound(self) -> bool:
@@ -99,17 +108,21 @@ def contract_of(
     seeds: Sequence[float | None],
     splits: Sequence[float | None],
     purposes: Sequence[float | None],
+    confirmed: float | None,
 ) -> Contract:
     """What a model's training keeps of the contract, from the scores of short probes of one configuration.
 
-    `base` is the score of one call, `equal` those of calls identical to it; in `seeds`, `splits` and `purposes` only
-    the seed, the split seed or the purpose differs from it. None is a probe without a score. An effect counts
-    when it is not zero and exceeds ten times the difference of identical calls.
+    `base` is the score of one call, `equal` those of calls identical to it; in `seeds` and `purposes` only the seed or
+    the purpose differs from it. `confirmed` is the score of a call on held-out rows, and in `splits` only the split
+    seed differs from that: it is the pairs that need rows of their own. None is a probe without a score.
+
+    An effect counts when it is not zero and exceeds five times the range of identical calls. With three calls beside
+    the first, pure noise does so in one of 3,000 models; ten times the difference of two calls lets one of 40 pass.
     """
-    noise = _largest_change(base, equal)
+    noise = _range([base, *equal])
     effects = {
         "seed": _largest_change(base, seeds),
-        "split": _largest_change(base, splits),
+        "split": _largest_change(confirmed, splits),
         "purpose": _largest_change(base, purposes),
     }
     matters = {name: _is_clear(effect, noise) for name, effect in effects.items()}
@@ -121,7 +134,16 @@ def contract_of(
         purpose_matters=matters["purpose"],
         is_deterministic=None if noise is None else noise == 0,
         notes=tuple(notes),
+        equal_calls=len(equal),
     )
+
+
+def _range(scores: Sequence[float | None]) -> float | None:
+    """How far identical calls differ; None with fewer than two scores, or without the first."""
+    finite = [score for score in scores if score is not None and math.isfinite(score)]
+    if len(finite) < 2 or scores[0] not in finite:
+        return None
+    return max(finite) - min(finite)
 
 
 def _largest_change(base: float | None, others: Sequence[float | None]) -> float | None:

@@ -119,9 +119,11 @@ def _failed_score(plan: TestPlan, search: SearchSummary, completed: Sequence[flo
 
 def _is_outage(search: SearchSummary, of_search: Sequence[Run], alone: Sequence[Run]) -> bool:
     """Whether runs of the incumbent alone fail for a reason that is not its own: every one of them, though it completed
-    in the search just before, or when nothing in the search completed either."""
-    if not of_search or not alone or not all(run.has_failed for run in alone):
+    in the search just before, when nothing in the search completed either, or when nothing else was tried."""
+    if not alone or not all(run.has_failed for run in alone):
         return False
+    if not of_search:
+        return search.was_skipped
     return not of_search[0].has_failed or (search.has_failed and not search.scores)
 
 

@@ -55,7 +55,8 @@ class SearchSummary:
     """What the verdict needs to know about the search.
 
     `nothing_better`: it ran properly and no challenger beat the incumbent. `has_failed`: no challenger can be named.
-    Otherwise there is a challenger to be compared in pairs. `incumbent` is the search's full run of the incumbent;
+    `was_skipped`: there was none, because the contract forbids every verdict that pairs could bring. Otherwise there is
+    a challenger to be compared in pairs. `incumbent` is the search's full run of the incumbent;
     `scores` are all its full-budget scores, from which a floor is derived where the owner declares none.
     """
 
@@ -64,6 +65,12 @@ class SearchSummary:
     reason: str = ""
     incumbent: Run | None = None
     scores: tuple[float, ...] = ()
+    was_skipped: bool = False
+
+    @property
+    def has_challenger(self) -> bool:
+        """Whether there is a challenger to compare with."""
+        return not (self.nothing_better or self.has_failed or self.was_skipped)
 
 
 def clipped(score: float, floor: float | None) -> float:

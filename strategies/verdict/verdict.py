@@ -77,7 +77,7 @@ def _judge_runs(
     incumbent_runs: Sequence[Run],
     budget_spent: bool,
 ) -> Continue | Verdict:
-    if search.nothing_better or search.has_failed:
+    if not search.has_challenger:
         return _judge_incumbent_alone(plan, contract, search, incumbent_runs, budget_spent)
     ended = _ended_in_order(pairs)
     usable = [pair for pair in ended if not _is_lost(pair)]
@@ -112,6 +112,7 @@ def _judge_incumbent_alone(
         return Continue(0, len(incumbent_runs) + missing, sentence)
     evidence = weigh(plan, search, (), usable)
     reason = Reason.SEARCH_FAILED if search.has_failed else Reason.NOTHING_BETTER_FOUND
+    reason = Reason(contract.breaches[0].value) if search.was_skipped else reason
     reason = Reason.ALL_FAIL if evidence.all_fail else reason
     return _conclude(plan, contract, search, evidence, reason)
 
