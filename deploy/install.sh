@@ -21,7 +21,8 @@ usage: install.sh [--source DIR] [--python PROGRAM] [--site-packages DIR] [--no-
   --python PROGRAM     Python 3.11 or newer for the service; default: python3
   --site-packages DIR  use the packages that lie in DIR instead of downloading them
   --no-start           install only, and leave the service as it is
-Other settings of pip go through its own variables, such as PIP_NO_INDEX and PIP_FIND_LINKS.
+Other settings of pip go through its own variables, such as PIP_NO_INDEX and PIP_FIND_LINKS. The small build of torch,
+without several GB of GPU libraries: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 EOF
 }
 

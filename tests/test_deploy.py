@@ -82,3 +82,10 @@ def test_a_script_refuses_what_it_does_not_know_in_one_line(script):
 def test_the_installed_configuration_can_be_read():
     config = load_config(ROOT / "deploy" / "config.toml", {})
     assert (str(config.state), config.api.listen) == ("/var/lib/retuned", "127.0.0.1:8719")
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/operations.md", "deploy/README.md", "deploy/install.sh", "deploy/constraints.txt"]
+)
+def test_who_installs_is_told_where_the_small_torch_is(name):
+    assert "https://download.pytorch.org/whl/cpu" in (ROOT / name).read_text()

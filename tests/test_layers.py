@@ -65,6 +65,7 @@ HEAVY = frozenset(
         "pynvml",
         "uvicorn",
         "structlog",
+        "requests",
         "sqlite_utils",
         "pydantic",
     }

@@ -1,15 +1,12 @@
 """The verbs of a running service over HTTP, with the same records and the same errors."""
 
 import inspect
+import json
 import socket
-from collections.abc import Mapping
+import ssl
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, cast
-from urllib.parse import quote
-
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
+from urllib.parse import quote, urlencode, urlsplit
 
 from ...strategies.errors import StateError, UnknownName
 from ..state.running_service import UNIX, Place
@@ -33,14 +30,8 @@ def remote(place: Place) -> Verbs:
 class _Remote:
     def __init__(self, place: Place) -> None:
         self._url = place.url
-        self._session = requests.Session()
-        self._session.trust_env = (
-            False  # this machine has no proxy in front of it, and ~/.netrc would replace the token
-        )
-        self._session.headers["authorization"] = f"Bearer {place.token}"
-        if place.url.startswith(UNIX):
-            self._session.mount("http://localhost/", _UnixAdapter(place.url.removeprefix(UNIX)))
-        self._base = "http://localhost" if place.url.startswith(UNIX) else place.url.rstrip("/")
+        self._prefix = "" if place.url.startswith(UNIX) else urlsplit(place.url).path.rstrip("/")
+        self._headers = {"authorization": f"Bearer {place.token}", "content-type": "application/json"}
 
     def __getattr__(self, verb: str) -> Any:  # noqa: ANN401 - each verb gives another type
         if verb not in BY_VERB:
@@ -55,19 +46,25 @@ class _Remote:
         return call
 
     def _ask(self, route: Route, arguments: dict[str, Any]) -> Any:  # noqa: ANN401
-        path = route.path.format(**{name: quote(_segment(arguments.pop(name)), safe="") for name in route.in_path})
-        sent: Mapping[str, Any] = {"json": arguments} if route.is_acting else {"params": arguments}
+        path = route.path.format(**{name: _segment(arguments.pop(name)) for name in route.in_path})
+        body = json.dumps(arguments).encode() if route.is_acting else None
+        query = "" if route.is_acting or not arguments else "?" + urlencode(arguments, errors="surrogateescape")
+        connection = _connect(self._url)
         try:
-            answer = self._session.request(
-                route.method, self._base + path, timeout=(CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S), allow_redirects=False,
-                **sent,
-            )  # fmt: skip
-        except requests.RequestException as error:
-            raise _gone(self._url, route, error) from None
-        if answer.status_code == 200:
-            return self._read(route, answer.content)
-        raise load_error(answer.content) or StateError(
-            f"the service at {self._url} answered {answer.status_code} {answer.reason}",
+            connection.request(route.method, f"{self._prefix}{path}{query}", body, self._headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, HTTPException):
+            unknown = "it is not known whether it carried out the request" if route.is_acting else ""
+            raise Gone(
+                f"the service at {self._url} ended or was cut off while answering", unknown, "see: retuned models"
+            ) from None
+        finally:
+            connection.close()
+        if answer.status == 200:
+            return self._read(route, content)
+        raise load_error(content) or StateError(
+            f"the service at {self._url} answered {answer.status} {answer.reason}",
             remedy="is it a retuned service? see: retuned doctor",
         )
 
@@ -87,53 +84,48 @@ def _segment(value: object) -> str:
     text = str(value)
     if text in ("", ".", "..") or "/" in text:
         raise UnknownName(f"nothing is registered as '{text[:60]}'", remedy="see: retuned models")
-    return text
+    return quote(text, safe="", errors="surrogateescape")
 
 
-def _gone(url: str, route: Route, error: requests.RequestException) -> Gone:
-    if isinstance(error, requests.ConnectTimeout) or _is_refused(error):
-        return Gone(f"the service at {url} does not answer", "a running service", "start it, or see its log")
-    unknown = "it is not known whether it carried out the request" if route.is_acting else ""
-    return Gone(f"the service at {url} ended or was cut off while answering", unknown, "see: retuned models")
+def _connect(url: str) -> HTTPConnection:
+    """An open connection to the service; raises Gone where nobody answers."""
+    connection = _connection(url)
+    try:
+        connection.connect()
+    except (OSError, HTTPException):
+        raise Gone(f"the service at {url} does not answer", "a running service", "start it, or see its log") from None
+    connection.sock.settimeout(ANSWER_TIMEOUT_S)
+    return connection
 
 
-def _is_refused(error: BaseException) -> bool:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ConnectionRefusedError | FileNotFoundError):
-            return True
-        inner = getattr(cause, "reason", None) or (cause.args[0] if cause.args else None)
-        cause = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
-    return False
+def _connection(url: str) -> HTTPConnection:
+    if url.startswith(UNIX):
+        return _UnixConnection(url.removeprefix(UNIX))
+    address = urlsplit(url)
+    host = address.hostname or ""
+    if address.scheme == "https":
+        return HTTPSConnection(host, address.port, timeout=CONNECT_TIMEOUT_S, context=_trusted())
+    return HTTPConnection(host, address.port, timeout=CONNECT_TIMEOUT_S)
+
+
+def _trusted() -> ssl.SSLContext:
+    """The authorities that this machine trusts, and those that the other requests of retuned trust."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    return context
 
 
 class _UnixConnection(HTTPConnection):
+    """A connection through a socket in the file system."""
+
     def __init__(self, path: str) -> None:
-        super().__init__("localhost")
+        super().__init__("localhost", timeout=CONNECT_TIMEOUT_S)
         self._path = path
 
-    def _new_conn(self) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(CONNECT_TIMEOUT_S)
-        connection.connect(self._path)
-        return connection
-
-
-class _UnixPool(HTTPConnectionPool):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost")
-        self._path = path
-
-    def _new_conn(self) -> Any:  # noqa: ANN401 - urllib3's own protocol of a connection
-        return _UnixConnection(self._path)
-
-
-class _UnixAdapter(HTTPAdapter):
-    """Requests to http://localhost/ go through a socket in the file system."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._pool = _UnixPool(path)
-
-    def get_connection_with_tls_context(self, *_words: object, **_named: object) -> HTTPConnectionPool:
-        return self._pool
+    def connect(self) -> None:
+        """Open the socket; raises OSError."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(CONNECT_TIMEOUT_S)
+        self.sock.connect(self._path)
