@@ -6,7 +6,7 @@ The command line calls them in its own process, or over HTTP in the service's; t
 import errno
 import os
 import pwd
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...strategies.errors import InputError
@@ -29,8 +29,9 @@ from ..state.campaigns.lease import as_only_one, folder_of
 from ..state.campaigns.legs import results_of
 from ..state.faults import set_fact
 from ..state.models import adoption
+from ..state.models.merged_values import Values
 from ..state.models.model_calendar import Planned, preview
-from ..state.models.registry import Model, all_models, find_model, register, set_state, settings_of
+from ..state.models.registry import Model, all_models, file_of_version, find_model, register, set_state, settings_of
 from ..state.store import Store
 from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token
 from ..training.supervisor import end_workers
@@ -44,6 +45,7 @@ from .views import (
     Ended,
     History,
     Listed,
+    Measured,
     PageView,
     PlanView,
     Queued,
@@ -76,7 +78,11 @@ class Verbs:
     def history(self, name: str) -> History:
         """A model's settings versions and campaigns."""
         model = find_model(self.store, name)
-        return History(model, settings_of(self.store, model), campaigns_of(self.store, model.id))
+        campaigns = campaigns_of(self.store, model.id)
+        versions = sorted({campaign.model_version for campaign in campaigns})
+        objectives = {version: file_of_version(self.store, model.id, version).objective() for version in versions}
+        measured = tuple(Measured(version, o.metric, o.lower_is_better) for version, o in objectives.items())
+        return History(model, settings_of(self.store, model), campaigns, measured)
 
     def alerts(self, name: str | None = None) -> tuple[Alert, ...]:
         """The alerts, newest first; of one model where `name` is given."""
@@ -115,7 +121,7 @@ class Verbs:
     def standing(self, campaign: int) -> Standing:
         """A campaign's current state."""
         present = find_campaign(self.store, campaign)
-        return Standing(find_model(self.store, present.model), present, progress_of(self.store, present))
+        return Standing(self._model_of(present), present, progress_of(self.store, present))
 
     def open_of(self, named: str) -> tuple[Campaign, ...]:
         """The campaign of that number, or the open ones of the model of that name, baseline first."""
@@ -127,17 +133,25 @@ class Verbs:
     def ended(self, campaign: int) -> Ended:
         """How a campaign ended."""
         ended = find_campaign(self.store, campaign)
-        model = find_model(self.store, ended.model)
+        model = self._model_of(ended)
         values = {version.version: version.configuration for version in settings_of(self.store, model)}
         return Ended(model, ended, values[ended.settings_version], self._replicates(ended))
 
-    def register(self, content: str, file: Path) -> Registered:
-        """Register a model file's content; `file` is its absolute path, and relative paths count from its folder."""
+    def _model_of(self, campaign: Campaign) -> Model:
+        """The campaign's model with the file that it was run with: an older one may have measured otherwise."""
+        model = find_model(self.store, campaign.model)
+        return replace(model, file=file_of_version(self.store, model.id, campaign.model_version))
+
+    def register(self, content: str, file: Path, values: Values | None = None) -> Registered:
+        """Register a model file's content; `file` is its absolute path, and relative paths count from its folder.
+
+        `values`: whose hold where the file was edited after an adoption, the file's or the current ones.
+        """
         if not file.is_absolute():
             raise InputError(f"{file} is a relative path", "allowed: the model file's absolute path")
         model_file = model_file_in(content.encode(errors="surrogateescape"), file)
         self._check_paths(model_file)
-        done = register(self.store, model_file, file, self.clock.now(), self.config.schedule)
+        done = register(self.store, model_file, file, self.clock.now(), self.config.schedule, values)
         waits = any(campaign.kind == "baseline" for campaign in open_campaigns(self.store, done.model.id))
         return Registered(done.model.name, done.sentence, waits)
 

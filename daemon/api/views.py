@@ -66,12 +66,22 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What the campaigns of a version of the model file were measured by."""
+
+    version: int
+    metric: str
+    lower_is_better: bool
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """The settings versions and the campaigns of a model, oldest first."""
+    """The settings versions and the campaigns of a model, oldest first; `measured` by version of the model file."""
 
     model: SentModel
     settings: tuple[Settings, ...]
     campaigns: tuple[Campaign, ...]
+    measured: tuple[Measured, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,7 @@ def _show_end(session: Session, number: int, as_json: bool) -> NoReturn:
     ended = session.verbs.ended(number)
     campaign, is_baseline = ended.campaign, ended.campaign.kind == "baseline"
     if as_json:
-        print_json(campaign_json(campaign, ended.model))
+        print_json(campaign_json(campaign, ended.model.file.objective().sign))
     else:
         from .tables import console
         from .verdict_panel import baseline_panel, verdict_panel

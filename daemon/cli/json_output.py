@@ -43,8 +43,8 @@ def settings_json(settings: Settings) -> dict[str, Any]:
     }
 
 
-def campaign_json(campaign: Campaign, model: Model) -> dict[str, Any]:
-    """A campaign with its verdict; scores are in the metric's own direction, improvements are positive."""
+def campaign_json(campaign: Campaign, sign: float) -> dict[str, Any]:
+    """A campaign with its verdict; `sign` turns its scores into its metric, improvements are positive."""
     verdict, facts = campaign.verdict, campaign.facts
     moments = {"created_at": campaign.created_at, "started_at": campaign.started_at, "ended_at": campaign.ended_at}
     return {
@@ -56,7 +56,7 @@ def campaign_json(campaign: Campaign, model: Model) -> dict[str, Any]:
         "seed": campaign.seed,
         "settings_version": campaign.settings_version,
         **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
-        "verdict": None if verdict is None else verdict_json(verdict, model),
+        "verdict": None if verdict is None else verdict_json(verdict, sign),
         "failure": campaign.failure,
         **_search_json(facts.searched, facts.prepared),
         **_chosen_json(facts.chosen),
@@ -90,8 +90,8 @@ def _ended_json(ended: Ended | None) -> dict[str, Any]:
     return {name: fields.get(name) for name in ("recommended", "causes", "cost_drift", "compute_s", "runs")}
 
 
-def verdict_json(verdict: Verdict, model: Model) -> dict[str, Any]:
-    """The numbers of a verdict."""
+def verdict_json(verdict: Verdict, sign: float) -> dict[str, Any]:
+    """The numbers of a verdict; `sign` turns a score into the metric."""
     return {
         "outcome": verdict.outcome.value,
         "reason": verdict.reason.value,
@@ -107,8 +107,8 @@ def verdict_json(verdict: Verdict, model: Model) -> dict[str, Any]:
         "delta": verdict.delta,
         "pairs": verdict.n_pairs,
         "pairs_needed": verdict.pairs_needed,
-        "incumbent_mean": _metric(verdict.incumbent_mean, model),
-        "challenger_mean": _metric(verdict.challenger_mean, model),
+        "incumbent_mean": _metric(verdict.incumbent_mean, sign),
+        "challenger_mean": _metric(verdict.challenger_mean, sign),
         "incumbent_failed": verdict.incumbent_failed,
         "incumbent_runs": verdict.incumbent_runs,
         "is_critical": verdict.critical,
@@ -162,8 +162,8 @@ def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
         "outcome": None if point.outcome is None else point.outcome.value,
         "label": point.label,
         "reason": point.reason,
-        "incumbent": _metric(point.incumbent, model),
-        "challenger": _metric(point.challenger, model),
+        "incumbent": _metric(point.incumbent, model.file.objective().sign),
+        "challenger": _metric(point.challenger, model.file.objective().sign),
         "mean": point.mean,
         "lower": point.lower,
         "upper": point.upper,
@@ -178,5 +178,5 @@ def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
     }
 
 
-def _metric(score: float | None, model: Model) -> float | None:
-    return None if score is None else -score if model.file.objective().lower_is_better else score
+def _metric(score: float | None, sign: float) -> float | None:
+    return None if score is None else sign * score

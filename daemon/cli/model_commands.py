@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ...strategies.errors import InputError
 from ..config.model_file import model_file_in
 from ..config.model_paths import check_paths
 from ..config.toml_input import content_of
@@ -16,13 +17,22 @@ app = typer.Typer()
 
 
 @app.command("register")
-def _register(context: typer.Context, file: Annotated[Path, typer.Argument(help="The model file (TOML).")]) -> None:
+def _register(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The model file (TOML).")],
+    values: Annotated[
+        str | None,
+        typer.Option(help="If the file was edited after an adoption: 'file', its values, or 'keep', the current ones."),
+    ] = None,
+) -> None:
     """Register a model, or a changed model file as a new version."""
     content = content_of(file)
     model_file = model_file_in(content, file)  # errors in it name the path as it was typed
     if context.obj.place is None:
         check_paths(model_file)  # before a state folder is made
-    done = context.obj.verbs.register(content.decode(), Path(os.path.abspath(file)))
+    if values not in (None, "file", "keep"):
+        raise InputError(f"--values is '{values}'", "allowed: file or keep")
+    done = context.obj.verbs.register(content.decode(), Path(os.path.abspath(file)), values)
     print(done.sentence)
     if done.waits_for_baseline:
         print(f"`retuned serve` runs the baseline; to run it now: retuned baseline {done.name}")

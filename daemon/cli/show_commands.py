@@ -47,7 +47,8 @@ def _history(context: typer.Context, name: Name, as_json: Json = False) -> None:
     history = context.obj.verbs.history(name)
     if as_json:
         settings = [settings_json(version) for version in history.settings]
-        campaigns = [campaign_json(campaign, history.model) for campaign in history.campaigns]
+        signs = {measured.version: -1.0 if measured.lower_is_better else 1.0 for measured in history.measured}
+        campaigns = [campaign_json(campaign, signs.get(campaign.model_version, 1.0)) for campaign in history.campaigns]
         print_json({"settings": settings, "campaigns": campaigns})
         return
     from .tables import console, history_tables

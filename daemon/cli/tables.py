@@ -11,7 +11,9 @@ from ...strategies.records import Configuration, Outcome
 from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_records import Verdict
 from ...strategies.words import duration
+from ..config.settings_file import plain
 from ..state.campaigns.campaigns import Campaign
+from ..state.models.merged_values import differs_from_file
 from ..state.models.model_calendar import Planned
 from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
@@ -83,6 +85,9 @@ def show_model(out: Console, model: Model, campaigns: Sequence[Campaign]) -> Non
         for declared in model.space.hyperparameters
     ]  # fmt: skip
     table(out, ("hyperparameter", "current", "type", "search space"), rows, "")
+    differs = differs_from_file(plain(model.configuration), model.file)
+    if differs:
+        out.print(Text(f"\nother values were adopted since{differs}"))
     for campaign in campaigns:
         waits = f", {campaign.waits}" if campaign.waits else ""
         out.print(Text(f"\ncampaign {campaign.id} ({campaign.kind}) is open: {campaign.phase}{waits}"))

@@ -1,5 +1,6 @@
 """Which settings are current: adopting a confirmed challenger, rolling back, and updating the settings file."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from ....strategies.errors import ConflictError, InputError, RetunedError
@@ -11,6 +12,7 @@ from ..store import Store
 from .models import find_entry
 from .registry import (
     Model,
+    Settings,
     find_model,
     insert_settings,
     model_of,
@@ -37,10 +39,10 @@ def adopt_file(store: Store, name: str, now: datetime) -> Model:
 
 
 def rollback(store: Store, name: str, to_version: int | None, now: datetime) -> Model:
-    """Return to an older settings version, by default the one before the current one."""
+    """Return to an older settings version, by default the newest one with other values than the current ones."""
     model = find_model(store, name)
     versions = {settings.version: settings for settings in settings_of(store, model)}
-    version = model.settings_version - 1 if to_version is None else to_version
+    version = _last_with_other_values(model, versions) if to_version is None else to_version
     if version not in versions or version == model.settings_version:
         others = ", ".join(str(number) for number in versions if number != model.settings_version) or "none"
         raise InputError(
@@ -50,6 +52,13 @@ def rollback(store: Store, name: str, to_version: int | None, now: datetime) -> 
         )
     values = model.space.validate(plain(versions[version].configuration), strict=False)
     return adopt_values(store, model, values, f"rolled back to v{version}", now)
+
+
+def _last_with_other_values(model: Model, versions: Mapping[int, Settings]) -> int:
+    """The number of the newest version whose values differ from the current ones; 0 where none does."""
+    ours = configuration_key(model.configuration)
+    others = (number for number, settings in versions.items() if configuration_key(settings.configuration) != ours)
+    return max(others, default=0)
 
 
 def adopt_values(

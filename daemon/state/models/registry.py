@@ -12,6 +12,7 @@ from pathlib import Path
 from ....strategies.errors import ConflictError, UnknownName
 from ....strategies.records import Configuration, configuration_of
 from ....strategies.space import Space, derive_seed
+from ...config.measure import changes_of_measure
 from ...config.model_file import ModelFile
 from ...config.schedule_tables import HouseScheduleTable
 from ...config.settings_file import plain
@@ -19,6 +20,7 @@ from ..campaign_numbers import refuse_number
 from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
 from ..store import Row, Store, from_text, to_json, to_text
 from .due_dates import move_on, without_campaign
+from .merged_values import Values, differs_from_file, merged_values
 from .models import (
     ModelEntry,
     all_entries,
@@ -111,14 +113,21 @@ def configuration_of_version(store: Store, model_id: int, version: int, space: S
 
 
 def register(
-    store: Store, file: ModelFile, source: Path, now: datetime, house: HouseScheduleTable | None = None
+    store: Store,
+    file: ModelFile,
+    source: Path,
+    now: datetime,
+    house: HouseScheduleTable | None = None,
+    values: Values | None = None,
 ) -> Registration:
     """Register a model file: a new model, a new version of a known one, or nothing when it is unchanged.
 
     `house`: the service's own schedule, for what the file leaves unset.
 
     The stored values of the file become a new settings version only where the file's own values changed, so
-    that registering an edited file never silently undoes an adoption. New settings queue a baseline.
+    that registering an edited file never silently undoes an adoption; `values` chooses where both would mix. So does a
+    change of metric, direction, data or budget, with the same values: scores from before say nothing about those after.
+    A new settings version queues a baseline.
     """
     with store.transaction():
         entry = entry_named(store, file.name)
@@ -128,7 +137,7 @@ def register(
         elif file_of_version(store, entry.id, entry.version).fingerprint() == file.fingerprint():
             return Registration(model_of(store, entry), False, False, f"{file.name} is unchanged, nothing to do")
         else:
-            sentence = _insert_version(store, entry, file, source, now, house or HouseScheduleTable())
+            sentence = _insert_version(store, entry, file, source, now, house or HouseScheduleTable(), values)
     return Registration(find_model(store, file.name), entry is None, True, sentence)
 
 
@@ -146,24 +155,29 @@ def set_state(store: Store, name: str, state: str) -> Model:
 
 def model_of(store: Store, entry: ModelEntry) -> Model:
     """A model's row together with its newest file and its current settings."""
-    version = store.row(
-        "SELECT body, source FROM model_versions WHERE model_id = ? AND version = ?", (entry.id, entry.version)
-    )
-    assert version is not None
-    file = ModelFile.from_json(version["body"])
+    file, source = _newest_file(store, entry)
     return Model(
         id=entry.id,
         name=entry.name,
         state=entry.state,
         version=entry.version,
         file=file,
-        source=Path(version["source"]),
+        source=source,
         settings_version=entry.settings_version,
         configuration=configuration_of_version(store, entry.id, entry.settings_version, file.space()),
         anchor_at=entry.anchor_at,
         next_due_at=entry.next_due_at,
         registered_at=entry.registered_at,
     )
+
+
+def _newest_file(store: Store, entry: ModelEntry) -> tuple[ModelFile, Path]:
+    """The newest model file and where it was when it was registered."""
+    row = store.row(
+        "SELECT body, source FROM model_versions WHERE model_id = ? AND version = ?", (entry.id, entry.version)
+    )
+    assert row is not None
+    return ModelFile.from_json(row["body"]), Path(row["source"])
 
 
 def models_with_pending_files(store: Store) -> tuple[int, ...]:
@@ -199,34 +213,34 @@ def _insert_model(store: Store, file: ModelFile, source: Path, now: datetime, ho
 
 
 def _insert_version(
-    store: Store, entry: ModelEntry, file: ModelFile, source: Path, now: datetime, house: HouseScheduleTable
+    store: Store,
+    entry: ModelEntry,
+    file: ModelFile,
+    source: Path,
+    now: datetime,
+    house: HouseScheduleTable,
+    values: Values | None,
 ) -> str:
-    before = file_of_version(store, entry.id, entry.version)
-    entry = _with_body(store, entry, file, source, now)
-    _reschedule(store, entry, before, file, now, house)
-    merged = _merged_configuration(store, entry, before, file)
-    if merged is None:
-        return f"{file.name}: version {entry.version}, settings v{entry.settings_version} stay current"
-    insert_settings(store, entry, merged, f"registered in version {entry.version}", now, None, has_file=False)
-    return f"{file.name}: version {entry.version}, settings v{entry.settings_version + 1}, a baseline is queued"
-
-
-def _merged_configuration(store: Store, entry: ModelEntry, before: ModelFile, file: ModelFile) -> Configuration | None:
-    """The settings after a changed file: values edited in it win, adopted ones stay; None: no change.
-
-    Values of inactive hyperparameters count too: an adoption may have activated them.
-    """
+    before, old_source = _newest_file(store, entry)
     row = store.row(
         "SELECT configuration FROM settings WHERE model_id = ? AND version = ?", (entry.id, entry.settings_version)
     )
     assert row is not None
     current = json.loads(row["configuration"])
-    old, new = ({name: table.value for name, table in version.hyperparameters.items()} for version in (before, file))
-    edited = {name: value for name, value in new.items() if name not in old or old[name] != value}
-    merged = {name: edited.get(name, current.get(name, value)) for name, value in new.items()}
-    values = {name: value for name, value in merged.items() if value is not None}
-    configuration = file.space().validate(values, strict=False)
-    return None if plain(configuration) == current else configuration
+    configuration = merged_values(current, before, file, values)
+    measured = changes_of_measure(before, file, (old_source.parent, source.resolve().parent))
+    entry = _with_body(store, entry, file, source, now)
+    _reschedule(store, entry, before, file, now, house)
+    version = f"{file.name}: version {entry.version}"
+    if configuration is None and not measured:
+        return f"{version}, settings v{entry.settings_version} stay current{differs_from_file(current, file)}"
+    origin = f"registered in version {entry.version}"
+    if configuration is None:
+        configuration = file.space().validate(current, strict=False)
+        origin = f"measured otherwise since version {entry.version}"
+    insert_settings(store, entry, configuration, origin, now, None, has_file=False)
+    why = f" (scores are measured otherwise now: {', '.join(measured)})" if measured else ""
+    return f"{version}, settings v{entry.settings_version + 1}, a baseline is queued{why}"
 
 
 def _reschedule(

@@ -1,6 +1,7 @@
 """The registry: model files become versions, values become settings, and nothing is overwritten."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from retuned.daemon.config.model_file import load_model_file
@@ -101,7 +102,7 @@ def test_a_changed_owner_does_not_undo_an_adopted_value(judged_copy, clock):
     assert (done.model.settings_version, done.model.configuration) == (2, adopted.configuration)
 
 
-def test_an_edited_value_wins_and_the_other_adopted_values_stay(judged_copy, clock):
+def test_a_value_that_is_new_in_the_file_joins_the_adopted_ones(judged_copy, clock):
     adopted = adopt(judged_copy.store, "toy", None, clock.now())
     path = judged_copy.folder / "model.toml"
     path.write_text(path.read_text() + f"\n[hyperparameters.batch]\n{LR}0.5")
@@ -115,7 +116,7 @@ def test_a_changed_owner_keeps_an_adopted_value_that_brought_another_into_use(ju
     put_in_force(judged_copy, 3, '{"lr": 0.1, "optimizer": "sgd", "momentum": 0.5}', clock)
     done = take_up(judged_copy, clock, top='name = "toy"\nowner = "others"', **OPTIMIZED)
     assert done.model.configuration == {"lr": 0.1, "optimizer": "sgd", "momentum": 0.5}
-    assert done.sentence == "toy: version 3, settings v3 stay current"
+    assert done.sentence.startswith("toy: version 3, settings v3 stay current; the file differs: ")
 
 
 def test_a_changed_owner_makes_no_new_settings_of_values_that_are_not_in_use(judged_copy, clock):
@@ -123,7 +124,7 @@ def test_a_changed_owner_makes_no_new_settings_of_values_that_are_not_in_use(jud
     take_up(judged_copy, clock, **changes)
     put_in_force(judged_copy, 3, '{"lr": 0.1, "optimizer": "adamw"}', clock)
     done = take_up(judged_copy, clock, top='name = "toy"\nowner = "others"', **changes)
-    assert done.sentence == "toy: version 3, settings v3 stay current"
+    assert done.sentence.startswith("toy: version 3, settings v3 stay current; the file differs: ")
 
 
 def test_older_settings_stay_readable_when_the_search_space_changes(desk, clock):
@@ -179,3 +180,72 @@ def test_a_file_whose_values_do_not_fit_together_leaves_the_registry_as_it_was(j
     with pytest.raises(InputError, match="momentum"):
         take_up(judged_copy, clock, **{**without, "hyperparameters.optimizer": OPTIMIZER + '"sgd"'})
     assert counts(judged_copy.store) == before
+
+
+TWO = {"hyperparameters.lr": LR + "0.1", "hyperparameters.batch": LR + "0.5"}
+
+
+def mixed(desk, clock, **values):
+    """lr and batch registered, both adopted otherwise, then lr edited in the file."""
+    take_up(desk, clock, **TWO)
+    put_in_force(desk, 3, '{"lr": 0.02, "batch": 0.25}', clock)
+    path = desk.write_model(**{**TWO, "hyperparameters.lr": LR + "0.3"})
+    return register(desk.store, load_model_file(path), path, clock.now(), **values)
+
+
+def test_an_edit_after_an_adoption_is_not_mixed_silently_with_what_was_adopted(judged_copy, clock):
+    with pytest.raises(InputError, match="never run") as refused:
+        mixed(judged_copy, clock)
+    assert "lr was 0.1, is 0.3 in the file, 0.02 current" in str(refused.value)
+    assert "batch was 0.5, is 0.5 in the file, 0.25 current" in str(refused.value)
+    assert "--values file" in str(refused.value)
+    model = find_model(judged_copy.store, "toy")
+    assert (model.version, model.settings_version, model.configuration) == (2, 3, {"lr": 0.02, "batch": 0.25})
+
+
+@pytest.mark.parametrize(
+    ("values", "configuration", "version"),
+    [("file", {"lr": 0.3, "batch": 0.5}, 4), ("keep", {"lr": 0.02, "batch": 0.25}, 3)],
+)
+def test_the_owner_chooses_the_files_values_or_the_current_ones(judged_copy, clock, values, configuration, version):
+    done = mixed(judged_copy, clock, values=values)
+    assert (done.model.configuration, done.model.settings_version) == (configuration, version)
+    assert ("the file differs: lr 0.3 in the file, 0.02 current" in done.sentence) is (values == "keep")
+
+
+def test_an_edit_that_says_what_is_current_or_covers_all_that_differs_is_no_mixture(judged_copy, clock):
+    take_up(judged_copy, clock, **TWO)
+    put_in_force(judged_copy, 3, '{"lr": 0.02, "batch": 0.5}', clock)
+    done = take_up(judged_copy, clock, **{**TWO, "hyperparameters.lr": LR + "0.02"})
+    assert done.sentence == "toy: version 3, settings v3 stay current"
+    done = take_up(judged_copy, clock, **{**TWO, "hyperparameters.lr": LR + "0.7"})
+    assert done.model.configuration == {"lr": 0.7, "batch": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"objective": 'metric = "f1"\ndirection = "maximize"'}, "metric score -> f1"),
+        ({"objective": 'metric = "score"\ndirection = "minimize"'}, "direction maximize -> minimize"),
+        ({"data": 'path = "other.json"\nsnapshot = "copy"'}, "data "),
+        ({"data": 'glob = "*.json"\nsnapshot = "copy"'}, "data "),
+        ({"budget": "budget = {steps = 20}"}, "budget 10 steps -> 20 steps"),
+        ({"budget": "budget = {epochs = 10}"}, "budget 10 steps -> 10 epochs"),
+    ],
+)
+def test_scores_that_are_measured_otherwise_get_a_baseline_of_their_own(desk, clock, changes, words):
+    take_up(desk, clock)
+    if "budget" in changes:
+        table = desk.training_table(Path(__file__).parents[2] / "toys" / "quadratic.py")
+        changes = {"training": table.replace("budget = {steps = 10}", changes["budget"])}
+    done = take_up(desk, clock, **changes)
+    assert done.model.settings_version == 2
+    assert queued(desk) == [("baseline", "measured otherwise since version 2", 2)]
+    assert f"scores are measured otherwise now: {words}" in done.sentence
+    assert len({str(settings.configuration) for settings in settings_of(desk.store, done.model)}) == 1
+
+
+@pytest.mark.parametrize("top", ['name = "toy"\nowner = "others"', 'name = "toy"\nowner = "tests"\ndescription = "x"'])
+def test_what_does_not_touch_the_scores_keeps_the_baseline(desk, clock, top):
+    take_up(desk, clock)
+    assert take_up(desk, clock, top=top).model.settings_version == 1
