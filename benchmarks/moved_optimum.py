@@ -16,11 +16,12 @@ from retuned.strategies.legs.names import INCUMBENT
 from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult
 from retuned.strategies.search.task import Finished, SearchTask
 from retuned.strategies.space import Hyperparameter, Kind, Space
+from retuned.strategies.verdict.margin import LEAST_EFFECT
 from retuned.strategies.verdict.power import first_crossings
 from retuned.strategies.verdict.safe_t_test import Floats, look_sizes
 
 Figures = dict[str, float | int | str]
-ALPHA, BETA, D0, N_MAX, REPLICATES = 0.0125, 0.10, 1.0, 32, 8
+ALPHA, BETA, D0, N_MAX = 0.0125, 0.10, 1.0, 32
 BUDGET, CHALLENGERS = 9.0, 16
 GAPS = (0.0, 1.0, 2.0)
 
@@ -131,8 +132,7 @@ def _figures(
     found = np.array([searched.found for searched in now])
     rerun = generator.standard_normal(len(now)) - gap
     deviations = generator.standard_normal((len(now), N_MAX)) * noise.pair
-    delta = generator.standard_normal((len(now), REPLICATES)).std(axis=1, ddof=1)
-    stale, pairs = tested(deviations + gains[:, None], delta)
+    stale, pairs = tested(deviations + gains[:, None])
     return {
         "verdict_stale": _share(found & stale),
         "best_beats_stored_score": _share(best > stored),
@@ -140,8 +140,8 @@ def _figures(
         "ends_without_pairs": _share(~found),
         "winners_gain": round(float(gains[found].mean()), 3),
         "best_tried_gain": round(float(best_tried.mean()), 3),
-        "if_best_tried": _share(tested(deviations + best_tried[:, None], delta)[0]),
-        "if_optimum": _share(tested(deviations + gap, delta)[0]),
+        "if_best_tried": _share(tested(deviations + best_tried[:, None])[0]),
+        "if_optimum": _share(tested(deviations + gap)[0]),
         "mean_pairs": round(float(pairs[found].mean()), 2),
         "full_runs": round(fmean(searched.full_runs for searched in now), 1),
     }
@@ -176,9 +176,9 @@ def search(
     return _searched(landscape, optimum, decision, results)
 
 
-def tested(draws: Floats, delta: Floats) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def tested(draws: Floats) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Whether each row of paired differences ends STALE, and after how many pairs it is decided."""
-    stale_at, fresh_at = first_crossings(draws, delta, ALPHA, BETA, D0, look_sizes(N_MAX))
+    stale_at, fresh_at = first_crossings(draws, None, ALPHA, BETA, D0, look_sizes(N_MAX), LEAST_EFFECT)
     return (stale_at < fresh_at) & (stale_at <= N_MAX), np.minimum(np.minimum(stale_at, fresh_at), N_MAX)
 
 
