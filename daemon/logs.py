@@ -12,6 +12,7 @@ from typing import Any
 from .lean_imports import hidden
 
 EVENTS: Mapping[str, str] = {
+    "api_failed_to_accept": "a connection to the API could not be accepted; at most one such line a minute",
     "service_started": "the service started and locked its state folder",
     "service_stopped": "the service stopped cleanly",
     "api_started": "the API listens",

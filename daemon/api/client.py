@@ -1,10 +1,12 @@
 """The verbs of a running service over HTTP, with the same records and the same errors."""
 
+import contextlib
 import inspect
 import json
 import socket
 import ssl
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+import time
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,6 +18,8 @@ from .wire import dump_arguments, load_error, load_result
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 200.0
+TRIES = 4  # of a request that the service was too busy to begin
+LONGEST_WAIT_S = 5.0
 
 
 class Gone(StateError):
@@ -30,6 +34,7 @@ def remote(place: Place) -> Verbs:
 class _Remote:
     def __init__(self, place: Place) -> None:
         self._url = place.url
+        self._local = place.local
         self._prefix = "" if place.url.startswith(UNIX) else urlsplit(place.url).path.rstrip("/")
         self._headers = {"authorization": f"Bearer {place.token}", "content-type": "application/json"}
 
@@ -49,11 +54,26 @@ class _Remote:
         path = route.path.format(**{name: _segment(arguments.pop(name)) for name in route.in_path})
         body = json.dumps(arguments).encode() if route.is_acting else None
         query = "" if route.is_acting or not arguments else "?" + urlencode(arguments, errors="surrogateescape")
-        connection = _connect(self._url)
+        for _ in range(TRIES):
+            answer, content = self._send(route, f"{self._prefix}{path}{query}", body)
+            wait_s = answer.headers.get("retry-after", "")
+            if answer.status not in (429, 503) or not wait_s.isdecimal():
+                break
+            time.sleep(min(float(wait_s), LONGEST_WAIT_S))  # it was not begun
+        if answer.status == 200:
+            return self._read(route, content)
+        raise load_error(content) or StateError(
+            f"the service at {self._url} answered {answer.status} {answer.reason}",
+            remedy="is it a retuned service? see: retuned doctor",
+        )
+
+    def _send(self, route: Route, target: str, body: bytes | None) -> tuple[HTTPResponse, bytes]:
+        """One request: the answer and its content."""
+        connection = self._connect()
         try:
-            connection.request(route.method, f"{self._prefix}{path}{query}", body, self._headers)
+            connection.request(route.method, target, body, self._headers)
             answer = connection.getresponse()
-            content = answer.read()
+            return answer, answer.read()
         except (OSError, HTTPException):
             unknown = "it is not known whether it carried out the request" if route.is_acting else ""
             raise Gone(
@@ -61,12 +81,13 @@ class _Remote:
             ) from None
         finally:
             connection.close()
-        if answer.status == 200:
-            return self._read(route, content)
-        raise load_error(content) or StateError(
-            f"the service at {self._url} answered {answer.status} {answer.reason}",
-            remedy="is it a retuned service? see: retuned doctor",
-        )
+
+    def _connect(self) -> HTTPConnection:
+        """A connection through the user's own socket, where there is one that answers; else at the address."""
+        if self._local:
+            with contextlib.suppress(Gone):
+                return _connect(self._local)
+        return _connect(self._url)
 
     def _read(self, route: Route, content: bytes) -> Any:  # noqa: ANN401
         try:
@@ -93,6 +114,7 @@ def _connect(url: str) -> HTTPConnection:
     try:
         connection.connect()
     except (OSError, HTTPException):
+        connection.close()
         raise Gone(f"the service at {url} does not answer", "a running service", "start it, or see its log") from None
     connection.sock.settimeout(ANSWER_TIMEOUT_S)
     return connection

@@ -3,14 +3,16 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from ...strategies.errors import InputError, RetunedError
+from ...strategies.errors import InputError, RetunedError, StateError
 from .wire import dump_error
 
 LARGEST_BODY_BYTES = 1 << 20
 BODY_TIMEOUT_S = 10.0
+MOST_READ, MOST_ANSWERED = 256, 64  # at once, those of the command line's own socket not counted
+RETRY_AFTER_S = 1
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'",
@@ -23,18 +25,41 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
+class Room:
+    """How many are in it, and how many may be."""
+
+    def __init__(self, most: int) -> None:
+        """Nobody is in it."""
+        self._most, self._count = most, 0
+
+    def __enter__(self) -> None:
+        """One more."""
+        self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        """One less."""
+        self._count -= 1
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds as many as it may."""
+        return self._count >= self._most
+
+
 class Guard:
     """Refuses a request with a one-line error, or passes it on with its whole body read."""
 
     def __init__(self, app: App) -> None:
         """`app` gets the requests that pass."""
         self._app = app
+        self._read, self._answered = Room(MOST_READ), Room(MOST_ANSWERED)
         self._names = {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Handle one request, as ASGI requires."""
-        if scope["type"] == "http":
-            await self._pass(scope, receive, send)
+        if scope["type"] != "http":
+            return
+        await self._pass(scope, receive, send)
 
     async def _pass(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -42,8 +67,13 @@ class Guard:
         if refusal is not None:
             await refuse(send, *refusal)
             return
+        if self._is_full(scope):
+            busy = StateError("too many requests are being answered already", "", "send it again in a moment")
+            await refuse(send, 503, busy, {"retry-after": str(RETRY_AFTER_S)})
+            return
         try:
-            body = await asyncio.wait_for(_whole_body(receive), BODY_TIMEOUT_S)
+            with self._read:
+                body = await asyncio.wait_for(_whole_body(receive), BODY_TIMEOUT_S)
         except TimeoutError:
             error = InputError(f"the request did not arrive within {BODY_TIMEOUT_S:g} s", remedy="send it again")
             await refuse(send, 408, error)
@@ -51,7 +81,11 @@ class Guard:
         if body is None:
             await refuse(send, 413, _too_large())
             return
-        await self._app(scope, _replay(body, receive), send)
+        with self._answered:
+            await self._app(scope, _replay(body, receive), send)
+
+    def _is_full(self, scope: Message) -> bool:
+        return not is_local(scope) and (self._read.is_full or self._answered.is_full)
 
     def _refusal(self, method: str, headers: dict[bytes, str]) -> tuple[int, RetunedError] | None:
         host = headers.get(b"host", "")
@@ -78,10 +112,16 @@ class Guard:
         return True
 
 
-async def refuse(send: Send, status: int, error: RetunedError) -> None:
-    """Answer with the error as JSON."""
+def is_local(scope: Message) -> bool:
+    """Whether a request came through a socket in the file system."""
+    return scope.get("client") is None
+
+
+async def refuse(send: Send, status: int, error: RetunedError, more: Mapping[str, str] | None = None) -> None:
+    """Answer with the error as JSON, with `more` headers."""
     body = dump_error(error)
     named = HEADERS | {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    named |= more or {}
     headers = [(name.encode(), value.encode()) for name, value in named.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

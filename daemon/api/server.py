@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import os
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +16,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from ...strategies.errors import (
-    CampaignFailed,
-    ConflictError,
-    InputError,
-    RetunedError,
-    StateError,
-    UnknownName,
-)
+from ...strategies.errors import RetunedError, StateError, UnknownName
 from ..clock import Clock
 from ..config.config import Config
 from ..logs import log
@@ -28,33 +24,43 @@ from ..state.running_service import UNIX, Place, remove_place, write_place
 from ..state.store import Store
 from ..state.tokens import Caller, Role, caller_of, digest_of, is_same, new_secret, note_use
 from ..upkeep.metrics import CONTENT_TYPE, metrics_text
+from .answers import Refused, as_error, as_json
 from .compute_process import ask
-from .request_guard import HEADERS, Guard
+from .compute_queue import ComputeQueue
+from .connections import Connection, QuietErrors, most_connections
+from .description import components, described, summary
+from .request_guard import HEADERS, Guard, is_local
 from .routes import PREFIX, ROUTES, Route
 from .sockets import address_of, listen
 from .verbs import Verbs, own_user
-from .wire import arguments_of, dump_error, dump_result, load_arguments, load_object
+from .wire import dump_result, load_arguments, load_object
 
 THREADS = 4
+LOCAL_THREADS = 2  # for the command line of the service's own user, which has a socket of its own
+LOCAL_SOCKET = "api.sock"
+LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
 BUSY_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 180.0
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 OF_THE_SERVICE = "the service's own command line"
-STATUS = {UnknownName: 404, InputError: 400, ConflictError: 409, StateError: 503, CampaignFailed: 422}
 HOW_TO_GET_ONE = "create one where the service runs: retuned token create NAME --role viewer"
 
 
-class Refused(InputError):
-    """A request whose caller lacks the right to make it."""
+@dataclass(frozen=True, slots=True)
+class Computation:
+    """A request whose answer has to be computed."""
 
-    def __init__(self, status: int, found: str, allowed: str, remedy: str = "") -> None:
-        super().__init__(found, allowed, remedy)
-        self.status = status
+    caller: str
+    verb: str
+    arguments: dict[str, Any]
 
 
 class Api:
-    """The server: answers on [api] listen in a separate thread, between `start` and `stop`."""
+    """The server: answers on [api] listen in a separate thread, between `start` and `stop`.
+
+    The service's own user reaches it through a socket in the state folder as well, which has threads of its own.
+    """
 
     def __init__(self, state: Path, config: Config, clock: Clock, wake: Callable[[], None]) -> None:
         """`wake` is called after each verb that changes something, so that the next round starts at once."""
@@ -65,9 +71,11 @@ class Api:
         self._user = own_user()
         self._secret = new_secret()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
+        self._local_threads = ThreadPoolExecutor(LOCAL_THREADS, thread_name_prefix="local")
+        self._computing = ComputeQueue()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self._path: Path | None = None
+        self._paths: list[Path] = []
 
     def start(self) -> str | None:
         """Listen, write STATE/api.json and return the address; None where the configuration says "off".
@@ -78,14 +86,14 @@ class Api:
             return None
         listening = listen(self._config.api.listen)
         url = address_of(listening)
-        self._path = Path(url.removeprefix(UNIX)) if url.startswith(UNIX) else None
+        self._paths = [Path(url.removeprefix(UNIX))] if url.startswith(UNIX) else []
+        local = None if self._paths else self._listen_locally()
+        sockets = [listening] if local is None else [listening, local]
         self._server = uvicorn.Server(_server_config(Guard(self.app())))
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listening]}, name="api", daemon=True
-        )
+        self._thread = threading.Thread(target=_run, args=(self._server, sockets), name="api", daemon=True)
         self._thread.start()
         self._wait_until_started()
-        write_place(self._state, Place(url, self._secret))
+        write_place(self._state, Place(url, self._secret, "" if local is None else address_of(local)))
         log.info("api_started", url=url)
         return url
 
@@ -96,18 +104,29 @@ class Api:
         remove_place(self._state)
         self._server.should_exit = True
         self._thread.join(STOP_TIMEOUT_S)
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        for threads in (self._threads, self._local_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
+        self._computing.stop()
+        for path in self._paths:
+            path.unlink(missing_ok=True)
         self._server = None
+
+    def _listen_locally(self) -> socket.socket | None:
+        """The command line's own socket; None where the state folder's path is too long for one."""
+        path = self._state / LOCAL_SOCKET
+        if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+            return None
+        listening = listen(f"{UNIX}{path}", mode=0o600)
+        self._paths.append(path)
+        return listening
 
     def app(self) -> FastAPI:
         """The application: its addresses come from the table of routes."""
         app = FastAPI(title="retuned", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
         for route in ROUTES:
             app.add_api_route(
-                route.path, self._endpoint(route), methods=[route.method], name=route.verb, summary=_summary(route),
-                openapi_extra=_described(route), description=f"For {route.role.word}s and above.",
+                route.path, self._endpoint(route), methods=[route.method], name=route.verb, summary=summary(route),
+                openapi_extra=described(route), description=f"For {route.role.word}s and above.",
             )  # fmt: skip
         app.add_api_route("/healthz", _healthz, methods=["GET"], include_in_schema=False)
         app.add_api_route("/metrics", self._metrics, methods=["GET"], include_in_schema=False)
@@ -119,7 +138,8 @@ class Api:
         async def endpoint(request: Request) -> Response:
             body = await request.body()
             arguments = dict(request.query_params) | request.path_params
-            return await self._in_thread(lambda: self._answer(route, request.headers, arguments, body))
+            answer = await self._in_thread(request, lambda: self._answer(route, request.headers, arguments, body))
+            return await self._computed(answer) if isinstance(answer, Computation) else answer
 
         return endpoint
 
@@ -132,35 +152,49 @@ class Api:
                 text = metrics_text(store, self._config, self._clock.now())
             return Response(text, headers=HEADERS, media_type=CONTENT_TYPE)
 
-        return await self._in_thread(answer)
+        return _response(await self._in_thread(request, answer))
 
     async def _openapi(self, request: Request) -> Response:
-        def answer() -> Response:
-            with self._store() as store:
-                self._enter(store, request.headers, Role.VIEWER)
-            return _json(200, json.dumps(request.app.openapi()).encode())
+        """The description of the addresses; it says nothing of this service, so it needs no token."""
+        description = request.app.openapi()
+        description.setdefault("components", {})["schemas"] = dict(components())
+        return as_json(200, json.dumps(description).encode())
 
-        return await self._in_thread(answer)
+    async def _computed(self, wanted: Computation) -> Response:
+        """The answer of a verb that computes, which waits for its turn."""
+        key = json.dumps([wanted.verb, wanted.arguments], sort_keys=True, default=str)
+        work = self._computing.answer(wanted.caller, key, lambda: ask(self._config, wanted.verb, wanted.arguments))
+        try:
+            return as_json(200, await asyncio.wait_for(work, ANSWER_TIMEOUT_S))
+        except TimeoutError:
+            return as_error(StateError(f"no answer within {ANSWER_TIMEOUT_S:g} s", remedy="ask again later"))
+        except RetunedError as error:
+            return as_error(error)
 
-    async def _in_thread(self, answer: Callable[[], Response]) -> Response:
+    async def _in_thread(
+        self, request: Request, answer: Callable[[], Response | Computation]
+    ) -> Response | Computation:
         """Answer in one thread, because database connections belong to threads; a failure becomes a one-line error."""
 
-        def guarded() -> Response:
+        def guarded() -> Response | Computation:
             try:
                 return answer()
             except RetunedError as error:
-                return _error(error)
+                return as_error(error)
             except Exception:
                 log.exception("api_failed")
-                return _error(RetunedError("the service failed to answer", remedy="see the service's log"), 500)
+                return as_error(RetunedError("the service failed to answer", remedy="see the service's log"), 500)
 
-        work = asyncio.get_running_loop().run_in_executor(self._threads, guarded)
+        threads = self._local_threads if is_local(request.scope) else self._threads
+        work = asyncio.get_running_loop().run_in_executor(threads, guarded)
         try:
             return await asyncio.wait_for(work, ANSWER_TIMEOUT_S)
         except TimeoutError:
-            return _error(StateError(f"no answer within {ANSWER_TIMEOUT_S:g} s", remedy="see the service's log"))
+            return as_error(StateError(f"no answer within {ANSWER_TIMEOUT_S:g} s", remedy="see the service's log"))
 
-    def _answer(self, route: Route, headers: Mapping[str, str], sent: dict[str, Any], body: bytes) -> Response:
+    def _answer(
+        self, route: Route, headers: Mapping[str, str], sent: dict[str, Any], body: bytes
+    ) -> Response | Computation:
         with self._store() as store:
             caller = self._enter(store, headers, route.role)
             if route.is_acting:
@@ -168,14 +202,14 @@ class Api:
                 sent = load_object(body) | sent
             arguments = load_arguments(route.verb, sent)
             if route.is_heavy:
-                return _json(200, ask(self._config, route.verb, arguments))
+                return Computation(caller.name, route.verb, arguments)
             verbs = Verbs(store, self._config, self._clock, self._user)
             result = getattr(verbs, route.verb)(**arguments)
             content = dump_result(route.verb, result, is_masked=caller.role < Role.ADMIN)
         if route.is_acting:
             log.info("api_verb", verb=route.verb, by=caller.name)
             self._wake()
-        return _json(200, content)
+        return as_json(200, content)
 
     def _enter(self, store: Store, headers: Mapping[str, str], least: Role) -> Caller:
         """The caller; raises Refused for one without a valid token or without the role."""
@@ -214,13 +248,33 @@ class Api:
         raise StateError("the API does not start", remedy="see the service's log")
 
 
+def _protocol() -> type[Connection]:
+    """Connections that know how many of them this process can hold."""
+    return type("LimitedConnection", (Connection,), {"most": most_connections()})
+
+
 def _server_config(app: Guard) -> uvicorn.Config:
     """Few connections, short timeouts and no log of uvicorn's own: what matters is logged as an event."""
     return uvicorn.Config(
-        app, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, log_level="critical",
-        access_log=False, server_header=False, date_header=False, proxy_headers=False, limit_concurrency=64,
+        app, loop="asyncio", http=_protocol(), ws="none", lifespan="off", log_config=None, log_level="critical",
+        access_log=False, server_header=False, date_header=False, proxy_headers=False,
         timeout_keep_alive=5, timeout_graceful_shutdown=5,
     )  # fmt: skip
+
+
+def _run(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+    """Serve until told to exit."""
+
+    async def serve() -> None:
+        asyncio.get_running_loop().set_exception_handler(QuietErrors())
+        await server.serve(sockets)
+
+    asyncio.run(serve())
+
+
+def _response(answer: Response | Computation) -> Response:
+    assert isinstance(answer, Response)
+    return answer
 
 
 async def _healthz() -> Response:
@@ -231,7 +285,7 @@ async def _no_such_address(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     what = "no such address" if status == 404 else "not possible at this address"
     found = f"{request.method} {request.url.path[:200]}: {what}"
-    return _error(UnknownName(found, remedy=f"for the addresses: GET {PREFIX}/openapi.json"), status)
+    return as_error(UnknownName(found, remedy=f"for the addresses: GET {PREFIX}/openapi.json"), status)
 
 
 def _refuse_other_content(headers: Mapping[str, str], body: bytes) -> None:
@@ -239,39 +293,3 @@ def _refuse_other_content(headers: Mapping[str, str], body: bytes) -> None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if body.strip() and kind != "application/json":
         raise Refused(415, f"the body is of type '{kind[:60]}'", "allowed: application/json")
-
-
-def _json(status: int, content: bytes) -> Response:
-    return Response(content, status, HEADERS, media_type="application/json")
-
-
-def _error(error: RetunedError, status: int | None = None) -> Response:
-    if status is None:
-        own = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-        status = error.status if isinstance(error, Refused) else own
-    answer = _json(status, dump_error(error))
-    if status == 401:
-        answer.headers["www-authenticate"] = "Bearer"
-    return answer
-
-
-def _summary(route: Route) -> str:
-    return (getattr(Verbs, route.verb).__doc__ or "").partition("\n")[0]
-
-
-def _described(route: Route) -> dict[str, Any]:
-    """The arguments of a route for openapi.json."""
-    schema = arguments_of(route.verb).model_json_schema()
-    required = schema.get("required", [])
-    rest = {name: value for name, value in schema.get("properties", {}).items() if name not in route.in_path}
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in route.in_path
-    ]
-    if not route.is_acting:
-        queries = [
-            {"name": name, "in": "query", "required": name in required, "schema": value} for name, value in rest.items()
-        ]
-        return {"parameters": parameters + queries}
-    body = {"type": "object", "properties": rest, "required": [name for name in required if name in rest]}
-    content = {"application/json": {"schema": body}}
-    return {"parameters": parameters} | ({"requestBody": {"content": content}} if rest else {})

@@ -11,13 +11,13 @@ BACKLOG = 64
 SOCKET_MODE = 0o660  # the group of the service's user may connect, but still needs a token
 
 
-def listen(wanted: str) -> socket.socket:
-    """A listening socket for "HOST:PORT" (port 0: any free one) or "unix:/PATH".
+def listen(wanted: str, mode: int = SOCKET_MODE) -> socket.socket:
+    """A listening socket for "HOST:PORT" (port 0: any free one) or "unix:/PATH", that with these permissions.
 
     Raises StateError when the address cannot be used, ConflictError when another process listens on the path.
     """
     try:
-        return _listen_unix(Path(wanted.removeprefix(UNIX))) if wanted.startswith(UNIX) else _listen_tcp(wanted)
+        return _listen_unix(Path(wanted.removeprefix(UNIX)), mode) if wanted.startswith(UNIX) else _listen_tcp(wanted)
     except OSError as error:
         raise StateError(
             f"the API cannot listen on {wanted}: {error.strerror or error}",
@@ -41,10 +41,10 @@ def _listen_tcp(wanted: str) -> socket.socket:
     return socket.create_server(address, family=family, backlog=BACKLOG)
 
 
-def _listen_unix(path: Path) -> socket.socket:
+def _listen_unix(path: Path, mode: int) -> socket.socket:
     _make_free(path)
     listening = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o777 & ~SOCKET_MODE)
+    before = os.umask(0o777 & ~mode)
     try:
         listening.bind(str(path))
     except OSError:

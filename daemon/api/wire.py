@@ -18,6 +18,10 @@ from ..config.toml_input import shown
 from .verbs import Verbs
 
 _MARK = "$number"
+LARGEST_NUMBER = 2**53  # exact in every JSON reader, and far within what a database holds
+LONGEST_TEXT = 4096
+DEEPEST = 8
+RAW = frozenset({"content", "file", "name", "named"})  # bytes that may not be Unicode; they have bounds of their own
 _KINDS = {
     name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, RetunedError)
 }
@@ -42,6 +46,12 @@ def dump_arguments(verb: str, arguments: Mapping[str, object]) -> dict[str, Any]
 
 def load_arguments(verb: str, given: Mapping[str, object]) -> dict[str, Any]:
     """The checked arguments of a verb; raises InputError naming the first that is wrong."""
+    fields = arguments_of(verb).model_fields
+    for name, value in given.items():
+        if name not in fields and _has_surrogates(name):
+            raise InputError(f"{verb} has no argument {ascii(name)[:60]}", f"its arguments: {', '.join(fields)}")
+        allows_bool = name not in fields or "bool" in str(fields[name].annotation)
+        _check_bounds(name, value, allows_bool=allows_bool)
     try:
         checked = arguments_of(verb).model_validate(given)
     except ValidationError as error:
@@ -49,15 +59,42 @@ def load_arguments(verb: str, given: Mapping[str, object]) -> dict[str, Any]:
     return {name: getattr(checked, name) for name in checked.model_fields_set}
 
 
+def _check_bounds(name: str, value: object, *, allows_bool: bool, depth: int = 0) -> None:
+    """Refuse what no argument can be: numbers and texts without bounds, and what only looks like a number or a text."""
+    if isinstance(value, bool) and not allows_bool:
+        raise InputError(f"{name} is {shown(value)}", "allowed: a number or a text")
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        raise InputError(f"{name} is {shown(value)}", f"allowed: whole numbers to {LARGEST_NUMBER}")
+    if isinstance(value, str) and name not in RAW:
+        if _has_surrogates(value):
+            raise InputError(f"{name} is {ascii(value)[:60]}", "allowed: a text in Unicode, without lone surrogates")
+        if len(value) > LONGEST_TEXT:
+            raise InputError(f"{name} has {len(value)} characters", f"allowed: {LONGEST_TEXT}")
+    if depth >= DEEPEST and isinstance(value, dict | list):
+        raise InputError(f"{name} is nested too deeply", f"allowed: {DEEPEST} levels")
+    parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        _check_bounds(name, part, allows_bool=allows_bool, depth=depth + 1)
+
+
+def _has_surrogates(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def load_object(content: bytes) -> dict[str, Any]:
     """A JSON object, {} for no content; raises InputError for anything else."""
     try:
-        value = json.loads(content) if content.strip() else {}
+        value = json.loads(content, parse_int=_whole_number) if content.strip() else {}
     except (ValueError, RecursionError):
         raise InputError("the body is not JSON", "allowed: one JSON object with the verb's arguments") from None
     if not isinstance(value, dict):
         raise InputError(f"the body is {shown(value)}", "allowed: one JSON object with the verb's arguments")
     return value
+
+
+def _whole_number(digits: str) -> int:
+    """A whole number of JSON; one of too many digits as one that is out of bounds anyway."""
+    return int(digits) if len(digits) <= 20 else 2**63
 
 
 def dump_error(error: RetunedError) -> bytes:
@@ -93,6 +130,12 @@ def arguments_of(verb: str) -> type[BaseModel]:
 
 
 @cache
+def schema_of_result(verb: str) -> Mapping[str, Any]:
+    """The JSON schema of what the verb's route answers; definitions are those of the description's components."""
+    return _result_of(verb).json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+
+
+@cache
 def _result_of(verb: str) -> TypeAdapter[Any]:
     return TypeAdapter(get_type_hints(getattr(Verbs, verb), include_extras=True)["return"])
 
@@ -109,7 +152,9 @@ def _in_one_line(verb: str, error: ValidationError) -> InputError:
 
 
 def _dump(value: object) -> bytes:
-    return json.dumps(_marked(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(_marked(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+        errors="backslashreplace"  # a lone surrogate, which becomes its JSON escape
+    )
 
 
 def _load(content: bytes) -> Any:  # noqa: ANN401 - any JSON value

@@ -32,6 +32,8 @@ from ...strategies.schedule import due
 from ...strategies.words import readable
 
 _LARGEST_FILE_BYTES = 1 << 20
+_MOST_PARTS = 32
+_DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]{1,200}|"[^"\n]{0,200}"|'[^'\n]{0,200}')[ \t]{0,9}\.[ \t]{0,9}){32}""")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) *%")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
@@ -125,7 +127,10 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
             f"{path}: is larger than 1 MiB", "allowed: a TOML file of settings", "check that this is the right file"
         )
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
+        text = content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+        if _DEEP_KEY.search(text):  # it would take the parser minutes
+            raise InputError(f"{path}: a key of more than {_MOST_PARTS} parts", f"allowed: {_MOST_PARTS}", "shorten it")
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise InputError(f"{path}: is UTF-16 text", "UTF-8", "save the file as UTF-8") from None

@@ -50,10 +50,14 @@ UNIX = "unix:"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The address of a service and a token for it; `url` is http://HOST:PORT or unix:/PATH."""
+    """The address of a service and a token for it; `url` is http://HOST:PORT or unix:/PATH.
+
+    `local`: the socket that its own user's command line uses, empty where there is none.
+    """
 
     url: str
     token: str
+    local: str = ""
 
     def __repr__(self) -> str:
         return f"Place({self.url!r})"
@@ -65,7 +69,7 @@ def write_place(state: Path, place: Place) -> None:
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump({"url": place.url, "token": place.token, "pid": os.getpid()}, file)
+        json.dump({"url": place.url, "local": place.local, "token": place.token, "pid": os.getpid()}, file)
     new.replace(path)
 
 
@@ -73,7 +77,7 @@ def read_place(state: Path) -> Place | None:
     """The recorded address; None if there is none or this user cannot read it."""
     try:
         stored = json.loads((state / FILE).read_bytes())
-        return Place(str(stored["url"]), str(stored["token"]))
+        return Place(str(stored["url"]), str(stored["token"]), str(stored.get("local", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

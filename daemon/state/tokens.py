@@ -75,12 +75,20 @@ def digest_of(secret: str) -> str:
 
 
 def create_token(store: Store, name: str, role: str, now: datetime) -> NewToken:
-    """Create a token; raises InputError for a bad name or role, ConflictError for a name that is in use."""
+    """Create a token; raises InputError for a bad name or role, ConflictError for a name that is in use.
+
+    The name of a revoked token may be used again.
+    """
     if not _NAME.fullmatch(name):
         allowed = "allowed: up to 64 letters, digits, '-', '_' and '.', starting with a letter or digit"
         raise InputError(f"'{name[:60]}' cannot name a token", allowed, "for instance 'grafana'")
     word, secret = role_named(role).word, new_secret()
     with store.transaction():
+        store.change(  # a revoked one keeps its record, under a name that no other can have
+            "UPDATE tokens SET name = name || ' (revoked ' || revoked_at || ')' "
+            "WHERE name = ? AND revoked_at IS NOT NULL",
+            (name,),
+        )
         if store.row("SELECT 1 FROM tokens WHERE name = ?", (name,)) is not None:
             raise ConflictError(
                 f"there is a token named '{name}' already", "token names are unique", "choose another name"

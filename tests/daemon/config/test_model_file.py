@@ -432,3 +432,17 @@ def missing(table, given, prefix=""):
         elif inner is not None and key != "hyperparameters":
             absent |= missing(inner, given[key], f"{prefix}{key}.")
     return absent
+
+
+@pytest.mark.parametrize(
+    "text", ["a." * 20_000 + "a = 1", "[" + "a." * 20_000 + "a]", "x = {" + "a . " * 20_000 + "a = 1}"]
+)
+def test_a_key_of_thousands_of_parts_is_refused_before_it_is_parsed(tmp_path, text):
+    with pytest.raises(InputError, match="a key of more than 32 parts"):
+        load_model_file(written(tmp_path, text))
+
+
+def test_dots_in_texts_and_numbers_are_no_keys(tmp_path):
+    points = ", ".join("0.1" for _ in range(200))
+    text = GOOD.replace('owner = "team"', f'owner = "team"  # {"." * 100} {points}\ndescription = "{"so... " * 50}"')
+    assert load_model_file(written(tmp_path, text)).name == "rides"
