@@ -1,17 +1,24 @@
 """Files that are written completely or not at all, and survive a power failure.
 
+What is being written has a name of its own beside the file, with the writer's pid in it: `.NAME.PID.part`. A writer
+that is killed leaves it, and the next one who sweeps the folder removes it.
+
 Workers use it too, so it needs only the standard library.
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .foreign_files import create_plain, read_plain, remove
+from .foreign_files import create_plain, open_folder, read_plain, remove, remove_inside
+from .processes import is_running
 
 MOST_BYTES = 64 << 20  # of a JSON file; what we write is far smaller
+_TEMPORARY = re.compile(r"\.(.+)\.([0-9]{1,10})\.part(-journal|-wal|-shm)?")  # the last ones are of SQLite
 
 
 def write_json(path: Path, content: Mapping[str, object], syncs_name: bool = True) -> None:
@@ -24,17 +31,51 @@ def write_json(path: Path, content: Mapping[str, object], syncs_name: bool = Tru
 def replace_json(path: Path, content: Mapping[str, object], syncs: bool = False) -> None:
     """Replace a file atomically; without `syncs` it may be lost in a power failure, which suits descriptions of
     processes, since these end then too."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(create_plain(temporary), "w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        if syncs:
-            os.fsync(file.fileno())
+    temporary = temporary_beside(path)
     try:
-        temporary.rename(path)
-    except IsADirectoryError:  # a training put a folder there
-        remove(path)
-        temporary.rename(path)
+        with open(create_plain(temporary), "w", encoding="utf-8") as file:
+            json.dump(content, file)
+            file.flush()
+            if syncs:
+                os.fsync(file.fileno())
+        try:
+            temporary.rename(path)
+        except IsADirectoryError:  # a training put a folder there
+            remove(path)
+            temporary.rename(path)
+    except BaseException:  # a full disk, for instance
+        remove(temporary)
+        raise
+
+
+def temporary_beside(path: Path) -> Path:
+    """Where this process writes what is to replace a file."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def sweep(folders: Iterable[Path], of: str = "") -> int:
+    """Remove what dead processes were writing in some folders, files and folders alike; how many there were.
+
+    `of`: only what was to become the file of that name. For a process that is not writing there itself: another one
+    that had its pid may have left something. Links are not followed.
+    """
+    count = 0
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            handle = open_folder(folder)
+            try:
+                left = [name for name in os.listdir(handle) if _is_left(name, of)]
+                count += sum(remove_inside(folder, handle, name) for name in left)
+            finally:
+                os.close(handle)
+    return count
+
+
+def _is_left(name: str, of: str) -> bool:
+    match = _TEMPORARY.fullmatch(name)
+    if match is None or (of and match[1] != of):
+        return False
+    return int(match[2]) == os.getpid() or not is_running(int(match[2]))
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

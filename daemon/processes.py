@@ -46,6 +46,12 @@ def identify(pid: int) -> Identity | None:
     return None if fields is None else Identity(pid, int(fields[_START_TIME]), boot_id())
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process with this pid runs. A zombie does not."""
+    fields = stat_of(pid)
+    return fields is not None and fields[_STATE] not in "ZX"
+
+
 def identity_from(stored: Mapping[str, object]) -> Identity | None:
     """The identity in a worker.json or trial.json; None when it holds none."""
     pid, start_time, boot = stored.get("pid"), stored.get("start_time"), stored.get("boot_id")

@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from ...strategies.errors import DiskFull, StateError
 from ...strategies.words import readable
-from ..durable_files import sync_file, sync_folder
+from ..durable_files import sweep, sync_file, sync_folder, temporary_beside
 from .migrations import STEP_NAMES, schema
 
 BUSY_TIMEOUT_S = 30.0
@@ -141,7 +141,8 @@ def copy_database(source: sqlite3.Connection, target: Path) -> None:
 
     Raises StateError when the copy is not sound.
     """
-    partial = target.with_name(f".{target.name}.partial")
+    sweep((target.parent,))
+    partial = temporary_beside(target)
     partial.unlink(missing_ok=True)
     try:
         copy = sqlite3.connect(partial)

@@ -146,7 +146,7 @@ def exit_folder():
 
 
 def fifos_for_ours():
-    for name in ("leg.json", "trial.json", "hyperparameters.json", "output.log", f".exit.json.{os.getppid()}"):
+    for name in ("leg.json", "trial.json", "hyperparameters.json", "output.log", f".exit.json.{os.getppid()}.part"):
         path = os.path.join(FOLDER, name)
         if os.path.exists(path):
             os.unlink(path)

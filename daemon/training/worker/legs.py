@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...durable_files import load_json, replace_json, write_json
+from ...durable_files import load_json, replace_json, temporary_beside, write_json
 from ...foreign_files import NotPlain, create_plain, make_folder, open_folder, open_plain, remove, what_else
 from .children import identity_of
 from .output import OutputLog
@@ -162,7 +162,7 @@ class Group:
 
 def begin_once(folder: Path, who: dict[str, Any]) -> bool:
     """Mark an attempt as begun; False when it was begun or given up before: guards against a doubled ticket."""
-    passing = folder / f".begin.{os.getpid()}"
+    passing = temporary_beside(folder / "trial.json")
     with open(create_plain(passing), "w", encoding="utf-8") as file:
         json.dump(who, file)
     try:
