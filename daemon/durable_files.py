@@ -7,6 +7,7 @@ Workers use it too, so it needs only the standard library.
 """
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -19,6 +20,9 @@ from .processes import is_running
 
 MOST_BYTES = 64 << 20  # of a JSON file; what we write is far smaller
 _TEMPORARY = re.compile(r"\.(.+)\.([0-9]{1,10})\.part(-journal|-wal|-shm)?")  # the last ones are of SQLite
+
+NO_ROOM_CODE = 75  # of a process that ended because its disk had no room: EX_TEMPFAIL of sysexits.h
+LEAST_BYTES, LEAST_INODES = 1 << 20, 16  # with less, a disk has no room: one of our own writes is far smaller
 
 
 def write_json(path: Path, content: Mapping[str, object], syncs_name: bool = True) -> None:
@@ -69,6 +73,33 @@ def sweep(folders: Iterable[Path], of: str = "") -> int:
             finally:
                 os.close(handle)
     return count
+
+
+def is_no_room(error: BaseException) -> bool:
+    """Whether an error says that a disk, or what one may use of it, is full: of bytes or of inodes."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def free_inodes(folder: Path) -> int | None:
+    """How many files this user may still create there; None on file systems that make inodes as they need them."""
+    usage = os.statvfs(folder)
+    return usage.f_favail if usage.f_files else None
+
+
+def has_room(folder: Path) -> bool:
+    """Whether something can still be written in a folder; a quota is noticed only by writing."""
+    usage, inodes = os.statvfs(folder), free_inodes(folder)
+    if usage.f_bavail * usage.f_frsize < LEAST_BYTES or (inodes is not None and inodes < LEAST_INODES):
+        return False
+    probe = temporary_beside(folder / "room")
+    try:
+        with open(create_plain(probe), "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, LEAST_BYTES // 4)
+    except OSError as error:
+        return not is_no_room(error)
+    finally:
+        remove(probe)
+    return True
 
 
 def _is_left(name: str, of: str) -> bool:

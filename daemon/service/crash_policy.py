@@ -14,6 +14,7 @@ from ...strategies.verdict.notice import Notice
 from ...strategies.words import duration
 from ..clock import Clock
 from ..config.config import Config
+from ..durable_files import NO_ROOM_CODE
 from ..state.alert import raise_alert
 from ..state.campaigns.campaign_writes import give_up_campaign, put_off_after_death, set_waits
 from ..state.campaigns.campaigns import Campaign, find_campaign
@@ -23,7 +24,6 @@ from ..state.store import Store
 from .campaign_processes import Ended, Seen
 from .standstill import Sign
 
-NO_ROOM_CODE = 75  # of a campaign process that ended because its disk had no room: EX_TEMPFAIL of sysexits.h
 NO_ROOM_DELAY = timedelta(minutes=1)
 log = structlog.get_logger("retuned")
 

@@ -3,7 +3,6 @@
 Several processes write (the service, campaign processes, the command line); SQLite's lock serializes them.
 """
 
-import errno
 import fcntl
 import json
 import os
@@ -19,7 +18,7 @@ from sqlite_utils import Database
 
 from ...strategies.errors import DiskFull, StateError
 from ...strategies.words import readable
-from ..durable_files import sweep, sync_file, sync_folder, temporary_beside
+from ..durable_files import has_room, is_no_room, sweep, sync_file, sync_folder, temporary_beside
 from .migrations import STEP_NAMES, schema
 
 BUSY_TIMEOUT_S = 30.0
@@ -85,7 +84,7 @@ class Store:
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if _is_full(error):
+            if _is_full(error, self.state):
                 raise _disk_full(self.state) from error
             raise StateError(
                 f"the state database of {self.state} cannot be written: {error}",
@@ -97,7 +96,7 @@ class Store:
             self._db.commit()
         except BaseException as error:
             self._db.rollback()
-            if isinstance(error, sqlite3.OperationalError) and _is_full(error):
+            if isinstance(error, sqlite3.OperationalError) and _is_full(error, self.state):
                 raise _disk_full(self.state) from error
             raise
 
@@ -190,8 +189,12 @@ def file_system_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> st
     return kind
 
 
-def _is_full(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+def _is_full(error: Exception, state: Path) -> bool:
+    """Whether an error comes from a full disk: SQLite calls only a lack of bytes by its name."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or is_no_room(error):
+        return True
+    return code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and state.is_dir() and not has_room(state)
 
 
 def _disk_full(state: Path) -> DiskFull:
@@ -210,7 +213,7 @@ def _cannot_open(path: Path, error: Exception) -> StateError:
             "a whole SQLite database",
             f"restore the newest copy in {path.parent / 'backups'}: retuned restore FILE",
         )
-    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
+    if _is_full(error, path.parent):
         return _disk_full(path.parent)
     if code == sqlite3.SQLITE_BUSY:
         return StateError(

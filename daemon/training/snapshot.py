@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO
 
 from ...strategies.drift.fingerprints import DataFingerprint
-from ...strategies.errors import CampaignFailed, StateError
+from ...strategies.errors import CampaignFailed, DiskFull, StateError
 from ..config.model_tables import DataTable
-from ..durable_files import sweep, sync_file, sync_folder, temporary_beside
+from ..durable_files import is_no_room, sweep, sync_file, sync_folder, temporary_beside
 from ..start_errors import why_not_started
 from .fingerprints import data_fingerprint, files_below
 
@@ -66,7 +66,7 @@ def take(
     try:
         return _build(data, fingerprint, target, show_progress)
     except OSError as error:
-        raise StateError(
+        raise (DiskFull if is_no_room(error) else StateError)(
             f"the data could not be kept at {target}: {error.strerror or error}",
             remedy='free space or correct the rights there, or write snapshot = "reference" under [data]',
         ) from None

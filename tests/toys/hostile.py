@@ -1,6 +1,7 @@
 """Trainings that do what no training should, one a name; `good` is the one that does nothing wrong.
 
-Started by `python -I -S hostile.py KIND`. What is not said otherwise goes on to report at the end, as `good` does.
+Started by `python -I -S hostile.py KIND [WORD [FOLDER]]`. What is not said otherwise goes on to report at the end, as
+`good` does. With a FOLDER, only the first run of a kind is hostile; it leaves a mark there.
 """
 
 import json
@@ -224,6 +225,23 @@ def ends_worker():
     nap()
 
 
+def leader():
+    with open(os.path.join(SPOOL, "lease")) as file:
+        return json.load(file)["pid"]
+
+
+def stops_leader():
+    os.kill(leader(), signal.SIGSTOP)
+
+
+def kills_leader():
+    os.kill(leader(), signal.SIGKILL)
+
+
+def ends_leader():
+    os.kill(leader(), signal.SIGTERM)
+
+
 # Temporary files.
 
 
@@ -327,8 +345,17 @@ def good():
     pass
 
 
+def is_first(kind, folder):
+    try:
+        os.mkdir(os.path.join(folder, kind))
+    except FileExistsError:
+        return False
+    return True
+
+
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    if len(sys.argv) < 4 or is_first(sys.argv[1], sys.argv[3]):
+        globals()[sys.argv[1]]()
     try:
         report()
     finally:

@@ -96,7 +96,8 @@ class Leg:
 
     def close(self) -> None:
         """End its log, cut its reports to their limit and sweep its temporary files."""
-        self.log.close()
+        with contextlib.suppress(OSError):  # a full disk costs the end of the log
+            self.log.close()
         os.close(self._handle)
         if _place_of(self.folder) != self._place:
             return
