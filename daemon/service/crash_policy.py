@@ -43,7 +43,8 @@ def note_death(
     Deaths in a row are counted; a process that finished a leg (`has_moved`) starts a new count.
     """
     if is_disk_full or ended.exit_code == NO_ROOM_CODE:
-        _wait_for_room(store, campaign, clock)
+        # with a full disk nothing starts anyway; what a quota stops is seen by nobody else
+        _wait_for_room(store, campaign, clock, timedelta(0) if is_disk_full else NO_ROOM_DELAY)
         return
     failures = 1 if has_moved else campaign.failures + 1
     delay_s = retry_delay_s(failures)
@@ -88,10 +89,10 @@ def _sentence(news: Seen) -> str:
     return ""
 
 
-def _wait_for_room(store: Store, campaign: Campaign, clock: Clock) -> None:
+def _wait_for_room(store: Store, campaign: Campaign, clock: Clock, delay: timedelta) -> None:
     now = clock.now()
     with store.transaction():
-        put_off_after_death(store, campaign.id, campaign.failures, now + NO_ROOM_DELAY)
+        put_off_after_death(store, campaign.id, campaign.failures, now + delay)
     log.warning("campaign_without_room", campaign=campaign.id, model=campaign.model)
     sentence = (
         f"the process of campaign {campaign.id} of {campaign.model} ended because the disk had no room; it is tried "

@@ -1,7 +1,7 @@
 """Trainings that do what no training should, one a name; `good` is the one that does nothing wrong.
 
-Started by `python -I -S hostile.py KIND [WORD [FOLDER]]`. What is not said otherwise goes on to report at the end, as
-`good` does. With a FOLDER, only the first run of a kind is hostile; it leaves a mark there.
+Started by `python -I -S hostile.py KIND`. What is not said otherwise goes on to report at the end, as `good` does.
+`in_turn KIND,KIND... FOLDER` is another one in each run, then `good`; a folder in FOLDER says which one was.
 """
 
 import json
@@ -345,17 +345,16 @@ def good():
     pass
 
 
-def is_first(kind, folder):
-    try:
-        os.mkdir(os.path.join(folder, kind))
-    except FileExistsError:
-        return False
-    return True
+def in_turn():
+    for kind in sys.argv[2].split(","):
+        if not os.path.exists(os.path.join(sys.argv[3], kind)):
+            os.mkdir(os.path.join(sys.argv[3], kind))
+            globals()[kind]()
+            return
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4 or is_first(sys.argv[1], sys.argv[3]):
-        globals()[sys.argv[1]]()
+    globals()[sys.argv[1]]()
     try:
         report()
     finally:

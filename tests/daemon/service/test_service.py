@@ -18,6 +18,7 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config, ServiceTable
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.schedule_tables import LimitsTable
+from retuned.daemon.durable_files import NO_ROOM_CODE
 from retuned.daemon.service.campaign_processes import CampaignProcesses
 from retuned.daemon.service.service import ENDED_SEEN, Part, Service
 from retuned.daemon.service.waker import Waker
@@ -177,6 +178,34 @@ def test_a_process_that_got_something_done_before_it_died_begins_a_new_row(servi
     starter.children[-1].wait()
     service.tick()
     assert find_campaign(desk.store, 1).failures == 1
+
+
+@pytest.mark.parametrize(("code", "is_full"), [(NO_ROOM_CODE, False), (1, True)])
+def test_a_process_that_ends_for_lack_of_room_is_tried_again_for_ever_and_not_counted(desk, clock, code, is_full):
+    rooms = []
+
+    def start(campaign_id):
+        rooms.append(campaign_id)
+        process = subprocess.Popen(["sh", "-c", f"exit {code}"])
+        process.wait()
+        return process
+
+    take_up(desk, clock)
+    full = []
+    service = make_service(desk, clock, start, may_begin=lambda: not full)
+    for _ in range(30):
+        ticks(service, clock, 1)
+        full += [1] * is_full
+        ticks(service, clock, 1)
+        full.clear()
+    assert len(rooms) >= 10
+    assert find_campaign(desk.store, 1).failures == 0
+    assert find_campaign(desk.store, 1).is_open
+    (fault,) = recent_faults(desk.store)
+    assert fault.sentence == (
+        "the process of campaign 1 of toy ended because the disk had no room; it is tried again, and this does not "
+        "count as a failure"
+    )
 
 
 def test_a_model_that_keeps_dying_does_not_stop_the_others(service, desk, clock, starter):
