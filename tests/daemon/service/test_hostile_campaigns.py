@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.foreign_files import remove
 from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
 from retuned.daemon.state.campaigns.lease import holder_of
 from retuned.daemon.state.models.registry import register
@@ -157,6 +158,7 @@ def house(new_desk, tmp_path_factory):
     for pid in made.processes():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    remove(made.store.state)  # some of it lies deeper than pytest can delete
 
 
 @pytest.mark.parametrize("kind", FAILS)
