@@ -49,7 +49,7 @@ listen = "127.0.0.1:0"
 [disk]
 ballast = "1MiB"
 """
-LONGEST_LIFE_S = 2.0  # of a service that is killed; it needs about half of that until its first tick is done
+LONGEST_LIFE_S = 3.0  # of a service that is killed; it needs a good part of that until its first tick is done
 LONGEST_PAUSE_S = 3.0  # of a process that is stopped and goes on
 NOTICED_WITHIN_S = 120.0
 WAIT_S = 600.0
@@ -233,7 +233,7 @@ def disturb(fleet: Fleet, counts: Mapping[str, int], generator: random.Random) -
             fleet.queue_round()
         pause_s = generator.uniform(0, LONGEST_LIFE_S)
         time.sleep(pause_s)
-        leaders = fleet.leaders()
+        leaders = fleet.leaders() if victim == "service" else wait_for_leaders(fleet)
         moment = {
             "victim": victim,
             "pause_s": round(pause_s, 3),
@@ -257,6 +257,14 @@ def disturb(fleet: Fleet, counts: Mapping[str, int], generator: random.Random) -
         elif victim == "leader" and leaders and kill(generator.choice(leaders)):
             moments.append(moment)
     return moments
+
+
+def wait_for_leaders(fleet: Fleet) -> list[int]:
+    """The pids of the processes that lead campaigns, as soon as there are some; none where there are none for long."""
+    until = time.monotonic() + NOTICED_WITHIN_S
+    while not (leaders := fleet.leaders()) and time.monotonic() < until:
+        time.sleep(0.1)
+    return leaders
 
 
 def pick(fleet: Fleet, which: str, generator: random.Random) -> list[int]:

@@ -89,7 +89,8 @@ def free_inodes(folder: Path) -> int | None:
 def has_room(folder: Path) -> bool:
     """Whether something can still be written in a folder; a quota is noticed only by writing."""
     usage, inodes = os.statvfs(folder), free_inodes(folder)
-    if usage.f_bavail * usage.f_frsize < LEAST_BYTES or (inodes is not None and inodes < LEAST_INODES):
+    is_short = usage.f_blocks > 0 and usage.f_bavail * usage.f_frsize < LEAST_BYTES
+    if is_short or (inodes is not None and inodes < LEAST_INODES):
         return False
     probe = temporary_beside(folder / "room")
     try:
