@@ -71,6 +71,12 @@ def is_alive(process: Identity) -> bool:
     )
 
 
+def is_stopped(process: Identity) -> bool:
+    """Whether this very process was stopped, by SIGSTOP or a debugger."""
+    fields = stat_of(process.pid)
+    return fields is not None and fields[_STATE] in "Tt" and is_alive(process)
+
+
 def send(process: Identity, number: signal.Signals) -> bool:
     """Signal this very process; False when it is gone. Never reaches another process with the same pid."""
     try:

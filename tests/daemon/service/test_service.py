@@ -837,12 +837,14 @@ def test_workers_of_a_campaign_that_was_cancelled_while_nobody_led_it_are_cleare
     assert running.left() == []
 
 
-def test_a_cancel_by_hand_without_a_service_ends_the_workers_itself(running, desk):
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_cancel_by_hand_without_a_service_ends_the_workers_itself_and_a_stopped_leader(running, desk, is_stopped):
     retune_amid(desk, sleep_s=5.0)
     children = psutil.Process(running.process.pid).children()
+    [child.suspend() for child in children if is_stopped]
     running.end(signal.SIGKILL)
-    [child.kill() for child in children]
-    psutil.wait_procs(children, 30)
+    [child.kill() for child in children if not is_stopped]
+    psutil.wait_procs(children, 0 if is_stopped else 30)
     assert running.left() != []
     subprocess.run(running.command("cancel", "toy"), check=True, timeout=60, capture_output=True)
     assert running.left() == []
