@@ -60,6 +60,10 @@ class Leg:
         self.started_at = utc_now()
         self.started = time.monotonic()
 
+    def forgive(self, seconds: float) -> None:
+        """Leave a time out of account in which nothing ran."""
+        self.started += seconds
+
     def print(self, data: bytes) -> None:
         """Take in what it printed."""
         self.log.write(data)
@@ -129,6 +133,12 @@ class Group:
         self.started = time.monotonic()
         for leg in self.legs:
             leg.begin()
+
+    def forgive(self, seconds: float) -> None:
+        """Leave a time out of account in which nothing ran."""
+        self.started += seconds
+        for leg in self.legs:
+            leg.forgive(seconds)
 
     def question(self) -> dict[str, Any]:
         """What a trainer is asked."""
