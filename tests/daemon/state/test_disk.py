@@ -13,12 +13,15 @@ from datetime import timedelta
 
 import pytest
 from retuned.daemon.clock import SystemClock
+from retuned.daemon.config.config import Config
 from retuned.daemon.durable_files import NO_ROOM_CODE, free_inodes, has_room, is_no_room
 from retuned.daemon.state.campaigns.campaigns import find_campaign
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.disk import Disk, Marks, free_bytes
 from retuned.daemon.state.faults import get_fact, recent_faults
 from retuned.daemon.state.store import Store
+from retuned.daemon.upkeep.doctor_findings import Case
+from retuned.daemon.upkeep.doctor_state import check_disk
 from retuned.strategies.errors import DiskFull
 
 MIB = 1 << 20
@@ -128,6 +131,16 @@ def test_a_disk_without_inodes_is_full_and_recovers_with_inodes_to_spare(few_ino
     shutil.rmtree(filler)
     disk.step(clock.now())
     assert not disk.is_full
+
+
+def test_the_doctor_sees_that_inodes_run_out(few_inodes, clock, tmp_path):
+    Store(few_inodes / "state").close()
+    case = Case(Config(state=few_inodes / "state"), {}, clock.now(), None, tmp_path, tmp_path, tmp_path / "mounts")
+    few = [(finding.level, finding.sentence) for finding in check_disk(case) if "inodes" in finding.sentence]
+    use_up(few_inodes, leave=100)
+    none = [(finding.level, finding.sentence) for finding in check_disk(case) if "inodes" in finding.sentence]
+    assert [level for level, _ in (*few, *none)] == ["warning", "error"]
+    assert none[0][1].endswith(" more files (inodes) fit on the disk of the state folder")
 
 
 def test_a_file_system_that_makes_inodes_as_it_needs_them_is_not_full(tmp_path, clock, monkeypatch):
