@@ -466,8 +466,8 @@ def test_a_campaign_process_that_keeps_standing_still_is_given_up(desk, clock, s
     take_up(desk, clock)
     service = make_service(desk, clock, starter)
     for _ in range(6):
-        ticks(service, clock, 27)
-        starter.children[-1].wait(30)
+        ticks(service, clock, 26)  # the last one asks it to end
+        assert starter.children[-1].wait(30) == -signal.SIGTERM
         service.tick()
         clock.move(days=1)
     assert find_campaign(desk.store, 1).failure.startswith(
