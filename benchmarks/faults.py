@@ -49,9 +49,9 @@ listen = "127.0.0.1:0"
 [disk]
 ballast = "1MiB"
 """
-LONGEST_LIFE_S = 3.0  # of a service that is killed; it needs a good part of that until its first tick is done
+LONGEST_LIFE_S = 2.0  # of a service that is killed; it needs a good part of that until its first tick is done
 LONGEST_PAUSE_S = 3.0  # of a process that is stopped and goes on
-NOTICED_WITHIN_S = 120.0
+NOTICED_WITHIN_S = 90.0
 WAIT_S = 600.0
 PAUSED = ("service", "leader", "worker", "all")
 

@@ -10,16 +10,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ...strategies.words import duration
 from ..clock import Clock
-from ..processes import Identity, identify, is_alive, send
+from ..durable_files import read_json, replace_json
+from ..processes import Identity, identify, identity_from, is_alive, send
 from ..state.campaigns.lease import Holder, as_only_one, folder_of, holder_of, progress_of_holder
 from ..training.supervisor import end_workers
 from .standstill import KILL_GRACE_S, Sign, Standstill
 
+STARTED = "started.json"  # in a campaign's folder: the process that was last started for it
 STOP_GRACE_S = 30.0
 STOP_LOOK_S = 0.05
 CLEAN_GRACE_S = 2.0  # for workers whose work is no longer needed
@@ -110,16 +112,16 @@ class CampaignProcesses:
     def start(self, campaign_id: int) -> int:
         """Start a campaign's process; its pid."""
         child = self._start(campaign_id)
-        self._watched[campaign_id] = _Watched(
-            child, identify(child.pid), True, _handle(child.pid), self._new_standstill()
-        )
+        process = identify(child.pid)
+        self._watched[campaign_id] = _Watched(child, process, True, _handle(child.pid), self._new_standstill())
+        self._note_start(campaign_id, process)
         return child.pid
 
     def adopt(self, campaign_ids: Iterable[int]) -> dict[int, Holder]:
         """The holders of those campaigns that another process runs; from now on they are watched too."""
         holders = {}
         for campaign_id in campaign_ids:
-            holder = None if campaign_id in self._watched else holder_of(self._state, campaign_id)
+            holder = None if campaign_id in self._watched else self._runner_of(campaign_id)
             if holder is not None and holder.process not in self._undying:
                 holders[campaign_id] = holder
                 handle = None if holder.process is None else _handle(holder.process.pid)
@@ -199,6 +201,22 @@ class CampaignProcesses:
         while self._clock.monotonic() < until and self._is_running(campaign_id, watched):
             self._clock.sleep(STOP_LOOK_S)
 
+    def _note_start(self, campaign_id: int, process: Identity | None) -> None:
+        """Leave word of a process that holds no lease yet, for a service that succeeds this one before it does."""
+        folder = folder_of(self._state, campaign_id)
+        if process is not None:
+            with contextlib.suppress(OSError):  # a full disk
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                replace_json(folder / STARTED, asdict(process))
+
+    def _runner_of(self, campaign_id: int) -> Holder | None:
+        """Who runs a campaign: the holder of its lease, or a process that was started for it."""
+        holder = holder_of(self._state, campaign_id)
+        if holder is not None:
+            return holder
+        process = identity_from(read_json(folder_of(self._state, campaign_id) / STARTED) or {})
+        return Holder(process, True) if process is not None and is_alive(process) else None
+
     def _new_standstill(self) -> Standstill:
         return Standstill(self._longest_step_s, self._clock.monotonic())
 
@@ -215,7 +233,7 @@ class CampaignProcesses:
     def _is_running(self, campaign_id: int, watched: _Watched) -> bool:
         if watched.child is not None:
             return watched.child.poll() is None
-        holder = holder_of(self._state, campaign_id)
+        holder = self._runner_of(campaign_id)
         if holder is not None and (
             holder.process != watched.process or watched.process is None or not is_alive(watched.process)
         ):

@@ -131,9 +131,9 @@ class Service:
         processes that must end."""
         if self._is_first:
             self._clean_all()
-            self.processes.adopt(self._left_over())
         ended = {process.campaign_id: process for process in self.processes.reap()}
-        for campaign_id, holder in self.processes.adopt(claimed_numbers(self.store)).items():
+        left = self._left_over() if self._is_first else ()
+        for campaign_id, holder in self.processes.adopt((*claimed_numbers(self.store), *left)).items():
             pid = None if holder.process is None else holder.process.pid
             self._legs_at_start.setdefault(campaign_id, count_ended(self.store, campaign_id))
             with self.store.transaction():
@@ -165,10 +165,9 @@ class Service:
                 self._guarded(news.campaign_id, ended, self._note_death if is_open else self._process_end)
 
     def _left_over(self) -> tuple[int, ...]:
-        """Campaigns that ended, in whose folders a process may still hold the lease."""
-        leases = self.store.state.glob("campaigns/[0-9]*/lease")
-        numbers = {int(path.parent.name) for path in leases if path.parent.name.isdecimal()}
-        return tuple(sorted(numbers - open_numbers(self.store)))
+        """Campaigns that have a folder: a process may be at work that has not claimed its own yet, or never left it."""
+        folders = self.store.state.glob("campaigns/[0-9]*")
+        return tuple(sorted(int(folder.name) for folder in folders if folder.name.isdecimal()))
 
     def _guarded(self, campaign_id: int, ended: Ended | None, handle: Callable[[Campaign, Ended | None], None]) -> None:
         """Handle one campaign; one whose record cannot be read is deferred, and the others are still handled."""

@@ -545,6 +545,26 @@ def test_a_stopped_process_of_a_campaign_that_was_cancelled_while_no_service_ran
     assert process.wait(30) == -signal.SIGKILL
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_process_that_was_stopped_before_it_claimed_its_campaign_is_found_by_the_next_service(
+    desk, clock, starter, is_cancelled
+):
+    starter.command = ("sleep", "600")
+    take_up(desk, clock)
+    make_service(desk, clock, starter).tick()
+    (process,) = starter.children
+    process.send_signal(signal.SIGSTOP)
+    if is_cancelled:
+        cancel_campaign(desk.store, find_campaign(desk.store, 1), clock.now())
+    service = make_service(desk, clock, starter)
+    service.tick()
+    assert (len(starter.children), service.processes.running()) == (1, {1})
+    ticks(service, clock, 4 if is_cancelled else 27)
+    assert process.wait(30) == -signal.SIGKILL
+    ticks(service, clock, 2)
+    assert len(starter.children) == (1 if is_cancelled else 2)
+
+
 class Undying:
     """A process that no signal ends, as one that waits in the kernel for a network mount that is gone."""
 
