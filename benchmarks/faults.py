@@ -1,13 +1,16 @@
-"""SIGKILL of `retuned serve` at random moments while campaigns of several models run; then it is started again.
+"""SIGKILL and SIGSTOP of `retuned serve` at random moments while campaigns of several models run.
 
     python benchmarks/faults.py --out benchmarks/results/faults.json
 
-Compared with a service that was left alone, no campaign and no leg may be lost, none may be done twice, every verdict
-and every alert must be the same, and no process may be left behind. Now and then a process that leads a campaign is
-killed as well. Exit code 1 when a promise is broken.
+The service is killed and started again. Now and then a process that leads a campaign is killed as well, or stopped for
+good, which the service must notice; and the service, a leader, a worker, or all of them at once are stopped and go on
+after a while. Compared with a service that was left alone, no campaign and no leg may be lost, none may be done twice,
+every verdict and every alert must be the same, and no process and no temporary file may be left behind. Exit code 1
+when a promise is broken.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -30,6 +33,7 @@ from retuned.daemon.state.campaigns.campaigns import Campaign, campaigns_of, ope
 from retuned.daemon.state.models.models import all_entries
 from retuned.daemon.state.models.registry import all_models, register
 from retuned.daemon.state.store import Store
+from retuned.daemon.training.worker_processes import WORKER
 from scene import TOY_MODEL, everywhere, kill
 
 # where the best value lies, the stored one being at -2: right, wrong, and a little off, which takes many pairs
@@ -39,13 +43,17 @@ CONFIG = """[service]
 tick_s = 0.3
 log = "json"
 max_campaigns = 3
+longest_step = "15s"
 [api]
 listen = "127.0.0.1:0"
 [disk]
 ballast = "1MiB"
 """
-LONGEST_LIFE_S = 2.0  # of a service that is killed; it needs about half of that until its first tick is done
+LONGEST_LIFE_S = 2.0  # of a service that is killed; it needs a good part of that until its first tick is done
+LONGEST_PAUSE_S = 3.0  # of a process that is stopped and goes on
+NOTICED_WITHIN_S = 90.0
 WAIT_S = 600.0
+PAUSED = ("service", "leader", "worker", "all")
 
 Row = dict[str, Any]
 
@@ -110,6 +118,21 @@ class Fleet:
         """The pids of the processes that lead campaigns."""
         return [pid for pid, line, _ in everywhere() if str(self.store.state) in line and "\0campaign\0" in line]
 
+    def workers(self) -> list[int]:
+        """The pids of the workers."""
+        mine = str(self.store.state)
+        return [pid for pid, line, _ in everywhere() if mine in line and str(WORKER) in line]
+
+    def temporaries(self) -> list[str]:
+        """What is still half written."""
+        return sorted(str(path) for path in self.folder.rglob("*") if path.name.endswith((".part", ".new", ".partial")))
+
+    def signs(self) -> Counter[str]:
+        """What the service saw of campaign processes, by sign."""
+        lines = (self.folder / "service.log").read_text().splitlines()
+        whole = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
+        return Counter(line["sign"] for line in whole if line["event"] == "campaign_process")
+
     def processes(self) -> list[str]:
         """The command lines of living processes that belong to the state folder, workers and trainings included."""
         mine = str(self.store.state)
@@ -148,7 +171,8 @@ def main() -> int:
     started = time.perf_counter()
     models = dict(list(OPTIMA.items())[: options.models])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        row = study(Path(folder), models, options.kills, options.leader_kills, options.seed)
+        counts = {"service": options.kills, "leader": options.leader_kills, "stop": options.stops}
+        row = study(Path(folder), models, counts | {"pause": options.pauses}, options.seed)
     print_table("the service, killed and started again", [{k: v for k, v in row.items() if k != "moments"}])
     seconds = round(time.perf_counter() - started, 1)
     command = f"python benchmarks/faults.py --kills {options.kills} --seed {options.seed}"
@@ -156,23 +180,29 @@ def main() -> int:
     return 0 if row["kept"] else 1
 
 
-def study(folder: Path, models: Mapping[str, float], kills: int, leader_kills: int, seed: int) -> Row:
-    """A fleet whose service is killed, one that is left alone, and what differs."""
+def study(folder: Path, models: Mapping[str, float], counts: Mapping[str, int], seed: int) -> Row:
+    """A fleet that is disturbed so often in each way, one that is left alone, and what differs."""
     disturbed = Fleet(folder / "disturbed", models)
-    moments = disturb(disturbed, kills, leader_kills, random.Random(seed))
+    moments = disturb(disturbed, counts, random.Random(seed))
     disturbed.finish()
-    left = disturbed.processes()
+    left, halves = disturbed.processes(), disturbed.temporaries()
     alone = Fleet(folder / "alone", models)
     for _ in range(disturbed.rounds):
         alone.queue_round()
     alone.start()
     alone.finish()
     found, expected = disturbed.verdicts(), alone.verdicts()
+    did = Counter(moment["victim"] for moment in moments)
     row = {
         "models": len(models),
         "campaigns": len(found),
-        "kills": sum(moment["victim"] == "service" for moment in moments),
-        "leader_kills": sum(moment["victim"] == "leader" for moment in moments),
+        "kills": did["service"],
+        "leader_kills": did["leader"],
+        "stops": did["stop"],
+        "pauses": did["pause"],
+        "paused": dict(Counter(moment["paused"] for moment in moments if moment["victim"] == "pause")),
+        "noticed": sum(moment.get("noticed_s") is not None for moment in moments),
+        "seen": dict(disturbed.signs()),
         "amid_campaigns": sum(moment["running_campaigns"] > 0 for moment in moments),
         "amid_legs": sum(moment["running_legs"] > 0 for moment in moments),
         "adopted": disturbed.events()["campaign_adopted"],
@@ -181,19 +211,21 @@ def study(folder: Path, models: Mapping[str, float], kills: int, leader_kills: i
         "lost": lost(disturbed, expected),
         "doubled": doubled(disturbed),
         "orphans": len(left),
+        "temporary_files": len(halves),
         "same_verdicts": found == expected,
         "same_alerts": disturbed.alerts() == alone.alerts(),
         "moments": moments,
     }
-    broken = row["lost"] or row["doubled"] or row["orphans"]
-    kept = not broken and row["same_verdicts"] and row["same_alerts"] and row["kills"] == kills
+    broken = row["lost"] or row["doubled"] or row["orphans"] or row["temporary_files"]
+    kept = not broken and row["same_verdicts"] and row["same_alerts"] and row["kills"] == counts["service"]
+    kept = kept and row["noticed"] == row["stops"]
     return row | {"kept": kept}
 
 
-def disturb(fleet: Fleet, kills: int, leader_kills: int, generator: random.Random) -> list[Row]:
-    """Kill the service again and again, with always something for it to do; at the end it runs."""
+def disturb(fleet: Fleet, counts: Mapping[str, int], generator: random.Random) -> list[Row]:
+    """Kill the service again and again, with always something for it to do, and more; at the end it runs."""
     moments: list[Row] = []
-    victims = ["service"] * kills + ["leader"] * leader_kills
+    victims = [victim for victim, count in counts.items() for _ in range(count)]
     generator.shuffle(victims)
     fleet.start()
     for victim in victims:
@@ -201,7 +233,7 @@ def disturb(fleet: Fleet, kills: int, leader_kills: int, generator: random.Rando
             fleet.queue_round()
         pause_s = generator.uniform(0, LONGEST_LIFE_S)
         time.sleep(pause_s)
-        leaders = fleet.leaders()
+        leaders = fleet.leaders() if victim == "service" else wait_for_leaders(fleet)
         moment = {
             "victim": victim,
             "pause_s": round(pause_s, 3),
@@ -215,9 +247,72 @@ def disturb(fleet: Fleet, kills: int, leader_kills: int, generator: random.Rando
             fleet.service.wait()
             fleet.start()
             moments.append(moment)
-        elif leaders and kill(generator.choice(leaders)):
+        elif victim == "pause":
+            paused = generator.choice(PAUSED)
+            pids = pick(fleet, paused, generator)
+            if pause(pids, generator.uniform(0, LONGEST_PAUSE_S)):
+                moments.append(moment | {"paused": paused})
+        elif victim == "stop" and leaders:
+            moments.append(moment | {"noticed_s": stop(generator.choice(leaders))})
+        elif victim == "leader" and leaders and kill(generator.choice(leaders)):
             moments.append(moment)
     return moments
+
+
+def wait_for_leaders(fleet: Fleet) -> list[int]:
+    """The pids of the processes that lead campaigns, as soon as there are some; none where there are none for long."""
+    until = time.monotonic() + NOTICED_WITHIN_S
+    while not (leaders := fleet.leaders()) and time.monotonic() < until:
+        time.sleep(0.1)
+    return leaders
+
+
+def pick(fleet: Fleet, which: str, generator: random.Random) -> list[int]:
+    """The processes to be stopped for a while; none where there is none of that kind."""
+    assert fleet.service is not None
+    if which == "service":
+        return [fleet.service.pid]
+    leaders, workers = fleet.leaders(), fleet.workers()
+    if which == "all":
+        return [fleet.service.pid, *leaders, *workers]
+    kind = leaders if which == "leader" else workers
+    return [generator.choice(kind)] if kind else []
+
+
+def pause(pids: Sequence[int], seconds: float) -> bool:
+    """Stop processes and let them go on; False where there was none."""
+    stopped = [pid for pid in pids if send(pid, signal.SIGSTOP)]
+    time.sleep(seconds)
+    for pid in stopped:
+        send(pid, signal.SIGCONT)
+    return bool(stopped)
+
+
+def stop(pid: int) -> float | None:
+    """Stop a process for good; the seconds until the service has ended it. None: it did not."""
+    started = time.monotonic()
+    send(pid, signal.SIGSTOP)
+    while is_there(pid):
+        if time.monotonic() - started > NOTICED_WITHIN_S:
+            return None
+        time.sleep(0.1)
+    return round(time.monotonic() - started, 1)
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process lives; one that waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def send(pid: int, number: signal.Signals) -> bool:
+    """Signal a process; False when it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+        return True
+    return False
 
 
 def ended_legs(fleet: Fleet) -> Counter[int]:
@@ -257,6 +352,8 @@ def _options(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=100, help="of the service")
     parser.add_argument("--leader-kills", type=int, default=10, help="of a process that leads a campaign, in between")
+    parser.add_argument("--stops", type=int, default=4, help="of such a process, for good")
+    parser.add_argument("--pauses", type=int, default=20, help="of the service, a leader, a worker or all of them")
     parser.add_argument("--models", type=int, default=len(OPTIMA))
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "faults.json")

@@ -102,6 +102,20 @@ def remove(path: Path) -> None:
             os.unlink(path)
 
 
+def remove_inside(folder: Path, handle: int, name: str) -> bool:
+    """Delete what has a name in a folder, of which one has a handle: it is not looked for elsewhere when the folder is
+    replaced meanwhile. Whether it is gone."""
+    try:
+        os.unlink(name, dir_fd=handle)
+    except IsADirectoryError:
+        if os.fstat(handle).st_ino != os.lstat(folder).st_ino:
+            return False
+        remove(folder / name)
+    except OSError:
+        return False
+    return True
+
+
 def _remove_folder(top: Path) -> None:
     waiting = _moved_up(str(top), top)
     while waiting:

@@ -46,6 +46,12 @@ def identify(pid: int) -> Identity | None:
     return None if fields is None else Identity(pid, int(fields[_START_TIME]), boot_id())
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process with this pid runs. A zombie does not."""
+    fields = stat_of(pid)
+    return fields is not None and fields[_STATE] not in "ZX"
+
+
 def identity_from(stored: Mapping[str, object]) -> Identity | None:
     """The identity in a worker.json or trial.json; None when it holds none."""
     pid, start_time, boot = stored.get("pid"), stored.get("start_time"), stored.get("boot_id")
@@ -63,6 +69,12 @@ def is_alive(process: Identity) -> bool:
         and fields[_STATE] not in "ZX"
         and boot_id() == process.boot_id
     )
+
+
+def is_stopped(process: Identity) -> bool:
+    """Whether this very process was stopped, by SIGSTOP or a debugger."""
+    fields = stat_of(process.pid)
+    return fields is not None and fields[_STATE] in "Tt" and is_alive(process)
 
 
 def send(process: Identity, number: signal.Signals) -> bool:

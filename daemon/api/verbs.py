@@ -25,6 +25,7 @@ from ..state.alert import Alert, list_alerts
 from ..state.campaign_numbers import campaign_number
 from ..state.campaigns.campaign_writes import cancel_campaign
 from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
+from ..state.campaigns.holder_end import end_holder
 from ..state.campaigns.lease import as_only_one, folder_of
 from ..state.campaigns.legs import results_of
 from ..state.faults import set_fact
@@ -32,6 +33,7 @@ from ..state.models import adoption
 from ..state.models.merged_values import Values
 from ..state.models.model_calendar import Planned, preview
 from ..state.models.registry import Model, all_models, file_of_version, find_model, register, set_state, settings_of
+from ..state.running_service import is_serving
 from ..state.store import Store
 from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token
 from ..training.supervisor import end_workers
@@ -241,9 +243,11 @@ class Verbs:
         return revoke_token(self.store, name, self.clock.now())
 
     def _cancel(self, campaign: Campaign) -> None:
-        """Cancel a campaign; its remaining workers are ended by the service, or here where there is none."""
+        """Cancel a campaign; the service ends its process and remaining workers, or we where there is none."""
         cancel_campaign(self.store, campaign, self.clock.now())
         if self.user is None:
+            if not is_serving(self.store.state):
+                end_holder(self.store.state, campaign.id, self.clock)
             with as_only_one(self.store.state, campaign.id) as is_mine:
                 if is_mine:
                     end_workers(folder_of(self.store.state, campaign.id), self.clock)

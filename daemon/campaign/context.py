@@ -82,7 +82,7 @@ def open_context(
         if campaign.facts.prepared is None:
             lease.advance("prepare", unchanged, clock.now())
             before = None if baseline is None else prepared_of(baseline)
-            prepared = prepare(model, file, configuration, before, store.state, environ)
+            prepared = prepare(model, file, configuration, before, store.state, environ, lease.show_progress)
             campaign = lease.advance("prepare", lambda facts: replace(facts, prepared=prepared), clock.now())
         snapshot = prepared_of(campaign).snapshot
         runner = own = _runner(file, campaign, lease.folder, snapshot, clock, config, environ)

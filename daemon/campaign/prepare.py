@@ -1,7 +1,7 @@
 """The first phase of a campaign: fresh data, fingerprints, what changed, and how the legs are trained."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,20 +23,20 @@ from .forecast import slots_that_fit
 
 
 def prepare(model: Model, file: ModelFile, configuration: Configuration, before: Prepared | None, state: Path,
-            environ: Mapping[str, str]) -> Prepared:  # fmt: skip
+            environ: Mapping[str, str], show_progress: Callable[[], None] = lambda: None) -> Prepared:  # fmt: skip
     """Take the snapshot and the fingerprints and say what differs from the baseline of the current settings.
 
-    `before` is that baseline's own record; None without one.
+    `before` is that baseline's own record; None without one. `show_progress` is called again and again meanwhile.
     Raises CampaignFailed when data or interpreter are not available.
     """
-    data, snapshot = _take_data(model.name, file, state, environ)
-    ranges, suspicions = _ranges(file, data, snapshot, before)
+    data, snapshot = _take_data(model.name, file, state, environ, show_progress)
+    ranges, suspicions = _ranges(file, data, snapshot, before, show_progress)
     prepared = Prepared(
         data=data,
         snapshot=snapshot,
         ranges=ranges,
         suspicions=suspicions,
-        code=code_fingerprint(file.code_files(), file.training.workdir),
+        code=code_fingerprint(file.code_files(), file.training.workdir, show_progress),
         environment=environment_of(file.training, environ, file.triggers.packages),
         told=reported_fingerprint(file, environ),
         notes=_notes(model, configuration),
@@ -98,20 +98,25 @@ def slots_of(file: ModelFile, config: Config, environment: EnvironmentFingerprin
 
 
 def _take_data(
-    name: str, file: ModelFile, state: Path, environ: Mapping[str, str]
+    name: str, file: ModelFile, state: Path, environ: Mapping[str, str], show_progress: Callable[[], None]
 ) -> tuple[DataFingerprint | None, str]:
     """The fingerprint of fresh data, and the path of its snapshot; None and an empty path without data."""
     if file.data is None:
         return None, ""
     data, training = file.data, file.training
     if data.prepare is not None:
-        run_prepare(data.prepare, training.workdir, training.environment(environ), data.prepare_timeout_s)
-    fingerprint = data_fingerprint(sources(data))
-    return fingerprint, str(take(data, name, state / "snapshots", fingerprint))
+        environment = training.environment(environ)
+        run_prepare(data.prepare, training.workdir, environment, data.prepare_timeout_s, show_progress)
+    fingerprint = data_fingerprint(sources(data), show_progress)
+    return fingerprint, str(take(data, name, state / "snapshots", fingerprint, show_progress=show_progress))
 
 
 def _ranges(
-    file: ModelFile, data: DataFingerprint | None, snapshot: str, before: Prepared | None
+    file: ModelFile,
+    data: DataFingerprint | None,
+    snapshot: str,
+    before: Prepared | None,
+    show_progress: Callable[[], None],
 ) -> tuple[DataRanges | None, tuple[str, ...]]:
     """The usual ranges of the data, and values that look like glitches; unchanged data is not read again."""
     if file.data is None or data is None:
@@ -120,7 +125,7 @@ def _ranges(
     if before is not None and usual is not None and before.data == data:
         ranges, suspicions = usual, before.suspicions
     else:
-        ranges, suspicions = check_data(Path(snapshot), usual)
+        ranges, suspicions = check_data(Path(snapshot), usual, show_progress=show_progress)
     return ranges, () if file.data.accept_outliers else suspicions
 
 

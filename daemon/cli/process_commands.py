@@ -14,10 +14,11 @@ app = typer.Typer()
 @app.command("campaign", hidden=True)
 def _campaign(context: typer.Context, campaign_id: int) -> None:
     """Run one campaign; the service starts this."""
-    from ..service.campaign_main import lead
+    from ..service.campaign_main import counted_by_room, lead
 
     session: Session = context.obj
-    lead(session.store, campaign_id, CLOCK, session.config, os.environ)
+    with counted_by_room():
+        lead(session.store, campaign_id, CLOCK, session.config, os.environ)
 
 
 @app.command("answer", hidden=True)

@@ -54,6 +54,7 @@ class ServiceTable(Table):
     log: Literal["console", "json"] = "console"
     max_campaigns: Annotated[Integer, Field(ge=1, le=64)] = 1
     on_stop: OnStop = "detach"
+    longest_step_s: Annotated[DurationS, Field(ge=1.0)] = Field(default=600.0, alias="longest_step")
     heartbeat_url: Webhook | None = None
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Collection, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from tomlkit.exceptions import ParseError
 
 from ...strategies.errors import InputError, StateError
 from ...strategies.records import Configuration
+from ..durable_files import sweep, temporary_beside
 from .model_file import ModelFile
 
 
@@ -58,16 +58,17 @@ def write_settings(path: Path, configuration: Configuration, names: Collection[s
 
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    sweep((path.parent,), of=path.name)
+    temporary = temporary_beside(path)
     try:
-        with os.fdopen(descriptor, "w") as stream:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o644)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 

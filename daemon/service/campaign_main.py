@@ -1,15 +1,19 @@
 """The process that runs one campaign for the service: it outlives the service, and its workers may outlive it."""
 
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from ...strategies.errors import DiskFull
 from ..campaign.campaign import run_campaign
 from ..campaign.context import Detached
 from ..clock import Clock
 from ..config.config import Config
+from ..durable_files import NO_ROOM_CODE
 from ..state.campaigns.campaigns import Campaign, find_campaign
 from ..state.campaigns.lease import as_only_one
+from ..state.disk import is_full_error
 from ..state.store import Store
 from ..training.supervisor import end_workers
 
@@ -29,6 +33,18 @@ def lead(store: Store, campaign_id: int, clock: Clock, config: Config, environ: 
         if is_mine and not campaign.is_open:
             end_workers(store.state / "campaigns" / str(campaign_id), clock)
     return campaign
+
+
+@contextmanager
+def counted_by_room() -> Iterator[None]:
+    """End the process with a code of its own where its disk has no room: the service does not count that as a death."""
+    try:
+        yield
+    except (DiskFull, OSError) as error:
+        if not is_full_error(error):
+            raise
+        sys.stderr.write(f"retuned: {error}\n")
+        sys.exit(NO_ROOM_CODE)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ..state.disk import Disk
 from ..state.running_service import single_instance
 from ..state.store import Store
 from ..training.machine import machine_of
-from ..upkeep.backup import Backups
+from ..upkeep.backup import Backups, sweep_state
 from ..upkeep.retention import Retention
 from .campaign_processes import CampaignProcesses, command_of, starter
 from .change_watch import ChangeChecks, start_child
@@ -32,9 +32,12 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
         signal.signal(number, lambda *_: waker.stop())
     with single_instance(state):
         log.info("service_started", state=str(state), pid=os.getpid())
+        sweep_state(config)
         store = Store(state)
         checks = ChangeChecks(store, lambda: start_child(command_of(config_arguments, "look")))
-        processes = CampaignProcesses(state, starter(config_arguments, os.environ), clock)
+        processes = CampaignProcesses(
+            state, starter(config_arguments, os.environ), clock, config.service.longest_step_s
+        )
         disk = Disk(store, config.disk.ballast_bytes)
         service = Service(
             store, config, clock, processes, lambda: machine_of(config),
@@ -97,4 +100,4 @@ def _loop(service: Service, waker: Waker, notifier: Notifier) -> None:
         elif status != shown:
             notifier.status(status)
         shown = status
-        waker.wait(service.processes.handles())
+        waker.wait(service.processes.handles(), service.processes.wait_s())

@@ -11,7 +11,7 @@ from ..clock import Clock
 from ..config.config import Config
 from ..logs import log
 from ..service.schedule import adapt_interval, queue_due
-from ..state.campaigns.campaign_queue import claimed_numbers, open_numbers
+from ..state.campaigns.campaign_queue import cancelled_numbers, claimed_numbers, open_numbers
 from ..state.campaigns.campaign_writes import grant_resources, put_off, set_waits
 from ..state.campaigns.campaigns import Campaign, ended_since, find_campaign
 from ..state.campaigns.legs import count_ended
@@ -20,8 +20,9 @@ from ..state.models.adoption import write_pending_settings
 from ..state.outbox import place_of
 from ..state.store import Store
 from .campaign_processes import CampaignProcesses, Ended
-from .crash_policy import note_death
+from .crash_policy import note_death, note_signs
 from .queue_reader import Queue, QueueReader
+from .standstill import Sign
 
 MACHINE_IS_READ_EVERY = timedelta(minutes=10)
 UNREADABLE_IS_PUT_OFF = timedelta(hours=1)
@@ -124,11 +125,13 @@ class Service:
             log.info("campaign_queued", campaign=campaign_id, trigger="schedule")
 
     def _follow_campaigns(self) -> None:
-        """Watch what an earlier service left running, process campaigns that ended, and end the workers they left."""
+        """Watch what an earlier service left running, process campaigns that ended, end the workers they left, and the
+        processes that must end."""
         if self._is_first:
             self._clean_all()
         ended = {process.campaign_id: process for process in self.processes.reap()}
-        for campaign_id, holder in self.processes.adopt(claimed_numbers(self.store)).items():
+        left = self._left_over() if self._is_first else ()
+        for campaign_id, holder in self.processes.adopt((*claimed_numbers(self.store), *left)).items():
             pid = None if holder.process is None else holder.process.pid
             self._legs_at_start.setdefault(campaign_id, count_ended(self.store, campaign_id))
             with self.store.transaction():
@@ -144,6 +147,25 @@ class Service:
         if over or self._is_first:
             set_fact(self.store, ENDED_SEEN, None, self.clock.now())
         self._open, self._is_first = now_open, False
+        self._end_processes()
+
+    def _end_processes(self) -> None:
+        """Signal processes that stand still or whose campaign was cancelled, and free the places of undying ones."""
+        running = self.processes.running()
+        if not running:
+            return
+        seen = self.processes.oversee(cancelled_numbers(self.store, running), counts=self.may_begin())
+        note_signs(self.store, seen, self.clock)
+        for news in seen:
+            if news.sign is Sign.UNDYING:
+                is_open = news.campaign_id in self._open
+                ended = Ended(news.campaign_id, None, "cannot be ended")
+                self._guarded(news.campaign_id, ended, self._note_death if is_open else self._process_end)
+
+    def _left_over(self) -> tuple[int, ...]:
+        """Campaigns that have a folder: a process may be at work that has not claimed its own yet, or never left it."""
+        folders = self.store.state.glob("campaigns/[0-9]*")
+        return tuple(sorted(int(folder.name) for folder in folders if folder.name.isdecimal()))
 
     def _guarded(self, campaign_id: int, ended: Ended | None, handle: Callable[[Campaign, Ended | None], None]) -> None:
         """Handle one campaign; one whose record cannot be read is deferred, and the others are still handled."""
@@ -158,7 +180,10 @@ class Service:
     def _note_death(self, campaign: Campaign, ended: Ended | None) -> None:
         assert ended is not None
         has_moved = count_ended(self.store, campaign.id) > self._legs_at_start.pop(campaign.id, 0)
-        note_death(self.store, campaign, ended, self.config, self.clock, has_moved=has_moved)
+        note_death(
+            self.store, campaign, ended, self.config, self.clock,
+            has_moved=has_moved, is_disk_full=not self.may_begin() and not ended.why,
+        )  # fmt: skip
 
     def _ended_meanwhile(self) -> frozenset[int]:
         """Campaigns that ended while no service ran."""

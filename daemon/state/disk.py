@@ -1,11 +1,11 @@
 """The disk of the state folder: it is watched, and when it is full, a reserve is freed for what must be recorded.
 
-While the disk is full nothing new is started: no campaign, and in running campaigns no training. What runs may end
-and record its results in the space of the ballast, a file that only reserves space.
+It is full when it lacks bytes or inodes, of which each file takes one. Then nothing new is started: no campaign, and in
+running campaigns no training. What runs may end and record its results in the space of the ballast, a file that only
+reserves space.
 """
 
 import contextlib
-import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ from pathlib import Path
 
 from ...strategies.errors import DiskFull
 from ..clock import Clock
+from ..durable_files import free_inodes, is_no_room
 from ..logs import log
 from .faults import note_fault, set_fact
 from .store import Store
 
 FACT = "disk_mode"
 LEAST_LOW_BYTES = 4 << 20
+LOW_INODES, USABLE_INODES = 200, 800  # a leg takes about ten
 RECORDED_EVERY = timedelta(minutes=10)
 WAIT_S = 1.0
 
@@ -56,13 +58,14 @@ class Disk:
 
     def step(self, now: datetime) -> None:
         """Check the free space; remove the ballast, or restore it."""
-        free = free_bytes(self._store.state)
-        if self._full_since is None and free < self._marks.low:
+        free, inodes = free_bytes(self._store.state), free_inodes(self._store.state)
+        has_inodes = inodes is None or inodes >= USABLE_INODES
+        if self._full_since is None and (free < self._marks.low or (inodes is not None and inodes < LOW_INODES)):
             self._full_since = now
             self._ballast.unlink(missing_ok=True)
-            log.error("disk_full", state=str(self._store.state), free_bytes=free)
-        elif self._full_since is not None and free >= self._marks.usable:
-            log.info("disk_usable_again", free_bytes=free, full_since=str(self._full_since))
+            log.error("disk_full", state=str(self._store.state), free_bytes=free, free_inodes=inodes)
+        elif self._full_since is not None and free >= self._marks.usable and has_inodes:
+            log.info("disk_usable_again", free_bytes=free, free_inodes=inodes, full_since=str(self._full_since))
             self._full_since = None
         if self._full_since is None and not self._ballast.exists() and free >= self._marks.usable:
             make_ballast(self._ballast, self._size)
@@ -80,13 +83,19 @@ class Disk:
         with contextlib.suppress(DiskFull):
             why = ""
             if self.is_full:
-                needed = max(0, self._marks.usable - free) / 2**20
                 why = f"the disk of {self._store.state} has been full since {self._full_since:%Y-%m-%d %H:%M} UTC; free"
-                why += f" {needed:.0f} MiB more there; nothing is lost"
+                why += f" {self._needed(free)} more there; nothing is lost"
                 if self._recorded is None or self._recorded[1] != mode:
                     note_fault(self._store, "disk", why, now)
             set_fact(self._store, FACT, {"mode": mode, "why": why, "free_bytes": free}, now)
             self._recorded = (now, mode)
+
+    def _needed(self, free: int) -> str:
+        """What must be freed, in words."""
+        inodes = free_inodes(self._store.state)
+        missing = 0 if inodes is None else max(0, USABLE_INODES - inodes)
+        parts = [f"{max(0, self._marks.usable - free) / 2**20:.0f} MiB"] if free < self._marks.usable else []
+        return " and ".join([*parts, f"{missing} files (inodes)"] if missing else parts or ["0 MiB"])
 
 
 def make_ballast(path: Path, size: int) -> None:
@@ -106,9 +115,14 @@ def free_bytes(folder: Path) -> int:
 
 def wait_for_space(state: Path, clock: Clock, check: Callable[[], None]) -> None:
     """Wait until the disk has room for another training run; `check` is called meanwhile and may raise."""
-    while free_bytes(state) < LEAST_LOW_BYTES // 2:
+    while _is_short(state):
         check()
         clock.sleep(WAIT_S)
+
+
+def _is_short(state: Path) -> bool:
+    inodes = free_inodes(state)
+    return free_bytes(state) < LEAST_LOW_BYTES // 2 or (inodes is not None and inodes < LOW_INODES // 2)
 
 
 def patiently(write: Callable[[], None], clock: Clock, check: Callable[[], None]) -> None:
@@ -125,4 +139,4 @@ def patiently(write: Callable[[], None], clock: Clock, check: Callable[[], None]
 
 def is_full_error(error: BaseException) -> bool:
     """Whether an error was caused by a full disk."""
-    return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+    return isinstance(error, DiskFull) or is_no_room(error)

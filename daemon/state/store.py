@@ -3,7 +3,6 @@
 Several processes write (the service, campaign processes, the command line); SQLite's lock serializes them.
 """
 
-import errno
 import fcntl
 import json
 import os
@@ -17,7 +16,7 @@ from typing import Any
 
 from ...strategies.errors import DiskFull, StateError
 from ...strategies.words import readable
-from ..durable_files import sync_file, sync_folder
+from ..durable_files import has_room, is_no_room, sweep, sync_file, sync_folder, temporary_beside
 from ..lean_imports import hidden
 from .schema_steps import SCHEMA, STEP_NAMES
 
@@ -96,7 +95,7 @@ class Store:
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if _is_full(error):
+            if _is_full(error, self.state):
                 raise _disk_full(self.state) from error
             raise StateError(
                 f"the state database of {self.state} cannot be written: {error}",
@@ -108,7 +107,7 @@ class Store:
             self._db.commit()
         except BaseException as error:
             self._db.rollback()
-            if isinstance(error, sqlite3.OperationalError) and _is_full(error):
+            if isinstance(error, sqlite3.OperationalError) and _is_full(error, self.state):
                 raise _disk_full(self.state) from error
             raise
 
@@ -154,7 +153,8 @@ def copy_database(source: sqlite3.Connection, target: Path) -> None:
 
     Raises StateError when the copy is not sound.
     """
-    partial = target.with_name(f".{target.name}.partial")
+    sweep((target.parent,))
+    partial = temporary_beside(target)
     partial.unlink(missing_ok=True)
     try:
         copy = sqlite3.connect(partial)
@@ -202,8 +202,12 @@ def file_system_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> st
     return kind
 
 
-def _is_full(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+def _is_full(error: Exception, state: Path) -> bool:
+    """Whether an error comes from a full disk: SQLite calls only a lack of bytes by its name."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or is_no_room(error):
+        return True
+    return code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and state.is_dir() and not has_room(state)
 
 
 def _disk_full(state: Path) -> DiskFull:
@@ -222,7 +226,7 @@ def _cannot_open(path: Path, error: Exception) -> StateError:
             "a whole SQLite database",
             f"restore the newest copy in {path.parent / 'backups'}: retuned restore FILE",
         )
-    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
+    if _is_full(error, path.parent):
         return _disk_full(path.parent)
     if code == sqlite3.SQLITE_BUSY:
         return StateError(

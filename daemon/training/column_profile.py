@@ -8,7 +8,7 @@ import csv
 import heapq
 import math
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress, islice
 from pathlib import Path
@@ -58,13 +58,17 @@ class Profile:
 
 
 def check_data(
-    data: Path, before: DataRanges | None, limit_bytes: int = LIMIT_BYTES
+    data: Path,
+    before: DataRanges | None,
+    limit_bytes: int = LIMIT_BYTES,
+    *,
+    show_progress: Callable[[], None] = lambda: None,
 ) -> tuple[DataRanges, tuple[str, ...]]:
     """What is usual in the data, to be kept, and sentences about what the owner should look at.
 
     `before` are the ranges kept when the settings were adopted; None where there is none.
     """
-    profile = read_profile(data, limit_bytes)
+    profile = read_profile(data, limit_bytes, show_progress=show_progress)
     earlier: Mapping[str, ColumnRange] = {} if before is None else before.columns
     ranges: dict[str, ColumnRange] = {}
     sentences: list[str] = []
@@ -78,9 +82,14 @@ def check_data(
     return DataRanges(ranges, profile.note), tuple(shown)
 
 
-def read_profile(data: Path, limit_bytes: int = LIMIT_BYTES, most_sampled: int = _MOST_SAMPLED) -> Profile:
+def read_profile(
+    data: Path,
+    limit_bytes: int = LIMIT_BYTES,
+    most_sampled: int = _MOST_SAMPLED,
+    show_progress: Callable[[], None] = lambda: None,
+) -> Profile:
     """The columns of all CSV and TSV files at or below a path; tables with the same header are taken together."""
-    files = sorted(file for file in files_below(data) if file.suffix.lower() in _SEPARATORS)
+    files = sorted(file for file in files_below(data, show_progress) if file.suffix.lower() in _SEPARATORS)
     if not files:
         return Profile({}, "the data has no CSV or TSV file, so its values were not looked at")
     if sum(file.stat().st_size for file in files) > limit_bytes:
@@ -88,6 +97,7 @@ def read_profile(data: Path, limit_bytes: int = LIMIT_BYTES, most_sampled: int =
     tables: dict[tuple[str, ...], _Table] = {}
     notes = []
     for file in files:
+        show_progress()
         try:
             _read(file, "" if file == data else readable(str(file.relative_to(data))), tables, most_sampled)
         except (OSError, csv.Error) as error:

@@ -7,7 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,19 +48,20 @@ print(json.dumps({
 """
 
 
-def data_fingerprint(paths: Sequence[Path]) -> DataFingerprint:
+def data_fingerprint(paths: Sequence[Path], show_progress: Callable[[], None] = lambda: None) -> DataFingerprint:
     """The content of files and whole folders, whatever the folder around them is called.
 
-    Raises CampaignFailed when there is no file, or one cannot be read.
+    `show_progress` is called for each folder found and each piece read. Raises CampaignFailed when there is no file,
+    or one cannot be read.
     """
-    files = [file for path in paths for file in files_below(path)]
+    files = [file for path in paths for file in files_below(path, show_progress)]
     if not files:
         where = ", ".join(str(path) for path in paths[:3]) or "an empty list of paths"
         raise CampaignFailed(f"no data found at {where}", remedy="check [data] in the model file")
     root = files[0].parent if len(files) == 1 else Path(os.path.commonpath([file.parent for file in files]))
     whole, size, rows = hashlib.blake2b(digest_size=32), 0, None
     for file in sorted(files, key=lambda file: os.fsencode(file.relative_to(root))):
-        digest, file_bytes, file_rows = _read_through(file)
+        digest, file_bytes, file_rows = _read_through(file, show_progress)
         name = b"" if len(files) == 1 else os.fsencode(file.relative_to(root))
         whole.update(len(name).to_bytes(8, "big") + name + digest)
         size += file_bytes
@@ -68,12 +69,16 @@ def data_fingerprint(paths: Sequence[Path]) -> DataFingerprint:
     return DataFingerprint(len(files), size, rows, whole.hexdigest())
 
 
-def code_fingerprint(files: Sequence[Path], folder: Path) -> CodeFingerprint:
+def code_fingerprint(
+    files: Sequence[Path], folder: Path, show_progress: Callable[[], None] = lambda: None
+) -> CodeFingerprint:
     """The training code in `files` (see `ModelFile.code_files`) and the commit of `folder`, without hyperparameters.
 
     The commit is None outside a git repository and where git is missing. Raises CampaignFailed.
     """
-    hashes = tuple((os.path.relpath(file, folder), _read_through(file)[0].hex()[:32]) for file in sorted(set(files)))
+    hashes = tuple(
+        (os.path.relpath(file, folder), _read_through(file, show_progress)[0].hex()[:32]) for file in sorted(set(files))
+    )
     return CodeFingerprint(hashes, _commit(folder))
 
 
@@ -127,7 +132,7 @@ def read_gpus() -> tuple[str, ...] | None:
     return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else None
 
 
-def files_below(path: Path) -> Iterator[Path]:
+def files_below(path: Path, show_progress: Callable[[], None] = lambda: None) -> Iterator[Path]:
     """The regular files at or below `path`, links followed, each folder once."""
     if path.is_file():
         yield path
@@ -135,6 +140,7 @@ def files_below(path: Path) -> Iterator[Path]:
         return
     seen: set[tuple[int, int]] = set()
     for folder, below, names in os.walk(path, followlinks=True, onerror=_refuse):
+        show_progress()
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in seen:
             below.clear()
@@ -147,7 +153,7 @@ def _refuse(error: OSError) -> None:
     raise CampaignFailed(f"{error.filename} cannot be read: {error.strerror}", remedy="check its owner and rights")
 
 
-def _read_through(path: Path) -> tuple[bytes, int, int | None]:
+def _read_through(path: Path, show_progress: Callable[[], None]) -> tuple[bytes, int, int | None]:
     """Hash, size in bytes and number of lines (None when not text) of a regular file."""
     digest, size, lines, last, is_text = hashlib.blake2b(digest_size=32), 0, 0, b"\n", True
     try:
@@ -155,6 +161,7 @@ def _read_through(path: Path) -> tuple[bytes, int, int | None]:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise CampaignFailed(f"{path} is not a regular file", remedy="check [data] in the model file")
             while piece := file.read(_PIECE_BYTES):
+                show_progress()
                 digest.update(piece)
                 size += len(piece)
                 is_text = is_text and b"\0" not in piece

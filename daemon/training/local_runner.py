@@ -62,6 +62,7 @@ class LocalRunner:
         training = replace(training, metric=objective.metric)
         self._spool = Spool(folder)
         self._spool.create(training)
+        self._spool.sweep()
         self._training = training
         self._objective = objective
         self._slots = slots

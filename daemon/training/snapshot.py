@@ -1,6 +1,7 @@
 """The data of one campaign: brought up to date by the owner's command, then kept where trainings find it."""
 
 import glob
+import itertools
 import os
 import re
 import select
@@ -8,20 +9,21 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from ...strategies.drift.fingerprints import DataFingerprint
-from ...strategies.errors import CampaignFailed, StateError
+from ...strategies.errors import CampaignFailed, DiskFull, StateError
 from ..config.model_tables import DataTable
-from ..durable_files import sync_file, sync_folder
+from ..durable_files import is_no_room, sweep, sync_file, sync_folder, temporary_beside
 from ..start_errors import why_not_started
 from .fingerprints import data_fingerprint, files_below
 
 COPY_LIMIT_BYTES = 2 << 30
 _KEPT_OUTPUT_BYTES = 8192
 _GRACE_S = 2.0
+_LOOK_S = 5.0
 _WILDCARD = re.compile(r"[*?[]")
 
 
@@ -38,7 +40,13 @@ def sources(data: DataTable) -> tuple[Path, ...]:
 
 
 def take(
-    data: DataTable, model: str, folder: Path, fingerprint: DataFingerprint, limit_bytes: int = COPY_LIMIT_BYTES
+    data: DataTable,
+    model: str,
+    folder: Path,
+    fingerprint: DataFingerprint,
+    limit_bytes: int = COPY_LIMIT_BYTES,
+    *,
+    show_progress: Callable[[], None] = lambda: None,
 ) -> Path:
     """The path that trainings get as RETUNED_DATA, for the data with this fingerprint.
 
@@ -56,30 +64,43 @@ def take(
     if data.snapshot == "copy":
         _refuse_too_much(fingerprint.bytes, limit_bytes)
     try:
-        return _build(data, fingerprint, target)
+        return _build(data, fingerprint, target, show_progress)
     except OSError as error:
-        raise StateError(
+        raise (DiskFull if is_no_room(error) else StateError)(
             f"the data could not be kept at {target}: {error.strerror or error}",
             remedy='free space or correct the rights there, or write snapshot = "reference" under [data]',
         ) from None
 
 
-def run_prepare(argv: Sequence[str], workdir: Path, environment: Mapping[str, str], timeout_s: float) -> None:
+def run_prepare(
+    argv: Sequence[str],
+    workdir: Path,
+    environment: Mapping[str, str],
+    timeout_s: float,
+    show_progress: Callable[[], None] = lambda: None,
+) -> None:
     """Run the owner's prepare command: without a shell, in this environment only, for at most `timeout_s`.
 
-    Whatever it started in its own process group ends with it. Raises CampaignFailed with its last line of output.
+    Whatever it started in its own process group ends with it. `show_progress` is called while it runs. Raises
+    CampaignFailed with its last line of output.
     """
-    _run("prepare", argv, workdir, environment, timeout_s, errors=subprocess.STDOUT)
+    _run("prepare", argv, workdir, environment, timeout_s, subprocess.STDOUT, show_progress)
 
 
 def run_fingerprint(argv: Sequence[str], workdir: Path, environment: Mapping[str, str], timeout_s: float = 60.0) -> str:
     """What the owner's command says about the data, on its standard output; run as `run_prepare` runs its command."""
-    output = _run("fingerprint", argv, workdir, environment, timeout_s, errors=subprocess.DEVNULL)
+    output = _run("fingerprint", argv, workdir, environment, timeout_s, subprocess.DEVNULL, lambda: None)
     return output.decode(errors="replace").strip()
 
 
 def _run(
-    kind: str, argv: Sequence[str], workdir: Path, environment: Mapping[str, str], timeout_s: float, errors: int
+    kind: str,
+    argv: Sequence[str],
+    workdir: Path,
+    environment: Mapping[str, str],
+    timeout_s: float,
+    errors: int,
+    show_progress: Callable[[], None],
 ) -> bytes:
     where = {"prepare": "data.prepare", "fingerprint": "triggers.fingerprint"}[kind]
     try:
@@ -96,7 +117,7 @@ def _run(
     tail = bytearray()
     reader = threading.Thread(target=_read_tail, args=(process.stdout, tail), daemon=True)
     reader.start()
-    is_in_time = _wait_and_end_group(process, timeout_s)
+    is_in_time = _wait_and_end_group(process, timeout_s, show_progress)
     # A program that left the group may hold the pipe open for ever: what was said until now is enough.
     reader.join(_GRACE_S)
     if is_in_time and process.returncode == 0:
@@ -119,21 +140,23 @@ def _refuse_too_much(size: int, limit_bytes: int) -> None:
         )
 
 
-def _build(data: DataTable, fingerprint: DataFingerprint, target: Path) -> Path:
+def _build(data: DataTable, fingerprint: DataFingerprint, target: Path, show_progress: Callable[[], None]) -> Path:
     """Build the snapshot under a temporary name and rename it, so that a target that exists is whole."""
-    partial = target.parent / f".{target.name}.partial"
-    _remove(partial)
+    partial = temporary_beside(target)
     partial.parent.mkdir(parents=True, exist_ok=True)
+    sweep((partial.parent,))
+    _remove(target.with_name(f".{target.name}.partial"))  # as an earlier version named it
     try:
         root = _root(data)
-        for file in (file for path in sources(data) for file in files_below(path)):
+        for file in (file for path in sources(data) for file in files_below(path, show_progress)):
+            show_progress()
             copy = partial / file.relative_to(root) if file != root else partial
             copy.parent.mkdir(parents=True, exist_ok=True)
             if data.snapshot == "copy":
                 _copy(file, copy)
             else:
                 copy.symlink_to(file)
-        if data.snapshot == "copy" and data_fingerprint([partial]).key() != fingerprint.key():
+        if data.snapshot == "copy" and data_fingerprint([partial], show_progress).key() != fingerprint.key():
             raise CampaignFailed("the data changed while it was copied", remedy="run again when it is written no more")
         partial.rename(target)
     finally:
@@ -165,13 +188,15 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _wait_and_end_group(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+def _wait_and_end_group(process: subprocess.Popen[bytes], timeout_s: float, show_progress: Callable[[], None]) -> bool:
     """Whether the process ended in time; in any case its group is killed before its pid can belong to another."""
     descriptor = os.pidfd_open(process.pid)
     try:
         ended = select.poll()
         ended.register(descriptor, select.POLLIN)
-        is_in_time = bool(ended.poll(int(timeout_s * 1000)))
+        whole, rest_s = divmod(timeout_s, _LOOK_S)
+        pauses = itertools.chain(itertools.repeat(_LOOK_S, int(whole)), (rest_s,))
+        is_in_time = any(_ends_within(ended, pause_s, show_progress) for pause_s in pauses)
         if not is_in_time:
             os.killpg(process.pid, signal.SIGTERM)
             ended.poll(int(_GRACE_S * 1000))
@@ -180,6 +205,11 @@ def _wait_and_end_group(process: subprocess.Popen[bytes], timeout_s: float) -> b
         os.close(descriptor)
     process.wait()
     return is_in_time
+
+
+def _ends_within(ended: "select.poll", pause_s: float, show_progress: Callable[[], None]) -> bool:
+    show_progress()
+    return bool(ended.poll(int(pause_s * 1000)))
 
 
 def _read_tail(pipe: IO[bytes], tail: bytearray) -> None:

@@ -23,7 +23,7 @@ from ...strategies.errors import InputError
 from ...strategies.legs.ends import ProcessEnd, ProcessKind, process_end_of
 from ...strategies.legs.request import request_of
 from ...strategies.records import LegRequest
-from ..durable_files import read_json, sync_file, sync_folder, write_json
+from ..durable_files import read_json, sweep, sync_file, sync_folder, write_json
 from ..foreign_files import create_plain, make_folder, read_plain, remove
 from .leg_order import Ticket, TrainingOrder, order_for_leg
 
@@ -47,6 +47,12 @@ class Spool:
             folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "training.json", asdict(training))
         self.lift_stop()
+
+    def sweep(self) -> None:
+        """Remove what dead processes were writing here. For the holder of the campaign's lease or lock alone."""
+        sweep((self.folder, self.folder / "fusing", *_folders_in(self.legs), *_folders_in(self.workers)))
+        for passing in self.folder.glob("*.new"):
+            passing.unlink(missing_ok=True)
 
     def leg_folder(self, leg: str, attempt: int) -> Path:
         """The folder of an attempt at a leg."""
@@ -184,8 +190,9 @@ def leg_in(folder: Path) -> str:
 
 def remove_checkpoints(folder: Path) -> None:
     """Delete the checkpoints of a campaign that has ended; no later campaign starts from them."""
-    for checkpoint in (folder / "legs").glob("*/checkpoint"):
-        remove(checkpoint)
+    for name in ("checkpoint", "checkpoint.new"):  # the latter where a trainer was killed
+        for checkpoint in (folder / "legs").glob(f"*/{name}"):
+            remove(checkpoint)
 
 
 def check_leg_name(name: str) -> None:
@@ -197,6 +204,14 @@ def check_leg_name(name: str) -> None:
 def write_end(folder: Path, end: ProcessEnd) -> None:
     """Write an attempt's exit.json."""
     write_json(folder / "exit.json", asdict(end))
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
 
 
 def _tickets_in(entry: os.DirEntry[str], name: str) -> list[Ticket]:

@@ -61,6 +61,7 @@ class Supervisor:
             self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
         with contextlib.suppress(OSError):  # what cannot be written down now is found by the next runner
             self.bury_dead()
+        self._spool.sweep()
 
     def _living(self) -> list[str]:
         self._workers.reap()
@@ -85,6 +86,8 @@ class Supervisor:
 def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0) -> int:
     """End the workers of a campaign that is over; how many there were. For the holder of its lock alone."""
     count = 0
+    for folder in (campaign, *(path.parent for path in campaign.glob("*/legs"))):
+        Spool(folder).sweep()
     present = [path for pattern in ("", "*/") for path in campaign.glob(f"{pattern}workers/*/worker.json")]
     for folder in {path.parents[2] for path in present}:
         spool = Spool(folder)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ...strategies.errors import CampaignFailed
-from ..durable_files import read_json, write_json
+from ..durable_files import NO_ROOM_CODE, is_no_room, read_json, write_json
 from ..foreign_files import read_plain, remove
 from ..processes import Identity, identity_from, is_alive, kill_marked, marked, send
 from .spool import Spool
@@ -96,6 +96,8 @@ class Workers:
             )
         except OSError as error:
             remove(folder)
+            if is_no_room(error):
+                raise
             raise CampaignFailed(f"no worker can be started with {self._python}: {error}") from error
         self._started[pid] = worker
         return worker
@@ -107,7 +109,8 @@ class Workers:
             if ended == 0:
                 continue
             del self._started[pid]
-            self._failed_starts = self._failed_starts + 1 if os.waitstatus_to_exitcode(status) > 0 else 0
+            code = os.waitstatus_to_exitcode(status)
+            self._failed_starts = self._failed_starts + 1 if code > 0 and code != NO_ROOM_CODE else 0
             if self._failed_starts >= FAILED_STARTS:
                 raise CampaignFailed(
                     f"{self._failed_starts} workers in a row failed, the last one with: {self._last_words(worker)}",

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from ...strategies.errors import ConflictError, InputError, RetunedError
 from ..config.config import Config
-from ..durable_files import sync_folder
+from ..durable_files import sweep, sync_folder
 from ..logs import log
 from ..state.campaigns.campaigns import highest_number
 from ..state.campaigns.lease import holder_of
 from ..state.checks import examine_copy, open_to_read, take_log_in
 from ..state.faults import get_fact, note_fault, set_fact
+from ..state.running_service import FILE as PLACE_FILE
 from ..state.running_service import single_instance
 from ..state.schema_steps import STEP_NAMES
 from ..state.store import BUSY_TIMEOUT_S, FILE_NAME, Store, copy_database
@@ -105,12 +106,22 @@ class Backups:
 
 
 def drop_old_backups(folder: Path, keep: int) -> None:
-    """Remove all but the newest copies, and partial ones of a process that died; copies from before a migration, or
-    with a name of a person's choice, stay."""
-    for partial in sorted(folder.glob(".retuned-*Z.sqlite3.partial"))[:-1]:  # the newest may be in progress
-        partial.unlink(missing_ok=True)
+    """Remove all but the newest copies; copies from before a migration, or with a name of a person's choice, stay."""
     for old in sorted(folder.glob("retuned-*Z.sqlite3"))[:-keep]:
         old.unlink(missing_ok=True)
+
+
+def sweep_state(config: Config) -> None:
+    """Remove what processes that were killed had begun to write into the state folder, its snapshots and backups.
+
+    For the service at its start. What belongs to a campaign is swept with the campaign.
+    """
+    state, backups = config.state, folder_of_backups(config)
+    for name in (f".{FILE_NAME}.new", f"{PLACE_FILE}.new"):  # of a restore, and of an earlier service
+        (state / name).unlink(missing_ok=True)
+    sweep((state, state / "backups", backups, *state.glob("snapshots/*/*")))
+    for partial in backups.glob(".retuned-*Z.sqlite3.partial"):  # as earlier versions named them
+        partial.unlink(missing_ok=True)
 
 
 def restore(state: Path, file: Path, now: datetime) -> Restored:

@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...strategies.words import counted
+from ..durable_files import free_inodes
 from ..state.checks import quick_check, schema_steps
+from ..state.disk import LOW_INODES
 from ..state.faults import get_fact
 from ..state.schema_steps import STEP_NAMES
 from ..state.store import NETWORK_FILE_SYSTEMS, Store, file_system_of
 from .doctor_findings import Case, Finding, Level
 
 LITTLE_SPACE_BYTES, LEAST_SPACE_BYTES = 2 << 30, 256 << 20
+LITTLE_INODES = 5000
 
 
 def check_configuration(case: Case) -> Iterator[Finding]:
@@ -88,6 +91,11 @@ def check_disk(case: Case) -> Iterator[Finding]:
         yield Finding("disk", level, f"only {free >> 20} MiB are free for the state folder", "free space on its disk")
     else:
         yield Finding("disk", "ok", f"{free >> 30} GiB are free for the state folder")
+    inodes = free_inodes(place)
+    if inodes is not None and inodes < LITTLE_INODES:
+        level = "error" if inodes < LOW_INODES else "warning"
+        remedy = "remove files on its disk; each takes an inode"
+        yield Finding("disk", level, f"only {inodes} more files (inodes) fit on the disk of the state folder", remedy)
 
 
 def check_database(case: Case) -> Iterator[Finding]:

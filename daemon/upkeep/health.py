@@ -39,13 +39,14 @@ def health_of(store: Store, config: Config, now: datetime) -> Health:
     """The health of the service on this state folder, whether it runs or not."""
     serving = is_serving(store.state)
     beat = get_fact(store, "heartbeat")
-    running, waiting, queue_length = _campaigns(store)
+    running, waiting, queue_length, still = _campaigns(store)
     messages, channels = _messages(store, config)
     faults, disk, backup = recent_faults(store, SHOWN), _disk(store), _backup(store)
     tick = None if beat is None else _tick(*beat)
     failing = _failing(tick if serving else None, disk, config, now)
     degraded = (
         *(() if serving else ("not running: nothing starts automatically; start it with: retuned serve",)),
+        *still,
         *_troubles(tick if serving else None, messages, faults, disk, now),
         *_backup_troubles(backup, config, now),
     )
@@ -90,13 +91,16 @@ def _next_due(store: Store) -> Due | None:
     return None if due is None else Due(*due)
 
 
-def _campaigns(store: Store) -> tuple[tuple[AtWork, ...], tuple[WaitingCampaign, ...], int]:
-    """The running campaigns, the first of the waiting ones, and how many wait."""
+def _campaigns(store: Store) -> tuple[tuple[AtWork, ...], tuple[WaitingCampaign, ...], int, tuple[str, ...]]:
+    """The running campaigns, the first of the waiting ones, how many wait, and which of the running stand still."""
     working = [campaign for campaign in claimed_campaigns(store) if holder_of(store.state, campaign.id) is not None]
     numbers = {campaign.id for campaign in working}
     queued = first_open(store, SHOWN + len(working))
     waiting = tuple(_waiting(campaign) for campaign in queued if campaign.id not in numbers)[:SHOWN]
-    return tuple(_at_work(store, campaign) for campaign in working), waiting, count_open(store) - len(working)
+    running = tuple(_at_work(store, campaign) for campaign in working)
+    still = tuple(f"campaign {campaign.id} of {campaign.model}: {campaign.waits}" for campaign in working
+                  if campaign.waits)  # fmt: skip
+    return running, waiting, count_open(store) - len(working), still
 
 
 def _waiting(campaign: OpenCampaign) -> WaitingCampaign:

@@ -118,7 +118,8 @@ def _later(one: Waiting, now: datetime) -> str:
     if one.not_before is None or one.not_before <= now:
         return ""
     times = "once" if one.failures == 1 else f"{one.failures} times in a row"
-    return f"its process died {times}; the next attempt is at {one.not_before:%H:%M} UTC on {_day(one.not_before)}"
+    why = f"its process died {times}" if one.failures else "it was put off, see the last errors"
+    return f"{why}; the next attempt is at {one.not_before:%H:%M} UTC on {_day(one.not_before)}"
 
 
 def _put_off(one: Waiting, allowances: Sequence[Allowance], promised: float, now: datetime) -> str:

@@ -10,11 +10,28 @@ STUDY = Path(__file__).parents[2] / "benchmarks" / "faults.py"
 
 def test_a_service_killed_ten_times_loses_nothing_doubles_nothing_and_leaves_nothing_behind(tmp_path):
     out = tmp_path / "faults.json"
-    options = ["--kills", "10", "--leader-kills", "1", "--models", "2", "--seed", "5", "--out", out]
+    options = [
+        "--kills",
+        "10",
+        "--leader-kills",
+        "1",
+        "--stops",
+        "1",
+        "--pauses",
+        "3",
+        "--models",
+        "2",
+        "--seed",
+        "5",
+        "--out",
+        out,
+    ]
     done = subprocess.run([sys.executable, STUDY, *options], stdout=subprocess.DEVNULL, check=False, timeout=300)
     row = json.loads(out.read_text())["killed"]
     assert row["kills"] == 10
-    assert {name: row[name] for name in ("lost", "doubled", "orphans")} == {"lost": 0, "doubled": 0, "orphans": 0}
+    kinds = ("lost", "doubled", "orphans", "temporary_files")
+    assert {name: row[name] for name in kinds} == dict.fromkeys(kinds, 0)
+    assert row["noticed"] == row["stops"]
     assert row["same_verdicts"]
     assert row["same_alerts"]
     assert done.returncode == 0

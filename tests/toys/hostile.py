@@ -1,6 +1,7 @@
 """Trainings that do what no training should, one a name; `good` is the one that does nothing wrong.
 
 Started by `python -I -S hostile.py KIND`. What is not said otherwise goes on to report at the end, as `good` does.
+`in_turn KIND,KIND... FOLDER` is another one in each run, then `good`; a folder in FOLDER says which one was.
 """
 
 import json
@@ -146,7 +147,7 @@ def exit_folder():
 
 
 def fifos_for_ours():
-    for name in ("leg.json", "trial.json", "hyperparameters.json", "output.log", f".exit.json.{os.getppid()}"):
+    for name in ("leg.json", "trial.json", "hyperparameters.json", "output.log", f".exit.json.{os.getppid()}.part"):
         path = os.path.join(FOLDER, name)
         if os.path.exists(path):
             os.unlink(path)
@@ -222,6 +223,23 @@ def kills_worker():
 def ends_worker():
     os.kill(os.getppid(), signal.SIGTERM)
     nap()
+
+
+def leader():
+    with open(os.path.join(SPOOL, "lease")) as file:
+        return json.load(file)["pid"]
+
+
+def stops_leader():
+    os.kill(leader(), signal.SIGSTOP)
+
+
+def kills_leader():
+    os.kill(leader(), signal.SIGKILL)
+
+
+def ends_leader():
+    os.kill(leader(), signal.SIGTERM)
 
 
 # Temporary files.
@@ -325,6 +343,14 @@ def duplicate_keys():
 
 def good():
     pass
+
+
+def in_turn():
+    for kind in sys.argv[2].split(","):
+        if not os.path.exists(os.path.join(sys.argv[3], kind)):
+            os.mkdir(os.path.join(sys.argv[3], kind))
+            globals()[kind]()
+            return
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ....strategies.schedule.grants import Grant
 from ..store import Row, Store, from_text
+from .campaign_writes import BY_A_PERSON
 
 _QUEUED = """SELECT campaigns.id, model_id, models.name AS model, models.state, models.version AS newest,
     model_version, campaigns.settings_version AS settings_version, kind, trigger, priority, waits, failures, not_before,
@@ -50,6 +51,13 @@ def claimed_numbers(store: Store) -> tuple[int, ...]:
     """The numbers of open campaigns that a process has claimed and may still run."""
     rows = store.rows("SELECT id FROM campaigns WHERE ended_at IS NULL AND epoch > 0")
     return tuple(row["id"] for row in rows)
+
+
+def cancelled_numbers(store: Store, among: Collection[int]) -> frozenset[int]:
+    """Those of some campaigns that a person cancelled."""
+    sql = "SELECT id FROM campaigns WHERE id IN (SELECT value FROM json_each(?)) AND failure = ? AND ended_at NOT NULL"
+    rows = store.rows(sql, (json.dumps(sorted(among)), BY_A_PERSON))
+    return frozenset(row["id"] for row in rows)
 
 
 def queued_campaigns(store: Store, running: Collection[int]) -> tuple[QueuedCampaign, ...]:

@@ -15,6 +15,9 @@ from ..store import Store, to_json, to_text
 from .campaign_facts import CampaignFacts
 from .campaigns import Campaign, open_campaigns
 
+BY_A_PERSON = "cancelled by a person"
+"""Why a campaign ended that was cancelled."""
+
 
 def queue_campaign(
     store: Store,
@@ -113,9 +116,9 @@ def cancel_campaign(store: Store, campaign: Campaign, now: datetime) -> None:
     with store.transaction():
         store.change(
             """UPDATE campaigns SET phase = CASE WHEN verdict IS NULL THEN 'cancelled' ELSE 'done' END,
-            failure = 'cancelled by a person', epoch = epoch + 1, waits = NULL, ended_at = ?
+            failure = ?, epoch = epoch + 1, waits = NULL, ended_at = ?
             WHERE id = ? AND ended_at IS NULL""",
-            (to_text(now), campaign.id),
+            (BY_A_PERSON, to_text(now), campaign.id),
         )
 
 

@@ -2,6 +2,7 @@
 
 A lease is a file lock, which the kernel releases when the holder dies, and an epoch in the row, which fences off a
 holder that was merely slow. The file names its holder, so that the service finds campaign processes that outlived it.
+Its modification time changes whenever the holder gets on: whoever looks on sees one that stands still.
 """
 
 import contextlib
@@ -119,8 +120,15 @@ class Lease:
             fail_campaign(self._store, self.campaign_id, phase, reason, now)
 
     def check(self) -> None:
-        """Raise LostLease when another process has taken over or the campaign was cancelled."""
+        """Raise LostLease when another process has taken over or the campaign was cancelled. It is called at each wait,
+        so it also shows that the process gets on."""
+        self.show_progress()
         self._fenced()
+
+    def show_progress(self) -> None:
+        """Show that the process gets on; to be called at least every few minutes, in long steps too."""
+        with contextlib.suppress(OSError):  # a full disk
+            os.utime(self._lock)
 
     def release(self) -> None:
         """Release the lease."""
@@ -154,6 +162,14 @@ def holder_of(state: Path, campaign_id: int) -> Holder | None:
         return Holder(identity_from(holder), holder["is_of_service"] is True)
     except (OSError, ValueError, KeyError, TypeError):
         return Holder(None, False)
+
+
+def progress_of_holder(state: Path, campaign_id: int) -> tuple[int, int] | None:
+    """What changes whenever the holder of a campaign's lease gets on; None where there is no lease."""
+    with contextlib.suppress(OSError):
+        status = (folder_of(state, campaign_id) / "lease").stat()
+        return status.st_ino, status.st_mtime_ns
+    return None
 
 
 @contextlib.contextmanager

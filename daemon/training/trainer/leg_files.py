@@ -79,7 +79,7 @@ def choice_on_record(folder: Path, kind: str, choose: "Callable[[], BatchChoice]
     if not path.exists():
         choice = choose()
         folder.mkdir(exist_ok=True)
-        passing = path.with_name(f"{path.name}.{os.getpid()}")
+        passing = path.with_name(f".{path.name}.{os.getpid()}.part")  # as durable_files names them
         passing.write_text(
             json.dumps({"kind": kind, "is_fused": choice.is_fused, "most": choice.most, "why": choice.why})
         )

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...durable_files import load_json, replace_json, write_json
+from ...durable_files import load_json, replace_json, temporary_beside, write_json
 from ...foreign_files import NotPlain, create_plain, make_folder, open_folder, open_plain, remove, what_else
 from .children import identity_of
 from .output import OutputLog
@@ -60,6 +60,10 @@ class Leg:
         self.started_at = utc_now()
         self.started = time.monotonic()
 
+    def forgive(self, seconds: float) -> None:
+        """Leave a time out of account in which nothing ran."""
+        self.started += seconds
+
     def print(self, data: bytes) -> None:
         """Take in what it printed."""
         self.log.write(data)
@@ -96,7 +100,8 @@ class Leg:
 
     def close(self) -> None:
         """End its log, cut its reports to their limit and sweep its temporary files."""
-        self.log.close()
+        with contextlib.suppress(OSError):  # a full disk costs the end of the log
+            self.log.close()
         os.close(self._handle)
         if _place_of(self.folder) != self._place:
             return
@@ -128,6 +133,12 @@ class Group:
         self.started = time.monotonic()
         for leg in self.legs:
             leg.begin()
+
+    def forgive(self, seconds: float) -> None:
+        """Leave a time out of account in which nothing ran."""
+        self.started += seconds
+        for leg in self.legs:
+            leg.forgive(seconds)
 
     def question(self) -> dict[str, Any]:
         """What a trainer is asked."""
@@ -162,7 +173,7 @@ class Group:
 
 def begin_once(folder: Path, who: dict[str, Any]) -> bool:
     """Mark an attempt as begun; False when it was begun or given up before: guards against a doubled ticket."""
-    passing = folder / f".begin.{os.getpid()}"
+    passing = temporary_beside(folder / "trial.json")
     with open(create_plain(passing), "w", encoding="utf-8") as file:
         json.dump(who, file)
     try:

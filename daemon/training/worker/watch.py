@@ -15,6 +15,8 @@ from .legs import Group, Leg
 CHUNK_BYTES = 64 << 10
 HEARTBEAT_S = 5.0
 LOOK_S = 0.1  # how often the reports' size and the deadline are looked at while a leg runs
+PAUSE_S = 2.0  # so long between two looks: the machine slept, or all of the service was stopped
+MOST_PAUSES = 20  # of one leg: a training that stops its worker again and again must end, too
 
 Streams = dict[int, Callable[[bytes], None]]
 """Pipes to read from, each with what takes its data."""
@@ -69,9 +71,10 @@ class Watch:
         """Pass output on until the leg is over. Why it was stopped, or None if it ended by itself.
 
         A leg past its deadline, or one that the campaign wants to end, gets SIGTERM and a grace; the caller kills what
-        is then left. Raises Stopped when the worker is told to end.
+        is then left. A pause between two looks, in which nothing ran, counts for no deadline. Raises Stopped when the
+        worker is told to end.
         """
-        stopped, killed_at = None, math.inf
+        stopped, killed_at, looked_at, pauses = None, math.inf, time.monotonic(), 0
         poll = select.poll()
         alive = os.pidfd_open(pid)
         try:
@@ -81,6 +84,10 @@ class Watch:
                 for handle, _ in poll.poll(LOOK_S * 1000):
                     if handle != alive and not _pass_on(handle, streams):
                         poll.unregister(handle)
+                passed_s, looked_at = time.monotonic() - looked_at, time.monotonic()
+                if passed_s > PAUSE_S and pauses < MOST_PAUSES:
+                    leg.forgive(passed_s)
+                    killed_at, pauses = killed_at + passed_s, pauses + 1
                 self._children.reap()
                 self._heartbeat.beat(leg)
                 if self._stop.is_set:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ...durable_files import load_json, replace_json
+from ...durable_files import NO_ROOM_CODE, has_room, is_no_room, load_json, replace_json
 from ...foreign_files import read_plain, remove
 from .children import Children, become_subreaper, children_of, identity_of, living
 from .leg_ends import NOT_STARTED, START_ERRORS, End, end_not_started, end_of_leg, end_of_process
@@ -28,6 +28,7 @@ from .trainer_link import TrainerLink
 from .watch import Heartbeat, Stopped, StopSignal, Watch, drain
 
 QUEUE_PAUSES_S = (0.01, 0.05)  # between two looks at the queue: just after a leg, and when idle for long
+NO_ROOM_PAUSE_S = 1.0
 GROUP_MOST = 512  # legs of one ticket
 
 
@@ -37,7 +38,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop.note)
     signal.signal(signal.SIGINT, stop.note)
     become_subreaper()
-    Worker(Path(sys.argv[1]), sys.argv[2], stop).run()
+    try:
+        Worker(Path(sys.argv[1]), sys.argv[2], stop).run()
+    except OSError as error:
+        if not is_no_room(error):
+            raise
+        sys.exit(NO_ROOM_CODE)
+
+
+class NoRoom(Exception):
+    """The disk had no room for a leg; that says nothing about the leg."""
 
 
 class Worker:
@@ -108,17 +118,18 @@ class Worker:
         return [ticket, *read_plain(self.claim_path(ticket), 1 << 20).decode(errors="replace").split()]
 
     def train(self, ticket: str) -> None:
-        """Train the legs of a claimed ticket and give the claim up; when told to end, put the ticket back."""
+        """Train the legs of a claimed ticket and give the claim up; when told to end, or without room on the disk, put
+        the ticket back."""
         folders = [self.leg_folder(member) for member in self.tickets_of(ticket)]
         begun: list[Path] = []
         try:
-            begun += [folder for folder in folders if begin_once(folder, self._identity)]
+            begun += [folder for folder in folders if self.begin(folder)]
             if begun and is_of_group(begun[0]):
                 self.run_group(begun)
             elif begun:
-                write_end(begun[0], self.run_leg(begun[0]))
+                self.write_end(begun[0], self.run_leg(begun[0]))
             self.claim_path(ticket).unlink(missing_ok=True)
-        except Stopped:
+        except (Stopped, NoRoom) as reason:
             self.trainer.drop()
             self.children.kill_all()
             for folder in begun:
@@ -126,6 +137,37 @@ class Worker:
                     clear(folder)
             with contextlib.suppress(FileNotFoundError):
                 os.rename(self.claim_path(ticket), self.campaign / "queue" / ticket)
+            if isinstance(reason, NoRoom):
+                self.wait_for_room()
+
+    def begin(self, folder: Path) -> bool:
+        """Mark an attempt as begun; False when it was before."""
+        try:
+            return begin_once(folder, self._identity)
+        except OSError as error:
+            if is_no_room(error):
+                raise NoRoom from error
+            raise
+
+    def write_end(self, folder: Path, end: End) -> None:
+        """Write an attempt's exit.json, as soon as the disk has room for it."""
+        while True:
+            try:
+                return write_end(folder, end)
+            except OSError as error:
+                if not is_no_room(error):
+                    raise
+                if self.stop.is_set:
+                    raise NoRoom from error
+            self.wait_for_room()
+
+    def wait_for_room(self) -> None:
+        """Wait a moment, and as long as the disk has no room."""
+        while True:
+            self.heartbeat.beat()
+            time.sleep(NO_ROOM_PAUSE_S)
+            if self.stop.is_set or not self.campaign.exists() or has_room(self.campaign):
+                return
 
     def run_leg(self, folder: Path) -> End:
         """The leg's exit.json. A leg that cannot even start ends like a shell's command: with exit code 127."""
@@ -142,7 +184,14 @@ class Worker:
             self.children.kill_all(self.trainer.pid)
             if leg is not None:
                 leg.close()
+        self.check_room(end)
         return end_of_leg(leg, end)
+
+    def check_room(self, end: End) -> None:
+        """Raise NoRoom for a leg that failed while the disk has no room, after all that it wrote itself is gone."""
+        has_failed = end.get("exit_code") != 0 and end["process"] in ("exited", "signalled", "recipe_error")
+        if has_failed and self.campaign.exists() and not has_room(self.campaign):
+            raise NoRoom
 
     def run_group(self, folders: list[Path]) -> None:
         """Train legs together and write the exit.json of each as soon as it has ended."""
@@ -157,12 +206,13 @@ class Worker:
             self.children.kill_all(self.trainer.pid)
             for leg in group.open.values():
                 leg.close()
+        self.check_room(end)
         count = max(1, group.count)
         seconds, cpu_s = (time.monotonic() - group.started) / count, end.get("cpu_s", 0.0) / count
         for folder in folders:
             if not (folder / "exit.json").exists():
                 cost = {"seconds": round(seconds, 6), "cpu_s": round(cpu_s, 6)}
-                write_end(folder, end_of_leg(group.open.get(str(folder)), {**end, **cost}))
+                self.write_end(folder, end_of_leg(group.open.get(str(folder)), {**end, **cost}))
 
     def run_command(self, leg: Leg, environment: dict[str, str]) -> End:
         """How the leg's command ended; what it started is gone by then."""

@@ -18,6 +18,7 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config, ServiceTable
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.schedule_tables import LimitsTable
+from retuned.daemon.durable_files import NO_ROOM_CODE
 from retuned.daemon.service.campaign_processes import CampaignProcesses
 from retuned.daemon.service.service import ENDED_SEEN, Part, Service
 from retuned.daemon.service.waker import Waker
@@ -31,6 +32,7 @@ from retuned.daemon.state.models.models import find_entry
 from retuned.daemon.state.models.registry import find_model, register, set_state
 from retuned.daemon.state.running_service import is_serving, single_instance
 from retuned.daemon.state.store import to_text
+from retuned.daemon.upkeep.health import health_of
 from retuned.strategies.errors import ConflictError
 from retuned.strategies.legs.names import full_run
 from retuned.strategies.records import LegEnd, LegRequest, LegResult, Outcome, Purpose, Role
@@ -176,6 +178,34 @@ def test_a_process_that_got_something_done_before_it_died_begins_a_new_row(servi
     starter.children[-1].wait()
     service.tick()
     assert find_campaign(desk.store, 1).failures == 1
+
+
+@pytest.mark.parametrize(("code", "is_full"), [(NO_ROOM_CODE, False), (1, True)])
+def test_a_process_that_ends_for_lack_of_room_is_tried_again_for_ever_and_not_counted(desk, clock, code, is_full):
+    rooms = []
+
+    def start(campaign_id):
+        rooms.append(campaign_id)
+        process = subprocess.Popen(["sh", "-c", f"exit {code}"])
+        process.wait()
+        return process
+
+    take_up(desk, clock)
+    full = []
+    service = make_service(desk, clock, start, may_begin=lambda: not full)
+    for _ in range(30):
+        ticks(service, clock, 1)
+        full += [1] * is_full
+        ticks(service, clock, 1)
+        full.clear()
+    assert len(rooms) >= 10
+    assert find_campaign(desk.store, 1).failures == 0
+    assert find_campaign(desk.store, 1).is_open
+    (fault,) = recent_faults(desk.store)
+    assert fault.sentence == (
+        "the process of campaign 1 of toy ended because the disk had no room; it is tried again, and this does not "
+        "count as a failure"
+    )
 
 
 def test_a_model_that_keeps_dying_does_not_stop_the_others(service, desk, clock, starter):
@@ -399,6 +429,175 @@ def test_a_campaign_process_of_an_earlier_service_is_taken_up_and_no_second_one_
     assert find_campaign(desk.store, 1).failures >= 1
 
 
+def still(desk):
+    return [fault.sentence for fault in recent_faults(desk.store) if "stood still" in fault.sentence]
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_campaign_process_that_does_not_move_is_told_then_ended_and_tried_again(desk, clock, starter, is_ours):
+    starter.command = ("sleep", "600")
+    take_up(desk, clock)
+    process = None if is_ours else leader(desk, 1)
+    service = make_service(desk, clock, starter)
+    service.tick()
+    process = process or starter.children[0]
+    process.send_signal(signal.SIGSTOP)
+    ticks(service, clock, 21)
+    (told,) = still(desk)
+    assert told == f"campaign 1 of toy: {waits(desk, 1)}"
+    assert waits(desk, 1).startswith(f"its process ({process.pid}) has stood still for 10 min; ")
+    if not is_ours:  # a child of the starter holds no lease
+        assert told in health_of(desk.store, desk.config, clock.now()).sentences
+    ticks(service, clock, 4)
+    assert process.poll() is None
+    ticks(service, clock, 2)
+    process.wait(30)
+    ticks(service, clock, 3)
+    assert (
+        still(desk)[0] == "the process of campaign 1 of toy stood still for 12.5 min and was ended; next attempt in 5 s"
+    )
+    assert find_campaign(desk.store, 1).failures == 1
+    assert len(starter.of(1)) == 1 + is_ours
+    assert service.processes.running() == {1}
+
+
+def test_a_campaign_process_that_keeps_standing_still_is_given_up(desk, clock, starter):
+    starter.command = ("sleep", "600")
+    take_up(desk, clock)
+    service = make_service(desk, clock, starter)
+    for _ in range(6):
+        ticks(service, clock, 26)  # the last one asks it to end
+        assert starter.children[-1].wait(30) == -signal.SIGTERM
+        service.tick()
+        clock.move(days=1)
+    assert find_campaign(desk.store, 1).failure.startswith(
+        "its process died 6 times in a row, the last time it stood still for 12.5 min and was ended; see the service's"
+    )
+
+
+def test_a_campaign_process_that_shows_progress_is_left_alone_however_long_it_takes(desk, clock, starter):
+    take_up(desk, clock)
+    process = leader(desk, 1)
+    service = make_service(desk, clock, starter)
+    for second in range(100):
+        ticks(service, clock, 10)
+        os.utime(desk.store.state / "campaigns/1/lease", (second, second))
+    assert (process.poll(), still(desk), waits(desk, 1)) == (None, [], None)
+    process.kill()
+    process.wait()
+
+
+def test_a_machine_that_slept_for_a_night_ends_no_campaign_when_it_wakes(desk, clock, starter):
+    take_up(desk, clock)
+    process = leader(desk, 1)
+    service = make_service(desk, clock, starter)
+    for _ in range(3):
+        ticks(service, clock, 2)
+        clock.move(hours=9)
+    assert (process.poll(), still(desk)) == (None, [])
+    process.kill()
+    process.wait()
+
+
+def test_on_a_full_disk_where_all_wait_nobody_stands_still(desk, clock, starter):
+    take_up(desk, clock)
+    process = leader(desk, 1)
+    service = make_service(desk, clock, starter, may_begin=lambda: False)
+    ticks(service, clock, 60)
+    assert (process.poll(), still(desk)) == (None, [])
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_cancel_frees_the_place_of_a_stopped_process_within_fifteen_seconds(desk, clock, starter, is_ours):
+    starter.command = ("sleep", "600")
+    take_up(desk, clock, "first")
+    take_up(desk, clock, "second")
+    process = None if is_ours else leader(desk, 1)
+    service = make_service(desk, clock, starter, replace(MACHINE, campaigns=1))
+    service.tick()
+    process = process or starter.children[0]
+    process.send_signal(signal.SIGSTOP)
+    cancel_campaign(desk.store, find_campaign(desk.store, 1), clock.now())
+    for _ in range(3):
+        service.tick()
+        assert service.processes.wait_s() <= 5.0
+        clock.move(seconds=service.processes.wait_s())
+    assert process.poll() is None
+    clock.move(seconds=3)
+    service.tick()
+    process.wait(30)
+    service.tick()
+    assert starter.started[-1][0] == 2
+    assert service.processes.running() == {2}
+    assert find_campaign(desk.store, 1).phase == "cancelled"
+
+
+def test_a_stopped_process_of_a_campaign_that_was_cancelled_while_no_service_ran_is_ended_by_the_next(
+    desk, clock, starter
+):
+    take_up(desk, clock)
+    process = leader(desk, 1)
+    process.send_signal(signal.SIGSTOP)
+    cancel_campaign(desk.store, find_campaign(desk.store, 1), clock.now())
+    ticks(make_service(desk, clock, starter), clock, 2, seconds=6)
+    assert process.wait(30) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_process_that_was_stopped_before_it_claimed_its_campaign_is_found_by_the_next_service(
+    desk, clock, starter, is_cancelled
+):
+    starter.command = ("sleep", "600")
+    take_up(desk, clock)
+    make_service(desk, clock, starter).tick()
+    (process,) = starter.children
+    process.send_signal(signal.SIGSTOP)
+    if is_cancelled:
+        cancel_campaign(desk.store, find_campaign(desk.store, 1), clock.now())
+    service = make_service(desk, clock, starter)
+    service.tick()
+    assert (len(starter.children), service.processes.running()) == (1, {1})
+    ticks(service, clock, 4 if is_cancelled else 27)
+    assert process.wait(30) == -signal.SIGKILL
+    ticks(service, clock, 2)
+    assert len(starter.children) == (1 if is_cancelled else 2)
+
+
+class Undying:
+    """A process that no signal ends, as one that waits in the kernel for a network mount that is gone."""
+
+    def __init__(self, process):
+        self.pid, self.returncode = process.pid, None
+
+    def poll(self):
+        return None
+
+    def send_signal(self, number):
+        pass
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_process_that_nothing_ends_keeps_no_place(desk, clock, starter, is_cancelled):
+    starter.command = ("sleep", "600")
+    take_up(desk, clock, "first")
+    take_up(desk, clock, "second")
+
+    def start(campaign_id):
+        process = starter(campaign_id)
+        return Undying(process) if len(starter.started) == 1 else process
+
+    service = make_service(desk, clock, start, replace(MACHINE, campaigns=1))
+    service.tick()
+    if is_cancelled:
+        cancel_campaign(desk.store, find_campaign(desk.store, 1), clock.now())
+    ticks(service, clock, 6 if is_cancelled else 31)
+    assert [number for number, _ in starter.started] == [1, 2]
+    assert service.processes.running() == {2}
+    assert any("cannot be ended, not even by SIGKILL" in fault.sentence for fault in recent_faults(desk.store))
+
+
 def test_a_process_that_lost_the_race_for_a_campaign_is_no_failure_of_it(service, desk, clock, starter):
     take_up(desk, clock)
     service.tick()
@@ -483,8 +682,9 @@ def make(tmp_path):
 class Running:
     """A `retuned serve` process that ticks fast; another one goes on with the same log."""
 
-    def __init__(self, desk, on_stop="detach"):
-        (desk.folder / "config.toml").write_text(f'[service]\ntick_s = 0.2\nlog = "json"\non_stop = "{on_stop}"')
+    def __init__(self, desk, on_stop="detach", longest_step="10m"):
+        table = f'tick_s = 0.2\nlog = "json"\non_stop = "{on_stop}"\nlongest_step = "{longest_step}"'
+        (desk.folder / "config.toml").write_text(f"[service]\n{table}")
         self.desk = desk
         self.log = desk.folder / "service.log"
         self.start()
@@ -619,6 +819,31 @@ def test_a_campaign_process_that_is_told_to_detach_leaves_its_worker_to_the_next
     assert [name for name in attempts if not name.endswith(".a1")] == []
 
 
+def test_a_stopped_campaign_process_is_replaced_and_its_trainings_are_kept(desk):
+    desk.register()
+    service = Running(desk, longest_step="5s")
+    retune_amid(desk, sleep_s=0.4)
+    (child,) = psutil.Process(service.process.pid).children()
+    child.suspend()
+    wait_for(lambda: "stood still for" in service.log.read_text(), 90.0)
+    wait_for(lambda: is_over(desk), 120.0)
+    assert find_campaign(desk.store, 2).verdict.outcome is Outcome.STALE
+    attempts = [folder.name for folder in (desk.config.state / "campaigns/2/legs").iterdir()]
+    assert [name for name in attempts if not name.endswith(".a1")] == []
+    assert service.end(signal.SIGTERM) == 0
+    wait_for(lambda: service.left() == [])
+
+
+def test_a_cancel_ends_a_stopped_campaign_process_and_its_trainings(running, desk):
+    retune_amid(desk, sleep_s=5.0)
+    (child,) = psutil.Process(running.process.pid).children()
+    child.suspend()
+    subprocess.run(running.command("cancel", "toy"), check=True, timeout=60, capture_output=True)
+    wait_for(lambda: running.events().count("campaign_ended") == 2)
+    wait_for(lambda: {found["pid"] for found in running.left()} <= {running.process.pid})
+    assert find_campaign(desk.store, 2).phase == "cancelled"
+
+
 def test_workers_of_a_campaign_that_was_cancelled_while_nobody_led_it_are_cleared_away(running, desk):
     retune_amid(desk, sleep_s=5.0)
     children = psutil.Process(running.process.pid).children()
@@ -632,12 +857,14 @@ def test_workers_of_a_campaign_that_was_cancelled_while_nobody_led_it_are_cleare
     assert running.left() == []
 
 
-def test_a_cancel_by_hand_without_a_service_ends_the_workers_itself(running, desk):
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_cancel_by_hand_without_a_service_ends_the_workers_itself_and_a_stopped_leader(running, desk, is_stopped):
     retune_amid(desk, sleep_s=5.0)
     children = psutil.Process(running.process.pid).children()
+    [child.suspend() for child in children if is_stopped]
     running.end(signal.SIGKILL)
-    [child.kill() for child in children]
-    psutil.wait_procs(children, 30)
+    [child.kill() for child in children if not is_stopped]
+    psutil.wait_procs(children, 0 if is_stopped else 30)
     assert running.left() != []
     subprocess.run(running.command("cancel", "toy"), check=True, timeout=60, capture_output=True)
     assert running.left() == []

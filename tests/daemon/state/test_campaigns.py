@@ -15,7 +15,15 @@ from retuned.daemon.processes import identify
 from retuned.daemon.state.campaigns.campaign_facts import CampaignFacts
 from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign, give_up_campaign
 from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
-from retuned.daemon.state.campaigns.lease import Holder, Lease, LostLease, as_only_one, holder_of, unchanged
+from retuned.daemon.state.campaigns.lease import (
+    Holder,
+    Lease,
+    LostLease,
+    as_only_one,
+    holder_of,
+    progress_of_holder,
+    unchanged,
+)
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.campaigns.phase_records import Ended
 from retuned.daemon.state.store import Store
@@ -125,6 +133,23 @@ def test_anybody_can_see_who_holds_a_campaign_and_whether_the_service_started_it
     own = Lease(campaign.store, 1, is_of_service=True)
     assert holder_of(state, 1) == Holder(identify(os.getpid()), is_of_service=True)
     own.release()
+
+
+def test_a_holder_that_gets_on_is_seen_from_outside_and_one_that_looks_only_is_not(campaign):
+    state = campaign.store.state
+    assert progress_of_holder(state, 1) is None
+    lease = Lease(campaign.store, 1)
+    os.utime(lease.folder / "lease", (1, 1))
+    before = progress_of_holder(state, 1)
+    holder_of(state, 1)
+    assert progress_of_holder(state, 1) == before
+    lease.check()
+    after = progress_of_holder(state, 1)
+    assert after != before
+    os.utime(lease.folder / "lease", (1, 1))
+    lease.show_progress()
+    assert progress_of_holder(state, 1) != before
+    lease.release()
 
 
 def test_a_holder_that_has_not_signed_yet_is_a_holder_all_the_same(campaign):

@@ -78,6 +78,15 @@ def test_links_are_followed_and_a_loop_of_links_ends(tmp_path):
     assert data_fingerprint([linked]) == data_fingerprint([plain])
 
 
+def test_progress_is_shown_for_each_folder_and_each_piece_that_is_read(tmp_path):
+    (tmp_path / "large").write_bytes(bytes(5 << 20))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "small").write_text("1")
+    shown = []
+    data_fingerprint([tmp_path], lambda: shown.append(1))
+    assert len(shown) == 2 + 5 + 1
+
+
 def test_a_named_pipe_does_not_hang_the_fingerprint(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CampaignFailed, match="no data found"):

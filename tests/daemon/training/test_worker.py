@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -199,6 +200,20 @@ def test_every_bad_ending_is_recorded_and_leaves_no_process(tmp_path, script, wa
     assert bench.processes() == []
     assert bench.sleepers() == 0
     assert os.listdir(bench.spool.claimed) == []
+
+
+def test_a_machine_that_sleeps_while_a_leg_runs_does_not_end_it(tmp_path):
+    bench = Bench(tmp_path, argv=("sh", "-c", f"touch running; sleep 1; echo '{ESCAPED}'"), timeout_s=4.0)
+    bench.enqueue(a={})
+    worker = bench.start()
+    wait_for((tmp_path / "running").exists)
+    asleep = [worker.pid, *bench.processes()]
+    [os.kill(pid, signal.SIGSTOP) for pid in asleep]
+    time.sleep(5.0)
+    [os.kill(pid, signal.SIGCONT) for pid in asleep]
+    worker.wait(60)
+    assert (bench.end()["process"], bench.end()["exit_code"]) == ("exited", 0)
+    assert bench.end()["seconds"] < 5.0
 
 
 def test_the_report_of_a_leg_that_was_stopped_for_it_is_cut_at_the_limit(tmp_path):
