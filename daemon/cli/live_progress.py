@@ -17,6 +17,7 @@ from ..reports.progress import Progress
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import PandaDiary
 from ..state.models.registry import Model
+from .screen import Screen
 from .tables import number
 
 HEIGHT, WIDTH = 9, 64
@@ -80,7 +81,7 @@ REDRAW_S = 0.25
 def live_progress(model: Model, read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
     """A display on standard error, redrawn from `read` by calling the function that it gives; without a terminal, one
     line for each phase."""
-    out = Console(stderr=True, highlight=False)
+    out = Screen(is_error=True)
     with _panel_display(out, model, read) if out.is_terminal else _line_display(out, read) as draw:
         yield draw
 

@@ -1,6 +1,5 @@
 """What every command uses: the application, the configuration, and the verbs, in this process or in a service."""
 
-import json
 import os
 import pwd
 from functools import cached_property
@@ -117,8 +116,3 @@ def _options(
         loaded = loaded.model_copy(update={"state": state.absolute()})
     named = ("--config", str(config.absolute())) if config else ()
     context.obj = Session(loaded, ("--state", str(loaded.state), *named), config)
-
-
-def print_json(value: object) -> None:
-    """Print a value as JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

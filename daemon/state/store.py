@@ -18,7 +18,6 @@ from typing import Any
 from sqlite_utils import Database
 
 from ...strategies.errors import DiskFull, StateError
-from ...strategies.words import readable
 from ..durable_files import sync_file, sync_folder
 from .migrations import STEP_NAMES, schema
 
@@ -246,4 +245,9 @@ def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _escaped(value: object) -> Any:  # noqa: ANN401 - whatever a column holds
-    return readable(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return value.encode(errors="backslashreplace").decode()
