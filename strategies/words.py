@@ -40,13 +40,17 @@ def readable(text: str, keep: str = "") -> str:
     """
     if text.isprintable() and not _UNSEEN.search(text):
         return text
+    is_name = not _NO_BYTE.search(text)
     return "".join(
-        character if character in keep or _is_shown(character) else _escape_of(character) for character in text
+        character if character in keep or _is_shown(character) else _escape_of(character, is_name) for character in text
     )
 
 
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0]")
 """Letters and marks that are printable by their class, and show nothing."""
+
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Surrogates that stand for no byte of a name."""
 
 
 def _is_shown(character: str) -> bool:
@@ -55,9 +59,9 @@ def _is_shown(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
-def _escape_of(character: str) -> str:
+def _escape_of(character: str, is_name: bool) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python keeps it in names
+    if is_name and 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python keeps it in names
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ..masking import masked
 from .store import Store, from_text, to_json, to_text
 
 KEPT = 200
@@ -34,7 +35,7 @@ def note_fault(
     """Record a fault; only the newest are kept, and only the last of identical ones."""
     row = {
         "at": to_text(now), "part": part, "model_id": model_id, "campaign_id": campaign_id,
-        "sentence": " ".join(sentence.split())[:1000],
+        "sentence": masked(" ".join(sentence.split()))[:1000],
     }  # fmt: skip
     with store.transaction():
         store.insert("faults", row)  # before the delete, so that its number is a new one
