@@ -29,6 +29,7 @@ from ..state.store import Store
 from ..state.tokens import Caller, Role, caller_of, digest_of, is_same, new_secret, note_use
 from ..upkeep.metrics import CONTENT_TYPE, metrics_text
 from .compute_process import ask
+from .redaction import redacted, redacted_error
 from .request_guard import HEADERS, Guard
 from .routes import PREFIX, ROUTES, Route
 from .sockets import address_of, listen
@@ -120,7 +121,7 @@ class Api:
         async def endpoint(request: Request) -> Response:
             body = await request.body()
             arguments = dict(request.query_params) | request.path_params
-            return await self._in_thread(lambda: self._answer(route, request.headers, arguments, body))
+            return await self._in_thread(lambda: self._answer(route, request.headers, arguments, body), request)
 
         return endpoint
 
@@ -133,7 +134,7 @@ class Api:
                 text = metrics_text(store, self._config, self._clock.now())
             return Response(text, headers=HEADERS, media_type=CONTENT_TYPE)
 
-        return await self._in_thread(answer)
+        return await self._in_thread(answer, request)
 
     async def _openapi(self, request: Request) -> Response:
         def answer() -> Response:
@@ -141,16 +142,16 @@ class Api:
                 self._enter(store, request.headers, Role.VIEWER)
             return _json(200, json.dumps(request.app.openapi()).encode())
 
-        return await self._in_thread(answer)
+        return await self._in_thread(answer, request)
 
-    async def _in_thread(self, answer: Callable[[], Response]) -> Response:
+    async def _in_thread(self, answer: Callable[[], Response], request: Request) -> Response:
         """Answer in one thread, because database connections belong to threads; a failure becomes a one-line error."""
 
         def guarded() -> Response:
             try:
                 return answer()
             except RetunedError as error:
-                return _error(error)
+                return _error(error if self._is_operator(request.headers) else redacted_error(error))
             except Exception:
                 log.exception("api_failed")
                 return _error(RetunedError("the service failed to answer", remedy="see the service's log"), 500)
@@ -168,10 +169,12 @@ class Api:
                 _refuse_other_content(headers, body)
                 sent = load_object(body) | sent
             arguments = load_arguments(route.verb, sent)
+            is_viewer = caller.role is Role.VIEWER
             if route.is_heavy:
-                return _json(200, ask(self._config, route.verb, arguments))
+                return _json(200, ask(self._config, route.verb, arguments, is_for_viewer=is_viewer))
             verbs = Verbs(store, self._config, self._clock, self._user)
             result = getattr(verbs, route.verb)(**arguments)
+            result = redacted(result, store) if is_viewer else result
             content = dump_result(route.verb, result, is_masked=caller.role < Role.ADMIN)
         if route.is_acting:
             log.info("api_verb", verb=route.verb, by=caller.name)
@@ -197,6 +200,18 @@ class Api:
         except StateError:
             log.warning("token_use_not_noted", token=caller.name)
         return caller
+
+    def _is_operator(self, headers: Mapping[str, str]) -> bool:
+        """Whether the caller of a request that failed may see paths of this machine."""
+        _, _, secret = headers.get("authorization", "").partition(" ")
+        if is_same(digest_of(secret.strip()), digest_of(self._secret)):
+            return True
+        try:
+            with self._store() as store:
+                caller = caller_of(store, secret.strip())
+        except RetunedError:
+            return False
+        return caller is not None and caller.role >= Role.OPERATOR
 
     def _store(self) -> closing[Store]:
         """A short-lived store for this thread."""

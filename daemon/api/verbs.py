@@ -6,8 +6,10 @@ The command line calls them in its own process, or over HTTP in the service's; t
 import errno
 import os
 import pwd
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...strategies.errors import InputError
 from ...strategies.records import Purpose
@@ -55,14 +57,23 @@ from .views import (
 )
 
 
+def unredacted(record: Any) -> Any:  # noqa: ANN401 - any record
+    """The record as it is."""
+    return record
+
+
 @dataclass(frozen=True, slots=True)
 class Verbs:
-    """One method for each verb. `user`: the service's user where this is its process; None: the caller's process."""
+    """One method for each verb. `user`: the service's user where this is its process; None: the caller's process.
+
+    `redact`: what is done to a record before a page is made of it.
+    """
 
     store: Store
     config: Config
     clock: Clock
     user: str | None = None
+    redact: Callable[[Any], Any] = unredacted
 
     def models(self) -> tuple[Listed, ...]:
         """Every registered model."""
@@ -101,7 +112,7 @@ class Verbs:
         from ..reports.campaign_record import record_of
         from ..reports.page import page_of, render_page
 
-        record = record_of(self.store, named)
+        record = self.redact(record_of(self.store, named))
         return PageView(record.campaign.id, render_page(page_of(record)))
 
     def schedule(self, months: int = 12, name: str | None = None) -> tuple[Planned, ...]:

@@ -39,6 +39,16 @@ def leg_states(store: Store, campaign_id: int) -> tuple[LegState, ...]:
     )
 
 
+def failure_details(store: Store, campaign_id: int) -> tuple[str, ...]:
+    """What is recorded of how legs of a campaign failed, each detail once."""
+    rows = store.rows(
+        """SELECT DISTINCT detail FROM legs WHERE campaign_id = ? AND detail != ''
+        AND ended NOT IN ('completed', 'stopped', 'diverged')""",
+        (campaign_id,),
+    )
+    return tuple(row["detail"] for row in rows)
+
+
 def planned_legs(store: Store, campaign_id: int) -> frozenset[str]:
     """The names of the recorded legs."""
     rows = store.rows("SELECT name FROM legs WHERE campaign_id = ?", (campaign_id,))
