@@ -47,7 +47,7 @@ def answer(question: bytes, clock: Clock) -> tuple[bytes, int]:
     """The other side of `ask`: what to write to standard output, and the exit code."""
     request = json.loads(question)
     config = Config.model_validate(request["config"])
-    store = Store(config.state)
+    store = Store(config.state, backups=config.backup.folder)
     try:
         verb = request["verb"]
         redact: Callable[[Any], Any] = partial(redacted, store=store) if request["is_for_viewer"] else unredacted

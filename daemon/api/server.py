@@ -215,7 +215,7 @@ class Api:
 
     def _store(self) -> closing[Store]:
         """A short-lived store for this thread."""
-        return closing(Store(self._state, BUSY_TIMEOUT_S))
+        return closing(Store(self._state, BUSY_TIMEOUT_S, self._config.backup.folder))
 
     def _wait_until_started(self) -> None:
         assert self._server is not None

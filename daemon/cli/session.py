@@ -4,9 +4,10 @@ import os
 import pwd
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ...strategies.errors import StateError
 from ..api.client import remote
@@ -14,12 +15,27 @@ from ..api.find_service import find_service
 from ..api.verbs import Verbs
 from ..clock import SystemClock
 from ..config.config import Config, load_config
+from ..state.database_errors import Unreadable, damaged
 from ..state.running_service import Place
-from ..state.store import Store
+from ..state.store import FILE_NAME, Store
+from ..upkeep.backup import folder_of_backups
 
 CLOCK = SystemClock()
 
+
+class Commands(TyperGroup):
+    """The commands, run one by one."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own context, and whatever a command returns
+        """What the command returns. An error over what the database holds says which copy to restore."""
+        try:
+            return super().invoke(ctx)
+        except Unreadable as error:
+            raise damaged(ctx.obj.config.state / FILE_NAME, error.found, folder_of_backups(ctx.obj.config)) from error
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -48,7 +64,7 @@ class Session:
         """The state database, for commands that this process runs itself."""
         if self._store is None:
             self.refuse_root()
-            self._store = Store(self.config.state)
+            self._store = Store(self.config.state, backups=self.config.backup.folder)
         return self._store
 
     def refuse_root(self) -> None:

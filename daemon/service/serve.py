@@ -34,7 +34,7 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
         signal.signal(number, lambda *_: waker.stop())
     with single_instance(state):
         log.info("service_started", state=str(state), pid=os.getpid())
-        store = Store(state)
+        store = Store(state, backups=config.backup.folder)
         checks = ChangeChecks(store, lambda: start_child(command_of(config_arguments, "look")))
         processes = CampaignProcesses(state, starter(config_arguments, os.environ), clock)
         disk = Disk(store, config.disk.ballast_bytes)

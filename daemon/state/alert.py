@@ -11,6 +11,7 @@ from ...strategies.words import readable
 from ..config.config import Config
 from ..masking import masked
 from .campaigns.campaigns import Campaign
+from .database_errors import of_row
 from .models.registry import Model
 from .outbox import enqueue, place_of
 from .store import Row, Store, from_text, to_json, to_text
@@ -111,6 +112,7 @@ def _channel(model: Model, config: Config) -> tuple[str | None, str | None]:
     return config.alerts.webhook, config.alerts.webhook_secret
 
 
+@of_row("an alert")
 def _alert(store: Store, row: Row) -> Alert:
     deliveries = store.rows("SELECT * FROM outbox WHERE alert_id = ? ORDER BY created_at", (row["id"],))
     data = json.loads(row["body"])["data"]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ..masking import masked
+from .database_errors import of_row
 from .store import Store, from_text, to_json, to_text
 
 KEPT = 200
@@ -78,6 +79,7 @@ def set_fact(store: Store, name: str, value: Any, now: datetime) -> None:  # noq
         )
 
 
+@of_row("a fact about the service")
 def get_fact(store: Store, name: str) -> tuple[Any, datetime] | None:
     """A fact and when it was set; None when it never was."""
     row = store.row("SELECT value, at FROM service_facts WHERE name = ?", (name,))

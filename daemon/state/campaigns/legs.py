@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ....strategies.legs.request import request_of
 from ....strategies.records import LegEnd, LegRequest, LegResult
+from ..database_errors import of_row
 from ..store import Row, Store, to_json, to_text
 
 
@@ -106,6 +107,7 @@ def end_legs(store: Store, campaign_id: int, results: Sequence[LegResult], now: 
         )
 
 
+@of_row("a training run")
 def _result(row: Row) -> LegResult:
     curve = json.loads(zlib.decompress(row["curve"])) if row["curve"] else []
     return LegResult(
