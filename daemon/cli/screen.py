@@ -1,14 +1,23 @@
 """The terminal as rich draws on it, with every text cleaned on its way there."""
 
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import rich.text
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
-from rich.text import Text
+from rich.style import Style
 
 from ...strategies.words import readable
 from .output import OutputGone
+
+
+class Text(rich.text.Text):
+    """A text for the screen, cleaned before rich drops some of what acts on a terminal without a trace."""
+
+    def __init__(self, text: str = "", style: str | Style = "", **how: Any) -> None:  # noqa: ANN401 - rich's own
+        """`style`: as rich names it, and so is what follows."""
+        super().__init__(readable(text, keep="\n"), style, **how)
 
 
 class Screen(Console):
@@ -20,7 +29,7 @@ class Screen(Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """The segments of a renderable; rich calls this for each text, wherever it stands."""
-        if isinstance(renderable, Text):
+        if isinstance(renderable, rich.text.Text):
             shown = readable(renderable.plain, keep="\n")
             renderable = renderable if shown == renderable.plain else renderable.blank_copy(shown)
         elif isinstance(renderable, str):

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.records import Configuration, Outcome
@@ -15,7 +14,7 @@ from ..state.campaigns.campaigns import Campaign
 from ..state.models.model_calendar import Planned
 from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
-from .screen import Screen
+from .screen import Screen, Text
 
 STYLES = {
     Outcome.FRESH: "bold green",

@@ -6,7 +6,6 @@ from statistics import fmean, stdev
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
 from ...strategies.records import Configuration
 from ...strategies.verdict.notice import counted_at_floor, render_changes
@@ -17,6 +16,7 @@ from ..api.views import Replicates
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign
 from ..state.models.registry import Model
+from .screen import Text
 from .tables import PANEL_WIDTH, STYLES, number
 
 

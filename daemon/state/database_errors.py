@@ -95,7 +95,7 @@ def damaged(path: Path, what: str, backups: Path) -> StateError:
     none = f"there is no copy in {backups}: keep the state folder as it is, look for a copy elsewhere, then: "
     return StateError(
         f"the state database {path} is damaged: {what}",
-        "a whole SQLite database",
+        "a whole SQLite database, which retuned restore puts in its place",
         restore if copy is not None else none + shlex.join(command),
     )
 

@@ -98,7 +98,7 @@ def check_channels(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
             signing_key(resolve_secret(reference, case.environ))
             yield Finding("channels", "ok", f"the secret {reference} can be read and signs messages")
         except RetunedError as error:
-            yield Finding("channels", "error", f"{reference}: {error.found}", error.remedy)
+            yield Finding("channels", "error", error.found, error.remedy)
 
 
 def _connected(place: str) -> Finding:
