@@ -12,6 +12,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 from ...strategies.errors import StateError, UnknownName
+from ...strategies.words import readable
 from ..state.running_service import UNIX, Place
 from .routes import BY_VERB, Route
 from .verbs import Verbs
@@ -56,7 +57,7 @@ class _Remote:
 
     def _ask(self, route: Route, arguments: dict[str, Any]) -> Any:  # noqa: ANN401
         path = route.path.format(**{name: quote(_segment(arguments.pop(name)), safe="") for name in route.in_path})
-        sent: Mapping[str, Any] = {"json": arguments} if route.is_acting else {"params": arguments}
+        sent: Mapping[str, Any] = {"json": arguments} if route.is_acting else {"params": _readable(arguments)}
         try:
             answer = self._session.request(
                 route.method, self._base + path, timeout=(CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S), allow_redirects=False,
@@ -85,9 +86,22 @@ class _Remote:
 def _segment(value: object) -> str:
     """A name as one segment of a path; raises UnknownName for text that cannot be one and so names nothing."""
     text = str(value)
-    if text in ("", ".", "..") or "/" in text:
+    if text in ("", ".", "..") or "/" in text or not _is_utf_8(text):
         raise UnknownName(f"nothing is registered as '{text[:60]}'", remedy="see: retuned models")
     return text
+
+
+def _readable(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as an address can hold them."""
+    return {name: readable(value) if isinstance(value, str) else value for name, value in arguments.items()}
+
+
+def _is_utf_8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # such as a name from a command line
+        return False
+    return True
 
 
 def _gone(url: str, route: Route, error: requests.RequestException) -> Gone:
