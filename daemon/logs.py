@@ -3,13 +3,17 @@
 The events' names are stable, because monitoring searches for them. A test compares the table with the source.
 """
 
+import contextlib
+import io
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from functools import cache
-from typing import Any
+from typing import Any, TextIO, cast
 
+from ..strategies.words import readable
 from .lean_imports import hidden
+from .masking import masked
 
 EVENTS: Mapping[str, str] = {
     "api_failed_to_accept": "a connection to the API could not be accepted; at most one such line a minute",
@@ -67,24 +71,29 @@ log = Log()
 
 
 def configure(form: str) -> None:
-    """Set logging up for a service process; `form` is "console" or "json"."""
+    """Set logging up for a service process; `form` is "console" or "json".
+
+    Secrets are masked. Lines for people are cleaned of all that acts on a terminal; JSON escapes it by itself.
+    """
     structlog = _structlog()
     shared = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
     ]
-    last = (
-        structlog.processors.JSONRenderer()
+    processors = (
+        [*shared, structlog.processors.format_exc_info, _mask, structlog.processors.JSONRenderer()]
         if form == "json"
-        # the plain trace: the pretty one would load rich, and is 200 lines long in a journal
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        else [
+            *shared,
+            _mask,
+            _clean,
+            # the plain trace: the pretty one would load rich, and is 200 lines long in a journal
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_plain_trace),
+        ]
     )
     structlog.configure(
-        processors=[*shared, last] if form == "json" else [*shared[:2], last],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=processors,
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lasting(sys.stderr))),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
 
@@ -95,3 +104,33 @@ def _structlog() -> Any:  # noqa: ANN401 - the module
         import structlog
 
     return structlog
+
+
+def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: masked(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _clean(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: readable(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _plain_trace(out: TextIO, error: Any) -> None:  # noqa: ANN401 - structlog's own record of an exception
+    trace = io.StringIO()
+    _structlog().dev.plain_traceback(trace, error)
+    out.write(readable(masked(trace.getvalue()), keep="\n"))
+
+
+class _Lasting(io.TextIOBase):
+    """A stream that is written where it can be: a service outlives the reader of its log, and a full disk."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str, /) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()

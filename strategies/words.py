@@ -1,5 +1,7 @@
 """Counts, durations and names as a person reads them."""
 
+import re
+import unicodedata
 from datetime import timedelta
 
 _SHORT = (("days", 86400.0, 2.0), ("h", 3600.0, 1.0), ("min", 60.0, 1.0))
@@ -30,12 +32,38 @@ def age(span: timedelta) -> str:
     return counted(round(seconds), "second")
 
 
-def readable(text: str) -> str:
-    r"""A text as it may be written anywhere: what is not UTF-8 in a name becomes an escape, as in caf\xe9.csv."""
-    try:
-        return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte
-        return text.encode(errors="backslashreplace").decode()
+def readable(text: str, keep: str = "") -> str:
+    r"""A text on its way to a person, in which nothing acts on a terminal and nothing is hidden.
+
+    Control characters, marks that turn the direction of writing, and characters of no width become visible escapes, as
+    in \x1b[31m; so does what is not UTF-8 in a name, as in caf\xe9.csv. Line ends too, unless `keep` names them.
+    """
+    if text.isprintable() and not _UNSEEN.search(text):
+        return text
+    is_name = not _NO_BYTE.search(text)
+    return "".join(
+        character if character in keep or _is_shown(character) else _escape_of(character, is_name) for character in text
+    )
+
+
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0]")
+"""Letters and marks that are printable by their class, and show nothing."""
+
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Surrogates that stand for no byte of a name."""
+
+
+def _is_shown(character: str) -> bool:
+    if _UNSEEN.match(character):
+        return False
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def _escape_of(character: str, is_name: bool) -> str:
+    code = ord(character)
+    if is_name and 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python keeps it in names
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def _three_digits(number: float) -> str:

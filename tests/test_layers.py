@@ -21,7 +21,17 @@ STRATEGIES = (
     {"caviar", "panda", "drift", "fused"},
 )
 DAEMON = (
-    {"clock", "logs", "processes", "durable_files", "foreign_files", "start_errors", "lean_imports", "__main__"},
+    {
+        "clock",
+        "logs",
+        "processes",
+        "durable_files",
+        "foreign_files",
+        "start_errors",
+        "lean_imports",
+        "masking",
+        "__main__",
+    },
     {"config"},
     {"state", "training"},
     {"campaign", "reports", "upkeep", "alerts"},
@@ -34,6 +44,7 @@ STARTED_BY_PATH = {
     "daemon.training.worker.": (
         "daemon.durable_files",
         "daemon.foreign_files",
+        "daemon.masking",
         "daemon.processes",
         "daemon.start_errors",
     ),

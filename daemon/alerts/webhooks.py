@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import requests
 
-from ...strategies.errors import InputError, RetunedError
-from ..config.config import resolve_secret
+from ...strategies.errors import RetunedError
+from ..config.config import resolve_secret, signing_key
 from ..state.outbox import _SYSTEM, AT_ONCE, ROUND_S, Message, claim_message, due_messages, settle_message
 from ..state.store import Store
 
@@ -113,17 +113,6 @@ def sign(message_id: str, timestamp: str, body: bytes, secret: str) -> str:
     A secret that starts with 'whsec_' is base64 behind that prefix; any other is used as its own bytes.
     Raises InputError, without the secret in it, for one that is not.
     """
-    key = _decoded(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+    key = signing_key(secret)
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        raise InputError(
-            "the webhook secret starts with whsec_, but what follows is not base64",
-            "whsec_ and base64, or any other text",
-            "copy it again from the receiver",
-        ) from None

@@ -3,24 +3,31 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from ...strategies.errors import RetunedError, StateError
 from ..clock import Clock
 from ..config.config import Config
 from ..state.store import Store
-from .verbs import Verbs
+from .redaction import redacted
+from .verbs import Verbs, unredacted
 from .wire import dump_error, dump_result, load_arguments, load_error
 
 TIMEOUT_S = 120.0
 FAILED = 3
 
 
-def ask(config: Config, verb: str, arguments: Mapping[str, object]) -> bytes:
-    """The verb's result as JSON, from a process started for it. Raises the verb's own errors."""
+def ask(config: Config, verb: str, arguments: Mapping[str, object], *, is_for_viewer: bool = False) -> bytes:
+    """The verb's result as JSON, from a process started for it; what viewers may see of it, where it is for one.
+
+    Raises the verb's own errors.
+    """
     question = {
         "config": config.model_dump(mode="json", by_alias=True, exclude_none=True),
         "verb": verb,
+        "is_for_viewer": is_for_viewer,
         "arguments": {name: value for name, value in arguments.items() if value is not None},
     }
     command = [sys.executable, "-m", "retuned.daemon", "--state", str(config.state), "answer"]
@@ -40,10 +47,13 @@ def answer(question: bytes, clock: Clock) -> tuple[bytes, int]:
     """The other side of `ask`: what to write to standard output, and the exit code."""
     request = json.loads(question)
     config = Config.model_validate(request["config"])
-    store = Store(config.state)
+    store = Store(config.state, backups=config.backup.folder)
     try:
-        verbs, verb = Verbs(store, config, clock), request["verb"]
-        return dump_result(verb, getattr(verbs, verb)(**load_arguments(verb, request["arguments"]))), 0
+        verb = request["verb"]
+        redact: Callable[[Any], Any] = partial(redacted, store=store) if request["is_for_viewer"] else unredacted
+        verbs = Verbs(store, config, clock, redact=redact)
+        result = redact(getattr(verbs, verb)(**load_arguments(verb, request["arguments"])))
+        return dump_result(verb, result), 0
     except RetunedError as error:
         return dump_error(error), FAILED
     finally:

@@ -22,17 +22,20 @@ from ..config.config import Config
 from ..logs import log
 from ..state.running_service import UNIX, Place, remove_place, write_place
 from ..state.store import Store
-from ..state.tokens import Caller, Role, caller_of, digest_of, is_same, new_secret, note_use
+from ..state.tokens import Role, new_secret
 from ..upkeep.metrics import CONTENT_TYPE, metrics_text
 from .answers import Refused, as_error, as_json
+from .callers import Callers
 from .compute_process import ask
 from .compute_queue import ComputeQueue
 from .connections import Connection, QuietErrors, most_connections
 from .description import components, described, summary
+from .redaction import redacted, redacted_error
 from .request_guard import HEADERS, Guard, is_local
 from .routes import PREFIX, ROUTES, Route
 from .sockets import address_of, listen
-from .verbs import Verbs, own_user
+from .user_paths import own_user
+from .verbs import Verbs
 from .wire import dump_result, load_arguments, load_object
 
 THREADS = 4
@@ -43,8 +46,6 @@ BUSY_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 180.0
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
-OF_THE_SERVICE = "the service's own command line"
-HOW_TO_GET_ONE = "create one where the service runs: retuned token create NAME --role viewer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Computation:
     caller: str
     verb: str
     arguments: dict[str, Any]
+    is_for_viewer: bool
 
 
 class Api:
@@ -70,6 +72,7 @@ class Api:
         self._wake = wake
         self._user = own_user()
         self._secret = new_secret()
+        self._callers = Callers(self._secret, clock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
         self._local_threads = ThreadPoolExecutor(LOCAL_THREADS, thread_name_prefix="local")
         self._computing = ComputeQueue()
@@ -148,7 +151,7 @@ class Api:
 
         def answer() -> Response:
             with self._store() as store:
-                self._enter(store, request.headers, Role.VIEWER)
+                self._callers.enter(store, request.headers, Role.VIEWER)
                 text = metrics_text(store, self._config, self._clock.now())
             return Response(text, headers=HEADERS, media_type=CONTENT_TYPE)
 
@@ -162,14 +165,18 @@ class Api:
 
     async def _computed(self, wanted: Computation) -> Response:
         """The answer of a verb that computes, which waits for its turn."""
-        key = json.dumps([wanted.verb, wanted.arguments], sort_keys=True, default=str)
-        work = self._computing.answer(wanted.caller, key, lambda: ask(self._config, wanted.verb, wanted.arguments))
+        key = json.dumps([wanted.verb, wanted.arguments, wanted.is_for_viewer], sort_keys=True, default=str)
+
+        def compute() -> bytes:
+            return ask(self._config, wanted.verb, wanted.arguments, is_for_viewer=wanted.is_for_viewer)
+
+        work = self._computing.answer(wanted.caller, key, compute)
         try:
             return as_json(200, await asyncio.wait_for(work, ANSWER_TIMEOUT_S))
         except TimeoutError:
             return as_error(StateError(f"no answer within {ANSWER_TIMEOUT_S:g} s", remedy="ask again later"))
         except RetunedError as error:
-            return as_error(error)
+            return as_error(redacted_error(error) if wanted.is_for_viewer else error)
 
     async def _in_thread(
         self, request: Request, answer: Callable[[], Response | Computation]
@@ -180,7 +187,7 @@ class Api:
             try:
                 return answer()
             except RetunedError as error:
-                return as_error(error)
+                return as_error(error if self._is_operator(request) else redacted_error(error))
             except Exception:
                 log.exception("api_failed")
                 return as_error(RetunedError("the service failed to answer", remedy="see the service's log"), 500)
@@ -196,44 +203,34 @@ class Api:
         self, route: Route, headers: Mapping[str, str], sent: dict[str, Any], body: bytes
     ) -> Response | Computation:
         with self._store() as store:
-            caller = self._enter(store, headers, route.role)
+            caller = self._callers.enter(store, headers, route.role)
             if route.is_acting:
                 _refuse_other_content(headers, body)
                 sent = load_object(body) | sent
             arguments = load_arguments(route.verb, sent)
+            is_viewer = caller.role is Role.VIEWER
             if route.is_heavy:
-                return Computation(caller.name, route.verb, arguments)
+                return Computation(caller.name, route.verb, arguments, is_viewer)
             verbs = Verbs(store, self._config, self._clock, self._user)
             result = getattr(verbs, route.verb)(**arguments)
+            result = redacted(result, store) if is_viewer else result
             content = dump_result(route.verb, result, is_masked=caller.role < Role.ADMIN)
         if route.is_acting:
             log.info("api_verb", verb=route.verb, by=caller.name)
             self._wake()
         return as_json(200, content)
 
-    def _enter(self, store: Store, headers: Mapping[str, str], least: Role) -> Caller:
-        """The caller; raises Refused for one without a valid token or without the role."""
-        scheme, _, secret = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
-            raise Refused(401, "no token was sent", "allowed: the header 'Authorization: Bearer TOKEN'", HOW_TO_GET_ONE)
-        secret = secret.strip()
-        if is_same(digest_of(secret), digest_of(self._secret)):
-            return Caller(OF_THE_SERVICE, Role.ADMIN)
-        caller = caller_of(store, secret)
-        if caller is None:
-            raise Refused(401, "the token is unknown or was revoked", "", HOW_TO_GET_ONE)
-        if caller.role < least:
-            words = " or ".join(role.word for role in Role if role >= least)
-            raise Refused(403, f"the token '{caller.name}' has the role {caller.role.word}", f"allowed: {words}")
+    def _is_operator(self, request: Request) -> bool:
+        """Whether the caller of a request that failed may see paths of this machine."""
         try:
-            note_use(store, caller, self._clock.now())
-        except StateError:
-            log.warning("token_use_not_noted", token=caller.name)
-        return caller
+            with self._store() as store:
+                return self._callers.is_operator(store, request.headers)
+        except RetunedError:
+            return False
 
     def _store(self) -> closing[Store]:
         """A short-lived store for this thread."""
-        return closing(Store(self._state, BUSY_TIMEOUT_S))
+        return closing(Store(self._state, BUSY_TIMEOUT_S, self._config.backup.folder))
 
     def _wait_until_started(self) -> None:
         assert self._server is not None

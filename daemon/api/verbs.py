@@ -3,11 +3,10 @@
 The command line calls them in its own process, or over HTTP in the service's; they do the same in both.
 """
 
-import errno
-import os
-import pwd
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ...strategies.errors import InputError
 from ...strategies.records import Purpose
@@ -17,8 +16,7 @@ from ..campaign.reopen import reopen
 from ..campaign.request import ask_for, baseline_request, retune_request, trainable
 from ..clock import Clock
 from ..config.config import Config
-from ..config.model_file import ModelFile, model_file_in
-from ..config.model_paths import check_paths
+from ..config.model_file import model_file_in
 from ..reports.drift_record import drift_points
 from ..reports.progress import progress_of
 from ..state.alert import Alert, list_alerts
@@ -41,6 +39,7 @@ from ..upkeep.backup import FACT as LAST_BACKUP
 from ..upkeep.backup import drop_old_backups, folder_of_backups, make_backup
 from ..upkeep.health import health_of
 from ..upkeep.health_records import Health
+from .user_paths import check_paths_for
 from .views import (
     CopyMade,
     Drift,
@@ -59,14 +58,23 @@ from .views import (
 )
 
 
+def unredacted(record: Any) -> Any:  # noqa: ANN401 - any record
+    """The record as it is."""
+    return record
+
+
 @dataclass(frozen=True, slots=True)
 class Verbs:
-    """One method for each verb. `user`: the service's user where this is its process; None: the caller's process."""
+    """One method for each verb. `user`: the service's user where this is its process; None: the caller's process.
+
+    `redact`: what is done to a record before a page is made of it.
+    """
 
     store: Store
     config: Config
     clock: Clock
     user: str | None = None
+    redact: Callable[[Any], Any] = unredacted
 
     def models(self) -> tuple[Listed, ...]:
         """Every registered model."""
@@ -109,7 +117,7 @@ class Verbs:
         from ..reports.campaign_record import record_of
         from ..reports.page import page_of, render_page
 
-        record = record_of(self.store, named)
+        record = self.redact(record_of(self.store, named))
         return PageView(record.campaign.id, render_page(page_of(record)))
 
     def schedule(self, months: int = 12, name: str | None = None) -> tuple[Planned, ...]:
@@ -152,7 +160,7 @@ class Verbs:
         if not file.is_absolute():
             raise InputError(f"{file} is a relative path", "allowed: the model file's absolute path")
         model_file = model_file_in(content.encode(errors="surrogateescape"), file)
-        self._check_paths(model_file)
+        check_paths_for(self.user, model_file)
         done = register(self.store, model_file, file, self.clock.now(), self.config.schedule, values)
         waits = any(campaign.kind == "baseline" for campaign in open_campaigns(self.store, done.model.id))
         return Registered(done.model.name, done.sentence, waits)
@@ -262,37 +270,3 @@ class Verbs:
     def _last_verdict(self, model: Model) -> Verdict | None:
         verdicts = [campaign.verdict for campaign in campaigns_of(self.store, model.id, "retune") if campaign.verdict]
         return verdicts[-1] if verdicts else None
-
-    def _check_paths(self, file: ModelFile) -> None:
-        """Raise InputError for a path that is missing or that the service's user cannot read."""
-        try:
-            check_paths(file)
-            if self.user is not None:
-                _check_readable(file)
-        except PermissionError as error:
-            raise self._naming_the_user(InputError(f"{error.filename} cannot be reached: {error.strerror}")) from None
-        except InputError as error:
-            raise self._naming_the_user(error) from None
-
-    def _naming_the_user(self, error: InputError) -> InputError:
-        if self.user is None:
-            return error
-        rights = f"the service runs as user '{self.user}', who must be able to read data, code and interpreter"
-        return InputError(error.found, error.allowed, "; ".join(part for part in (error.remedy, rights) if part))
-
-
-def _check_readable(file: ModelFile) -> None:
-    """Raise PermissionError for the first of code, data and interpreter that this process may not read."""
-    data = () if file.data is None or file.data.path is None else (file.data.path,)
-    for path in (file.training.workdir, *file.code_files(), *data):
-        wanted = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
-        if path.exists() and not os.access(path, wanted):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-
-
-def own_user() -> str:
-    """The name of this process's user."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())

@@ -152,9 +152,7 @@ def _in_one_line(verb: str, error: ValidationError) -> InputError:
 
 
 def _dump(value: object) -> bytes:
-    return json.dumps(_marked(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
-        errors="backslashreplace"  # a lone surrogate, which becomes its JSON escape
-    )
+    return json.dumps(_marked(value), allow_nan=False, separators=(",", ":")).encode()
 
 
 def _load(content: bytes) -> Any:  # noqa: ANN401 - any JSON value

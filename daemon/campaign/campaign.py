@@ -16,6 +16,7 @@ from ...strategies.verdict.contract import Breach, Contract
 from ...strategies.verdict.runs import Run, SearchSummary
 from ..clock import Clock
 from ..config.config import Config
+from ..masking import masked
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease import Lease, LostLease
@@ -69,7 +70,7 @@ def _work(
         with open_context(store, lease, clock, config, environ, watch) as context:
             _measure_baseline(context) if context.campaign.kind == "baseline" else _re_evaluate(context)
     except CampaignFailed as error:
-        lease.fail("failed", str(error), clock.now())
+        lease.fail("failed", masked(str(error)), clock.now())
 
 
 def _measure_baseline(context: CampaignContext) -> None:

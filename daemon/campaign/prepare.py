@@ -12,6 +12,7 @@ from ...strategies.records import Configuration
 from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..config.settings_file import plain, read_settings
+from ..masking import mask_of, masked
 from ..state.campaigns.phase_records import Prepared
 from ..state.models.registry import Model
 from ..training.column_profile import check_data
@@ -51,7 +52,8 @@ def reported_fingerprint(file: ModelFile, environ: Mapping[str, str]) -> str | N
     if file.triggers.fingerprint is None:
         return None
     try:
-        return run_fingerprint(file.triggers.fingerprint, file.training.workdir, file.training.environment(environ))
+        training, mask = file.training, mask_of(environ, file.training.pass_env)
+        return run_fingerprint(file.triggers.fingerprint, training.workdir, training.environment(environ), mask=mask)
     except CampaignFailed:
         return None
 
@@ -85,6 +87,7 @@ def training_order(file: ModelFile, data: str, slots: int, groups: int) -> Train
         threads=training.threads if training.threads is not None else max(1, cores // slots),
         groups=groups if training.may_fuse else 0,
         precision=training.precision,
+        pass_env=training.pass_env,
     )
 
 
@@ -105,8 +108,8 @@ def _take_data(
         return None, ""
     data, training = file.data, file.training
     if data.prepare is not None:
-        environment = training.environment(environ)
-        run_prepare(data.prepare, training.workdir, environment, data.prepare_timeout_s, show_progress)
+        mask, environment = mask_of(environ, training.pass_env), training.environment(environ)
+        run_prepare(data.prepare, training.workdir, environment, data.prepare_timeout_s, mask, show_progress)
     fingerprint = data_fingerprint(sources(data), show_progress)
     return fingerprint, str(take(data, name, state / "snapshots", fingerprint, show_progress=show_progress))
 
@@ -126,7 +129,7 @@ def _ranges(
         ranges, suspicions = usual, before.suspicions
     else:
         ranges, suspicions = check_data(Path(snapshot), usual, show_progress=show_progress)
-    return ranges, () if file.data.accept_outliers else suspicions
+    return ranges, () if file.data.accept_outliers else tuple(map(masked, suspicions))
 
 
 def _notes(model: Model, configuration: Configuration) -> tuple[str, ...]:

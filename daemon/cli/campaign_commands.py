@@ -17,7 +17,8 @@ from ..state.campaigns.lease import holder_of
 from ..state.models.registry import find_model
 from .foreground import Display, conduct, finish_baseline, follow
 from .json_output import campaign_json
-from .session import CLOCK, Json, Name, Named, Session, print_json
+from .output import print_json, say
+from .session import CLOCK, Json, Name, Named, Session
 
 app = typer.Typer()
 
@@ -132,9 +133,9 @@ def _selftest(
     if as_json:
         print_json(result.to_json())
     else:
-        print("\n".join(result.sentences))
+        say("\n".join(result.sentences))
         if keep:
-            print(f"kept: {Path(config.state) / 'selftest' / name}")
+            say(f"kept: {Path(config.state) / 'selftest' / name}")
     raise typer.Exit(0 if result.is_passed else 1)
 
 
@@ -191,7 +192,7 @@ def _leave(campaign: Campaign, detach: bool, as_json: bool) -> None:
     if as_json:
         print_json({"campaign": campaign.id, "model": campaign.model, "state": campaign.phase})
     else:
-        print(f"campaign {campaign.id} of {campaign.model} is queued; watch it: retuned watch {campaign.id}")
+        say(f"campaign {campaign.id} of {campaign.model} is queued; watch it: retuned watch {campaign.id}")
     raise typer.Exit(0)
 
 
@@ -231,7 +232,7 @@ def _nudge(
 ) -> None:
     """Give a running panda new values from the next day."""
     verbs: Verbs = context.obj.verbs
-    print(verbs.nudge(_campaign(verbs, named), dict(_value(word) for word in values)).sentence)
+    say(verbs.nudge(_campaign(verbs, named), dict(_value(word) for word in values)).sentence)
 
 
 @app.command("back")
@@ -242,7 +243,7 @@ def _back(
 ) -> None:
     """Roll a running panda back to the end of an earlier day."""
     verbs: Verbs = context.obj.verbs
-    print(verbs.back(_campaign(verbs, named), to_day).sentence)
+    say(verbs.back(_campaign(verbs, named), to_day).sentence)
 
 
 @app.command("hold")
@@ -253,7 +254,7 @@ def _hold(
 ) -> None:
     """Stop automatic moves of a running panda; it is still rolled back when the training diverges."""
     verbs: Verbs = context.obj.verbs
-    print(verbs.hold(_campaign(verbs, named), release).sentence)
+    say(verbs.hold(_campaign(verbs, named), release).sentence)
 
 
 def _campaign(verbs: Verbs, named: str) -> int:

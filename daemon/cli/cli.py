@@ -1,6 +1,5 @@
 """The command `retuned`: one subcommand for each verb. What a command needs is loaded when it is run."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -8,7 +7,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from ...strategies.errors import RetunedError
+from ...strategies.words import readable
 from .command_index import CommandIndex
+from .output import READER_LEFT, OutputGone, close_streams, open_streams, say_aside
 
 INTERRUPTED = 130
 
@@ -35,26 +36,32 @@ def _options(
 
 def main() -> NoReturn:
     """The console command: a user's mistake is one line on stderr and exit code 2."""
-    code: object = 0
+    open_streams()
     try:
-        words = sys.argv[1:] or ["--help"]
-        code = typer.main.get_command(app).main(words, prog_name="retuned", standalone_mode=False)
+        code = _run(sys.argv[1:] or ["--help"])
+    except (OutputGone, BrokenPipeError):
+        code = READER_LEFT
+    close_streams()
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    """The command's exit code; raises OutputGone when nobody reads what it says."""
+    try:
+        code: object = typer.main.get_command(app).main(words, prog_name="retuned", standalone_mode=False)
         sys.stdout.flush()
         if code == INTERRUPTED:  # typer turns Ctrl-C into this, without a message
             raise KeyboardInterrupt
     except RetunedError as error:
-        code = _print_error(str(error), error.exit_code)
+        return _print_error(str(error), error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        code = _print_error("interrupted; an open campaign resumes when the command is run again", INTERRUPTED)
+        return _print_error("interrupted; an open campaign resumes when the command is run again", INTERRUPTED)
     except typer.TyperException as error:
         sentence = error.format_message() if isinstance(error, typer.BadParameter.__bases__) else str(error)
-        code = _print_error(f"{' '.join(sentence.split()).rstrip('.')}; see: retuned --help", 2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone
-        code = 141
-    sys.exit(code if isinstance(code, int) else 0)
+        return _print_error(f"{' '.join(sentence.split()).rstrip('.')}; see: retuned --help", 2)
+    return code if isinstance(code, int) else 0
 
 
 def _print_error(sentence: str, code: int) -> int:
-    print(f"retuned: {sentence}", file=sys.stderr)
+    say_aside(f"retuned: {readable(sentence)}")
     return code

@@ -8,6 +8,8 @@ import typer
 from typer._click import Command, Context
 from typer.core import TyperCommand, TyperGroup
 
+from ...strategies.errors import StateError
+
 COMMANDS: Mapping[str, Mapping[str, str]] = {
     "campaign_commands": {
         "baseline": "Train the current settings on fresh seeds to measure their score and noise.",
@@ -77,6 +79,15 @@ class CommandIndex(TyperGroup):
         for commands in COMMANDS.values():
             for name, text in commands.items():
                 self.add_command(TyperCommand(name, help=text, hidden=name in HIDDEN))
+
+    def invoke(self, ctx: Context) -> Any:  # noqa: ANN401 - whatever a command returns
+        """What the command returns. An error over what the database holds says which copy to restore."""
+        try:
+            return super().invoke(ctx)
+        except StateError as error:
+            from .session import explained
+
+            raise explained(ctx.obj, error) from error
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """The command that the words name, loaded, and the words after it."""

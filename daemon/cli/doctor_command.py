@@ -6,7 +6,8 @@ from dataclasses import asdict
 import typer
 
 from ..upkeep.doctor import examine
-from .session import CLOCK, Json, Session, print_json
+from .output import print_json
+from .session import CLOCK, Json, Session
 
 app = typer.Typer()
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Console
-from rich.text import Text
 
-from ...strategies.words import age
+from ...strategies.words import age, readable
 from ..upkeep.doctor_findings import Finding
 from ..upkeep.health_records import Health
+from .screen import Text
 from .tables import table
 
 COLOURS = {"ok": "green", "degraded": "yellow", "failing": "red", "warning": "yellow", "error": "red"}
@@ -20,7 +20,7 @@ def show_health(out: Console, health: Health, now: datetime) -> None:
     for sentence in health.sentences:
         out.print(Text(f"  - {sentence}"))
     for name, value in _facts(health, now):
-        out.print(Text.assemble((f"{name:<12}", "dim"), value))
+        out.print(Text.assemble((f"{name:<12}", "dim"), readable(value)))
     if health.running:
         out.print()
         rows = [
@@ -48,7 +48,7 @@ def show_findings(out: Console, findings: Sequence[Finding]) -> None:
     """Print what `retuned doctor` shows: a line for each finding, and what to do below it."""
     for finding in findings:
         sign = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}[finding.level]
-        out.print(Text.assemble((sign, COLOURS[finding.level]), f" {finding.part}: {finding.sentence}"))
+        out.print(Text.assemble((sign, COLOURS[finding.level]), readable(f" {finding.part}: {finding.sentence}")))
         if finding.remedy and finding.level != "ok":
             out.print(Text(f"        {finding.remedy}"))
 

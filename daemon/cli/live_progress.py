@@ -12,11 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ...strategies.panda.diary import PANDA, DayEnd
-from ...strategies.words import duration
+from ...strategies.words import duration, readable
 from ..reports.progress import Progress
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import PandaDiary
 from ..state.models.registry import Model
+from .screen import Screen
 from .tables import number
 
 HEIGHT, WIDTH = 9, 64
@@ -28,7 +29,7 @@ def panda_view(diary: PandaDiary, metric: str, sign: float, incumbent: float | N
     day_ends = [day_end for day_end in diary.day_ends if day_end.score is not None]
     lines = _curve(day_ends, metric, sign, None if incumbent is None else sign * incumbent) if day_ends else []
     for nudge in diary.nudges[-SHOWN_NUDGES:]:
-        lines.append(Text(nudge.sentence, style="yellow" if nudge.by == PANDA else "bold magenta"))
+        lines.append(Text(readable(nudge.sentence), style="yellow" if nudge.by == PANDA else "bold magenta"))
     return Group(*lines)
 
 
@@ -80,7 +81,7 @@ REDRAW_S = 0.25
 def live_progress(model: Model, read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
     """A display on standard error, redrawn from `read` by calling the function that it gives; without a terminal, one
     line for each phase."""
-    out = Console(stderr=True, highlight=False)
+    out = Screen(is_error=True)
     with _panel_display(out, model, read) if out.is_terminal else _line_display(out, read) as draw:
         yield draw
 
@@ -100,13 +101,13 @@ def _line_display(out: Console, read: Callable[[], tuple[Campaign, Progress]]) -
         campaign, progress = read()
         nudges = () if campaign.facts.panda is None else campaign.facts.panda.nudges
         for nudge in nudges[nudges_shown:]:
-            out.print(f"campaign {campaign.id}: {nudge.sentence}")
+            out.print(readable(f"campaign {campaign.id}: {nudge.sentence}"))
         nudges_shown = len(nudges)
         waits = f", {campaign.waits}" if campaign.waits else ""
         stopped = f", {progress.stopped} stopped early as hopeless" if progress.stopped else ""
         line = f"campaign {campaign.id} ({campaign.kind}): {progress.phase}{stopped}{waits}"
         if line != line_shown:
-            out.print(line)
+            out.print(readable(line))
             line_shown = line
 
     yield draw
@@ -136,9 +137,9 @@ def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Pan
     shown = Text("  >  ").join(Text(name, style="bold reverse" if name == progress.phase else "dim") for name in phases)
     grid.add_row("phase", shown)
     if campaign.waits:
-        grid.add_row("waits", Text(campaign.waits))
+        grid.add_row("waits", Text(readable(campaign.waits)))
     if campaign.facts.chosen is not None:
-        grid.add_row("plan", Text(campaign.facts.chosen.choice))
+        grid.add_row("plan", Text(readable(campaign.facts.chosen.choice)))
     rung = "" if progress.rung is None else f", rung {progress.rung}, {progress.alive} trials alive"
     ends = "".join(
         f", {count} {how}"

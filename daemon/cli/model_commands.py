@@ -11,6 +11,7 @@ from ..config.model_file import model_file_in
 from ..config.model_paths import check_paths
 from ..config.toml_input import content_of
 from ..state.models.registry import Model
+from .output import say
 from .session import Name, Named
 
 app = typer.Typer()
@@ -33,30 +34,30 @@ def _register(
     if values not in (None, "file", "keep"):
         raise InputError(f"--values is '{values}'", "allowed: file or keep")
     done = context.obj.verbs.register(content.decode(), Path(os.path.abspath(file)), values)
-    print(done.sentence)
+    say(done.sentence)
     if done.waits_for_baseline:
-        print(f"`retuned serve` runs the baseline; to run it now: retuned baseline {done.name}")
+        say(f"`retuned serve` runs the baseline; to run it now: retuned baseline {done.name}")
 
 
 @app.command("pause")
 def _pause(context: typer.Context, name: Name) -> None:
     """Stop scheduled re-evaluations of a model until it is resumed."""
     context.obj.verbs.pause(name)
-    print(f"{name} is paused; to undo: retuned resume {name}")
+    say(f"{name} is paused; to undo: retuned resume {name}")
 
 
 @app.command("resume")
 def _resume(context: typer.Context, name: Name) -> None:
     """Resume scheduled re-evaluations of a paused or retired model."""
     context.obj.verbs.resume(name)
-    print(f"{name} is active")
+    say(f"{name} is active")
 
 
 @app.command("retire")
 def _retire(context: typer.Context, name: Name) -> None:
     """Take a model out of service; its history stays."""
     context.obj.verbs.retire(name)
-    print(f"{name} is retired, its history stays; to undo: retuned resume {name}")
+    say(f"{name} is retired, its history stays; to undo: retuned resume {name}")
 
 
 @app.command("cancel")
@@ -64,9 +65,9 @@ def _cancel(context: typer.Context, named: Named) -> None:
     """Cancel a campaign, or the open ones of a model; what they recorded stays."""
     campaigns = context.obj.verbs.cancel(named)
     for campaign in campaigns:
-        print(f"campaign {campaign.id} ({campaign.kind}) is cancelled")
+        say(f"campaign {campaign.id} ({campaign.kind}) is cancelled")
     if not campaigns:
-        print(f"{f'campaign {named}' if named.isdecimal() else named} has no open campaign")
+        say(f"{f'campaign {named}' if named.isdecimal() else named} has no open campaign")
 
 
 @app.command("adopt")
@@ -97,11 +98,9 @@ def _rollback(
 def _print_adopted(model: Model) -> None:
     from .tables import configuration_text
 
-    print(
-        f"{model.name}: settings v{model.settings_version} are now current: {configuration_text(model.configuration)}"
-    )
+    say(f"{model.name}: settings v{model.settings_version} are now current: {configuration_text(model.configuration)}")
     if model.file.settings_file is not None:
-        print(f"written to {model.file.settings_file}")
+        say(f"written to {model.file.settings_file}")
     else:
-        print("no file was written, because the model file names no [settings] file: copy the values to your training")
-    print(f"a baseline of them is queued; to undo: retuned rollback {model.name}")
+        say("no file was written, because the model file names no [settings] file: copy the values to your training")
+    say(f"a baseline of them is queued; to undo: retuned rollback {model.name}")

@@ -1,6 +1,5 @@
 """What every command uses: the configuration, and the verbs, in this process or in a service."""
 
-import json
 import os
 import pwd
 from functools import cached_property
@@ -9,16 +8,19 @@ from typing import Annotated
 
 import typer
 
-from ...strategies.errors import StateError
+from ...strategies.errors import RetunedError, StateError
 from ..api.client import remote
 from ..api.find_service import find_service
 from ..api.verbs import Verbs
 from ..clock import SystemClock
 from ..config.config import Config, load_config
+from ..state.database_errors import Unreadable, damaged
 from ..state.running_service import Place
-from ..state.store import Store
+from ..state.store import FILE_NAME, Store
+from ..upkeep.backup import folder_of_backups
 
 CLOCK = SystemClock()
+
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered model.")]
 Named = Annotated[str, typer.Argument(metavar="CAMPAIGN|NAME", help="A campaign's number, or a model's name.")]
@@ -41,7 +43,7 @@ class Session:
         """The state database, for commands that this process runs itself."""
         if self._store is None:
             self.refuse_root()
-            self._store = Store(self.config.state)
+            self._store = Store(self.config.state, backups=self.config.backup.folder)
         return self._store
 
     def refuse_root(self) -> None:
@@ -107,6 +109,8 @@ def open_session(state: Path | None, config: Path | None) -> Session:
     return Session(loaded, ("--state", str(loaded.state), *named), config)
 
 
-def print_json(value: object) -> None:
-    """Print a value as JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+def explained(session: Session, error: RetunedError) -> RetunedError:
+    """The error; one over what the database holds says which copy to restore."""
+    if isinstance(error, Unreadable):
+        return damaged(session.config.state / FILE_NAME, error.found, folder_of_backups(session.config))
+    return error

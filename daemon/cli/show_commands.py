@@ -11,7 +11,8 @@ from ..reports.drift_plot import write_plot
 from ..reports.self_contained import cannot_write, check_target
 from ..upkeep.health_records import Health
 from .json_output import alert_json, campaign_json, model_json, planned_json, point_json, settings_json
-from .session import CLOCK, Json, Name, print_json
+from .output import print_json, say
+from .session import CLOCK, Json, Name
 
 app = typer.Typer()
 
@@ -64,7 +65,7 @@ def _plan(context: typer.Context, name: Name, as_json: Json = False) -> None:
         print_json(plan.figures)
         return
     for sentence in plan.sentences:
-        print(f"- {sentence}")
+        say(f"- {sentence}")
 
 
 @app.command("schedule")
@@ -96,10 +97,10 @@ def _alerts(
         print_json([alert_json(alert) for alert in alerts])
         return
     for alert in alerts:
-        print(f"[{alert.created_at:%Y-%m-%d %H:%M} UTC] campaign {alert.campaign_id}, {alert.severity}\n{alert.text}")
-        print("".join(f"  ({line})\n" for line in alert.deliveries or ("no webhook is set; listed here only",)))
+        say(f"[{alert.created_at:%Y-%m-%d %H:%M} UTC] campaign {alert.campaign_id}, {alert.severity}\n{alert.text}")
+        say("".join(f"  ({line})\n" for line in alert.deliveries or ("no webhook is set; listed here only",)))
     if not alerts:
-        print("no alerts")
+        say("no alerts")
 
 
 @app.command("drift")
@@ -120,7 +121,7 @@ def _drift(
 
     drift_table(console(), drift.model, drift.points)
     if plot is not None:
-        print(f"\nplot: {plot}")
+        say(f"\nplot: {plot}")
 
 
 @app.command("report")
@@ -136,7 +137,7 @@ def _report(
         html.write_text(page.html, encoding="utf-8")
     except OSError as error:
         raise cannot_write(html, error) from None
-    print(f"campaign {page.campaign}: {html}")
+    say(f"campaign {page.campaign}: {html}")
 
 
 @app.command("status")

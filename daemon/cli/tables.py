@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.records import Configuration, Outcome
 from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_records import Verdict
-from ...strategies.words import duration
+from ...strategies.words import duration, readable
 from ..config.settings_file import plain
 from ..state.campaigns.campaigns import Campaign
 from ..state.models.merged_values import differs_from_file
 from ..state.models.model_calendar import Planned
 from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
+from .screen import Screen, Text
 
 STYLES = {
     Outcome.FRESH: "bold green",
@@ -42,14 +42,14 @@ def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], e
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*(Text(readable(cell)) for cell in row))
     out.print(drawn)
 
 
-def console() -> Console:
+def console() -> Screen:
     """Standard output, 200 columns wide where it is not a terminal."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=200)
+    out = Screen()
+    return out if out.is_terminal else Screen(width=200)
 
 
 def models_table(out: Console, models: Sequence[tuple[Model, Verdict | None]]) -> None:

@@ -1,12 +1,12 @@
 """Commands that manage the service's tokens."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from .json_output import token_json
-from .session import Json, print_json
+from .output import print_json, say, say_aside
+from .session import Json
 
 app = typer.Typer()
 tokens = typer.Typer(no_args_is_help=True, add_completion=False, help="Tokens for the service's HTTP API.")
@@ -27,8 +27,8 @@ def _token_create(
     if as_json:
         print_json(token_json(created.token) | {"token": created.secret})
         return
-    print(created.secret)
-    print("save it now: only its hash is stored, so it cannot be shown again", file=sys.stderr)
+    say(created.secret)
+    say_aside("save it now: only its hash is stored, so it cannot be shown again")
 
 
 @tokens.command("list")
@@ -47,4 +47,4 @@ def _token_list(context: typer.Context, as_json: Json = False) -> None:
 def _token_revoke(context: typer.Context, name: TokenName) -> None:
     """Revoke a token for good."""
     context.obj.verbs.token_revoke(name)
-    print(f"the token {name} is revoked")
+    say(f"the token {name} is revoked")

@@ -7,6 +7,7 @@ import typer
 
 from ...strategies.words import counted
 from ..upkeep.backup import restore
+from .output import say
 from .session import CLOCK, Session
 
 app = typer.Typer()
@@ -16,7 +17,7 @@ app = typer.Typer()
 def _backup(context: typer.Context) -> None:
     """Make a checked copy of the database now, in addition to those that the service makes each day."""
     copy = context.obj.verbs.backup()
-    print(f"{copy.file} ({copy.size_bytes:,} bytes)")
+    say(f"{copy.file} ({copy.size_bytes:,} bytes)")
 
 
 @app.command("restore")
@@ -27,8 +28,8 @@ def _restore(
     session: Session = context.obj
     session.refuse_root()
     restored = restore(session.config.state, file.absolute(), CLOCK.now())
-    print(f"restored {file}: {counted(restored.campaigns, 'campaign')}")
+    say(f"restored {file}: {counted(restored.campaigns, 'campaign')}")
     if restored.kept_as is not None:
-        print(f"the previous database is kept: {restored.kept_as}")
+        say(f"the previous database is kept: {restored.kept_as}")
     for folder in restored.set_aside:
-        print(f"moved aside, because the copy does not know it: {folder}")
+        say(f"moved aside, because the copy does not know it: {folder}")

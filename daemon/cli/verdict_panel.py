@@ -6,18 +6,18 @@ from statistics import fmean, stdev
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
 from ...strategies.records import Configuration
 from ...strategies.verdict.margin import margin_of, share_in_words, skill_of, what_matters
 from ...strategies.verdict.notice import counted_at_floor, render_changes
 from ...strategies.verdict.verdict_records import Reason, Verdict
 from ...strategies.verdict.verdict_words import divergence_odds, odds
-from ...strategies.words import duration
+from ...strategies.words import duration, readable
 from ..api.views import Replicates
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign
 from ..state.models.registry import Model
+from .screen import Text
 from .tables import PANEL_WIDTH, STYLES, number
 
 
@@ -34,7 +34,7 @@ def baseline_panel(model: Model, campaign: Campaign, runs: Replicates) -> Panel:
     contract = reached(campaign.facts.contract)
     lines: list[Text | Table] = [
         Text(f"settings v{campaign.settings_version}: {mean}; {len(scores)} of {runs.runs} runs completed"),
-        *((Text(f"Failed: {runs.failure}", style="yellow"),) if runs.failure else ()),
+        *((Text(f"Failed: {readable(runs.failure)}", style="yellow"),) if runs.failure else ()),
         *((Text(_what_matters(model, scores)),) if scores else ()),
         Text(f"\n{contract.covered}"),
         *(Text(f"Note: {note}.") for note in (*reached(campaign.facts.prepared).notes, *_suspicions(campaign))),

@@ -3,6 +3,7 @@
 A key exists here only when something reads it; `config.example.toml` explains each.
 """
 
+import base64
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -197,6 +198,26 @@ def resolve_secret(reference: str, environ: Mapping[str, str]) -> str:
         "allowed: 'env:NAME', 'file:/path' or 'credential:NAME'",
         "put the secret in a file that only retuned can read and write its path as 'file:/path'",
     )
+
+
+def signing_key(secret: str) -> bytes:
+    """The key that a webhook secret stands for: what is base64 behind 'whsec_', or any other text as it is.
+
+    Raises InputError, without the secret in it, for one that is not.
+    """
+    if not secret.startswith("whsec_"):
+        return secret.encode(errors="surrogateescape")
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not key:
+        raise InputError(
+            "the webhook secret starts with whsec_, but what follows is not base64",
+            "whsec_ and base64, or any other text",
+            "copy it again from the receiver",
+        )
+    return key
 
 
 def _secret_in(path: Path) -> str:

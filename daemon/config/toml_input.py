@@ -212,9 +212,11 @@ def owners_path(value: object, info: ValidationInfo) -> str:
         raise refusal(f"is {shown(value)}", "allowed: a path, relative to this file or absolute")
     folder = (info.context or {}).get("folder", "/")
     path = os.path.abspath(os.path.join(folder, os.path.expanduser(value)))
-    if readable(path) != path:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
         allowed = "allowed: paths in UTF-8; the names of files in a data folder may be anything"
-        raise refusal(f"leads to {readable(path)}, which is no UTF-8", allowed, "rename the folder")
+        raise refusal(f"leads to {readable(path)}, which is no UTF-8", allowed, "rename the folder") from None
     return path
 
 

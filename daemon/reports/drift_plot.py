@@ -7,8 +7,9 @@ from typing import Any
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.errors import InputError
+from ...strategies.words import readable
 from ..state.models.registry import Model
-from .self_contained import cannot_write, check_target, content_policy, plotly_script, script_json
+from .self_contained import cannot_write, check_target, content_policy, plot_text, plotly_script, script_json
 
 SUFFIXES = (".png", ".svg", ".html")
 
@@ -59,12 +60,13 @@ def _write_image(model: Model, points: Sequence[DriftPoint], path: Path) -> None
             low, high = (point.mean if bound is None else bound for bound in (point.lower, point.upper))
             below.plot(at, point.mean, "o", color=COLOURS[(point.outcome or "inconclusive")])
             below.vlines(at, low, high, color=COLOURS[(point.outcome or "inconclusive")], linewidth=4)
-    above.set_ylabel(model.file.goal.metric)
+    metric = mathless(model.file.goal.metric)
+    above.set_ylabel(metric)
     above.legend(frameon=False)
     below.axhline(0.0, color="#9ca3af", linewidth=1)
     below.set_ylabel("improvement\nand its bounds")
     below.set_xticks(list(places), labels)
-    figure.suptitle(f"{model.name}: {model.file.goal.metric} of the stored settings over time")
+    figure.suptitle(f"{model.name}: {metric} of the stored settings over time")
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
@@ -75,17 +77,23 @@ _LEGEND = {"incumbent": "stored settings, re-trained", "challenger": "challenger
 _SERIES = {"incumbent": _NEUTRAL, "challenger": "#d97706"}
 
 
+def mathless(text: str) -> str:
+    """A text as matplotlib draws it: cleaned for people, and without formulas, which stand between dollar signs."""
+    return readable(text).replace("\\$", "$").replace("$", r"\$")
+
+
 def _label(point: DriftPoint) -> str:
     return f"{point.at:%Y-%m-%d}\n#{point.campaign_id} {'baseline' if point.kind == 'baseline' else point.trigger}"
 
 
 def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
     """One file that fetches nothing: plotly's script is embedded, the figure is plain JSON."""
-    title = f"{model.name}: {model.file.goal.metric} of the stored settings over time"
+    metric = readable(model.file.goal.metric)
+    title = f"{model.name}: {metric} of the stored settings over time"
     layout = {
-        "title": {"text": title},
+        "title": {"text": plot_text(title)},
         "xaxis": {"anchor": "y2", "type": "category"},
-        "yaxis": {"title": {"text": model.file.goal.metric}, "domain": [0.45, 1.0]},
+        "yaxis": {"title": {"text": plot_text(metric)}, "domain": [0.45, 1.0]},
         "yaxis2": {"title": {"text": "improvement, lower to upper bound"}, "domain": [0.0, 0.35], "zeroline": True},
         "height": 640,
     }

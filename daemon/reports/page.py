@@ -8,7 +8,7 @@ import jinja2
 from ...strategies.records import LegEnd, Purpose, Role
 from ...strategies.verdict.verdict_records import Verdict
 from ...strategies.verdict.verdict_words import figure
-from ...strategies.words import duration
+from ...strategies.words import duration, readable
 from .campaign_record import CampaignRecord
 from .figures import curves_figure, replicates_figure
 from .page_background import cost_section, provenance_section, reproduce_section
@@ -38,7 +38,7 @@ def page_of(record: CampaignRecord) -> Page:
 def render_page(page: Page) -> str:
     """The page as HTML. Every text is escaped; only our own files and JSON without "<" are inserted verbatim."""
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_for_people
     )
     template = environment.from_string((_HERE / "page.html.j2").read_text(encoding="utf-8"))
     library, script = plotly_script(), (_HERE / "page.js").read_text(encoding="utf-8")
@@ -50,6 +50,11 @@ def render_page(page: Page) -> str:
         script=script,
         figures=script_json({plot.id: plot.figure for plot in page.plots}),
     )
+
+
+def _for_people(value: object) -> object:
+    """What the template inserts: texts cleaned of what acts or hides, and our own markup as it is."""
+    return readable(value, keep="\n") if type(value) is str else value
 
 
 def _verdict_page(record: CampaignRecord, verdict: Verdict) -> Page:

@@ -9,6 +9,7 @@ from ...strategies.legs.command import expand
 from ...strategies.records import LegEnd, LegRequest, LegResult, Purpose, Role, Value
 from ...strategies.verdict.verdict_records import TestPlan
 from ...strategies.words import counted, duration
+from ..masking import masked
 from .campaign_record import CampaignRecord
 from .page_parts import Section, Table, pairs_table
 
@@ -196,7 +197,7 @@ def _one_training(record: CampaignRecord) -> tuple[tuple[str, ...], tuple[str, .
         "RETUNED_REPORT": "report.jsonl",
     }  # fmt: skip
     words = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
-    argv = shlex.join(expand(command, {**request.configuration, **inputs}))
+    argv = masked(shlex.join(expand(command, {**request.configuration, **inputs})))
     run = f"cd {shlex.quote(str(training.workdir))} && {' '.join(words)} {argv}"
     reported = f"it reported {record.metric} {record.shown(chosen.score)}"
     return (run,), (f"The last command is a single training run ({request.trial}); {reported}.", where)

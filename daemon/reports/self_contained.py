@@ -4,10 +4,12 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
 from ...strategies.errors import InputError
+from ...strategies.words import readable
 
 
 def plotly_script() -> str:
@@ -16,8 +18,16 @@ def plotly_script() -> str:
 
 
 def script_json(value: object) -> str:
-    """The value as JSON that is safe inside a script element, whatever its texts contain."""
-    return json.dumps(value, allow_nan=False, ensure_ascii=False).replace("<", "\\u003c")
+    """The value as JSON that is safe inside a script element, whatever its texts contain; these are cleaned."""
+    return json.dumps(_cleaned(value), allow_nan=False, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _cleaned(value: object) -> object:
+    if isinstance(value, str):
+        return readable(value, keep="\n")
+    if isinstance(value, Mapping):
+        return {name: _cleaned(part) for name, part in value.items()}
+    return [_cleaned(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def plot_text(text: str) -> str:

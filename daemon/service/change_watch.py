@@ -23,6 +23,7 @@ from ..clock import Clock
 from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..config.schedule_tables import days_in
+from ..masking import mask_of
 from ..service.schedule import queue_triggered
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign, campaigns_of
@@ -32,7 +33,7 @@ from ..state.models.registry import Model, find_model
 from ..state.store import Store
 from ..training.fingerprints import code_fingerprint, data_fingerprint, files_below, read_gpus
 from ..training.interpreter import environment_of, find_interpreter
-from ..training.snapshot import run_fingerprint, sources
+from ..training.snapshot import as_told, run_fingerprint, sources
 
 A_PASS = 200
 CHILD_LIMIT = timedelta(hours=2)
@@ -188,10 +189,13 @@ def _is_cooling_down(before: Campaign, file: ModelFile, now: datetime) -> bool:
 def _data(store: Store, model: Model, before: Campaign | None, shared: _SharedReads, now: datetime) -> str:
     file = model.file
     if file.triggers.fingerprint is not None:
-        training = file.training
-        output = run_fingerprint(file.triggers.fingerprint, training.workdir, training.environment(shared.environ))
+        training, mask = file.training, mask_of(shared.environ, file.training.pass_env)
+        output = run_fingerprint(
+            file.triggers.fingerprint, training.workdir, training.environment(shared.environ), mask=mask
+        )
         _note_check(store, model, "data", now, fingerprint=json.dumps(output))
-        seen = None if before is None else reached(before.facts.prepared).told
+        told = None if before is None else reached(before.facts.prepared).told
+        seen = None if told is None else as_told(told, mask)  # earlier versions recorded it as it was
         return (
             ""
             if seen is None

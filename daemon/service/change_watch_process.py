@@ -30,7 +30,7 @@ def main() -> NoReturn:
     try:
         config = load_config(arguments.config, os.environ).model_copy(update={"state": arguments.state.absolute()})
         configure(config.service.log)
-        run_due_checks(Store(config.state), config, SystemClock(), os.environ)
+        run_due_checks(Store(config.state, backups=config.backup.folder), config, SystemClock(), os.environ)
     except RetunedError as error:
         print(f"retuned: {error}", file=sys.stderr)  # noqa: T201 (what a command says)
         sys.exit(error.exit_code)

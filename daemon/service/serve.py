@@ -33,7 +33,7 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
     with single_instance(state):
         log.info("service_started", state=str(state), pid=os.getpid())
         sweep_state(config)
-        store = Store(state)
+        store = Store(state, backups=config.backup.folder)
         checks = ChangeChecks(store, lambda: start_child(command_of(config_arguments, "look")))
         processes = CampaignProcesses(
             state, starter(config_arguments, os.environ), clock, config.service.longest_step_s

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from ...strategies.errors import RetunedError
 from ...strategies.schedule.grants import Machine
 from ...strategies.schedule.queueing import Decision, decide
 from ..alerts.webhooks import deliver_due
@@ -109,11 +110,13 @@ class Service:
         """Record a fault, or only log it where it cannot be written. A traceback is logged once while the error stays
         the same."""
         sentence = f"{type(error).__name__}: {error}"
-        is_known = self._failing.get(part) == sentence
+        is_known = self._failing.get(part) == sentence or isinstance(error, RetunedError)  # its sentence says it all
         self._failing[part] = sentence
         log.error("tick_step_failed", step=part, error=sentence, exc_info=None if is_known else error)
         try:
             note_fault(self.store, part, sentence, self.clock.now())
+        except RetunedError as why:
+            log.error("fault_not_recorded", step=part, error=str(why))
         except Exception:
             log.exception("fault_not_recorded", step=part)
 

@@ -7,8 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from ...strategies.verdict.notice import Notice
+from ...strategies.words import readable
 from ..config.config import Config
+from ..masking import masked
 from .campaigns.campaigns import Campaign
+from .database_errors import of_row
 from .models.registry import Model
 from .outbox import enqueue, place_of
 from .store import Row, Store, from_text, to_json, to_text
@@ -42,11 +45,12 @@ def raise_alert(
 
     A campaign has one alert: the alert of a continued campaign replaces its earlier one, as a new message.
     """
+    notice = _for_people(notice)
     body = {
         "type": f"retuned.{notice.severity}",
         "timestamp": to_text(now),
         "data": {
-            "model": model.name, "owner": model.file.owner, "campaign": campaign.id, "title": notice.title,
+            "model": model.name, "owner": readable(model.file.owner), "campaign": campaign.id, "title": notice.title,
             "text": notice.text, "sentences": list(notice.sentences), "commands": list(notice.commands), **details,
         },
     }  # fmt: skip
@@ -62,6 +66,17 @@ def raise_alert(
             store, message_id=_message_id(campaign), alert_id=alert_id, url=url,
             secret_reference=secret, payload=to_json(body), now=now,
         )  # fmt: skip
+
+
+def _for_people(notice: Notice) -> Notice:
+    """The notice with nothing in it that acts on a terminal or a chat, and no secret: it quotes names of data columns,
+    metrics and files, and what trainings wrote."""
+    return Notice(
+        title=readable(masked(notice.title)),
+        sentences=tuple(readable(masked(sentence)) for sentence in notice.sentences),
+        severity=notice.severity,
+        commands=tuple(readable(command) for command in notice.commands),
+    )
 
 
 def list_alerts(store: Store, model: str | None = None) -> tuple[Alert, ...]:
@@ -97,6 +112,7 @@ def _channel(model: Model, config: Config) -> tuple[str | None, str | None]:
     return config.alerts.webhook, config.alerts.webhook_secret
 
 
+@of_row("an alert")
 def _alert(store: Store, row: Row) -> Alert:
     deliveries = store.rows("SELECT * FROM outbox WHERE alert_id = ? ORDER BY created_at", (row["id"],))
     data = json.loads(row["body"])["data"]

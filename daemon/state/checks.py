@@ -1,5 +1,6 @@
 """Whether a database file is sound, and which schema it has; read without changing it."""
 
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class CopyState:
 def open_to_read(path: Path, *, is_still: bool = False, timeout_s: float = READ_TIMEOUT_S) -> sqlite3.Connection:
     """A connection that cannot write; `is_still`: no one else writes the file either. Raises sqlite3.Error."""
     how = "mode=ro&immutable=1" if is_still else "mode=ro"
-    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=timeout_s)
+    return sqlite3.connect(f"file:{quote(os.fsencode(path))}?{how}", uri=True, timeout=timeout_s)
 
 
 def quick_check(path: Path, limit: int, *, is_still: bool = False) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ..masking import masked
+from .database_errors import of_row
 from .store import Store, from_text, to_json, to_text
 
 KEPT = 200
@@ -34,7 +36,7 @@ def note_fault(
     """Record a fault; only the newest are kept, and only the last of identical ones."""
     row = {
         "at": to_text(now), "part": part, "model_id": model_id, "campaign_id": campaign_id,
-        "sentence": " ".join(sentence.split())[:1000],
+        "sentence": masked(" ".join(sentence.split()))[:1000],
     }  # fmt: skip
     with store.transaction():
         store.insert("faults", row)  # before the delete, so that its number is a new one
@@ -77,6 +79,7 @@ def set_fact(store: Store, name: str, value: Any, now: datetime) -> None:  # noq
         )
 
 
+@of_row("a fact about the service")
 def get_fact(store: Store, name: str) -> tuple[Any, datetime] | None:
     """A fact and when it was set; None when it never was."""
     row = store.row("SELECT value, at FROM service_facts WHERE name = ?", (name,))

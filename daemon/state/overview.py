@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from .database_errors import of_row
 from .store import Row, Store, from_text
 
 _OPEN = """SELECT campaigns.id, models.name AS model, kind, phase, waits, campaigns.created_at,
@@ -88,6 +89,7 @@ def next_models_due(store: Store, limit: int) -> tuple[JudgedModel, ...]:
     return tuple(_judged(row) for row in store.rows(_JUDGED, (limit,)))
 
 
+@of_row("a campaign")
 def _open(row: Row) -> OpenCampaign:
     expected_s = row["seconds_expected"]
     return OpenCampaign(
@@ -102,6 +104,7 @@ def _open(row: Row) -> OpenCampaign:
     )
 
 
+@of_row("a model")
 def _judged(row: Row) -> JudgedModel:
     return JudgedModel(
         name=row["name"],

@@ -3,6 +3,7 @@
 Several processes write (the service, campaign processes, the command line); SQLite's lock serializes them.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,17 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...strategies.errors import DiskFull, StateError
-from ...strategies.words import readable
-from ..durable_files import has_room, is_no_room, sweep, sync_file, sync_folder, temporary_beside
+from ...strategies.errors import StateError
+from ..durable_files import sweep, sync_file, sync_folder, temporary_beside
 from ..lean_imports import hidden
+from .database_errors import cannot_use, disk_full, is_damage, is_full
 from .schema_steps import SCHEMA, STEP_NAMES
 
 BUSY_TIMEOUT_S = 30.0
 FILE_NAME = "retuned.sqlite3"
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "afs", "fuse.sshfs", "ceph", "glusterfs", "fuse.glusterfs", "lustre")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 Row = Mapping[str, Any]
 Parameters = Sequence[Any] | dict[str, Any]
 
@@ -32,12 +32,14 @@ Parameters = Sequence[Any] | dict[str, Any]
 class Store:
     """Rows in, rows out; every change happens inside `transaction()`."""
 
-    def __init__(self, state: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(self, state: Path, busy_timeout_s: float = BUSY_TIMEOUT_S, backups: Path | None = None) -> None:
         """Open the database of a state folder, which is created if missing.
 
-        Raises StateError when the folder or the file cannot be used, or was written by a newer version.
+        `backups`: the folder of its copies; None: the usual one. Raises StateError when the folder or the file cannot
+        be used, or was written by a newer version. Every method raises StateError where the file is damaged.
         """
         self.state = state
+        self._backups = backups or state / "backups"
         path = state / FILE_NAME
         try:
             state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -46,7 +48,7 @@ class Store:
             path.chmod(0o600)
             self._prepare()
         except (OSError, sqlite3.DatabaseError) as error:
-            raise _cannot_open(path, error) from error
+            raise cannot_use(path, error, self._backups) from error
 
     def _prepare(self) -> None:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
@@ -94,9 +96,11 @@ class Store:
         """
         try:
             self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if _is_full(error, self.state):
-                raise _disk_full(self.state) from error
+        except sqlite3.DatabaseError as error:
+            if is_full(error, self.state):
+                raise disk_full(self.state) from error
+            if is_damage(error):
+                raise self._unusable(error) from error
             raise StateError(
                 f"the state database of {self.state} cannot be written: {error}",
                 "short writes of retuned's own processes, and free space on its disk",
@@ -106,9 +110,10 @@ class Store:
             yield
             self._db.commit()
         except BaseException as error:
-            self._db.rollback()
-            if isinstance(error, sqlite3.OperationalError) and _is_full(error, self.state):
-                raise _disk_full(self.state) from error
+            with contextlib.suppress(sqlite3.DatabaseError):
+                self._db.rollback()
+            if isinstance(error, sqlite3.DatabaseError) and (is_full(error, self.state) or is_damage(error)):
+                raise self._unusable(error) from error
             raise
 
     def insert(self, table: str, row: Row) -> int:
@@ -129,19 +134,28 @@ class Store:
         try:
             return self._db.execute(sql, parameters).rowcount
         except UnicodeEncodeError:
-            stored = _storable(parameters) if isinstance(parameters, Mapping) else [_escaped(one) for one in parameters]
-            return self._db.execute(sql, stored).rowcount
+            return self._db.execute(sql, _storable_parameters(parameters)).rowcount
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a SELECT."""
-        cursor = self._db.execute(sql, parameters)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+        try:
+            cursor = self._db.execute(sql, parameters)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+        except UnicodeEncodeError:  # such as a name from a command line that is no UTF-8
+            return self.rows(sql, _storable_parameters(parameters))
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                raise self._unusable(error) from error
+            raise
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a SELECT, or None."""
         rows = self.rows(sql, parameters)
         return rows[0] if rows else None
+
+    def _unusable(self, error: sqlite3.DatabaseError) -> StateError:
+        return cannot_use(self.state / FILE_NAME, error, self._backups)
 
     def close(self) -> None:
         """Close the connection."""
@@ -202,45 +216,6 @@ def file_system_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> st
     return kind
 
 
-def _is_full(error: Exception, state: Path) -> bool:
-    """Whether an error comes from a full disk: SQLite calls only a lack of bytes by its name."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL or is_no_room(error):
-        return True
-    return code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and state.is_dir() and not has_room(state)
-
-
-def _disk_full(state: Path) -> DiskFull:
-    return DiskFull(
-        f"the disk of the state folder {state} is full",
-        "what has been written is safe",
-        "free some space there; retuned then continues by itself",
-    )
-
-
-def _cannot_open(path: Path, error: Exception) -> StateError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _CORRUPT:
-        return StateError(
-            f"the state database {path} is damaged: {error}",
-            "a whole SQLite database",
-            f"restore the newest copy in {path.parent / 'backups'}: retuned restore FILE",
-        )
-    if _is_full(error, path.parent):
-        return _disk_full(path.parent)
-    if code == sqlite3.SQLITE_BUSY:
-        return StateError(
-            f"the state database {path} is locked by another program",
-            "short writes of retuned's own processes",
-            "check what else holds it open, then repeat the command",
-        )
-    return StateError(
-        f"the state database {path} cannot be opened: {error}",
-        "a folder on a local disk that this user may write",
-        "choose another with --state DIR or RETUNED_STATE",
-    )
-
-
 def to_text(moment: datetime) -> str:
     """A moment as it is stored: UTC, ISO 8601, sortable as text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
@@ -257,10 +232,19 @@ def to_json(value: object) -> str:
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def _storable_parameters(parameters: Parameters) -> Parameters:
+    return _storable(parameters) if isinstance(parameters, Mapping) else [_escaped(value) for value in parameters]
+
+
 def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values whose texts the database can hold: whatever a file is called must not end what is recorded of it."""
     return {name: _escaped(value) for name, value in values.items()}
 
 
 def _escaped(value: object) -> Any:  # noqa: ANN401 - whatever a column holds
-    return readable(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return value.encode(errors="backslashreplace").decode()

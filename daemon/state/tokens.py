@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from ...strategies.errors import ConflictError, InputError, UnknownName
+from .database_errors import of_row
 from .store import Row, Store, from_text, to_text
 
 PREFIX = "rtn_"
@@ -143,6 +144,7 @@ def _find(store: Store, name: str) -> Token:
     return _token(row)
 
 
+@of_row("a token")
 def _token(row: Row) -> Token:
     used, revoked = row["last_used_at"], row["revoked_at"]
     return Token(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ...strategies.legs.ends import Objective
 from ...strategies.records import LegRequest, Purpose, Report
 from ...strategies.search.median_stopping import StopReason, StopRule, WatchedRun
+from ..masking import Mask, masked
 from .leg_order import Ticket
 from .report_tail import ReportTail
 from .spool import Spool
@@ -66,9 +67,10 @@ class _Attempt:
 class EarlyStop:
     """The rules of a spool's legs, and what its legs under way have reported as far as they are watched."""
 
-    def __init__(self, spool: Spool, objective: Objective) -> None:
+    def __init__(self, spool: Spool, objective: Objective, mask: Mask = masked) -> None:
         self._spool = spool
         self._objective = objective
+        self._mask = mask
         self._rules: dict[str, StopRule] = {}
         self._attempts: dict[tuple[str, int], _Attempt] = {}
 
@@ -110,4 +112,5 @@ class EarlyStop:
         return AttemptReports() if is_flood else AttemptReports(tuple(reading.reports), reading.fault(), reading.missed)
 
     def _new(self, leg: str, number: int) -> _Attempt:
-        return _Attempt(ReportTail(self._spool.report_path(leg, number), self._objective.metric), self._rules.get(leg))
+        tail = ReportTail(self._spool.report_path(leg, number), self._objective.metric, self._mask)
+        return _Attempt(tail, self._rules.get(leg))

@@ -18,7 +18,8 @@ class TrainingOrder:
     `unit` and `evaluate_every` are the budget's; a leg is stopped after `timeout_s`, with `grace_s` between
     SIGTERM and SIGKILL; a worker without work ends after `idle_s`. Legs that are submitted together are handed to
     workers in groups, `groups` of a kind; 0: one by one. `precision`: of a recipe's loss and metrics.
-    `metric`: the objective's, by which a worker knows output that looks like a report.
+    `metric`: the objective's, by which a worker knows output that looks like a report. `pass_env`: variables whose
+    values are masked in what is recorded.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class TrainingOrder:
     trainer: str = str(TRAINER)
     precision: str = "float32"
     metric: str = ""
+    pass_env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

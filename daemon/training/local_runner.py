@@ -18,6 +18,7 @@ from ...strategies.records import LegEnd, LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
 from ..foreign_files import NotPlain
+from ..masking import mask_of
 from .early_stopping import EarlyStop
 from .leg_order import Ticket, TrainingOrder
 from .spool import Spool, check_leg_name
@@ -65,12 +66,13 @@ class LocalRunner:
         self._spool.sweep()
         self._training = training
         self._objective = objective
+        self._mask = mask_of(environment, training.pass_env)
         self._slots = slots
         self._clock = clock
         longest_s = training.timeout_s * (MOST if training.groups else 1)
         self._workers = Workers(self._spool, environment, worker_python, longest_s, gpus, gpus_each)
         self._supervisor = Supervisor(self._spool, self._workers, clock)
-        self._early_stop = EarlyStop(self._spool, objective)
+        self._early_stop = EarlyStop(self._spool, objective, self._mask)
         self._newest = self._spool.attempts()
         self._open: dict[str, _Open] = {}
         self._settled: dict[str, LegResult] = {}
@@ -290,8 +292,12 @@ class LocalRunner:
             request=request,
             end=end,
             score=score,
-            detail=detail,
-            metrics={name: value for report in reports for name, value in report.metrics.items()},
+            detail=self._mask(detail),
+            metrics={
+                name if name == metric else self._mask(name): value
+                for report in reports
+                for name, value in report.metrics.items()
+            },
             curve=tuple((step, value) for step, value in scores if isfinite(value)),
             seconds=process.seconds,
             cpu_s=process.cpu_s,

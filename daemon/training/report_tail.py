@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...strategies.legs.reports import ReportReading
 from ..foreign_files import NotPlain, open_plain
+from ..masking import Mask, masked
 
 PIECE_BYTES = 1 << 20
 MOST_BYTES = 16 << 20  # of one file; its worker ends a training that writes more
@@ -15,9 +16,9 @@ MOST_BYTES = 16 << 20  # of one file; its worker ends a training that writes mor
 class ReportTail:
     """The reports of one attempt as far as they were read, and where to read on."""
 
-    def __init__(self, path: Path, metric: str | None = None) -> None:
-        """`metric`: the one that has to be a number; None: all of them."""
-        self.reading = ReportReading(metric)
+    def __init__(self, path: Path, metric: str | None = None, mask: Mask = masked) -> None:
+        """`metric`: the one that has to be a number; None: all of them. `mask`: masks secrets in what is quoted."""
+        self.reading = ReportReading(metric, mask)
         self._path = path
         self._offset = 0
         self._digest = hashlib.blake2b()  # of all that was read

@@ -1,6 +1,7 @@
 """The data of one campaign: brought up to date by the owner's command, then kept where trainings find it."""
 
 import glob
+import hashlib
 import itertools
 import os
 import re
@@ -17,6 +18,7 @@ from ...strategies.drift.fingerprints import DataFingerprint
 from ...strategies.errors import CampaignFailed, DiskFull, StateError
 from ..config.model_tables import DataTable
 from ..durable_files import is_no_room, sweep, sync_file, sync_folder, temporary_beside
+from ..masking import Mask, masked
 from ..start_errors import why_not_started
 from .fingerprints import data_fingerprint, files_below
 
@@ -77,20 +79,34 @@ def run_prepare(
     workdir: Path,
     environment: Mapping[str, str],
     timeout_s: float,
+    mask: Mask = masked,
     show_progress: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the owner's prepare command: without a shell, in this environment only, for at most `timeout_s`.
 
     Whatever it started in its own process group ends with it. `show_progress` is called while it runs. Raises
-    CampaignFailed with its last line of output.
+    CampaignFailed with its last line of output, whose secrets are masked.
     """
-    _run("prepare", argv, workdir, environment, timeout_s, subprocess.STDOUT, show_progress)
+    _run("prepare", argv, workdir, environment, timeout_s, subprocess.STDOUT, mask, show_progress)
 
 
-def run_fingerprint(argv: Sequence[str], workdir: Path, environment: Mapping[str, str], timeout_s: float = 60.0) -> str:
+def run_fingerprint(
+    argv: Sequence[str],
+    workdir: Path,
+    environment: Mapping[str, str],
+    timeout_s: float = 60.0,
+    mask: Mask = masked,
+) -> str:
     """What the owner's command says about the data, on its standard output; run as `run_prepare` runs its command."""
-    output = _run("fingerprint", argv, workdir, environment, timeout_s, subprocess.DEVNULL, lambda: None)
-    return output.decode(errors="replace").strip()
+    output = _run("fingerprint", argv, workdir, environment, timeout_s, subprocess.DEVNULL, mask, lambda: None)
+    return as_told(output.decode(errors="replace").strip(), mask)
+
+
+def as_told(said: str, mask: Mask = masked) -> str:
+    """What a fingerprint command said, as it is recorded: secrets are masked, and a few bits of a digest, of which none
+    can be guessed, tell whether they changed."""
+    shown = mask(said)
+    return shown if shown == said else f"{shown} (#{hashlib.blake2b(said.encode(), digest_size=2).hexdigest()})"
 
 
 def _run(
@@ -100,6 +116,7 @@ def _run(
     environment: Mapping[str, str],
     timeout_s: float,
     errors: int,
+    mask: Mask,
     show_progress: Callable[[], None],
 ) -> bytes:
     where = {"prepare": "data.prepare", "fingerprint": "triggers.fingerprint"}[kind]
@@ -125,8 +142,9 @@ def _run(
     code = process.returncode
     ended = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
     slow = "raise data.prepare_timeout or make it faster" if kind == "prepare" else "make it faster"
+    how = ended if is_in_time else f"ran longer than {timeout_s:g} s"
     raise CampaignFailed(
-        f"the {kind} command {ended if is_in_time else f'ran longer than {timeout_s:g} s'}; {_last_line(bytes(tail))}",
+        f"the {kind} command {how}; {_last_line(bytes(tail), mask)}",
         remedy="run it by hand in its workdir" if is_in_time else slow,
     )
 
@@ -219,6 +237,6 @@ def _read_tail(pipe: IO[bytes], tail: bytearray) -> None:
             del tail[:-_KEPT_OUTPUT_BYTES]
 
 
-def _last_line(tail: bytes) -> str:
+def _last_line(tail: bytes, mask: Mask) -> str:
     lines = [line.strip() for line in tail.decode(errors="replace").splitlines() if line.strip()]
-    return f"its last line: {lines[-1][-300:]}" if lines else "it wrote nothing"
+    return f"its last line: {mask(lines[-1])[-300:]}" if lines else "it wrote nothing"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ...strategies.errors import RetunedError
 from ...strategies.words import counted
-from ..config.config import resolve_secret
+from ..config.config import resolve_secret, signing_key
 from ..config.model_paths import check_paths
 from ..state.models.models import names_in_use
 from ..state.models.registry import Model, find_model
@@ -95,8 +95,8 @@ def check_channels(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
         yield _connected(place)
     for reference in dict.fromkeys(secret for _, secret in channels if secret is not None):
         try:
-            resolve_secret(reference, case.environ)
-            yield Finding("channels", "ok", f"the secret {reference} can be read")
+            signing_key(resolve_secret(reference, case.environ))
+            yield Finding("channels", "ok", f"the secret {reference} can be read and signs messages")
         except RetunedError as error:
             yield Finding("channels", "error", error.found, error.remedy)
 

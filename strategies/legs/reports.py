@@ -3,12 +3,12 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
 from ..records import Report
-from .near_misses import near_miss
+from .near_misses import LONGEST_CHARACTERS, near_miss
 
 MOST_NAMES = 1000  # metrics of one training
 NAME_CHARACTERS = 200
@@ -17,12 +17,13 @@ _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _BARE = re.compile(r"(?<=[:\s])[+-]?(?:nan|inf|infinity)(?=\s*[,}])", re.IGNORECASE)
 
 
-def parse_report(line: str, needed: str | None = None) -> Report | None:
+def parse_report(line: str, needed: str | None = None, mask: Callable[[str], str] = str) -> Report | None:
     """The report on one line, or None for ordinary output. A byte order mark before it does not matter.
 
     A report is a JSON object with "step" and "metrics". A metric that is null, NaN or infinite, as a number or a text,
     becomes NaN. Only the `needed` one has to be a number, and others that are none are left out; None: all have to be.
-    Raises InputError for an object with metrics whose step is missing, or whose step or metrics cannot be used.
+    Raises InputError for an object with metrics whose step is missing, or whose step or metrics cannot be used;
+    what it quotes is passed through `mask` before it is cut to a length.
     """
     text = line.strip().lstrip("\ufeff").lstrip()
     data = _object(text) if text.startswith("{") else None
@@ -32,13 +33,13 @@ def parse_report(line: str, needed: str | None = None) -> Report | None:
         raise _malformed("metrics, but no step", 'a report has both "step" and "metrics"')
     step = _number(data["step"])
     if step is None or not math.isfinite(step) or step < 0:
-        raise _malformed(f"step {short(data['step'])}", "a step is a finite number, 0 or more")
+        raise _malformed(f"step {short(data['step'], mask)}", "a step is a finite number, 0 or more")
     if not isinstance(data["metrics"], dict):
-        raise _malformed(f"metrics {short(data['metrics'])}", "metrics is an object of numbers")
-    metrics = {_name(name): _metric(value) for name, value in data["metrics"].items()}
+        raise _malformed(f"metrics {short(data['metrics'], mask)}", "metrics is an object of numbers")
+    metrics = {_name(name, mask): _metric(value) for name, value in data["metrics"].items()}
     bad = next((name for name, value in metrics.items() if value is None and needed in (None, name)), None)
     if bad is not None:
-        shown = short(data["metrics"][bad])
+        shown = short(data["metrics"][bad], mask)
         raise _malformed(f"the metric {bad} {shown}", "a metric is a number, or null for not finite")
     return Report(step, {name: value for name, value in metrics.items() if value is not None})
 
@@ -49,10 +50,11 @@ class ReportReading:
 
     `reports`: in their order, up to a malformed one. `malformed`: what is wrong with that; None where there is none.
     `missed`: what is wrong with a line behind the last report that looks like a further one. `metric` has to be a
-    number in each report that has it, others need not; None: all of them.
+    number in each report that has it, others need not; None: all of them. `mask`: what is quoted passes through it.
     """
 
     metric: str | None = None
+    mask: Callable[[str], str] = str
     reports: list[Report] = field(default_factory=list)
     malformed: str | None = None
     missed: str | None = None
@@ -66,7 +68,7 @@ class ReportReading:
         if self.malformed is not None:
             return
         try:
-            report = parse_report(line, self.metric)
+            report = parse_report(line, self.metric, self.mask)
         except InputError as error:
             self.malformed = f"line {self._lines}: {error}"
             return
@@ -77,6 +79,9 @@ class ReportReading:
             self._pass_over(line)
 
     def _pass_over(self, line: str) -> None:
+        if self.missed is not None and self._unread is not None:
+            return
+        line = self.mask(line[:LONGEST_CHARACTERS])
         why = near_miss(line, self.metric or "") if self.missed is None else None
         if why is not None:
             self.missed = f"line {self._lines} of the report file looks like a report, but {why}"
@@ -112,13 +117,15 @@ def _number(value: object) -> float | None:
         return math.inf
 
 
-def _name(name: str) -> str:
+def _name(name: str, mask: Callable[[str], str]) -> str:
     if len(name) > NAME_CHARACTERS:
-        raise _malformed(f"the metric {short(name)}", f"a name has {NAME_CHARACTERS} characters at most")
+        raise _malformed(f"the metric {short(name, mask)}", f"a name has {NAME_CHARACTERS} characters at most")
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise _malformed(f"the metric {short(name)}", "a name is valid Unicode, without lone surrogates") from None
+        raise _malformed(
+            f"the metric {short(name, mask)}", "a name is valid Unicode, without lone surrogates"
+        ) from None
     return name
 
 
@@ -145,7 +152,7 @@ def _malformed(found: str, allowed: str) -> InputError:
     return InputError(f"a report has {found}", allowed, 'write {"step": 120, "metrics": {"loss": 0.31}}')
 
 
-def short(value: object) -> str:
-    """A value as quoted in a message, truncated where it is long."""
-    text = repr(value)
+def short(value: object, mask: Callable[[str], str] = str) -> str:
+    """A value as quoted in a message, passed through `mask` and truncated where it is long."""
+    text = mask(repr(value))
     return text if len(text) <= 80 else text[:77] + "..."

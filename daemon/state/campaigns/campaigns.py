@@ -14,6 +14,7 @@ from pydantic import PlainSerializer, PlainValidator
 from ....strategies.errors import UnknownName
 from ....strategies.schedule.grants import Grant
 from ....strategies.verdict.verdict_records import Verdict
+from ..database_errors import of_row
 from ..store import Row, Store, from_text, to_text
 from .campaign_facts import CampaignFacts
 
@@ -71,6 +72,7 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else from_text(text)
 
 
+@of_row("a campaign")
 def _campaign(row: Row) -> Campaign:
     created_at = _moment(row["created_at"])
     assert created_at is not None

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ....strategies.legs.request import request_of
 from ....strategies.records import LegEnd, LegRequest, LegResult
+from ..database_errors import of_row
 from ..store import Row, Store, to_json, to_text
 
 
@@ -37,6 +38,16 @@ def leg_states(store: Store, campaign_id: int) -> tuple[LegState, ...]:
         LegState(row["name"], None if row["ended"] is None else LegEnd(row["ended"]), row["score"], row["seconds"])
         for row in rows
     )
+
+
+def failure_details(store: Store, campaign_id: int) -> tuple[str, ...]:
+    """What is recorded of how legs of a campaign failed, each detail once."""
+    rows = store.rows(
+        """SELECT DISTINCT detail FROM legs WHERE campaign_id = ? AND detail != ''
+        AND ended NOT IN ('completed', 'stopped', 'diverged')""",
+        (campaign_id,),
+    )
+    return tuple(row["detail"] for row in rows)
 
 
 def planned_legs(store: Store, campaign_id: int) -> frozenset[str]:
@@ -96,6 +107,7 @@ def end_legs(store: Store, campaign_id: int, results: Sequence[LegResult], now: 
         )
 
 
+@of_row("a training run")
 def _result(row: Row) -> LegResult:
     curve = json.loads(zlib.decompress(row["curve"])) if row["curve"] else []
     return LegResult(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..database_errors import of_row
 from ..store import Row, Store, from_text, to_text
 
 
@@ -90,6 +91,7 @@ def set_interval(store: Store, model_id: int, days: int, reason: str, anchor: da
     )
 
 
+@of_row("a model")
 def _entry(row: Row) -> ModelEntry:
     return ModelEntry(
         id=row["id"],

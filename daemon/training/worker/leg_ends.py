@@ -6,6 +6,7 @@ import subprocess
 import time
 from typing import Any
 
+from ...masking import Mask
 from ...start_errors import NotStarted
 from .legs import Group, Leg, utc_now
 
@@ -50,9 +51,9 @@ def end_of_process(leg: Leg | Group, stopped: str | None, code: int) -> End:
     return {"process": "exited", "exit_code": code, "detail": detail}
 
 
-def end_of_answer(answer: Answer) -> End:
+def end_of_answer(answer: Answer, mask: Mask) -> End:
     """What to record about a leg that the trainer answered for."""
-    detail = str(answer.get("detail") or "")[:1000]
+    detail = mask(str(answer.get("detail") or "")[:4000])[:1000]
     if answer.get("end") == "completed":
         return {"process": "exited", "exit_code": 0, "detail": detail}
     if answer.get("end") == "diverged":

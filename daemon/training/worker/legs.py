@@ -10,10 +10,12 @@ from typing import Any
 
 from ...durable_files import load_json, replace_json, temporary_beside, write_json
 from ...foreign_files import NotPlain, create_plain, make_folder, open_folder, open_plain, remove, what_else
+from ...masking import Mask, masked
 from .children import identity_of
 from .output import OutputLog
 
 REPORT_BYTES = 16 << 20
+TOLD_BYTES = 4096  # of its last output, from which its last line is told
 WRITES = "a training writes to RETUNED_REPORT, RETUNED_CHECKPOINT_OUT and TMPDIR, and to nothing else of ours"
 APPENDS = "a training appends lines to the file at RETUNED_REPORT, or prints them"
 
@@ -21,8 +23,10 @@ APPENDS = "a training appends lines to the file at RETUNED_REPORT, or prints the
 class Leg:
     """The leg in hand: its folder, its order, its output, and the clock since it began."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mask: Mask = masked) -> None:
+        """`mask`: masks the secrets in what it printed, where that is told."""
         self.folder = folder
+        self._mask = mask
         self._handle = open_folder(folder)
         self._place = _place_of(folder)
         self.order = load_json(folder / "leg.json")
@@ -67,7 +71,7 @@ class Leg:
     def print(self, data: bytes) -> None:
         """Take in what it printed."""
         self.log.write(data)
-        self.last_output = (self.last_output + data)[-2048:]
+        self.last_output = (self.last_output + data)[-TOLD_BYTES:]
 
     def append_reports(self, lines: bytes) -> None:
         """Append lines to its report file; where the training put something else there, the watch says so."""
@@ -96,7 +100,7 @@ class Leg:
     def last_line(self) -> str:
         """The last line that it printed, as a clause; empty when it printed none."""
         lines = [line.strip() for line in self.last_output.decode(errors="replace").split("\n") if line.strip()]
-        return f"its last line of output: {lines[-1][-300:]}" if lines else ""
+        return f"its last line of output: {self._mask(lines[-1])[-300:]}" if lines else ""
 
     def close(self) -> None:
         """End its log, cut its reports to their limit and sweep its temporary files."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...foreign_files import create_plain
+from ...masking import Mask, masked
 
 HEAD_BYTES, TAIL_BYTES = 64 << 10, 256 << 10  # what output.log keeps
 LINE_BYTES = 256 << 10  # a longer line of output is no report
@@ -68,9 +69,10 @@ class ReportFilter:
     rather than one that has only the `metric`'s name.
     """
 
-    def __init__(self, keep: Callable[[bytes], None], metric: str = "") -> None:
+    def __init__(self, keep: Callable[[bytes], None], metric: str = "", mask: Mask = masked) -> None:
         self.near: dict[str, object] = {}
         self._keep = keep
+        self._mask = mask
         self._metric = metric.encode()
         self._line = b""
         self._number = 1  # of the line in hand, as an editor counts them
@@ -114,7 +116,7 @@ class ReportFilter:
         if not is_clear and (self.near or not self._metric or b"{" not in line or self._metric not in line):
             return
         if not self.near or (is_clear and not _METRICS.search(str(self.near["near_text"]).encode())):
-            text = line.strip()[:NEAR_BYTES].decode(errors="replace")
+            text = self._mask(line.strip()[: 2 * NEAR_BYTES].decode(errors="replace"))[:NEAR_BYTES]
             self.near = {"near_line": number, "near_text": text, "near_is_long": is_long}
 
 

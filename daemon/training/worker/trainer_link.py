@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ...masking import Mask
 from .children import Children, cpu_seconds, forget_peak_memory, memory_now, peak_memory
 from .leg_ends import Answer, End, end_of_answer, end_of_leg, end_of_process, parse_answer
 from .legs import Group, Leg, write_end
@@ -16,9 +17,11 @@ class TrainerLink:
     """The worker's trainer: started when first needed, kept from leg to leg, replaced after one that failed."""
 
     def __init__(
-        self, worker_id: str, training: Mapping[str, Any], environment: dict[str, str], children: Children, watch: Watch
-    ) -> None:
+        self, worker_id: str, training: Mapping[str, Any], environment: dict[str, str], children: Children,
+        watch: Watch, mask: Mask,
+    ) -> None:  # fmt: skip
         self._worker_id = worker_id
+        self._mask = mask
         self._training = training
         self._environment = environment
         self._children = children
@@ -43,7 +46,7 @@ class TrainerLink:
             heard = trainer.hear(data, leg)
             answers.extend(heard)
             if isinstance(leg, Group):
-                write_ends(leg, heard, trainer)
+                write_ends(leg, heard, trainer, self._mask)
 
         def is_over() -> bool:
             return len(answers) >= leg.count or trainer.pid in self._children.ended
@@ -56,7 +59,7 @@ class TrainerLink:
         drain(streams)
         cpu_s, peak = cpu_seconds(trainer.pid) - cpu_before, peak_memory(trainer.pid)
         if len(answers) >= leg.count and not stopped:
-            ends = [end_of_answer(answer) for answer in answers]
+            ends = [end_of_answer(answer, self._mask) for answer in answers]
             if any(end["process"] == "recipe_error" for end in ends):
                 self.drop()
             return {"cpu_s": cpu_s, "peak_memory_bytes": peak, **ends[0]}
@@ -117,7 +120,7 @@ class TrainerProcess:
             os.close(handle)
 
 
-def write_ends(group: Group, answers: list[Answer], trainer: TrainerProcess) -> None:
+def write_ends(group: Group, answers: list[Answer], trainer: TrainerProcess, mask: Mask) -> None:
     """Write the exit.json of legs of a group that the trainer answered for.
 
     Their seconds are the trainer's own account, a share of a batch's; so is their memory: what the trainer has
@@ -130,7 +133,7 @@ def write_ends(group: Group, answers: list[Answer], trainer: TrainerProcess) -> 
         leg.close()
         peak = trainer.idle_memory + max(0, peak_memory(trainer.pid) - trainer.idle_memory) // group.count
         cost = {name: round(float(answer[name]), 6) for name in ("seconds", "cpu_s")}
-        end = {**cost, "peak_memory_bytes": peak, **end_of_answer(answer)}
+        end = {**cost, "peak_memory_bytes": peak, **end_of_answer(answer, mask)}
         write_end(leg.folder, end_of_leg(leg, end))
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ...durable_files import NO_ROOM_CODE, has_room, is_no_room, load_json, replace_json
 from ...foreign_files import read_plain, remove
+from ...masking import mask_of
 from .children import Children, become_subreaper, children_of, identity_of, living
 from .leg_ends import NOT_STARTED, START_ERRORS, End, end_not_started, end_of_leg, end_of_process
 from .legs import Group, Leg, begin_once, clear, is_of_group, write_end
@@ -61,13 +62,14 @@ class Worker:
         self.training = load_json(campaign / "training.json")
         threads = str(self.training["threads"])
         self.environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **os.environ}
+        self.mask = mask_of(os.environ, self.training.get("pass_env", ()))
         self.stop = stop
         self.children = Children()
         self.heartbeat = Heartbeat(self.folder / "worker.json")
         timeout_s, grace_s = self.training["timeout_s"], self.training["grace_s"]
         self.watch = Watch(self.children, self.heartbeat, stop, timeout_s, grace_s)
         trainer_environment = {**self.environment, "TMPDIR": str(self.tmp)}
-        self.trainer = TrainerLink(worker_id, self.training, trainer_environment, self.children, self.watch)
+        self.trainer = TrainerLink(worker_id, self.training, trainer_environment, self.children, self.watch, self.mask)
         self._identity = {"nonce": worker_id, **identity_of(os.getpid())}
 
     def run(self) -> None:
@@ -173,7 +175,7 @@ class Worker:
         """The leg's exit.json. A leg that cannot even start ends like a shell's command: with exit code 127."""
         leg = None
         try:
-            leg = Leg(folder)
+            leg = Leg(folder, self.mask)
             environment = {**self.environment, **leg.order["environment"]}
             is_command = self.training["kind"] == "command"
             end = self.run_command(leg, environment) if is_command else self.trainer.train(leg)
@@ -197,7 +199,7 @@ class Worker:
         """Train legs together and write the exit.json of each as soon as it has ended."""
         group, end = Group([]), NOT_STARTED
         try:
-            group = Group([Leg(folder) for folder in folders])
+            group = Group([Leg(folder, self.mask) for folder in folders])
             end = self.trainer.train(group)
         except START_ERRORS as error:
             self.trainer.drop()
@@ -218,7 +220,7 @@ class Worker:
         """How the leg's command ended; what it started is gone by then."""
         out_read, out_write = os.pipe()
         error_read, error_write = os.pipe()
-        reports = ReportFilter(leg.append_reports, self.training.get("metric", ""))
+        reports = ReportFilter(leg.append_reports, self.training.get("metric", ""), self.mask)
 
         def hear_stdout(data: bytes) -> None:
             leg.print(data)

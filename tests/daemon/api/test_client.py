@@ -108,11 +108,18 @@ def command_twins(twin):
     return call
 
 
-@pytest.mark.parametrize("name", ["..", "a/b", ""])
+@pytest.mark.parametrize("name", ["..", "a/b", "", "caf\udce9", "\ud800"])
 def test_a_name_that_cannot_stand_in_an_address_is_unknown_there_too(both, name):
     for verbs in both[:2]:
         with pytest.raises(UnknownName):
             verbs.history(name)
+
+
+@pytest.mark.parametrize("name", ["caf\udce9", "\ud800"])
+def test_a_name_that_is_no_utf_8_is_unknown_as_an_option_too(both, name):
+    for verbs in both[:2]:
+        with pytest.raises(UnknownName):
+            verbs.alerts(name)
 
 
 def test_a_service_that_is_gone_is_told_in_one_line(tmp_path):

@@ -82,6 +82,9 @@ MODEL_FILES = [
     ("[objective]", '[alerts]\nwebhook_secret = "canary-4711"\n[objective]', "not a reference", "file:/path"),
     ("[objective]", '[schedule]\nevery = "sometimes"\n[objective]', "schedule.every is 'sometimes'", "3 months"),
     ("[objective]", '[search]\nstrategy = "grid"\n[objective]', "search.strategy is 'grid'", "caviar"),
+    ("[objective]", "[search]\nseed = true\n[objective]", "search.seed is true", "a whole number"),
+    ("{steps = 100}", "{steps = true}", "training.budget.steps is true", "a whole number"),
+    ("value = 0.1", "value = true", "'lr' has the value True", "a number"),
     ("[objective]", "[search]\nmax_pairs = 5\n[objective]", "search.max_pairs is 5", "multiple of 2"),
     ("[objective]", '[settings]\nfile = "live.yaml"\n[objective]', "settings.file is", ".json"),
     ("[objective]", '[settings]\nfile = "gone/live.json"\n[objective]', "there is no folder", "create the folder"),
@@ -124,6 +127,8 @@ def test_what_is_no_model_file_is_refused_and_makes_no_state(call, tmp_path, nam
 
 CONFIGS = [
     ("[service]\ntick = 3", "[service] has no key 'tick'", "did you mean 'tick_s'?"),
+    ("[service]\ntick_s = true", "service.tick_s is true", "a number"),
+    ("[backup]\nkeep = true", "backup.keep is true", "a whole number"),
     ("[service]\ntick_s = 0", "service.tick_s is 0", "greater than 0"),
     ("[workers]\nslots = 0", "workers.slots is 0", "greater than"),
     ("state = 3", "state is 3", "a path"),
@@ -163,6 +168,7 @@ COMMANDS = [
     ("retune toy --strategy", "grid", "--strategy grid is not available", "auto, caviar"),
     ("retune toy --seed", "-1", "--seed -1 is out of range", "0 to 2147483647"),
     ("retune toy --seed", "2147483648", "is out of range", "0 to 2147483647"),
+    ("retune toy --seed", "true", "'--seed'", "integer"),
     ("retune toy --seed", "x", "'--seed'", "integer"),
     ("retune toy --sede", "1", "No such option", "--seed"),
     ("adopt toy --campaign", "1", "campaign 1 is not one of toy", "retuned history toy"),

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -145,3 +146,19 @@ def test_progress_of_a_queued_campaign_is_empty(desk):
     desk.register()
     waiting = progress_of(desk.store, find_campaign(desk.store, 1))
     assert (waiting.phase, waiting.planned, waiting.rung, waiting.incumbent) == ("queued", 0, None, None)
+
+
+EVIL = "$\\frac{ $ \x1b[2J\x9b31m\u202e\u200b\x7f <b>bold</b>"
+
+
+@pytest.mark.parametrize("suffix", ["svg", "html", "png"])
+def test_a_plot_shows_nothing_that_acts_or_hides_and_no_formula(judged, tmp_path, suffix):
+    model = find_model(judged.store, "toy")
+    goal = model.file.goal.model_copy(update={"metric": f"score {EVIL}"})
+    path = tmp_path / f"drift.{suffix}"
+    evil = replace(model, file=model.file.model_copy(update={"goal": goal}))
+    write_plot(evil, drift_points(judged.store, model), path)
+    drawn = path.read_bytes().decode(errors="replace") if suffix != "png" else ""
+    head = drawn.partition("<script>")[0] + drawn.rpartition("<script>")[2]
+    assert [ch for ch in "\x1b\x9b\u202e\u200b\x7f" if ch in head] == []
+    assert "<b>bold" not in head

@@ -338,3 +338,18 @@ def test_the_command_writes_the_page(judged, tmp_path, monkeypatch, capsys):
         main()
     assert (left.value.code, capsys.readouterr().out) == (0, f"campaign 2: {target}\n")
     assert target.exists()
+
+
+HIDING = "\x1b[2J\x9b31m\u202e\u200b\x7f\x07"
+
+
+def test_a_page_shows_nothing_that_acts_or_hides(judged):
+    record = record_of(judged.store, "3")
+    goal = record.file.goal.model_copy(update={"metric": f"score{HIDING}"})
+    file = record.file.model_copy(update={"owner": f"team{HIDING}", "goal": goal})
+    page = page_of(replace(record, file=file))
+    html = render_page(replace(page, title=HIDING, lead=f"see {HIDING}"))
+    own = html.replace(re.search(r"<script>(?!const).*?</script>", html, re.DOTALL)[0], "")  # plotly's own source
+    assert [ch for ch in HIDING if not ch.isprintable() and ch in own] == []
+    assert "team\\x1b[2J\\x9b31m\\u202e\\u200b\\x7f\\x07" in html
+    assert "score\\\\x1b[2J" in html  # in the JSON of a figure

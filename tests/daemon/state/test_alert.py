@@ -111,3 +111,17 @@ def test_alerts_are_listed_newest_first_and_by_model(judged_copy, clock):
     raised(judged_copy, clock)
     assert [alert.campaign_id for alert in list_alerts(judged_copy.store)] == [2, 3]
     assert list_alerts(judged_copy.store, "another") == ()
+
+
+EVIL = "\x1b[31m\u202e\u200b\x9b2J\x7f"
+
+
+def test_a_message_holds_nothing_that_acts_on_a_terminal_and_no_secret(judged_copy, clock):
+    notice = Notice(f"toy: {EVIL}", (f"column {EVIL}", "at postgres://svc:Tr0ub4dor@db/x"), "alert", ("retuned x",))
+    alert = raised(judged_copy, clock, notice, **SERVICES)
+    payload = messages(judged_copy)[-1]["payload"]
+    shown = "\\x1b[31m\\u202e\\u200b\\x9b2J\\x7f"
+    data = json.loads(payload)["data"]
+    assert data["title"] == f"toy: {shown}"
+    assert data["sentences"] == [f"column {shown}", "at postgres://svc:***@db/x"]
+    assert data["text"] == alert.text == f"toy: {shown}\n\ncolumn {shown}\nat postgres://svc:***@db/x\n\n  retuned x"

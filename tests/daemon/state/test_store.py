@@ -1,6 +1,7 @@
 """The state database: what a failed write leaves, who may open it, and what it says when it cannot be used."""
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from retuned.daemon.state.faults import get_fact
 from retuned.daemon.state.store import Store, copy_database, from_text, refuse_network, to_json, to_text
 from retuned.strategies.errors import StateError
 
@@ -187,6 +189,82 @@ def test_a_damaged_database_is_told_with_the_way_back(tmp_path):
     (tmp_path / "retuned.sqlite3").write_bytes(b"not a database, whatever its name says " * 200)
     with pytest.raises(StateError, match=r"is damaged.*retuned restore"):
         Store(tmp_path)
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A state folder whose models lie on a damaged page, with two copies."""
+    store = Store(tmp_path / "state")
+    (page,) = (row["rootpage"] for row in store.rows("SELECT rootpage FROM sqlite_master WHERE name = 'models'"))
+    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    store.close()
+    with (tmp_path / "state" / "retuned.sqlite3").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    return tmp_path / "state"
+
+
+def restoring(state, backups):
+    return re.escape(f"retuned --state {state} restore {backups}/retuned-20260102T000000Z.sqlite3")
+
+
+def put_copies(folder):
+    folder.mkdir()
+    (folder / "retuned-20260101T000000Z.sqlite3").touch()
+    (folder / "retuned-20260102T000000Z.sqlite3").touch()
+    (folder / "before-0002.sqlite3").touch()
+
+
+READS = [
+    lambda store: store.rows("SELECT * FROM models"),
+    lambda store: store.row("SELECT name FROM models WHERE id = ?", (1,)),
+    lambda store: write(store, "UPDATE models SET name = 'x'"),
+    lambda store: write(store, "DELETE FROM models"),
+]
+
+
+def write(store, sql):
+    with store.transaction():
+        store.change(sql)
+
+
+@pytest.mark.parametrize("act", READS)
+def test_a_damaged_page_is_told_with_the_newest_copy_and_its_command(damaged, act):
+    put_copies(damaged / "backups")
+    with pytest.raises(StateError, match=f"is damaged.*stop the service.*{restoring(damaged, damaged / 'backups')}"):
+        act(Store(damaged))
+
+
+def test_copies_may_lie_elsewhere(damaged, tmp_path):
+    put_copies(tmp_path / "elsewhere")
+    with pytest.raises(StateError, match=restoring(damaged, tmp_path / "elsewhere")):
+        Store(damaged, backups=tmp_path / "elsewhere").rows("SELECT * FROM models")
+
+
+def test_a_damaged_page_without_a_copy_says_where_none_is(damaged):
+    with pytest.raises(StateError, match=r"there is no copy in .*backups: keep the state folder"):
+        Store(damaged).rows("SELECT * FROM models")
+
+
+def test_a_text_that_is_no_utf_8_and_a_broken_object_are_damages_too(tmp_path):
+    store = Store(tmp_path)
+    write(store, "INSERT INTO service_facts VALUES ('a', CAST(x'ff' AS TEXT), '2026-01-01')")
+    with pytest.raises(StateError, match="is damaged"):
+        store.rows("SELECT value FROM service_facts")
+    with pytest.raises(StateError, match="is damaged"):
+        store.rows("SELECT '{' ->> '$.a' AS a")
+
+
+def test_a_row_that_cannot_be_read_is_told_as_such(tmp_path):
+    store = Store(tmp_path)
+    write(store, "INSERT INTO service_facts VALUES ('a', '{', '2026-01-01')")
+    with pytest.raises(StateError, match="a fact about the service in the state database cannot be read"):
+        get_fact(store, "a")
+
+
+def test_a_name_that_is_no_utf_8_is_looked_for_and_not_found(tmp_path):
+    assert Store(tmp_path).rows("SELECT * FROM models WHERE name = ?", ("caf\udce9",)) == []
+    assert Store(tmp_path).rows("SELECT * FROM models WHERE name = :name", {"name": "\ud800"}) == []
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "nfs", "cifs", "fuse.sshfs"])

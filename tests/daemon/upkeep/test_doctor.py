@@ -207,6 +207,15 @@ def test_a_secret_that_cannot_be_read_is_an_error(case):
     assert "the environment variable NOT_THERE is not set" in sentences(replace(case, config=config), "channels")
 
 
+@pytest.mark.parametrize("secret", ["whsec_not base64!", "whsec_abc", "whsec_"])
+def test_a_secret_that_cannot_sign_is_an_error(case, secret):
+    alerts = AlertsTable(webhook="http://127.0.0.1:9/", webhook_secret="env:HOOK")  # noqa: S106 - a reference
+    config = case.config.model_copy(update={"alerts": alerts})
+    findings = found(replace(case, config=config, environ={**case.environ, "HOOK": secret}), "channels")
+    assert [sentence for level, sentence in findings if level == "error" and "not base64" in sentence] != []
+    assert secret not in repr(findings) or secret == "whsec_"
+
+
 def test_backups_are_told_by_age_and_by_whether_they_can_be_read(case, judged_copy, tmp_path):
     assert found(case, "backups") == [("warning", "there is no backup yet")]
     copy = tmp_path / "copy.sqlite3"

@@ -1,0 +1,51 @@
+"""Who makes a request, and what they may: by the token in its header."""
+
+from collections.abc import Mapping
+
+from ...strategies.errors import StateError
+from ..clock import Clock
+from ..logs import log
+from ..state.store import Store
+from ..state.tokens import Caller, Role, caller_of, digest_of, is_same, note_use
+from .answers import Refused
+
+OF_THE_SERVICE = "the service's own command line"
+HOW_TO_GET_ONE = "create one where the service runs: retuned token create NAME --role viewer"
+
+
+class Callers:
+    """The callers of one service, which knows its own command line by a secret."""
+
+    def __init__(self, secret: str, clock: Clock) -> None:
+        """`secret`: that of the service's own command line."""
+        self._digest = digest_of(secret)
+        self._clock = clock
+
+    def enter(self, store: Store, headers: Mapping[str, str], least: Role) -> Caller:
+        """The caller; raises Refused for one without a valid token or without the role."""
+        scheme, _, secret = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise Refused(401, "no token was sent", "allowed: the header 'Authorization: Bearer TOKEN'", HOW_TO_GET_ONE)
+        caller = self._caller(store, secret.strip())
+        if caller is None:
+            raise Refused(401, "the token is unknown or was revoked", "", HOW_TO_GET_ONE)
+        if caller.role < least:
+            words = " or ".join(role.word for role in Role if role >= least)
+            raise Refused(403, f"the token '{caller.name}' has the role {caller.role.word}", f"allowed: {words}")
+        if caller.name != OF_THE_SERVICE:
+            try:
+                note_use(store, caller, self._clock.now())
+            except StateError:
+                log.warning("token_use_not_noted", token=caller.name)
+        return caller
+
+    def is_operator(self, store: Store, headers: Mapping[str, str]) -> bool:
+        """Whether the caller is an operator or above."""
+        _, _, secret = headers.get("authorization", "").partition(" ")
+        caller = self._caller(store, secret.strip())
+        return caller is not None and caller.role >= Role.OPERATOR
+
+    def _caller(self, store: Store, secret: str) -> Caller | None:
+        if is_same(digest_of(secret), self._digest):
+            return Caller(OF_THE_SERVICE, Role.ADMIN)
+        return caller_of(store, secret)

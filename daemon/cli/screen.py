@@ -1,0 +1,41 @@
+"""The terminal as rich draws on it, with every text cleaned on its way there."""
+
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import rich.text
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.style import Style
+
+from ...strategies.words import readable
+from .output import OutputGone
+
+
+class Text(rich.text.Text):
+    """A text for the screen, cleaned before rich drops some of what acts on a terminal without a trace."""
+
+    def __init__(self, text: str = "", style: str | Style = "", **how: Any) -> None:  # noqa: ANN401 - rich's own
+        """`style`: as rich names it, and so is what follows."""
+        super().__init__(readable(text, keep="\n"), style, **how)
+
+
+class Screen(Console):
+    """A console on which a text is a text: no markup in it, and nothing that acts on the terminal."""
+
+    def __init__(self, *, width: int | None = None, is_error: bool = False) -> None:
+        """`is_error`: on standard error."""
+        super().__init__(highlight=False, markup=False, emoji=False, width=width, stderr=is_error)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of a renderable; rich calls this for each text, wherever it stands."""
+        if isinstance(renderable, rich.text.Text):
+            shown = readable(renderable.plain, keep="\n")
+            renderable = renderable if shown == renderable.plain else renderable.blank_copy(shown)
+        elif isinstance(renderable, str):
+            renderable = readable(renderable, keep="\n")
+        return super().render(renderable, options)
+
+    def on_broken_pipe(self) -> NoReturn:
+        """End as every command does whose reader has gone."""
+        raise OutputGone
