@@ -10,7 +10,7 @@ from ..config.model_paths import check_paths
 
 
 def check_paths_for(user: str | None, file: ModelFile) -> None:
-    """Raise InputError for a path that is missing or that the service's user cannot read; None: the caller's process."""
+    """Raise InputError for a path that is missing or unreadable for the service's user; None: the caller's process."""
     try:
         check_paths(file)
         if user is not None:
