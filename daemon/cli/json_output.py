@@ -1,8 +1,10 @@
 """Records as plain JSON values, for --json and other programs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...strategies.drift.drift import DriftPoint
+from ...strategies.drift.segments import segments
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.settings_file import plain
 from ..state.alert import Alert
@@ -151,8 +153,19 @@ def token_json(token: Token) -> dict[str, Any]:
     }
 
 
-def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
-    """A point of the drift record; scores are in the metric's own direction, improvements are positive."""
+def drift_json(points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
+    """The drift record; `segment` counts the stretches whose scores may be compared, `break` says what ended the last
+    one before this point (segments.py)."""
+    return [
+        _point_json(point)
+        | {"segment": number, "segment_label": segment.label, "break": (segment.why or None) if at == 0 else None}
+        for number, segment in enumerate(segments(points), start=1)
+        for at, point in enumerate(segment.points)
+    ]
+
+
+def _point_json(point: DriftPoint) -> dict[str, Any]:
+    """A point of the drift record; scores are in their metric's own direction, improvements are positive."""
     return {
         "campaign": point.campaign_id,
         "kind": point.kind,
@@ -162,8 +175,9 @@ def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
         "outcome": None if point.outcome is None else point.outcome.value,
         "label": point.label,
         "reason": point.reason,
-        "incumbent": _metric(point.incumbent, model),
-        "challenger": _metric(point.challenger, model),
+        "metric": point.metric,
+        "incumbent": None if point.incumbent is None else point.sign * point.incumbent,
+        "challenger": None if point.challenger is None else point.sign * point.challenger,
         "mean": point.mean,
         "lower": point.lower,
         "upper": point.upper,
@@ -172,6 +186,9 @@ def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
         "compute_s": point.compute_s,
         "runs": point.runs,
         "data": point.data,
+        "data_source": point.source or None,
+        "code": point.code,
+        "budget": point.budget,
         "environment": point.environment,
         "changes": list(point.changes),
         "cause": point.cause,

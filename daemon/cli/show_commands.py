@@ -8,7 +8,7 @@ import typer
 
 from ..reports.drift_plot import write_plot
 from ..reports.self_contained import cannot_write, check_target
-from .json_output import alert_json, campaign_json, model_json, planned_json, point_json, settings_json
+from .json_output import alert_json, campaign_json, drift_json, model_json, planned_json, settings_json
 from .session import Json, Name, app, print_json
 
 
@@ -109,7 +109,7 @@ def _drift(
     if plot is not None:
         write_plot(drift.model, drift.points, plot)
     if as_json:
-        print_json([point_json(point, drift.model) for point in drift.points])
+        print_json(drift_json(drift.points))
         return
     from .tables import console, drift_table
 

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...strategies.drift.drift import DriftPoint
+from ...strategies.drift.segments import SHORT, segments
 from ...strategies.records import Configuration, Outcome
 from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_records import Verdict
@@ -130,22 +131,30 @@ def tokens_table(out: Console, tokens: Sequence[Token]) -> None:
 
 
 def drift_table(out: Console, model: Model, points: Sequence[DriftPoint]) -> None:
-    """Print the drift record, oldest first, scores in the metric's own direction."""
-    sign = model.file.objective().sign
-    columns = ("#", "date", "verdict", "stored", "challenger", "improvement from", "to", "evidence", "pairs",
-               "compute", "data", "env", "what changed")  # fmt: skip
-    rows = [
-        (
-            str(point.campaign_id), f"{point.at:%Y-%m-%d}", point.label or "(baseline)",
-            number(None if point.incumbent is None else sign * point.incumbent),
-            number(None if point.challenger is None else sign * point.challenger),
-            number(point.lower, 3), number(point.upper, 3), number(point.e_value, 3) if point.n_pairs else "-",
-            str(point.n_pairs), duration(point.compute_s), point.data[:6] or "-", point.environment[:6],
-            _what_changed(point),
-        )
-        for point in points
-    ]  # fmt: skip
+    """Print the drift record, oldest first, scores in their metric's own direction.
+
+    A line between two rows says why the scores above and below it are not to be compared.
+    """
+    columns = ("#", "date", "settings", "code", "verdict", "stored", "challenger", "improvement from", "to",
+               "evidence", "pairs", "compute", "data", "env", "what changed")  # fmt: skip
+    rows: list[tuple[str, ...]] = []
+    for segment in segments(points):
+        if segment.why:
+            rows.append((*("-" for _ in columns[:-1]), f"not comparable with the rows above: {segment.why}"))
+        rows += [_drift_row(point) for point in segment.points]
     table(out, columns, rows, f"{model.name} has no finished campaign yet; run: retuned retune {model.name}")
+
+
+def _drift_row(point: DriftPoint) -> tuple[str, ...]:
+    return (
+        str(point.campaign_id), f"{point.at:%Y-%m-%d}", f"v{point.settings_version}", point.code[:SHORT] or "-",
+        point.label or "(baseline)",
+        number(None if point.incumbent is None else point.sign * point.incumbent),
+        number(None if point.challenger is None else point.sign * point.challenger),
+        number(point.lower, 3), number(point.upper, 3), number(point.e_value, 3) if point.n_pairs else "-",
+        str(point.n_pairs), duration(point.compute_s), point.data[:SHORT] or "-", point.environment[:SHORT],
+        _what_changed(point),
+    )  # fmt: skip
 
 
 def _what_changed(point: DriftPoint) -> str:

@@ -65,7 +65,7 @@ VERDICT = {
 POINT = {
     "campaign", "kind", "at", "trigger", "settings_version", "outcome", "reason", "incumbent", "challenger", "mean",
     "lower", "upper", "e_value", "pairs", "compute_s", "runs", "data", "environment", "changes",
-    "label", "cause",
+    "label", "cause", "segment", "segment_label", "break", "metric", "code", "budget", "data_source",
 }  # fmt: skip
 ALERT = {"id", "campaign", "model", "severity", "title", "text", "is_critical", "created_at", "deliveries"}
 PLAN = {
@@ -117,6 +117,19 @@ def test_people_get_plain_lines_where_there_is_no_terminal(call, judged, words, 
     assert [part for part in parts if part not in out] == []
     assert "\x1b" not in out
     assert "token-4711" not in out
+
+
+def test_the_drift_record_says_where_its_line_is_interrupted(call, judged_copy):
+    with judged_copy.store.transaction():
+        judged_copy.store.change("UPDATE campaigns SET settings_version = 2 WHERE id = 3")
+    state = ("--state", judged_copy.config.state)
+    lines = call(*state, "drift", "toy")[1].splitlines()
+    assert "not comparable with the rows above: settings v1 -> v2" in lines[-2]
+    assert " v2 " in lines[-1]
+    points = json.loads(call(*state, "drift", "toy", "--json")[1])
+    assert [point["segment"] for point in points] == [1, 1, 2]
+    assert [point["break"] for point in points] == [None, None, "settings v1 -> v2"]
+    assert points[-1]["segment_label"].startswith("settings v2, code ")
 
 
 def test_the_verbs_of_the_registry_say_what_they_did_and_what_takes_it_back(call, judged_copy):
