@@ -107,7 +107,11 @@ def _re_evaluate(context: CampaignContext) -> None:
     started_at = context.clock.now()
     context.lease.advance("search", lambda facts: replace(facts, contract=contract, chosen=chosen), started_at)
     search = search_for_challenger(context)
-    summary = _summary(context, search.reason, nothing_better=search.nothing_better, has_failed=search.failed)
+    summary = replace(
+        _summary(context, search.reason, search.too_small),
+        nothing_better=search.nothing_better,
+        has_failed=search.failed,
+    )
     has_score = any(result.score is not None or result.end is LegEnd.DIVERGED for result in context.runs.results)
     if not has_score and not context.campaign.facts.suspicions:  # with suspicions, the verdict says where to look
         raise CampaignFailed(
@@ -124,6 +128,7 @@ def _re_evaluate(context: CampaignContext) -> None:
         winner=search.winner_trial,
         challenger=None if summary.nothing_better or summary.has_failed else search.winner,
         top=tuple(configuration for _, configuration, score in search.ranking[:5] if score is not None),
+        too_small=summary.too_small,
     )
     _start_pairs(context, contract, searched)
     verdict = confirm(context, plan, contract, summary, search.winner)
@@ -143,7 +148,7 @@ def _continue(context: CampaignContext) -> None:
     facts = context.campaign.facts
     searched = reached(facts.searched)
     challenger = context.file.space().validate(reached(searched.challenger), strict=False)
-    summary = _summary(context, searched.reason)
+    summary = _summary(context, searched.reason, searched.too_small)
     verdict = confirm(context, freeze_plan(context), reached(facts.contract), summary, challenger)
     record(context, verdict, challenger)
 
@@ -169,17 +174,15 @@ def _contract_by_challenger(context: CampaignContext, contract: Contract, challe
     )
 
 
-def _summary(
-    context: CampaignContext, reason: str, *, nothing_better: bool = False, has_failed: bool = False
-) -> SearchSummary:
+def _summary(context: CampaignContext, reason: str, too_small: str) -> SearchSummary:
+    """What the verdict needs to know about a search that named a challenger."""
     whole = context.file.training.budget.amount
     full_legs = [result for result in context.runs.results if result.request.is_of_search and
             (result.request.to_step == whole or result.score is None)]  # fmt: skip
     incumbent = next((Run.of(result) for result in full_legs if result.request.role is Role.INCUMBENT), None)
     return SearchSummary(
-        nothing_better=nothing_better,
-        has_failed=has_failed,
         reason=reason,
         incumbent=incumbent,
         scores=tuple(result.score for result in full_legs if result.score is not None),
+        too_small=too_small,
     )

@@ -154,3 +154,15 @@ def test_scores_that_fell_without_a_decision_go_into_the_digest():
         "rides: scores fell, and nothing could be decided about the hyperparameters",
     )
     assert "fell by 0.3" in notice.text
+
+
+def test_a_search_that_was_too_small_goes_into_the_digest_with_what_it_takes():
+    sentence = "No decision. The search was too small. It tried 2 challengers of at least 7; give it 4m."
+    small = replace(STALE, outcome=Outcome.INCONCLUSIVE, reason=Reason.SEARCH_TOO_SMALL, sentence=sentence)
+    notice = write_notice(SUBJECT, small)
+    assert (notice.severity, notice.title) == ("digest", "rides: the re-evaluation was too small to decide anything")
+    assert sentence in notice.text
+    assert notice.commands == ("retuned plan rides", "retuned retune rides")
+    fallen = write_notice(SUBJECT, replace(small, has_fallen=True))
+    assert "scores fell" in fallen.title
+    assert sentence in fallen.text
