@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
-LEAN_COMMANDS = frozenset({"serve", "look"})
+LEAN_COMMANDS = frozenset({"serve"})
 HIDDEN = ("numpy", "pandas", "rich")
 _OPTIONS_WITH_A_VALUE = frozenset({"--config", "--state"})
 
@@ -20,7 +20,7 @@ def main() -> None:
     """Run the command line, lean for the commands that wait."""
     words = sys.argv[1:]
     # By name, so that the module is imported here and not together with this one.
-    module = "service.change_watch_process" if command_in(words) == "look" else "cli.cli"
+    module = "service.change_watch_process" if is_check(words) else "cli.cli"
     with hidden() if is_lean(words) else nullcontext():
         entry = importlib.import_module(f"retuned.daemon.{module}")
     entry.main()
@@ -28,18 +28,27 @@ def main() -> None:
 
 def command_in(words: Sequence[str]) -> str | None:
     """The command on a command line; None without one."""
+    return next(_not_options(words), None)
+
+
+def _not_options(words: Sequence[str]) -> Iterator[str]:
     rest = iter(words)
     for word in rest:
         if word in _OPTIONS_WITH_A_VALUE:
             next(rest, None)
         elif not word.startswith("-"):
-            return word
-    return None
+            yield word
 
 
 def is_lean(words: Sequence[str]) -> bool:
     """Whether the command on this command line is one that waits."""
-    return command_in(words) in LEAN_COMMANDS
+    return command_in(words) in LEAN_COMMANDS or is_check(words)
+
+
+def is_check(words: Sequence[str]) -> bool:
+    """Whether it is the service's own check for changes: `look` without a model's name, on a named state folder."""
+    has_state = any(word.partition("=")[0] == "--state" for word in words)
+    return has_state and list(_not_options(words)) == ["look"]
 
 
 @contextmanager

@@ -169,12 +169,20 @@ class Api:
                 sent = load_object(body) | sent
             arguments = load_arguments(route.verb, sent)
             if route.is_heavy:
-                return _json(200, ask(self._config, route.verb, arguments))
+                return self._computed(route, arguments, caller.name)
             verbs = Verbs(store, self._config, self._clock, self._user)
             result = getattr(verbs, route.verb)(**arguments)
             content = dump_result(route.verb, result, is_masked=caller.role < Role.ADMIN)
         if route.is_acting:
             log.info("api_verb", verb=route.verb, by=caller.name)
+            self._wake()
+        return _json(200, content)
+
+    def _computed(self, route: Route, arguments: Mapping[str, object], caller: str) -> Response:
+        """The answer of a process of its own."""
+        content = ask(self._config, route.verb, arguments)
+        if route.is_acting:
+            log.info("api_verb", verb=route.verb, by=caller)
             self._wake()
         return _json(200, content)
 

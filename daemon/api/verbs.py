@@ -12,9 +12,11 @@ from pathlib import Path
 from ...strategies.errors import InputError
 from ...strategies.records import Purpose
 from ...strategies.verdict.verdict_records import Verdict
+from ..campaign.look import Looked, look_at
 from ..campaign.panda_wishes import Wished, wish_back, wish_hold, wish_values
 from ..campaign.reopen import reopen
 from ..campaign.request import ask_for, baseline_request, retune_request, trainable
+from ..campaign.seen_parts import SharedReads
 from ..clock import Clock
 from ..config.config import Config
 from ..config.model_file import ModelFile, model_file_in
@@ -29,6 +31,8 @@ from ..state.campaigns.lease import as_only_one, folder_of
 from ..state.campaigns.legs import results_of
 from ..state.faults import set_fact
 from ..state.models import adoption
+from ..state.models.change_checks import next_check_at
+from ..state.models.cool_down import cool_down_of
 from ..state.models.model_calendar import Planned, preview
 from ..state.models.registry import Model, all_models, find_model, register, set_state, settings_of
 from ..state.store import Store
@@ -71,7 +75,9 @@ class Verbs:
     def show(self, name: str) -> Shown:
         """One model, its last verdict and its open campaigns."""
         model = find_model(self.store, name)
-        return Shown(model, self._last_verdict(model), open_campaigns(self.store, model.id))
+        cool_down = cool_down_of(self.store, model.id, self.clock.now())
+        next_look = next_check_at(self.store, model.id) if model.state == "active" else None
+        return Shown(model, self._last_verdict(model), open_campaigns(self.store, model.id), next_look, cool_down)
 
     def history(self, name: str) -> History:
         """A model's settings versions and campaigns."""
@@ -148,6 +154,10 @@ class Verbs:
     def resume(self, name: str) -> SentModel:
         """Resume scheduled re-evaluations."""
         return set_state(self.store, name, "active")
+
+    def look(self, name: str) -> Looked:
+        """Look at a model's data, code and environment now; a change that counts queues a re-evaluation."""
+        return look_at(self.store, trainable(self.store, name), self.config, self.clock, SharedReads(os.environ))
 
     def retire(self, name: str) -> SentModel:
         """Take a model out of service; its open campaigns are cancelled."""

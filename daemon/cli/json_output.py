@@ -1,15 +1,18 @@
 """Records as plain JSON values, for --json and other programs."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.drift.segments import segments
 from ...strategies.verdict.verdict_records import Verdict
+from ..campaign.look import Looked
 from ..config.settings_file import plain
 from ..state.alert import Alert
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import ChosenStrategy, Ended, Prepared, Searched
+from ..state.models.cool_down import CoolDown
 from ..state.models.model_calendar import Planned
 from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
@@ -32,6 +35,22 @@ def model_json(model: Model, last: Verdict | None) -> dict[str, Any]:
         "is_critical": last is not None and last.critical,
         "watch": last is not None and last.watch,
     }
+
+
+def looks_json(next_look_at: datetime | None, cool_down: CoolDown | None) -> dict[str, Any]:
+    """When a model is looked at for changes next, and until when none makes it due."""
+    return {
+        "next_look_at": None if next_look_at is None else next_look_at.isoformat(),
+        "cool_down_until": None if cool_down is None else cool_down.until.isoformat(),
+    }
+
+
+def looked_json(looked: Looked) -> dict[str, Any]:
+    """What a look saw, and what follows."""
+    parts = {part.part: {"is_changed": bool(part.change), "seen": part.words} for part in looked.parts}
+    looks = looks_json(looked.next_look_at, looked.cool_down)
+    return {"model": looked.model, "at": looked.at.isoformat(), "parts": parts, "campaign": looked.campaign,
+            "follows": looked.follows, **looks}  # fmt: skip
 
 
 def settings_json(settings: Settings) -> dict[str, Any]:

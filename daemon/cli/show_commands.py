@@ -8,7 +8,8 @@ import typer
 
 from ..reports.drift_plot import write_plot
 from ..reports.self_contained import cannot_write, check_target
-from .json_output import alert_json, campaign_json, drift_json, model_json, planned_json, settings_json
+from .json_output import alert_json, campaign_json, drift_json, looks_json, model_json, planned_json, settings_json
+from .looks import looks_text
 from .session import Json, Name, app, print_json
 
 
@@ -30,11 +31,11 @@ def _show(context: typer.Context, name: Name, as_json: Json = False) -> None:
     shown = context.obj.verbs.show(name)
     if as_json:
         file = {"file": json.loads(shown.model.file.to_json()), "source": str(shown.model.source)}
-        print_json(model_json(shown.model, shown.last) | file)
+        print_json(model_json(shown.model, shown.last) | file | looks_json(shown.next_look_at, shown.cool_down))
         return
     from .tables import console, show_model
 
-    show_model(console(), shown.model, shown.campaigns)
+    show_model(console(), shown.model, shown.campaigns, looks_text(shown))
 
 
 @app.command("history")

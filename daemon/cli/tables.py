@@ -62,8 +62,8 @@ def models_table(out: Console, models: Sequence[tuple[Model, Verdict | None]]) -
     table(out, columns, rows, "no model is registered yet; start with: retuned register model.toml")
 
 
-def show_model(out: Console, model: Model, campaigns: Sequence[Campaign]) -> None:
-    """Print a model, its current settings, its search space and its open campaigns."""
+def show_model(out: Console, model: Model, campaigns: Sequence[Campaign], looks: str) -> None:
+    """Print a model, its current settings, its search space and its open campaigns; `looks` is about its changes."""
     due = f"next due {model.next_due_at:%Y-%m-%d}" if model.next_due_at else "no due date"
     out.print(
         Text(
@@ -74,7 +74,7 @@ def show_model(out: Console, model: Model, campaigns: Sequence[Campaign]) -> Non
     out.print(
         Text(
             f"judged by {model.file.goal.metric} ({model.file.goal.direction}); "
-            f"file version {model.version}, {model.source}\n"
+            f"file version {model.version}, {model.source}\n{looks}\n"
         )
     )
     rows = [

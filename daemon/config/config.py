@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ...strategies.errors import InputError
-from .schedule_tables import HouseScheduleTable, LimitsTable, OnStop
+from .schedule_tables import HouseScheduleTable, LimitsTable, LookEveryS, OnStop
 from .toml_input import (
     DurationS,
     Flag,
@@ -55,6 +55,7 @@ class ServiceTable(Table):
     max_campaigns: Annotated[Integer, Field(ge=1, le=64)] = 1
     on_stop: OnStop = "detach"
     heartbeat_url: Webhook | None = None
+    look_pause_s: LookEveryS = Field(default=600.0, alias="look_pause")
 
 
 class WorkersTable(Table):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -35,7 +36,8 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
     with single_instance(state):
         log.info("service_started", state=str(state), pid=os.getpid())
         store = Store(state)
-        checks = ChangeChecks(store, lambda: start_child(command_of(config_arguments, "look")))
+        checks = ChangeChecks(store, lambda: start_child(command_of(config_arguments, "look")),
+                              timedelta(seconds=config.service.look_pause_s))  # fmt: skip
         processes = CampaignProcesses(state, starter(config_arguments, os.environ), clock)
         disk = Disk(store, config.disk.ballast_bytes)
         service = Service(

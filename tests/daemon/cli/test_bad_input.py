@@ -124,6 +124,7 @@ def test_what_is_no_model_file_is_refused_and_makes_no_state(call, tmp_path, nam
 
 CONFIGS = [
     ("[service]\ntick = 3", "[service] has no key 'tick'", "did you mean 'tick_s'?"),
+    ('[service]\nlook_pause = "30s"', "service.look_pause is 30 s", "a minute or more"),
     ("[service]\ntick_s = 0", "service.tick_s is 0", "greater than 0"),
     ("[workers]\nslots = 0", "workers.slots is 0", "greater than"),
     ("state = 3", "state is 3", "a path"),
@@ -160,6 +161,7 @@ NAMED = [
     "resume",
     "retire",
     "cancel",
+    "look",
 ]
 COMMANDS = [
     *((name, "nope", "no model is registered as 'nope'; registered: toy; see: retuned models") for name in NAMED),

@@ -115,6 +115,14 @@ BAD = [
     ("[data]", "[search]\nbudget = 5\n[data]", "search.budget is 5, a number without a unit", "5h"),
     ("[data]", '[search]\nday = "24"\n[data]', "search.day is '24'", "a time with its unit such as '24h'"),
     ("[data]", "[triggers]\nlook_every = 600\n[data]", "triggers.look_every is 600, a number without a unit", "600s"),
+    ("[data]", '[triggers]\nlook_every = "59s"\n[data]', "triggers.look_every is 59 s", "a minute or more"),
+    ("[data]", '[triggers]\ncool_down = "never"\n[data]', "triggers.cool_down is 'never'", "'6 h', '3 days'"),
+    ("[data]", '[triggers]\ncool_down = "0 h"\n[data]', "triggers.cool_down is '0 h'", "hours, days, weeks, months"),
+    ("[data]", '[triggers]\ncool_down = "6"\n[data]', "triggers.cool_down is '6'", "above 0 and at most 100 years"),
+    ("[data]", '[triggers]\ncool_down = "101 years"\n[data]', "triggers.cool_down is '101 years'", "'1 month'"),
+    ("[data]", '[triggers]\ncool_down = "soon"\n[data]', "triggers.cool_down is 'soon'", "'6 h', '3 days'"),
+    ("[data]", '[schedule]\nshortest = "never"\n[data]', "schedule.shortest is 'never'", "100 years at most"),
+    ("[data]", '[schedule]\nlongest = "101 years"\n[data]', "schedule.longest is '101 years'", "'1 month'"),
     ("[data]", "[schedule]\njitter = 5\n[data]", "schedule.jitter is 5, a number without a unit", "5h"),
     ("[data]\n", "[data]\nprepare_timeout = 60\n", "data.prepare_timeout is 60, a number without a unit", "60m"),
     ("resumable = true", "timeout = 0", "training.timeout is 0", "above zero"),
@@ -419,3 +427,18 @@ def missing(table, given, prefix=""):
         elif inner is not None and key != "hyperparameters":
             absent |= missing(inner, given[key], f"{prefix}{key}.")
     return absent
+
+
+COOL_DOWNS = [("1 month", 30), ("2 weeks", 14), ("1 day", 1), ("6 h", 0.25), ("36h", 1.5), ("90m", 1 / 16), ("1d", 1)]
+
+
+@pytest.mark.parametrize(("text", "days"), COOL_DOWNS)
+def test_a_cool_down_is_a_distance_or_a_number_of_hours(tmp_path, text, days):
+    model = loaded(tmp_path, ("[data]", f'[triggers]\ncool_down = "{text}"\n[data]'))
+    assert model.triggers.cool_down_s == days * 86400.0
+    assert ModelFile.from_json(model.to_json()).triggers == model.triggers
+
+
+def test_a_stored_file_with_a_shorter_interval_than_is_allowed_now_is_still_read(tmp_path):
+    stored = loaded(tmp_path, ("[data]", '[triggers]\nlook_every = "5m"\n[data]')).to_json()
+    assert ModelFile.from_json(stored.replace("300.0", "30.0")).triggers.look_every_s == 30.0
