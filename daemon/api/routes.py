@@ -32,8 +32,8 @@ def _read(verb: str, path: str, role: Role = Role.VIEWER, is_heavy: bool = False
     return Route(verb, "GET", PREFIX + path, role, is_heavy)
 
 
-def _act(verb: str, path: str, role: Role = Role.OPERATOR, method: str = "POST") -> Route:
-    return Route(verb, method, PREFIX + path, role)
+def _act(verb: str, path: str, role: Role = Role.OPERATOR, method: str = "POST", is_heavy: bool = False) -> Route:
+    return Route(verb, method, PREFIX + path, role, is_heavy)
 
 
 # A registered model's command runs as the service's user, so only admins may register. An operator runs, stops and
@@ -54,6 +54,7 @@ ROUTES = (
     _act("pause", "/models/{name}/pause"),
     _act("resume", "/models/{name}/resume"),
     _act("retire", "/models/{name}/retire"),
+    _act("look", "/models/{name}/look", is_heavy=True),
     _act("baseline", "/models/{name}/baseline"),
     _act("retune", "/models/{name}/retune"),
     _act("confirm", "/models/{name}/confirm"),

@@ -53,7 +53,7 @@ class Computation:
     """A request whose answer has to be computed."""
 
     caller: str
-    verb: str
+    route: Route
     arguments: dict[str, Any]
     is_for_viewer: bool
 
@@ -165,18 +165,26 @@ class Api:
 
     async def _computed(self, wanted: Computation) -> Response:
         """The answer of a verb that computes, which waits for its turn."""
-        key = json.dumps([wanted.verb, wanted.arguments, wanted.is_for_viewer], sort_keys=True, default=str)
+        key = json.dumps([wanted.route.verb, wanted.arguments, wanted.is_for_viewer], sort_keys=True, default=str)
 
         def compute() -> bytes:
-            return ask(self._config, wanted.verb, wanted.arguments, is_for_viewer=wanted.is_for_viewer)
+            return ask(self._config, wanted.route.verb, wanted.arguments, is_for_viewer=wanted.is_for_viewer)
 
         work = self._computing.answer(wanted.caller, key, compute)
         try:
-            return as_json(200, await asyncio.wait_for(work, ANSWER_TIMEOUT_S))
+            content = await asyncio.wait_for(work, ANSWER_TIMEOUT_S)
         except TimeoutError:
             return as_error(StateError(f"no answer within {ANSWER_TIMEOUT_S:g} s", remedy="ask again later"))
         except RetunedError as error:
             return as_error(redacted_error(error) if wanted.is_for_viewer else error)
+        if wanted.route.is_acting:
+            self._note_act(wanted.route, wanted.caller)
+        return as_json(200, content)
+
+    def _note_act(self, route: Route, caller: str) -> None:
+        """Log who changed something, and let the service see to it at once."""
+        log.info("api_verb", verb=route.verb, by=caller)
+        self._wake()
 
     async def _in_thread(
         self, request: Request, answer: Callable[[], Response | Computation]
@@ -210,14 +218,13 @@ class Api:
             arguments = load_arguments(route.verb, sent)
             is_viewer = caller.role is Role.VIEWER
             if route.is_heavy:
-                return Computation(caller.name, route.verb, arguments, is_viewer)
+                return Computation(caller.name, route, arguments, is_viewer)
             verbs = Verbs(store, self._config, self._clock, self._user)
             result = getattr(verbs, route.verb)(**arguments)
             result = redacted(result, store) if is_viewer else result
             content = dump_result(route.verb, result, is_masked=caller.role < Role.ADMIN)
         if route.is_acting:
-            log.info("api_verb", verb=route.verb, by=caller.name)
-            self._wake()
+            self._note_act(route, caller.name)
         return as_json(200, content)
 
     def _is_operator(self, request: Request) -> bool:

@@ -3,6 +3,7 @@
 The command line calls them in its own process, or over HTTP in the service's; they do the same in both.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 from ...strategies.errors import InputError
 from ...strategies.records import Purpose
 from ...strategies.verdict.verdict_records import Verdict
+from ..campaign.look import Looked, look_at
 from ..campaign.panda_wishes import Wished, wish_back, wish_hold, wish_values
 from ..campaign.reopen import reopen
 from ..campaign.request import ask_for, baseline_request, retune_request, trainable
+from ..campaign.seen_parts import SharedReads
 from ..clock import Clock
 from ..config.config import Config
 from ..config.model_file import model_file_in
@@ -28,6 +31,8 @@ from ..state.campaigns.lease import as_only_one, folder_of
 from ..state.campaigns.legs import results_of
 from ..state.faults import set_fact
 from ..state.models import adoption
+from ..state.models.change_checks import next_check_at
+from ..state.models.cool_down import cool_down_of
 from ..state.models.merged_values import Values
 from ..state.models.model_calendar import Planned, preview
 from ..state.models.registry import Model, all_models, file_of_version, find_model, register, set_state, settings_of
@@ -83,7 +88,9 @@ class Verbs:
     def show(self, name: str) -> Shown:
         """One model, its last verdict and its open campaigns."""
         model = find_model(self.store, name)
-        return Shown(model, self._last_verdict(model), open_campaigns(self.store, model.id))
+        cool_down = cool_down_of(self.store, model.id, self.clock.now())
+        next_look = next_check_at(self.store, model.id) if model.state == "active" else None
+        return Shown(model, self._last_verdict(model), open_campaigns(self.store, model.id), next_look, cool_down)
 
     def history(self, name: str) -> History:
         """A model's settings versions and campaigns."""
@@ -172,6 +179,10 @@ class Verbs:
     def resume(self, name: str) -> SentModel:
         """Resume scheduled re-evaluations."""
         return set_state(self.store, name, "active")
+
+    def look(self, name: str) -> Looked:
+        """Look at a model's data, code and environment now; a change that counts queues a re-evaluation."""
+        return look_at(self.store, trainable(self.store, name), self.config, self.clock, SharedReads(os.environ))
 
     def retire(self, name: str) -> SentModel:
         """Take a model out of service; its open campaigns are cancelled."""

@@ -16,6 +16,7 @@ from ..config.model_file import ModelFile
 from ..config.settings_file import plain
 from ..reports.progress import Progress
 from ..state.campaigns.campaigns import Campaign
+from ..state.models.cool_down import CoolDown
 from ..state.models.registry import Model, Settings
 from ..state.outbox import place_of
 from ..state.store import from_text
@@ -58,11 +59,17 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A model with its last verdict and its open campaigns."""
+    """A model with its last verdict and its open campaigns.
+
+    `next_look_at`: when a service looks for changes next; None: never, or it is about to. `cool_down`: the time in
+    which no change makes it due; None where it is in none.
+    """
 
     model: SentModel
     last: Verdict | None
     campaigns: tuple[Campaign, ...]
+    next_look_at: datetime | None = None
+    cool_down: CoolDown | None = None
 
 
 @dataclass(frozen=True, slots=True)

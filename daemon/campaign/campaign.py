@@ -111,7 +111,9 @@ def _re_evaluate(context: CampaignContext) -> None:
     context.lease.advance("search", lambda facts: replace(facts, contract=contract, chosen=chosen), started_at)
     search = _without_search(context) if contract.forbids_pairs else search_for_challenger(context)
     summary = replace(
-        _summary(context, search.reason, nothing_better=search.nothing_better, has_failed=search.failed),
+        _summary(context, search.reason, search.too_small),
+        nothing_better=search.nothing_better,
+        has_failed=search.failed,
         was_skipped=contract.forbids_pairs,
     )
     _refuse_without_a_score(context)
@@ -124,6 +126,7 @@ def _re_evaluate(context: CampaignContext) -> None:
         winner=search.winner_trial,
         challenger=search.winner if summary.has_challenger else None,
         top=tuple(configuration for _, configuration, score in search.ranking[:5] if score is not None),
+        too_small=summary.too_small,
     )
     _start_pairs(context, contract, searched)
     verdict = confirm(context, plan, contract, summary, search.winner)
@@ -169,7 +172,7 @@ def _continue(context: CampaignContext) -> None:
     facts = context.campaign.facts
     searched = reached(facts.searched)
     challenger = context.file.space().validate(reached(searched.challenger), strict=False)
-    summary = _summary(context, searched.reason)
+    summary = _summary(context, searched.reason, searched.too_small)
     verdict = confirm(context, freeze_plan(context), reached(facts.contract), summary, challenger)
     record(context, verdict, challenger)
 
@@ -196,17 +199,15 @@ def _contract_by_challenger(context: CampaignContext, contract: Contract, challe
     )
 
 
-def _summary(
-    context: CampaignContext, reason: str, *, nothing_better: bool = False, has_failed: bool = False
-) -> SearchSummary:
+def _summary(context: CampaignContext, reason: str, too_small: str) -> SearchSummary:
+    """What the verdict needs to know about a search that named a challenger."""
     whole = context.file.training.budget.amount
     full_legs = [result for result in context.runs.results if result.request.is_of_search and
             (result.request.to_step == whole or result.score is None)]  # fmt: skip
     incumbent = next((Run.of(result) for result in full_legs if result.request.role is Role.INCUMBENT), None)
     return SearchSummary(
-        nothing_better=nothing_better,
-        has_failed=has_failed,
         reason=reason,
         incumbent=incumbent,
         scores=tuple(result.score for result in full_legs if result.score is not None),
+        too_small=too_small,
     )

@@ -93,7 +93,7 @@ def _watched(model: Model) -> str:
     parts = triggers.watched(table.data, table.code, table.environment, has_data)
     if not parts:
         return "nothing is watched between the dates"
-    return f"watched between the dates, at the earliest {table.cool_down} after a re-evaluation: {parts}"
+    return f"watched between the dates, at the earliest {table.cool_down} after a campaign: {parts}"
 
 
 def _test_sentences(model: Model, test: TestPlan, found: power.Detectable | None) -> tuple[str, ...]:

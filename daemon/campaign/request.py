@@ -118,7 +118,7 @@ def _retune_options(strategy: str | None, budget_s: float | None, seed: int | No
         raise InputError(f"{model.name} cannot be babysat: {why}", "", "omit --strategy")
     check_seed(seed)
     if budget_s is not None and not 0 < budget_s < 1e9:
-        raise InputError(f"--budget {budget_s:g} is out of range", "allowed: a time above zero", "for instance 2h")
+        raise InputError(f"--budget {budget_s:g}s is out of range", "allowed: a time above zero", "for instance 2h")
     options = {"strategy": strategy, "budget_s": budget_s}
     return {name: value for name, value in options.items() if value is not None}
 

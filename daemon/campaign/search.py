@@ -55,6 +55,7 @@ def choose_strategy(context: CampaignContext) -> ChosenStrategy:
         full_runs=found.choice.full_runs,
         seconds_per_run=found.seconds_per_run,
         seconds_expected=found.cost.seconds_expected,
+        least_budget_s=found.choice.least_s,
     )
 
 
@@ -70,6 +71,7 @@ def _search_task(context: CampaignContext, chosen: ChosenStrategy) -> SearchTask
         resumable=training.is_resumable,
         challengers=context.file.search.challengers or DEFAULT_CHALLENGERS,
         full_runs=chosen.full_runs,
+        least_budget_s=chosen.least_budget_s,
         lower_is_better=context.file.objective().lower_is_better,
         earlier=earlier_scores(context.store, context.campaign, context.file),
         sampler=context.file.search.sampler,

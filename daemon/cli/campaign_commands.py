@@ -55,7 +55,9 @@ def _retune(
     context: typer.Context,
     name: Name,
     strategy: Annotated[str | None, typer.Option(help="auto, caviar or panda; default: the model file's.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Compute time of the campaign, such as 30m or 2h.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Compute time of the campaign with its unit, such as 30m or 2h.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, data and history give the same verdict.")] = None,
     detach: Detach = False,
     as_json: Json = False,
@@ -63,7 +65,7 @@ def _retune(
     """Re-evaluate a model now. Exit code: 0 fresh, 10 stale, 11 degraded, 12 broken, 13 inconclusive."""
     session: Session = context.obj
     session.verbs.show(name)  # an unknown name is reported before a wrong option
-    budget_s = None if budget is None else parse_duration_s(budget)
+    budget_s = None if budget is None else _budget_s(budget)
     if session.is_remote or detach:
         _check_service(session, detach)
         number = _retune_remotely(session, name, strategy, budget_s, seed, detach, as_json)
@@ -137,6 +139,14 @@ def _selftest(
         if keep:
             say(f"kept: {Path(config.state) / 'selftest' / name}")
     raise typer.Exit(0 if result.is_passed else 1)
+
+
+def _budget_s(text: str) -> float:
+    """The seconds of a compute budget as typed."""
+    try:
+        return parse_duration_s(text)
+    except InputError as error:
+        raise InputError(f"--budget {error.found}", error.allowed, error.remedy) from None
 
 
 def _retune_here(

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "register": "Register a model, or a changed model file as a new version.",
         "pause": "Stop scheduled re-evaluations of a model until it is resumed.",
         "resume": "Resume scheduled re-evaluations of a paused or retired model.",
+        "look": "Look for changes in a model's data, code and environment now; one that counts queues a re-evaluation.",
         "retire": "Take a model out of service; its history stays.",
         "cancel": "Cancel a campaign, or the open ones of a model; what they recorded stays.",
         "adopt": "Adopt the values that a campaign recommended, and write the model's settings file.",

@@ -8,6 +8,7 @@ from rich.console import Console
 from ...strategies.words import age, readable
 from ..upkeep.doctor_findings import Finding
 from ..upkeep.health_records import Health
+from .looks import due_text
 from .screen import Text
 from .tables import table
 
@@ -38,6 +39,10 @@ def show_health(out: Console, health: Health, now: datetime) -> None:
         table(out, ("waiting", "model", "kind", "why"), queued, "")
         if health.queue_length > len(health.queue):
             out.print(f"... and {health.queue_length - len(health.queue)} more")
+    if health.next_looks:
+        out.print()
+        looks = [(f"{look.at:%Y-%m-%d %H:%M}", look.model, due_text(look.cool_down)) for look in health.next_looks]
+        table(out, ("next looks (UTC)", "model", "a change makes it due"), looks, "")
     if health.faults:
         out.print()
         shown = [(f"{fault.at:%Y-%m-%d %H:%M}", fault.part, fault.sentence) for fault in health.faults[:5]]

@@ -1,13 +1,18 @@
 """Records as plain JSON values, for --json and other programs."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from ...strategies.drift.drift import DriftPoint
+from ...strategies.drift.segments import segments
 from ...strategies.verdict.verdict_records import Verdict
+from ..campaign.look import Looked
 from ..config.settings_file import plain
 from ..state.alert import Alert
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import ChosenStrategy, Ended, Prepared, Searched
+from ..state.models.cool_down import CoolDown
 from ..state.models.model_calendar import Planned
 from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
@@ -30,6 +35,22 @@ def model_json(model: Model, last: Verdict | None) -> dict[str, Any]:
         "is_critical": last is not None and last.critical,
         "watch": last is not None and last.watch,
     }
+
+
+def looks_json(next_look_at: datetime | None, cool_down: CoolDown | None) -> dict[str, Any]:
+    """When a model is looked at for changes next, and until when none makes it due."""
+    return {
+        "next_look_at": None if next_look_at is None else next_look_at.isoformat(),
+        "cool_down_until": None if cool_down is None else cool_down.until.isoformat(),
+    }
+
+
+def looked_json(looked: Looked) -> dict[str, Any]:
+    """What a look saw, and what follows."""
+    parts = {part.part: {"is_changed": bool(part.change), "seen": part.words} for part in looked.parts}
+    looks = looks_json(looked.next_look_at, looked.cool_down)
+    return {"model": looked.model, "at": looked.at.isoformat(), "parts": parts, "campaign": looked.campaign,
+            "follows": looked.follows, **looks}  # fmt: skip
 
 
 def settings_json(settings: Settings) -> dict[str, Any]:
@@ -151,8 +172,19 @@ def token_json(token: Token) -> dict[str, Any]:
     }
 
 
-def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
-    """A point of the drift record; scores are in the metric's own direction, improvements are positive."""
+def drift_json(points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
+    """The drift record; `segment` counts the stretches whose scores may be compared, `break` says what ended the last
+    one before this point (segments.py)."""
+    return [
+        _point_json(point)
+        | {"segment": number, "segment_label": segment.label, "break": (segment.why or None) if at == 0 else None}
+        for number, segment in enumerate(segments(points), start=1)
+        for at, point in enumerate(segment.points)
+    ]
+
+
+def _point_json(point: DriftPoint) -> dict[str, Any]:
+    """A point of the drift record; scores are in their metric's own direction, improvements are positive."""
     return {
         "campaign": point.campaign_id,
         "kind": point.kind,
@@ -162,8 +194,9 @@ def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
         "outcome": None if point.outcome is None else point.outcome.value,
         "label": point.label,
         "reason": point.reason,
-        "incumbent": _metric(point.incumbent, model.file.objective().sign),
-        "challenger": _metric(point.challenger, model.file.objective().sign),
+        "metric": point.metric,
+        "incumbent": None if point.incumbent is None else point.sign * point.incumbent,
+        "challenger": None if point.challenger is None else point.sign * point.challenger,
         "mean": point.mean,
         "lower": point.lower,
         "upper": point.upper,
@@ -172,6 +205,9 @@ def point_json(point: DriftPoint, model: Model) -> dict[str, Any]:
         "compute_s": point.compute_s,
         "runs": point.runs,
         "data": point.data,
+        "data_source": point.source or None,
+        "code": point.code,
+        "budget": point.budget,
         "environment": point.environment,
         "changes": list(point.changes),
         "cause": point.cause,

@@ -11,8 +11,10 @@ from ..config.model_file import model_file_in
 from ..config.model_paths import check_paths
 from ..config.toml_input import content_of
 from ..state.models.registry import Model
-from .output import say
-from .session import Name, Named
+from .json_output import looked_json
+from .looks import looked_text
+from .output import print_json, say
+from .session import Json, Name, Named, Session
 
 app = typer.Typer()
 
@@ -51,6 +53,19 @@ def _resume(context: typer.Context, name: Name) -> None:
     """Resume scheduled re-evaluations of a paused or retired model."""
     context.obj.verbs.resume(name)
     say(f"{name} is active")
+
+
+@app.command("look")
+def _look(context: typer.Context, name: Name, as_json: Json = False) -> None:
+    """Look for changes in a model's data, code and environment now; one that counts queues a re-evaluation."""
+    session: Session = context.obj
+    looked = session.verbs.look(name)
+    if as_json:
+        print_json(looked_json(looked))
+        return
+    say(looked_text(looked))
+    if looked.campaign is not None and not session.is_remote:
+        say(f"`retuned serve` runs it; to run it now: retuned retune {name}")
 
 
 @app.command("retire")

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 from ..reports.drift_plot import write_plot
 from ..reports.self_contained import cannot_write, check_target
 from ..upkeep.health_records import Health
-from .json_output import alert_json, campaign_json, model_json, planned_json, point_json, settings_json
+from .json_output import alert_json, campaign_json, drift_json, looks_json, model_json, planned_json, settings_json
+from .looks import looks_text
 from .output import print_json, say
 from .session import CLOCK, Json, Name
 
@@ -35,11 +36,11 @@ def _show(context: typer.Context, name: Name, as_json: Json = False) -> None:
     shown = context.obj.verbs.show(name)
     if as_json:
         file = {"file": json.loads(shown.model.file.to_json()), "source": str(shown.model.source)}
-        print_json(model_json(shown.model, shown.last) | file)
+        print_json(model_json(shown.model, shown.last) | file | looks_json(shown.next_look_at, shown.cool_down))
         return
     from .tables import console, show_model
 
-    show_model(console(), shown.model, shown.campaigns)
+    show_model(console(), shown.model, shown.campaigns, looks_text(shown))
 
 
 @app.command("history")
@@ -115,7 +116,7 @@ def _drift(
     if plot is not None:
         write_plot(drift.model, drift.points, plot)
     if as_json:
-        print_json([point_json(point, drift.model) for point in drift.points])
+        print_json(drift_json(drift.points))
         return
     from .tables import console, drift_table
 

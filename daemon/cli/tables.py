@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ...strategies.drift.drift import DriftPoint
+from ...strategies.drift.segments import SHORT, segments
 from ...strategies.records import Configuration, Outcome
 from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_records import Verdict
@@ -63,8 +64,8 @@ def models_table(out: Console, models: Sequence[tuple[Model, Verdict | None]]) -
     table(out, columns, rows, "no model is registered yet; start with: retuned register model.toml")
 
 
-def show_model(out: Console, model: Model, campaigns: Sequence[Campaign]) -> None:
-    """Print a model, its current settings, its search space and its open campaigns."""
+def show_model(out: Console, model: Model, campaigns: Sequence[Campaign], looks: str) -> None:
+    """Print a model, its current settings, its search space and its open campaigns; `looks` is about its changes."""
     due = f"next due {model.next_due_at:%Y-%m-%d}" if model.next_due_at else "no due date"
     out.print(
         Text(
@@ -75,7 +76,7 @@ def show_model(out: Console, model: Model, campaigns: Sequence[Campaign]) -> Non
     out.print(
         Text(
             f"judged by {model.file.goal.metric} ({model.file.goal.direction}); "
-            f"file version {model.version}, {model.source}\n"
+            f"file version {model.version}, {model.source}\n{looks}\n"
         )
     )
     rows = [
@@ -135,22 +136,30 @@ def tokens_table(out: Console, tokens: Sequence[Token]) -> None:
 
 
 def drift_table(out: Console, model: Model, points: Sequence[DriftPoint]) -> None:
-    """Print the drift record, oldest first, scores in the metric's own direction."""
-    sign = model.file.objective().sign
-    columns = ("#", "date", "verdict", "stored", "challenger", "improvement from", "to", "evidence", "pairs",
-               "compute", "data", "env", "what changed")  # fmt: skip
-    rows = [
-        (
-            str(point.campaign_id), f"{point.at:%Y-%m-%d}", point.label or "(baseline)",
-            number(None if point.incumbent is None else sign * point.incumbent),
-            number(None if point.challenger is None else sign * point.challenger),
-            number(point.lower, 3), number(point.upper, 3), number(point.e_value, 3) if point.n_pairs else "-",
-            str(point.n_pairs), duration(point.compute_s), point.data[:6] or "-", point.environment[:6],
-            _what_changed(point),
-        )
-        for point in points
-    ]  # fmt: skip
+    """Print the drift record, oldest first, scores in their metric's own direction.
+
+    A line between two rows says why the scores above and below it are not to be compared.
+    """
+    columns = ("#", "date", "settings", "code", "verdict", "stored", "challenger", "improvement from", "to",
+               "evidence", "pairs", "compute", "data", "env", "what changed")  # fmt: skip
+    rows: list[tuple[str, ...]] = []
+    for segment in segments(points):
+        if segment.why:
+            rows.append((*("-" for _ in columns[:-1]), f"not comparable with the rows above: {segment.why}"))
+        rows += [_drift_row(point) for point in segment.points]
     table(out, columns, rows, f"{model.name} has no finished campaign yet; run: retuned retune {model.name}")
+
+
+def _drift_row(point: DriftPoint) -> tuple[str, ...]:
+    return (
+        str(point.campaign_id), f"{point.at:%Y-%m-%d}", f"v{point.settings_version}", point.code[:SHORT] or "-",
+        point.label or "(baseline)",
+        number(None if point.incumbent is None else point.sign * point.incumbent),
+        number(None if point.challenger is None else point.sign * point.challenger),
+        number(point.lower, 3), number(point.upper, 3), number(point.e_value, 3) if point.n_pairs else "-",
+        str(point.n_pairs), duration(point.compute_s), point.data[:SHORT] or "-", point.environment[:SHORT],
+        _what_changed(point),
+    )  # fmt: skip
 
 
 def _what_changed(point: DriftPoint) -> str:

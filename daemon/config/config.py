@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ...strategies.errors import InputError
-from .schedule_tables import HouseScheduleTable, LimitsTable, OnStop
+from .schedule_tables import HouseScheduleTable, LimitsTable, LookEveryS, OnStop
 from .toml_input import (
     DurationS,
     Flag,
@@ -57,6 +57,7 @@ class ServiceTable(Table):
     on_stop: OnStop = "detach"
     longest_step_s: Annotated[DurationS, Field(ge=1.0)] = Field(default=600.0, alias="longest_step")
     heartbeat_url: Webhook | None = None
+    look_pause_s: LookEveryS = Field(default=600.0, alias="look_pause")
 
 
 class WorkersTable(Table):

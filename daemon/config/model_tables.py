@@ -32,7 +32,7 @@ from .training_tables import _DEFAULT_TIMEOUT_S, Command
 
 def _day(value: object) -> object:
     """The value as written: a number counts in the budget's unit, a text is a duration."""
-    allowed = "allowed: a number in the budget's unit, or a time such as '24h'"
+    allowed = "allowed: a number in the budget's unit, or a time with its unit such as '24h'"
     try:
         length = parse_duration_s(value) if isinstance(value, str) else value
     except InputError:

@@ -8,6 +8,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     model_serializer,
     model_validator,
 )
@@ -19,6 +20,8 @@ from ...strategies.schedule.cron import parse_cron
 from ...strategies.schedule.due_calendar import Calendar, jitter_of
 from ...strategies.schedule.windows import parse_window
 from .toml_input import DurationS, Flag, Integer, Line, Number, SpanS, Table, Text, refusal, shown
+
+SHORTEST_LOOK_S = 60.0  # between two checks for changes
 
 
 def _every(value: str) -> str:
@@ -34,11 +37,45 @@ def _every(value: str) -> str:
 
 def _distance(value: str) -> str:
     try:
-        never = due.parse_every(value).is_never
-    except InputError as error:
-        raise refusal(f"is {shown(value)}", error.allowed or error.found, error.remedy) from None
-    if never:
-        raise refusal(f"is {shown(value)}", "allowed: a distance in time", "for instance '1 month'")
+        is_distance = not due.parse_every(value).is_never
+    except InputError:
+        is_distance = False
+    if not is_distance:
+        raise refusal(
+            f"is {shown(value)}",
+            f"allowed: a number of days, weeks, months or years, {due.LONGEST_YEARS} years at most",
+            "for instance '1 month'",
+        )
+    return value
+
+
+def _cool_down(value: str) -> str:
+    try:
+        is_time = 0.0 < _span_s(value) <= due.LONGEST_YEARS * due.DAYS_A_YEAR * 86400.0
+    except InputError:
+        is_time = False
+    if not is_time:
+        raise refusal(
+            f"is {shown(value)}",
+            "allowed: a number of minutes, hours, days, weeks, months or years, above 0 and at most "
+            f"{due.LONGEST_YEARS} years",
+            "for instance '6 h', '3 days' or '1 month'",
+        )
+    return value
+
+
+def _span_s(text: str) -> float:
+    """The seconds of a distance such as "1 month", or of a duration such as "6 h"; raises InputError for others."""
+    try:
+        return days_in(text) * 86400.0
+    except InputError:
+        return due.parse_duration_s(text)
+
+
+def _look_every(value: float, info: ValidationInfo) -> float:
+    """A stored file of before there was a least interval keeps its own."""
+    if info.context is not None and value < SHORTEST_LOOK_S:
+        raise refusal(f"is {value:g} s", "allowed: a minute or more", "for instance '10m' or '1d'")
     return value
 
 
@@ -81,6 +118,10 @@ def _data_trigger(value: object) -> object:
     raise refusal(
         f"is {shown(value)}", "allowed: 'off', 'changed', or a growth in rows such as '20%'", "write '20%' or 'off'"
     )
+
+
+LookEveryS = Annotated[DurationS, AfterValidator(_look_every)]
+"""Between two checks for changes, a minute at least."""
 
 
 def days_in(distance: str) -> int:
@@ -147,8 +188,13 @@ class TriggersTable(Table):
     environment: Flag = True
     packages: tuple[Line, ...] = ()
     fingerprint: tuple[Text, ...] | None = None
-    look_every_s: DurationS = Field(default=86400.0, alias="look_every")
-    cool_down: Annotated[Line, AfterValidator(_distance)] = "1 month"
+    look_every_s: LookEveryS = Field(default=86400.0, alias="look_every")
+    cool_down: Annotated[Line, AfterValidator(_cool_down)] = "1 month"
+
+    @property
+    def cool_down_s(self) -> float:
+        """The seconds of the cool-down."""
+        return _span_s(self.cool_down)
 
 
 class LimitsTable(Table):

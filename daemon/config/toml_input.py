@@ -168,19 +168,23 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return parts.removeprefix(".").replace(".[key]", "")
 
 
-def _span_s(value: object) -> float:
-    return 0.0 if value in (0, "0", "0s") and not isinstance(value, bool) else _duration_s(value)
+def _span_s(value: object, info: ValidationInfo) -> float:
+    return 0.0 if value in (0, "0", "0s") and not isinstance(value, bool) else _duration_s(value, info)
 
 
-def _duration_s(value: object) -> float:
+def _duration_s(value: object, info: ValidationInfo) -> float:
+    """The seconds of a time with its unit; a bare number is one only in a stored file, which its writer knew."""
+    allowed = "allowed: a time above zero with its unit, such as '90s', '10m' or '2h'"
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise refusal(f"is {shown(value)}", "allowed: a time such as '10m', '2h' or a number of seconds")
+        raise refusal(f"is {shown(value)}", allowed)
+    is_of_owner = info.context is not None and "folder" in info.context
     try:
-        seconds = due.parse_duration_s(value)
+        seconds = due.parse_duration_s(str(value) if is_of_owner and value != 0 else value)
     except InputError as error:
-        raise refusal(f"is {shown(value)}", error.allowed or error.found, error.remedy) from None
+        unit = ", a number without a unit" if error.found.endswith("has no unit") else ""
+        raise refusal(f"is {shown(value)}{unit}", allowed, error.remedy) from None
     if not 0 < seconds < 1e9:
-        raise refusal(f"is {shown(value)}", "allowed: a time above zero, such as '10m', '2h' or a number of seconds")
+        raise refusal(f"is {shown(value)}", allowed)
     return seconds
 
 

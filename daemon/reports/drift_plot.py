@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...strategies.drift.drift import DriftPoint
+from ...strategies.drift.segments import Segment, segments
 from ...strategies.errors import InputError
 from ...strategies.words import readable
 from ..state.models.registry import Model
@@ -33,6 +34,7 @@ COLOURS = {
     "inconclusive": "#6b7280",
 }
 _NEUTRAL = "#1f4e79"
+_BREAK = "#6b7280"
 
 
 def _write_image(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
@@ -41,15 +43,23 @@ def _write_image(model: Model, points: Sequence[DriftPoint], path: Path) -> None
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    sign = model.file.objective().sign
+    stretches = segments(points)
     figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6), sharex=True, height_ratios=(3, 2), layout="constrained")
     labels = [_label(point) for point in points]
     places = range(len(points))
     for name, style in (("incumbent", "o-"), ("challenger", "s--")):
-        series = [(at, sign * value) for at, point in zip(places, points, strict=True)
-                  if (value := getattr(point, name)) is not None]  # fmt: skip
-        if series:
-            above.plot(*zip(*series, strict=True), style, label=_LEGEND[name], color=_SERIES[name])
+        lines = [line for segment in stretches if (line := _line(segment, name))]
+        for number, line in enumerate(lines):
+            label = _LEGEND[name] if number == 0 else None
+            above.plot(*zip(*line, strict=True), style, label=label, color=_SERIES[name])
+    for segment in stretches:
+        if segment.why:
+            for axes in (above, below):
+                axes.axvline(
+                    segment.start - 0.5, color=_BREAK, linestyle=":", linewidth=1.2, gid=f"break-{segment.start}"
+                )
+        above.text(segment.start - 0.47, 0.02, mathless(segment.label), transform=above.get_xaxis_transform(),
+                   rotation=90, va="bottom", ha="left", fontsize=7, color=_BREAK)  # fmt: skip
     for at, point in zip(places, points, strict=True):
         if point.outcome is not None:
             colour = COLOURS[point.outcome.value]
@@ -60,17 +70,28 @@ def _write_image(model: Model, points: Sequence[DriftPoint], path: Path) -> None
             low, high = (point.mean if bound is None else bound for bound in (point.lower, point.upper))
             below.plot(at, point.mean, "o", color=COLOURS[(point.outcome or "inconclusive")])
             below.vlines(at, low, high, color=COLOURS[(point.outcome or "inconclusive")], linewidth=4)
-    metric = mathless(model.file.goal.metric)
-    above.set_ylabel(metric)
-    above.legend(frameon=False)
+    above.set_ylabel(mathless(_metrics(points)))
+    if above.get_legend_handles_labels()[0]:
+        above.legend(frameon=False)
     below.axhline(0.0, color="#9ca3af", linewidth=1)
     below.set_ylabel("improvement\nand its bounds")
     below.set_xticks(list(places), labels)
-    figure.suptitle(f"{model.name}: {metric} of the stored settings over time")
+    figure.suptitle(mathless(f"{model.name}: {model.file.goal.metric} of the stored settings over time"))
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def _line(segment: Segment, name: str) -> list[tuple[int, float]]:
+    """(place, score) of one side of a segment, in the direction of the metric that it was measured with."""
+    scores = [(at, getattr(point, name), point.sign) for at, point in enumerate(segment.points, start=segment.start)]
+    return [(at, sign * score) for at, score, sign in scores if score is not None]
+
+
+def _metrics(points: Sequence[DriftPoint]) -> str:
+    """What the scores are of; more than one metric where the owner changed it."""
+    return " / ".join(dict.fromkeys(point.metric for point in points))
 
 
 _LEGEND = {"incumbent": "stored settings, re-trained", "challenger": "challenger, same seeds and rows"}
@@ -93,11 +114,13 @@ def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
     layout = {
         "title": {"text": plot_text(title)},
         "xaxis": {"anchor": "y2", "type": "category"},
-        "yaxis": {"title": {"text": plot_text(metric)}, "domain": [0.45, 1.0]},
+        "yaxis": {"title": {"text": plot_text(_metrics(points))}, "domain": [0.45, 1.0]},
         "yaxis2": {"title": {"text": "improvement, lower to upper bound"}, "domain": [0.0, 0.35], "zeroline": True},
         "height": 640,
+        "shapes": [_break_shape(segment) for segment in segments(points) if segment.why],
+        "annotations": [_label_of(segment) for segment in segments(points)],
     }
-    figure = script_json({"data": _traces(model, points), "layout": layout})
+    figure = script_json({"data": _traces(points), "layout": layout})
     library = plotly_script()
     script = f'const figure = {figure};Plotly.newPlot("drift", figure.data, figure.layout);'
     policy = f'<meta http-equiv="Content-Security-Policy" content="{content_policy(library, script)}">'
@@ -108,18 +131,14 @@ def _write_html(model: Model, points: Sequence[DriftPoint], path: Path) -> None:
     )
 
 
-def _traces(model: Model, points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
+def _traces(points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
     """Scores of incumbent and challenger above, the bounds of the improvement below, one place per campaign."""
-    sign = model.file.objective().sign
     places = [_place(point) for point in points]
     traces: list[dict[str, Any]] = []
     for name in ("incumbent", "challenger"):
-        scores = [getattr(point, name) for point in points]
-        shown = [None if score is None else sign * score for score in scores]
+        x, y = _interrupted(points, name)
         line = {"color": _SERIES[name]}
-        traces.append(
-            {"type": "scatter", "mode": "lines+markers", "name": _LEGEND[name], "x": places, "y": shown, "line": line}
-        )
+        traces.append({"type": "scatter", "mode": "lines+markers", "name": _LEGEND[name], "x": x, "y": y, "line": line})
     judged = [(place, p) for place, p in zip(places, points, strict=True) if p.mean is not None and p.outcome]
     improvements = [
         (place, p.mean, _arm(p.upper, p.mean), _arm(p.mean, p.lower), COLOURS[p.outcome])
@@ -139,6 +158,34 @@ def _traces(model: Model, points: Sequence[DriftPoint]) -> list[dict[str, Any]]:
         }
         traces.append(trace | {"error_y": bounds, "marker": {"color": colours}})
     return traces
+
+
+def _interrupted(points: Sequence[DriftPoint], name: str) -> tuple[list[str], list[float | None]]:
+    """Places and scores of one side; an entry without a score interrupts the line where a new segment begins."""
+    x: list[str] = []
+    y: list[float | None] = []
+    for segment in segments(points):
+        if segment.why:
+            x.append(_place(segment.points[0]))
+            y.append(None)
+        for point in segment.points:
+            score = getattr(point, name)
+            x.append(_place(point))
+            y.append(None if score is None else point.sign * score)
+    return x, y
+
+
+def _break_shape(segment: Segment) -> dict[str, Any]:
+    line = {"color": _BREAK, "dash": "dot", "width": 1.2}
+    return {"type": "line", "xref": "x", "yref": "paper", "x0": segment.start - 0.5, "x1": segment.start - 0.5,
+            "y0": 0.0, "y1": 1.0, "line": line}  # fmt: skip
+
+
+def _label_of(segment: Segment) -> dict[str, Any]:
+    """What a segment is about, along its left edge; what changed before it where a pointer rests on it."""
+    return {"xref": "x", "yref": "paper", "x": segment.start - 0.5, "y": 0.46, "xanchor": "left", "yanchor": "bottom",
+            "text": plot_text(segment.label), "hovertext": plot_text(segment.why), "textangle": -90,
+            "showarrow": False, "font": {"size": 10, "color": _BREAK}}  # fmt: skip
 
 
 def _place(point: DriftPoint) -> str:

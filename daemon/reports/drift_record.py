@@ -1,12 +1,15 @@
 """A model's drift record: one point per campaign."""
 
+import hashlib
+
 from ...strategies.drift.drift import DriftPoint, mean_held_out_score
 from ...strategies.records import Role
+from ..config.model_file import ModelFile
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign, campaigns_of
 from ..state.campaigns.legs import results_of
-from ..state.models.registry import Model
-from ..state.store import Store
+from ..state.models.registry import Model, file_of_version
+from ..state.store import Store, to_json
 
 
 def drift_points(store: Store, model: Model) -> tuple[DriftPoint, ...]:
@@ -19,6 +22,7 @@ def _point(store: Store, campaign: Campaign) -> DriftPoint:
     results = results_of(store, campaign.id)
     verdict, prepared, ended = campaign.verdict, reached(campaign.facts.prepared), reached(campaign.facts.ended)
     assert campaign.ended_at is not None
+    file = file_of_version(store, campaign.model_id, campaign.model_version)
     return DriftPoint(
         campaign_id=campaign.id,
         kind=campaign.kind,
@@ -41,4 +45,22 @@ def _point(store: Store, campaign: Campaign) -> DriftPoint:
         changes=prepared.changes,
         label="" if verdict is None else verdict.label,
         cause="" if ended.causes is None else ended.causes.summary,
+        code=prepared.code.key(),
+        training=_training_key(file),
+        budget=f"{file.training.budget.amount:g} {file.training.budget.unit.value}",
+        metric=file.goal.metric,
+        lower_is_better=file.objective().lower_is_better,
+        source=_source(file),
     )
+
+
+def _training_key(file: ModelFile) -> str:
+    """A short name of the command or recipe as declared; the content of its files is the code's."""
+    table = file.training
+    declared = [table.command, table.recipe, table.precision]
+    return hashlib.blake2b(to_json(declared).encode(errors="surrogateescape"), digest_size=8).hexdigest()
+
+
+def _source(file: ModelFile) -> str:
+    """Where the training data come from, as the owner declared it; empty where the model file does not say."""
+    return "" if file.data is None else str(file.data.path or file.data.glob)

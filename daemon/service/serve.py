@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -34,7 +35,8 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
         log.info("service_started", state=str(state), pid=os.getpid())
         sweep_state(config)
         store = Store(state, backups=config.backup.folder)
-        checks = ChangeChecks(store, lambda: start_child(command_of(config_arguments, "look")))
+        checks = ChangeChecks(store, lambda: start_child(command_of(config_arguments, "look")),
+                              timedelta(seconds=config.service.look_pause_s))  # fmt: skip
         processes = CampaignProcesses(
             state, starter(config_arguments, os.environ), clock, config.service.longest_step_s
         )

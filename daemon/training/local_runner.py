@@ -8,7 +8,6 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 from pathlib import Path
 
 from ...strategies.errors import CampaignFailed, InputError
@@ -21,6 +20,7 @@ from ..foreign_files import NotPlain
 from ..masking import mask_of
 from .early_stopping import EarlyStop
 from .leg_order import Ticket, TrainingOrder
+from .leg_results import leg_result
 from .spool import Spool, check_leg_name
 from .supervisor import Supervisor
 from .worker_processes import Workers
@@ -282,25 +282,4 @@ class LocalRunner:
             is_command = self._training.kind == "command"  # our own loop reports the end of each stretch
             stretch = (request.from_step, request.to_step) if is_command else None
             end, score, detail = end_of_leg(process, reports, reported.fault, self._objective, stretch, reported.missed)
-        metric = self._objective.metric
-        scores = (
-            (report.step, self._objective.score(report.metrics[metric]))
-            for report in reports
-            if metric in report.metrics
-        )
-        return LegResult(
-            request=request,
-            end=end,
-            score=score,
-            detail=self._mask(detail),
-            metrics={
-                name if name == metric else self._mask(name): value
-                for report in reports
-                for name, value in report.metrics.items()
-            },
-            curve=tuple((step, value) for step, value in scores if isfinite(value)),
-            seconds=process.seconds,
-            cpu_s=process.cpu_s,
-            peak_memory_bytes=process.peak_memory_bytes,
-            attempts=attempt,
-        )
+        return leg_result(request, attempt, process, reports, (end, score, detail), self._objective, self._mask)

@@ -21,14 +21,17 @@ from ..config.config import Config
 from ..state.campaigns.lease import holder_of
 from ..state.campaigns.legs import leg_counts
 from ..state.faults import Fault, get_fact, recent_faults
+from ..state.models.change_checks import next_checks
+from ..state.models.cool_down import cool_down_of
 from ..state.models.due_dates import next_due_model
 from ..state.outbox import dead_count, pending_by_address, place_of
 from ..state.overview import OpenCampaign, claimed_campaigns, count_open, first_open, models_by_state
 from ..state.running_service import is_serving
 from ..state.store import Store, from_text
-from .health_records import AtWork, Backup, Channel, DiskUse, Due, Health, Messages, Tick, WaitingCampaign
+from .health_records import AtWork, Backup, Channel, DiskUse, Due, Health, Messages, NextLook, Tick, WaitingCampaign
 
 SHOWN = 20  # of what waits, and of faults
+LOOKS_SHOWN = 5
 FAULTS_COUNT_FOR = timedelta(days=1)
 MESSAGES_ARE_LATE_AFTER = timedelta(hours=1)
 SLOW_TICKS, LEAST_SILENCE_S = 3, 120.0
@@ -69,6 +72,7 @@ def health_of(store: Store, config: Config, now: datetime) -> Health:
         faults=faults,
         disk=disk,
         last_backup=backup,
+        next_looks=_next_looks(store, now),
     )
 
 
@@ -89,6 +93,12 @@ def _tick(value: Any, at: datetime) -> Tick:  # noqa: ANN401 - a fact is any JSO
 def _next_due(store: Store) -> Due | None:
     due = next_due_model(store)
     return None if due is None else Due(*due)
+
+
+def _next_looks(store: Store, now: datetime) -> tuple[NextLook, ...]:
+    """The models that a service looks at first."""
+    first = next_checks(store, LOOKS_SHOWN)
+    return tuple(NextLook(name, at, cool_down_of(store, model_id, now)) for model_id, name, at in first)
 
 
 def _campaigns(store: Store) -> tuple[tuple[AtWork, ...], tuple[WaitingCampaign, ...], int, tuple[str, ...]]:

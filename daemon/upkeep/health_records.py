@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from ..state.faults import Fault
+from ..state.models.cool_down import CoolDown
 
 Overall = Literal["ok", "degraded", "failing"]
 
@@ -25,6 +26,15 @@ class Due:
 
     model: str
     due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NextLook:
+    """When a service looks at a model for changes next, and the cool-down that the model is in; None: in none."""
+
+    model: str
+    at: datetime
+    cool_down: CoolDown | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +124,4 @@ class Health:
     faults: tuple[Fault, ...]
     disk: DiskUse
     last_backup: Backup | None
+    next_looks: tuple[NextLook, ...] = ()

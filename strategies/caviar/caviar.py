@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..legs.names import INCUMBENT, read_name, rung_leg, search_trial
 from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose
+from ..search.least_search import LEAST_CHALLENGERS_SEEN, least_challengers, too_few
 from ..search.successive_halving import SearchPlan, plan_search, survivors
 from ..search.task import Finished, Propose, Ranked, SearchTask
-from ..space import derive_seed
+from ..space import configuration_key, derive_seed
 from .expected_scores import smoothed, standardized_improvement
 from .proposals import first_wave, next_wave
 from .scores import (
@@ -106,7 +107,19 @@ def _finish(
         reason=(f"the search failed: {completed}" if failed else _reason(task, winner, is_above, scores, completed))
         + _incumbent_end(last, results),
         ranking=_ranking(trials, last, results, expected),
+        too_small=_too_small(task, trials[INCUMBENT], len(tried), finished, is_sound),
     )
+
+
+def _too_small(task: SearchTask, incumbent: Configuration, tried: int, finished: int, is_sound: bool) -> str:
+    """Why the search cannot have seen whether anything is better, as a clause; empty where it could."""
+    held = task.space.enumerate(incumbent, LEAST_CHALLENGERS_SEEN)
+    others = {configuration_key(configuration) for configuration in held or ()} - {configuration_key(incumbent)}
+    least = least_challengers(task.challengers, None if held is None else len(others))
+    few = too_few(tried, least, task.full_runs is not None, task.least_budget_s)
+    if few or is_sound:
+        return few
+    return f"{finished} of {tried} challengers completed, and half of them must; read the output of the others"
 
 
 def _stopped_early(legs: Sequence[LegResult]) -> str:

@@ -10,7 +10,11 @@ from ..records import LegEnd, LegResult, Outcome, Purpose, Role
 
 @dataclass(frozen=True, slots=True)
 class DriftPoint:
-    """One campaign in the history of a model. Scores are signed so that higher is better; None where not measured."""
+    """One campaign in the history of a model. Scores are signed so that higher is better; None where not measured.
+
+    `code` is the training code's fingerprint, `training` one of the command or recipe, `budget` that of one training in
+    words, `source` where the data come from: while these and the settings stay, scores may be compared (segments.py).
+    """
 
     campaign_id: int
     kind: str
@@ -33,6 +37,17 @@ class DriftPoint:
     changes: tuple[str, ...]
     label: str = ""  # the verdict in one word, for tables; empty for a baseline
     cause: str = ""  # why, in a few words; empty where no causes were looked for
+    code: str = ""
+    training: str = ""
+    budget: str = ""
+    metric: str = ""
+    lower_is_better: bool = False
+    source: str = ""
+
+    @property
+    def sign(self) -> float:
+        """What a score is multiplied by to read in the direction of the metric that it was measured with."""
+        return -1.0 if self.lower_is_better else 1.0
 
 
 def mean_held_out_score(results: Sequence[LegResult], role: Role) -> float | None:

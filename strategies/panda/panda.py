@@ -11,7 +11,7 @@ from ..legs.names import INCUMBENT
 from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose, Role
 from ..search.task import Finished, Propose, Ranked
 from ..words import counted
-from .diary import DayEnd, Nudge
+from .diary import DayEnd, Nudge, step_text
 from .life import follow_life
 from .states import INCUMBENT_LEG, LifeSoFar, ResumePoint, seeds_of, start_values, values_at_start
 from .task import PandaTask
@@ -105,7 +105,18 @@ def _finish(task: PandaTask, lives: Sequence[LifeSoFar], results: Mapping[str, L
         failed=False,
         reason=_reason(task, lives, best, theirs, is_above) + _incumbent_end(incumbent),
         ranking=tuple(ranking),
+        too_small=_too_small(task, lives),
     )
+
+
+def _too_small(task: PandaTask, lives: Sequence[LifeSoFar]) -> str:
+    """Why the search cannot have seen whether anything is better; empty where a life trained to its end."""
+    longest = max(lives, key=lambda life: life.spent)
+    budget = task.search.budget
+    if budget - longest.spent < task.rules.least:
+        return ""
+    why = f" ({longest.nudges[-1].text})" if longest.nudges else ""
+    return f"no life of it trained to its end, the longest {step_text(longest.spent)} of {step_text(budget)}{why}"
 
 
 def _reason(

@@ -13,6 +13,7 @@ LONGEST_YEARS = 100
 
 _EVERY = re.compile(r"(?:every\s+)?(?:(\d{1,6})\s*)?(day|week|month|year)s?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)(?=[\s\d]|$)\s*")
+_BARE = r"\d+(?:\.\d+)?"
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -74,14 +75,16 @@ def campaigns_a_year(every: Every) -> float:
 
 
 def parse_duration_s(text: str | float) -> float:
-    """The seconds in "30m", "2h", "90s", "1d", "1h 30m", "45 minutes", or in a number of seconds.
+    """The seconds in "30m", "2h", "90s", "1d", "1h 30m" or "45 minutes"; a number that is no text is of seconds.
 
-    Raises InputError for anything else, and for a negative or infinite number.
+    Raises InputError for anything else: for a negative or infinite number, and for a text without a unit, which says
+    "5" and may mean seconds, minutes or hours. "0" needs none.
     """
+    has_no_unit = isinstance(text, str) and re.fullmatch(_BARE, text.strip()) is not None
     refusal = InputError(
-        f"{text!r} is not a duration",
-        "allowed: a number of seconds, or numbers with s, m, h or d",
-        'write for example "90s" or "30m"',
+        f"{text!r} has no unit" if has_no_unit else f"{text!r} is not a duration",
+        "allowed: numbers with their unit: s, m, h or d",
+        _with_unit(text) if has_no_unit else "write for example 90s, 30m or 5h",
     )
     if isinstance(text, bool):
         raise refusal
@@ -95,8 +98,8 @@ def parse_duration_s(text: str | float) -> float:
 
 
 def _seconds_in(words: str, refusal: InputError) -> float:
-    if re.fullmatch(r"\d+(?:\.\d+)?", words):
-        return float(words)
+    if words == "0":
+        return 0.0
     seconds, position = 0.0, 0
     while match := _DURATION.match(words, position):
         seconds += float(match[1]) * _SECONDS[match[2][0]]
@@ -104,6 +107,11 @@ def _seconds_in(words: str, refusal: InputError) -> float:
     if not words or position < len(words):
         raise refusal
     return seconds
+
+
+def _with_unit(text: object) -> str:
+    number = str(text).strip()
+    return f"write {number}s, {number}m or {number}h, whichever is meant"
 
 
 def _utc(moment: datetime) -> datetime:

@@ -49,6 +49,20 @@ def data_change(before: DataState, now: DataState, rule: str) -> str:
     return _growth(before.size_bytes, now.size_bytes, rule, unit=" bytes")
 
 
+def data_as_before(before: DataState, now: DataState, rule: str) -> str:
+    """What to say of data without a change that counts: "unchanged", or what changed and why it does not count."""
+    if before.reported is not None and now.reported is not None:
+        is_same = before.reported == now.reported
+        sizes = f"{_short(before.reported)} -> {_short(now.reported)}"
+    else:
+        is_same = before.content == now.content
+        rows = bool(before.rows) and now.rows is not None
+        sizes = (
+            f"{before.rows:,} -> {now.rows:,} rows" if rows else f"{before.size_bytes:,} -> {now.size_bytes:,} bytes"
+        )
+    return "unchanged" if is_same else f"changed, but did not grow by {rule} ({sizes})"
+
+
 def code_change(before: CodeState, now: CodeState) -> str:
     """Which files of the training code changed; an edited file always counts, a commit where both are known."""
     changed = [name for name in now.files if before.files.get(name) != now.files[name]]

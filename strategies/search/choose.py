@@ -6,8 +6,9 @@ from enum import StrEnum
 
 from ..records import BudgetUnit
 from ..words import counted, duration
+from .least_search import budget_text, least_challengers
 from .samplers import Sampler
-from .successive_halving import LEAST_CHALLENGERS, SearchPlan, plan_search
+from .successive_halving import SearchPlan, plan_search
 
 LEAST_PAIRS = 6  # confirm pairs for which compute budget is reserved first
 FIRST_LOOK_PAIRS = 4  # pairs before the first look of the paired test; then two more at each look
@@ -16,6 +17,7 @@ PANDA_RUNS = 2.0  # one life, and the incumbent's run next to it
 CAVIAR_DAYS = 2.0  # beyond this time for a caviar search, panda is the better choice
 MOST_LIVES = 3
 USUAL_LIVES = 1  # without a compute budget
+SPARE = 0.1  # by which trainings take longer than those that were timed
 
 
 class Strategy(StrEnum):
@@ -65,7 +67,8 @@ class Choice:
     """The strategy of a campaign, its cap on the search in full runs (None: no cap), and why.
 
     `fits` is False where the compute budget does not cover the smallest search and the fewest useful pairs. `lives`:
-    how many pandas to run, one after another; 0 for caviar.
+    how many pandas to run, one after another; 0 for caviar. `least_s`: the compute budget that covers both; None where
+    no budget limits the search.
     """
 
     strategy: Strategy
@@ -73,6 +76,7 @@ class Choice:
     fits: bool
     sentence: str
     lives: int = 0
+    least_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +114,16 @@ def choose(capacity: Capacity) -> Choice:
         return _panda(capacity, left)
     proposed = f" ({capacity.sampler.words})" if capacity.sampler.words else ""
     reason = f"caviar: {plan.challengers} challengers{proposed}, {counted(capacity.at_once, 'training')} at once"
-    fits = left is None or left >= _smallest_caviar(capacity)
-    reason += "" if fits else _too_small(capacity, "the smallest search")
+    smallest = _smallest_caviar(capacity)
+    fits, least_s = left is None or left >= smallest - 1e-9, _least_s(capacity, smallest)
+    reason += "" if fits else _too_small(capacity, "a search that may say FRESH", least_s)
     if capacity.compute_s is not None and full_s is None:
         reason += "; the compute budget cannot limit the search before one training has been timed"
     if preferred is Strategy.CAVIAR and capacity.no_panda and not (holds_caviar and is_quick):
         reason += f"; one babysat run (panda) would fit better, but {capacity.no_panda}"
     elif preferred is Strategy.PANDA:
         reason += f"; panda would fit better here{_room(capacity, left)}"
-    return Choice(Strategy.CAVIAR, None if left is None else max(left, 0.0), fits, reason)
+    return Choice(Strategy.CAVIAR, None if left is None else max(left, 0.0), fits, reason, least_s=least_s)
 
 
 def estimate(capacity: Capacity, n_max: int = 32, expected_pairs: int = 8) -> CostEstimate:
@@ -160,11 +165,11 @@ def _panda(capacity: Capacity, left: float | None) -> Choice:
     """Panda with as many lives as the budget allows, at least one."""
     room = USUAL_LIVES if left is None else int(left - 1.0 + 1e-9)
     lives = max(1, min(room, MOST_LIVES) if capacity.lives is None else capacity.lives)
-    fits = left is None or left >= PANDA_RUNS
+    fits, least_s = left is None or left >= PANDA_RUNS, _least_s(capacity, PANDA_RUNS)
     reason = f"panda: {counted(lives, 'babysat run')}{_room(capacity, left)}"
     if not fits:
-        reason += _too_small(capacity, "a babysat run")
-    return Choice(Strategy.PANDA, None if left is None else max(left, 0.0), fits, reason, lives)
+        reason += _too_small(capacity, "a babysat run", least_s)
+    return Choice(Strategy.PANDA, None if left is None else max(left, 0.0), fits, reason, lives, least_s)
 
 
 def _room(capacity: Capacity, left: float | None) -> str:
@@ -180,11 +185,23 @@ def _room(capacity: Capacity, left: float | None) -> str:
     return f"{cost}, the budget of {duration(capacity.compute_s)} leaves {runs} after {LEAST_PAIRS} confirm pairs"
 
 
-def _too_small(capacity: Capacity, what: str) -> str:
+def _too_small(capacity: Capacity, what: str, least_s: float | None) -> str:
+    enough = f" to {budget_text(least_s)} or more" if least_s is not None else ""
     return (
         f"; the compute budget of {duration(capacity.compute_s)} does not cover {what} and {LEAST_PAIRS} confirm pairs,"
-        " so expect an inconclusive verdict: raise the budget, or continue later with retuned confirm"
+        f" so expect an inconclusive verdict: raise the budget{enough}, or continue later with retuned confirm"
     )
+
+
+def _least_s(capacity: Capacity, full_runs: float) -> float | None:
+    """The compute budget of a campaign whose search costs that many full runs; None where no budget limits it.
+
+    A little more than it adds up to: trainings take longer at one time than at another.
+    """
+    if capacity.compute_s is None or not capacity.seconds_per_full_run:
+        return None
+    runs = full_runs + capacity.probe_runs * capacity.probe_share + 2 * LEAST_PAIRS
+    return runs * capacity.seconds_per_full_run * (1.0 + SPARE)
 
 
 def _runs_left(capacity: Capacity) -> float | None:
@@ -196,7 +213,9 @@ def _runs_left(capacity: Capacity) -> float | None:
 
 
 def _smallest_caviar(capacity: Capacity) -> float:
-    return plan_search(LEAST_CHALLENGERS, 0.0, capacity.budget, capacity.unit, capacity.resumable).full_runs
+    """What a search costs in full runs that may say that nothing better was found."""
+    least = least_challengers(capacity.challengers)
+    return plan_search(least, None, capacity.budget, capacity.unit, capacity.resumable).full_runs
 
 
 def _plan(capacity: Capacity, cap: float | None) -> SearchPlan:

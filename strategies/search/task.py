@@ -17,9 +17,10 @@ class SearchTask:
 
     `warm`: top configurations of earlier campaigns, best first. `earlier`: the scores of those campaigns at the
     full budget, one group per campaign, weighted by how well they agree with the current scores. `full_runs`: the
-    highest cost in full trainings, None for no cap. `lower_is_better`: of the metric, for sentences; scores are
-    already signed. `sampler`: what proposes; halving and the choice of the winner are the same for all.
-    `stops_hopeless`: runs that cannot be resumed may be stopped early, see median_stopping.py.
+    highest cost in full trainings, None for no cap; `least_budget_s`: the compute budget that would cap it no lower
+    than the least search (least_search.py), None where it is not known. `lower_is_better`: of the metric, for
+    sentences; scores are already signed. `sampler`: what proposes; halving and the choice of the winner are the same
+    for all. `stops_hopeless`: runs that cannot be resumed may be stopped early, see median_stopping.py.
     """
 
     space: Space
@@ -31,6 +32,7 @@ class SearchTask:
     resumable: bool
     challengers: int = DEFAULT_CHALLENGERS
     full_runs: float | None = None
+    least_budget_s: float | None = None
     lower_is_better: bool = False
     earlier: tuple[Observations, ...] = ()
     sampler: Sampler = Sampler.AUTO
@@ -61,8 +63,9 @@ class Finished:
 
     `nothing_better` claims that a sound search found no configuration above the incumbent; `failed` that the search
     says nothing about the settings. In both cases no challenger is worth confirming; where no challenger completed,
-    the winner is the incumbent. `ranking`: trials at the full budget first, then those left at a lower rung, then
-    those stopped as hopeless, then diverged ones, then all others.
+    the winner is the incumbent. `too_small`: as a clause, why the search cannot have seen whether anything is better;
+    empty where it could (least_search.py). `ranking`: trials at the full budget first, then those left at a lower rung,
+    then those stopped as hopeless, then diverged ones, then all others.
     """
 
     winner: Configuration
@@ -73,3 +76,4 @@ class Finished:
     failed: bool
     reason: str
     ranking: tuple[Ranked, ...]
+    too_small: str = ""

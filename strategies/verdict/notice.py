@@ -51,6 +51,8 @@ def write_notice(subject: Subject, verdict: Verdict) -> Notice | None:
         return _look_at_data(subject, verdict)
     if verdict.reason is Reason.ALL_FAIL:
         return _all_fail(subject, verdict)
+    if verdict.reason is Reason.SEARCH_TOO_SMALL and not verdict.has_fallen:
+        return _search_too_small(subject, verdict)
     if verdict.outcome is Outcome.STALE:
         return _stale(subject, verdict)
     if verdict.outcome is Outcome.BROKEN:
@@ -186,6 +188,15 @@ def _all_fail(subject: Subject, verdict: Verdict) -> Notice:
         sentences=(verdict.sentence, *_background(subject)),
         severity="digest",
         commands=(f"retuned retune {subject.model}", f"retuned history {subject.model}"),
+    )
+
+
+def _search_too_small(subject: Subject, verdict: Verdict) -> Notice:
+    return Notice(
+        title=f"{subject.model}: the re-evaluation was too small to decide anything",
+        sentences=(verdict.sentence, *_background(subject)),
+        severity="digest",
+        commands=(f"retuned plan {subject.model}", f"retuned retune {subject.model}"),
     )
 
 

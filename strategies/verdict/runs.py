@@ -56,8 +56,9 @@ class SearchSummary:
 
     `nothing_better`: it ran properly and no challenger beat the incumbent. `has_failed`: no challenger can be named.
     `was_skipped`: there was none, because the contract forbids every verdict that pairs could bring. Otherwise there is
-    a challenger to be compared in pairs. `incumbent` is the search's full run of the incumbent;
-    `scores` are all its full-budget scores, from which a floor is derived where the owner declares none.
+    a challenger to be compared in pairs. `too_small`: why the search cannot have seen whether anything is better, and
+    what would do, as clauses; empty where it could. `incumbent` is the search's full run of the incumbent; `scores` are
+    all its full-budget scores, from which a floor is derived where the owner declares none.
     """
 
     nothing_better: bool = False
@@ -65,6 +66,7 @@ class SearchSummary:
     reason: str = ""
     incumbent: Run | None = None
     scores: tuple[float, ...] = ()
+    too_small: str = ""
     was_skipped: bool = False
 
     @property

@@ -160,12 +160,17 @@ def _undecided(contract: Contract, evidence: Evidence, ending: Reason = Reason.U
 
 
 def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidence: Evidence, reason: Reason) -> Verdict:
-    """The verdict for what the comparison says; BROKEN overrides it, DEGRADED replaces FRESH."""
+    """The verdict for what the comparison says; BROKEN overrides it, DEGRADED replaces FRESH.
+
+    Both claim that nothing else is better, which a search that was too small cannot say.
+    """
     drop, drop_p, has_fallen = _drop(plan, evidence)
     outcome = _OUTCOMES.get(reason, Outcome.INCONCLUSIVE)
     is_confirmed = outcome is Outcome.STALE
     if evidence.divergence_e >= BROKEN_AT:
         outcome, reason = Outcome.BROKEN, Reason.FAILS_MORE_OFTEN
+    elif outcome is Outcome.FRESH and search.too_small:
+        outcome, reason = Outcome.INCONCLUSIVE, Reason.SEARCH_TOO_SMALL
     elif outcome is Outcome.FRESH and has_fallen:
         outcome, reason = Outcome.DEGRADED, Reason.SCORE_FELL
     bounds = evidence.bounds
@@ -194,7 +199,7 @@ def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidenc
         incumbent_runs=evidence.incumbent_runs,
         incumbent_failed=evidence.incumbent_failed,
         challenger_failed=evidence.challenger_failed,
-        pairs_needed=_pairs_needed(plan, contract, evidence) if outcome is Outcome.INCONCLUSIVE else None,
+        pairs_needed=_pairs_needed(plan, contract, evidence) if _may_need_pairs(outcome, reason) else None,
         challenger_confirmed=is_confirmed,
         drop=drop,
         drop_p=drop_p,
@@ -203,7 +208,12 @@ def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidenc
         cut=evidence.cut,
         why_failed=evidence.why_failed,
     )
-    return replace(verdict, sentence=sentence_of(verdict, search.reason))
+    searched = search.too_small if reason is Reason.SEARCH_TOO_SMALL else search.reason
+    return replace(verdict, sentence=sentence_of(verdict, searched))
+
+
+def _may_need_pairs(outcome: Outcome, reason: Reason) -> bool:
+    return outcome is Outcome.INCONCLUSIVE and reason is not Reason.SEARCH_TOO_SMALL
 
 
 def _what_matters(plan: TestPlan, evidence: Evidence) -> float | None:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     UNDECIDED = "undecided"  # n_max pairs settle it neither way
     BUDGET_SPENT = "budget_spent"
     SEARCH_FAILED = "search_failed"  # no challenger to compare with
+    SEARCH_TOO_SMALL = "search_too_small"  # it would be FRESH or DEGRADED, but hardly anything else was tried
     NO_NOISE = "no_noise"  # the differences of all pairs are equal
     ALL_FAIL = "all_fail"  # nothing trains any more, whatever the settings
     NO_FLOOR = "no_floor"  # runs failed, and nothing says what a failed run scores

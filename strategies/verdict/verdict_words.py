@@ -8,7 +8,10 @@ from .verdict_records import Reason, Verdict
 
 
 def sentence_of(verdict: Verdict, searched: str) -> str:
-    """The verdict in plain words for the owner, in score units; `searched` is the search's own reason."""
+    """The verdict in plain words for the owner, in score units.
+
+    `searched` is the search's own reason; where it was too small, what was too small about it.
+    """
     return _SENTENCES[verdict.outcome](verdict, searched)
 
 
@@ -101,6 +104,8 @@ def _inconclusive(verdict: Verdict, searched: str) -> str:
         return f"No decision. {why}{last}"
     if verdict.reason is Reason.SEARCH_FAILED and searched:
         why = searched[0].upper() + searched[1:].rstrip(".") + "."
+    if verdict.reason is Reason.SEARCH_TOO_SMALL:
+        why = f"{why} {searched[0].upper()}{searched[1:].rstrip('.')}." if searched else why
     improvement = ""
     if verdict.is_covered and verdict.lower is not None and verdict.upper is not None:
         improvement = (
@@ -134,6 +139,7 @@ _UNDECIDED = {  # a breach of the contract has its own sentence, in `covered`
     Reason.UNDECIDED: "The allowed number of pairs does not settle whether the challenger is better.",
     Reason.BUDGET_SPENT: "The budget was spent before the pairs could settle it; allow more time.",
     Reason.SEARCH_FAILED: "The search could not name a challenger; read the output of its runs.",
+    Reason.SEARCH_TOO_SMALL: "The search was too small to see whether other settings are better.",
     Reason.NO_NOISE: "All pairs differ by the same amount, so there is no noise to measure an improvement "
     "against; check that the training uses the hyperparameters, the seed and the split seed that it is given.",
     Reason.ALL_FAIL: "Training fails now whatever the settings, which says nothing about the stored ones: "

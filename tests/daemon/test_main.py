@@ -14,6 +14,11 @@ COMMANDS = [
     (["--state", "/x", "serve"], True),
     (["--config", "serve", "models"], False),  # a file of that name
     (["--state=/x", "look"], True),
+    (["--state", "/x", "--config", "/c", "look"], True),
+    (["--state=/x", "look", "rides"], False),  # a person's
+    (["look"], False),  # a person's, without the name
+    (["--state=/x", "show", "look"], False),  # a model of that name
+    (["--state=/x", "look", "look"], False),
     (["--help"], False),
     (["campaign", "7"], False),  # it computes
     ([], False),

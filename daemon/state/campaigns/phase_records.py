@@ -72,6 +72,8 @@ class ChosenStrategy:
     """How the campaign searches: the strategy and its reason, an estimate of the cost, and its cap in full runs.
 
     `full_runs` None: no cap. The seconds are None while no run has been timed. `lives`: those of a panda.
+    `least_budget_s`: the compute budget that holds a search which may say that nothing is better; None: it is not
+    known, or nothing limits the search.
     """
 
     strategy: Strategy
@@ -81,10 +83,12 @@ class ChosenStrategy:
     full_runs: float | None
     seconds_per_run: float | None
     seconds_expected: float | None
+    least_budget_s: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
-        return {**asdict(self), "strategy": self.strategy.value}
+        fields = {**asdict(self), "strategy": self.strategy.value}
+        return {name: value for name, value in fields.items() if value is not None or name != "least_budget_s"}
 
     @classmethod
     def from_json(cls, fields: Fields) -> Self:
@@ -97,6 +101,7 @@ class ChosenStrategy:
             full_runs=fields["full_runs"],
             seconds_per_run=fields.get("seconds_per_run"),
             seconds_expected=fields.get("seconds_expected"),
+            least_budget_s=fields.get("least_budget_s"),
         )
 
 
@@ -137,7 +142,8 @@ class Searched:
     """Why the search ended, and the rules of the test, frozen before the first pair.
 
     `winner`: the name of a trial. `challenger` None: there is none to run pairs with. `top`: the best configurations,
-    best first, for later searches to start from.
+    best first, for later searches to start from. `too_small`: why the search cannot have seen whether anything is
+    better; empty where it could.
     """
 
     test_plan: TestPlan
@@ -145,6 +151,7 @@ class Searched:
     winner: str
     challenger: Configuration | None
     top: tuple[Configuration, ...]
+    too_small: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -154,6 +161,7 @@ class Searched:
             "winner": self.winner,
             "challenger": None if self.challenger is None else plain(self.challenger),
             "top": [plain(configuration) for configuration in self.top],
+            **({"too_small": self.too_small} if self.too_small else {}),
         }
 
     @classmethod
@@ -166,6 +174,7 @@ class Searched:
             winner=fields["winner"],
             challenger=None if challenger is None else configuration_of(challenger),
             top=tuple(configuration_of(configuration) for configuration in fields["top"]),
+            too_small=fields.get("too_small", ""),
         )
 
 

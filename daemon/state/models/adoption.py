@@ -16,8 +16,6 @@ from .registry import (
     find_model,
     insert_settings,
     model_of,
-    models_with_pending_files,
-    note_file_written,
     settings_of,
 )
 
@@ -84,7 +82,7 @@ def write_pending_settings(store: Store, only: Model | None = None) -> None:
     A file that cannot be written does not hold up the files of other models: its error is raised at the end.
     """
     failures: list[RetunedError] = []
-    for model_id in models_with_pending_files(store):
+    for model_id in _models_with_pending_files(store):
         if only is not None and model_id != only.id:
             continue
         try:
@@ -95,6 +93,21 @@ def write_pending_settings(store: Store, only: Model | None = None) -> None:
         raise failures[0]
 
 
+def _models_with_pending_files(store: Store) -> tuple[int, ...]:
+    """The numbers of models whose settings file lacks the current settings."""
+    rows = store.rows("SELECT DISTINCT model_id FROM settings WHERE is_file_pending = 1")
+    return tuple(row["model_id"] for row in rows)
+
+
+def _note_file_written(store: Store, model: Model) -> None:
+    """Record inside the open transaction that the settings file holds the model's current settings."""
+    store.change(
+        "UPDATE settings SET is_file_pending = 0 WHERE model_id = ? AND version <= ?",
+        (model.id, model.settings_version),
+    )
+
+
+@of_row("a version of settings")
 def _write_pending(store: Store, model_id: int) -> None:
     entry = find_entry(store, model_id)
     assert entry is not None
@@ -102,7 +115,7 @@ def _write_pending(store: Store, model_id: int) -> None:
     if model.file.settings_file is not None:
         write_settings(model.file.settings_file, model.configuration, model.file.hyperparameters)
     with store.transaction():
-        note_file_written(store, model)
+        _note_file_written(store, model)
 
 
 def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tuple[Configuration, int]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..store import Store, to_text
+from ..store import Store, from_text, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,32 @@ def last_check(store: Store, model_id: int, part: str) -> LastCheck | None:
     """The last check of 'data', 'code' or 'environment'; None: it was never checked."""
     row = store.row("SELECT signature, fingerprint, error FROM looks WHERE model_id = ? AND part = ?", (model_id, part))
     return None if row is None else LastCheck(row["signature"], row["fingerprint"], row["error"])
+
+
+def last_seen_at(store: Store, model_id: int) -> tuple[int, datetime] | None:
+    """The number and end of the last ended campaign that recorded data, code and environment; None without one."""
+    row = store.row(
+        """SELECT id, coalesce(ended_at, created_at) AS ended_at FROM campaigns WHERE model_id = ?
+        AND ended_at IS NOT NULL AND facts ->> '$.environment' IS NOT NULL ORDER BY id DESC LIMIT 1""",
+        (model_id,),
+    )
+    return None if row is None else (row["id"], from_text(row["ended_at"]))
+
+
+def next_check_at(store: Store, model_id: int) -> datetime | None:
+    """When the model is checked next by a service; None: at once, it was never checked."""
+    row = store.row("SELECT next_look_at FROM models WHERE id = ?", (model_id,))
+    return None if row is None or row["next_look_at"] is None else from_text(row["next_look_at"])
+
+
+def next_checks(store: Store, limit: int) -> tuple[tuple[int, str, datetime], ...]:
+    """(number, name, moment) of the active models that are checked next, soonest first."""
+    rows = store.rows(
+        "SELECT id, name, next_look_at FROM models WHERE state = 'active' AND next_look_at > '' ORDER BY next_look_at"
+        " LIMIT ?",
+        (limit,),
+    )
+    return tuple((row["id"], row["name"], from_text(row["next_look_at"])) for row in rows)
 
 
 def record_check(

@@ -18,7 +18,6 @@ from ...config.schedule_tables import HouseScheduleTable
 from ...config.settings_file import plain
 from ..campaign_numbers import refuse_number
 from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
-from ..database_errors import of_row
 from ..store import Row, Store, from_text, to_json, to_text
 from .due_dates import move_on, without_campaign
 from .merged_values import Values, differs_from_file, merged_values
@@ -181,21 +180,6 @@ def _newest_file(store: Store, entry: ModelEntry) -> tuple[ModelFile, Path]:
     return ModelFile.from_json(row["body"]), Path(row["source"])
 
 
-def models_with_pending_files(store: Store) -> tuple[int, ...]:
-    """The numbers of models whose settings file lacks the current settings."""
-    rows = store.rows("SELECT DISTINCT model_id FROM settings WHERE is_file_pending = 1")
-    return tuple(row["model_id"] for row in rows)
-
-
-def note_file_written(store: Store, model: Model) -> None:
-    """Record inside the open transaction that the settings file holds the model's current settings."""
-    store.change(
-        "UPDATE settings SET is_file_pending = 0 WHERE model_id = ? AND version <= ?",
-        (model.id, model.settings_version),
-    )
-
-
-@of_row("a version of settings")
 def _settings(row: Row) -> Settings:
     """A settings version as stored; an older one need not fit the newest search space."""
     return Settings(

@@ -127,6 +127,14 @@ def test_an_acting_verb_acts_and_wakes_the_service(served):
     assert served.woken == [True]
 
 
+def test_a_look_is_made_by_the_service_which_is_woken(served):
+    answer = served.ask("POST", f"{PREFIX}/models/toy/look", Role.OPERATOR)
+    assert answer.status_code == 200
+    assert [part["part"] for part in answer.json()["parts"]] == ["data", "code", "environment"]
+    assert served.woken == [True]
+    assert served.ask("POST", f"{PREFIX}/models/none/look", Role.OPERATOR).status_code == 404
+
+
 def test_a_web_page_of_elsewhere_gets_nowhere(served):
     path = f"{PREFIX}/models/toy/retire"
     evil = {"host": "evil.example.org"}

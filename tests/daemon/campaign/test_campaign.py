@@ -129,6 +129,19 @@ def test_a_spent_budget_ends_in_a_verdict_all_the_same(desk):
     assert campaign.verdict.n_pairs <= 4
 
 
+def test_a_search_that_the_budget_made_too_small_is_inconclusive_and_says_which_budget_would_do(desk):
+    desk.register()
+    desk.baseline()
+    campaign = desk.retune(seed=3, budget_s=0.001)  # with a whole search this seed is FRESH
+    verdict = campaign.verdict
+    assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, Reason.SEARCH_TOO_SMALL)
+    assert "It tried 2 challengers of at least 7; give it a compute budget of at least" in verdict.sentence
+    (alert,) = list_alerts(desk.store)
+    assert alert.severity == "digest"
+    again = desk.retune(seed=3, budget_s=campaign.facts.chosen.least_budget_s * 3)  # machines are not always as fast
+    assert again.verdict.reason is not Reason.SEARCH_TOO_SMALL
+
+
 def test_no_leg_runs_twice_and_the_queue_is_empty_at_the_end(desk):
     log = desk.folder / "log.txt"
     desk.write_data(log=str(log))

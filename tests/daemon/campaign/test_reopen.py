@@ -73,6 +73,16 @@ def test_the_earlier_judgement_is_not_taken_for_the_one_of_all_pairs(undecided):
     assert go_on(undecided, 4).verdict.n_pairs == 8
 
 
+@pytest.mark.parametrize(
+    ("too_small", "reason"),
+    [("", Reason.SCORE_FELL), ("it tried 2 challengers of at least 7", Reason.SEARCH_TOO_SMALL)],
+)
+def test_more_pairs_do_not_make_a_search_that_was_too_small_fresh_or_degraded(undecided, too_small, reason):
+    rules = find_campaign(undecided.store, 2).facts.searched.test_plan.to_json()
+    change_facts(undecided, test_plan={**rules, "delta": 100.0}, too_small=too_small)  # no gain matters
+    assert go_on(undecided, 4).verdict.reason is reason
+
+
 def test_a_campaign_is_continued_again_from_where_it_ended(undecided):
     change_facts(
         undecided, test_plan={**find_campaign(undecided.store, 2).facts.searched.test_plan.to_json(), "alpha": 1e-9}

@@ -129,10 +129,17 @@ CONFIGS = [
     ("[service]\ntick = 3", "[service] has no key 'tick'", "did you mean 'tick_s'?"),
     ("[service]\ntick_s = true", "service.tick_s is true", "a number"),
     ("[backup]\nkeep = true", "backup.keep is true", "a whole number"),
+    ('[service]\nlook_pause = "30s"', "service.look_pause is 30 s", "a minute or more"),
     ("[service]\ntick_s = 0", "service.tick_s is 0", "greater than 0"),
     ("[workers]\nslots = 0", "workers.slots is 0", "greater than"),
     ("state = 3", "state is 3", "a path"),
     ("[service", "not valid TOML", "correct that line"),
+    ("[backup]\nevery = 5", "backup.every is 5, a number without a unit", "5s, 5m or 5h"),
+    ('[backup]\nevery = "5"', "backup.every is '5', a number without a unit", "'90s'"),
+    ("[retention]\nlegs = 90", "retention.legs is 90, a number without a unit", "90h"),
+    ("[retention]\nsnapshots = 1.5", "retention.snapshots is 1.5, a number without a unit", "1.5h"),
+    ('[retention]\ncurves = "730"', "retention.curves is '730', a number without a unit", "730h"),
+    ("[schedule]\njitter = 20", "schedule.jitter is 20, a number without a unit", "20m"),
     ('[alerts]\nwebhook_secret = "canary-4711"', "not a reference to a secret", "env:NAME"),
 ]
 
@@ -159,11 +166,15 @@ NAMED = [
     "resume",
     "retire",
     "cancel",
+    "look",
 ]
 COMMANDS = [
     *((name, "nope", "no model is registered as 'nope'; registered: toy; see: retuned models") for name in NAMED),
     ("alerts", "nope", "registered: toy"),
     ("retune toy --budget", "soon", "'soon' is not a duration", "90s"),
+    ("retune toy --budget", "5", "--budget '5' has no unit; allowed: numbers with their unit", "write 5s, 5m or 5h"),
+    ("retune toy --budget", "0.5", "--budget '0.5' has no unit", "0.5h"),
+    ("retune toy --budget", "0", "--budget 0s is out of range", "for instance 2h"),
     ("retune toy --budget", "-5m", "'-5m' is not a duration", "90s"),
     ("retune toy --strategy", "grid", "--strategy grid is not available", "auto, caviar"),
     ("retune toy --seed", "-1", "--seed -1 is out of range", "0 to 2147483647"),

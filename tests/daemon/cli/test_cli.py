@@ -65,7 +65,7 @@ VERDICT = {
 POINT = {
     "campaign", "kind", "at", "trigger", "settings_version", "outcome", "reason", "incumbent", "challenger", "mean",
     "lower", "upper", "e_value", "pairs", "compute_s", "runs", "data", "environment", "changes",
-    "label", "cause",
+    "label", "cause", "segment", "segment_label", "break", "metric", "code", "budget", "data_source",
 }  # fmt: skip
 ALERT = {"id", "campaign", "model", "severity", "title", "text", "is_critical", "created_at", "deliveries"}
 PLAN = {
@@ -77,7 +77,7 @@ SETTINGS = {"version", "settings", "origin", "campaign", "created_at"}
 
 READING = [
     (["models"], lambda found: found[0], MODEL),
-    (["show", "toy"], lambda found: found, MODEL | {"file", "source"}),
+    (["show", "toy"], lambda found: found, MODEL | {"file", "source", "next_look_at", "cool_down_until"}),
     (["history", "toy"], lambda found: found["settings"][0], SETTINGS),
     (["history", "toy"], lambda found: found["campaigns"][-1], CAMPAIGN),
     (["history", "toy"], lambda found: found["campaigns"][-1]["verdict"], VERDICT),
@@ -103,6 +103,10 @@ def test_json_of_an_empty_registry_is_an_empty_list(call, tmp_path):
 SHOWN = [
     (["models"], ["toy", "tests", "STALE", "v1"]),
     (["show", "toy"], ["toy of tests: active", "judged by score (maximize)", "a number from 0.0001 to 1"]),
+    (
+        ["show", "toy"],
+        ["next look for changes: as soon as a service runs; in the cool-down: a change makes it due from"],
+    ),
     (["history", "toy"], ["v1 *", "registered", "FRESH (nothing_better_found)", "STALE (gain_confirmed)"]),
     (["plan", "toy"], ["- caviar", "a search of 19 trials", "1.25%", "- detects a loss of 0."]),
     (["alerts"], ["campaign 3, alert", "have gone stale", "retuned adopt toy", "(waiting for http://127.0.0.1:9, "]),
@@ -117,6 +121,39 @@ def test_people_get_plain_lines_where_there_is_no_terminal(call, judged, words, 
     assert [part for part in parts if part not in out] == []
     assert "\x1b" not in out
     assert "token-4711" not in out
+
+
+def test_a_look_says_what_it_saw_and_what_follows(call, judged_copy):
+    state = ("--state", judged_copy.config.state)
+    code, out, err = call(*state, "look", "toy")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "data         unchanged"
+    assert "nothing follows" in out
+    with judged_copy.store.transaction():  # what was read is believed while the file's size and time are the same
+        grown = "UPDATE looks SET fingerprint = json_set(fingerprint, '$.rows', 999) WHERE part = 'data'"
+        judged_copy.store.change(grown)
+    found = json.loads(call(*state, "look", "toy", "--json")[1])
+    assert found.keys() == {
+        "model", "at", "parts", "campaign", "follows", "next_look_at", "cool_down_until",
+    }  # fmt: skip
+    assert found["parts"]["data"]["is_changed"]
+    assert found["campaign"] is None
+    assert found["follows"].startswith("in the cool-down until ")
+    assert "next look for changes: 20" in call(*state, "show", "toy")[1]
+    assert "next looks (UTC)" in call(*state, "status")[1]
+
+
+def test_the_drift_record_says_where_its_line_is_interrupted(call, judged_copy):
+    with judged_copy.store.transaction():
+        judged_copy.store.change("UPDATE campaigns SET settings_version = 2 WHERE id = 3")
+    state = ("--state", judged_copy.config.state)
+    lines = call(*state, "drift", "toy")[1].splitlines()
+    assert "not comparable with the rows above: settings v1 -> v2" in lines[-2]
+    assert " v2 " in lines[-1]
+    points = json.loads(call(*state, "drift", "toy", "--json")[1])
+    assert [point["segment"] for point in points] == [1, 1, 2]
+    assert [point["break"] for point in points] == [None, None, "settings v1 -> v2"]
+    assert points[-1]["segment_label"].startswith("settings v2, code ")
 
 
 def test_the_verbs_of_the_registry_say_what_they_did_and_what_takes_it_back(call, judged_copy):

@@ -109,7 +109,22 @@ BAD = [
     ("{steps = 100}", "{steps = 1.5}", "training.budget.steps is 1.5", "whole number"),
     ("{steps = 100}", "{seconds = inf}", "training.budget.seconds is inf", "finite"),
     ("{steps = 100}", "100", "training.budget is 100", "a table"),
-    ("resumable = true", 'timeout = "soon"', "training.timeout is 'soon'", "number of seconds"),
+    ("resumable = true", 'timeout = "soon"', "training.timeout is 'soon'", "a time above zero with its unit"),
+    ("resumable = true", "timeout = 90", "training.timeout is 90, a number without a unit", "write 90s, 90m or 90h"),
+    ("resumable = true", 'timeout = "1.5"', "training.timeout is '1.5', a number without a unit", "1.5h"),
+    ("[data]", "[search]\nbudget = 5\n[data]", "search.budget is 5, a number without a unit", "5h"),
+    ("[data]", '[search]\nday = "24"\n[data]', "search.day is '24'", "a time with its unit such as '24h'"),
+    ("[data]", "[triggers]\nlook_every = 600\n[data]", "triggers.look_every is 600, a number without a unit", "600s"),
+    ("[data]", '[triggers]\nlook_every = "59s"\n[data]', "triggers.look_every is 59 s", "a minute or more"),
+    ("[data]", '[triggers]\ncool_down = "never"\n[data]', "triggers.cool_down is 'never'", "'6 h', '3 days'"),
+    ("[data]", '[triggers]\ncool_down = "0 h"\n[data]', "triggers.cool_down is '0 h'", "hours, days, weeks, months"),
+    ("[data]", '[triggers]\ncool_down = "6"\n[data]', "triggers.cool_down is '6'", "above 0 and at most 100 years"),
+    ("[data]", '[triggers]\ncool_down = "101 years"\n[data]', "triggers.cool_down is '101 years'", "'1 month'"),
+    ("[data]", '[triggers]\ncool_down = "soon"\n[data]', "triggers.cool_down is 'soon'", "'6 h', '3 days'"),
+    ("[data]", '[schedule]\nshortest = "never"\n[data]', "schedule.shortest is 'never'", "100 years at most"),
+    ("[data]", '[schedule]\nlongest = "101 years"\n[data]', "schedule.longest is '101 years'", "'1 month'"),
+    ("[data]", "[schedule]\njitter = 5\n[data]", "schedule.jitter is 5, a number without a unit", "5h"),
+    ("[data]\n", "[data]\nprepare_timeout = 60\n", "data.prepare_timeout is 60, a number without a unit", "60m"),
     ("resumable = true", "timeout = 0", "training.timeout is 0", "above zero"),
     ("resumable = true", "timeout = true", "training.timeout is true", "10m"),
     ("resumable = true", 'resumable = "yes"', "training.resumable is 'yes'", "true or false"),
@@ -446,3 +461,18 @@ def test_dots_in_texts_and_numbers_are_no_keys(tmp_path):
     points = ", ".join("0.1" for _ in range(200))
     text = GOOD.replace('owner = "team"', f'owner = "team"  # {"." * 100} {points}\ndescription = "{"so... " * 50}"')
     assert load_model_file(written(tmp_path, text)).name == "rides"
+
+
+COOL_DOWNS = [("1 month", 30), ("2 weeks", 14), ("1 day", 1), ("6 h", 0.25), ("36h", 1.5), ("90m", 1 / 16), ("1d", 1)]
+
+
+@pytest.mark.parametrize(("text", "days"), COOL_DOWNS)
+def test_a_cool_down_is_a_distance_or_a_number_of_hours(tmp_path, text, days):
+    model = loaded(tmp_path, ("[data]", f'[triggers]\ncool_down = "{text}"\n[data]'))
+    assert model.triggers.cool_down_s == days * 86400.0
+    assert ModelFile.from_json(model.to_json()).triggers == model.triggers
+
+
+def test_a_stored_file_with_a_shorter_interval_than_is_allowed_now_is_still_read(tmp_path):
+    stored = loaded(tmp_path, ("[data]", '[triggers]\nlook_every = "5m"\n[data]')).to_json()
+    assert ModelFile.from_json(stored.replace("300.0", "30.0")).triggers.look_every_s == 30.0

@@ -103,13 +103,58 @@ def test_a_loss_is_shown_in_its_own_direction(judged, tmp_path):
     loss = model.__class__(**{
         name: getattr(model, name) for name in model.__slots__ if name != "file"
     }, file=model.file.model_copy(update={"goal": goal}))  # fmt: skip
-    points = drift_points(judged.store, model)
+    measured = drift_points(judged.store, model)
+    points = [replace(point, metric="<loss>", lower_is_better=True) for point in measured]
     write_plot(loss, points, tmp_path / "drift.html")
     text = (tmp_path / "drift.html").read_text()
     script = Page(text).scripts[-1]
     figure = json.loads(script[len("const figure = ") : script.index(";Plotly.newPlot")])
     assert figure["data"][0]["y"] == [-point.incumbent for point in points]
     assert "<loss>" not in text
+
+
+def edited(points):
+    """The record as if the owner had adopted other settings before the second point, and then changed the code."""
+    first, second, third = points
+    return first, replace(second, settings_version=2), replace(third, settings_version=2, code="abcdef0123")
+
+
+def figure_of(page):
+    script = Page(page.read_text()).scripts[-1]
+    return json.loads(script[len("const figure = ") : script.index(";Plotly.newPlot")])
+
+
+def test_a_page_interrupts_the_line_and_labels_both_sides_where_the_owner_changed_something(judged, tmp_path):
+    model = find_model(judged.store, "toy")
+    points = edited(drift_points(judged.store, model))
+    write_plot(model, points, tmp_path / "drift.html")
+    figure = figure_of(tmp_path / "drift.html")
+    scores = [point.incumbent for point in points]
+    assert figure["data"][0]["y"] == [scores[0], None, scores[1], None, scores[2]]
+    assert [shape["x0"] for shape in figure["layout"]["shapes"]] == [0.5, 1.5]
+    code = points[0].code[:6]
+    labels = [note["text"] for note in figure["layout"]["annotations"]]
+    assert labels == [f"settings v1, code {code}", f"settings v2, code {code}", "settings v2, code abcdef"]
+    whys = [note["hovertext"] for note in figure["layout"]["annotations"]]
+    assert whys == ["", "settings v1 -&gt; v2", f"code {code} -&gt; abcdef"]
+
+
+def test_a_picture_shows_where_the_line_is_interrupted(judged, tmp_path):
+    model = find_model(judged.store, "toy")
+    points = drift_points(judged.store, model)
+    write_plot(model, points, tmp_path / "whole.svg")
+    write_plot(model, edited(points), tmp_path / "edited.svg")
+    whole, parted = ((tmp_path / name).read_text() for name in ("whole.svg", "edited.svg"))
+    assert 'id="break-' not in whole
+    assert (parted.count('id="break-1"'), parted.count('id="break-2"')) == (2, 2)  # in both halves of the picture
+    assert "settings v2, code abcdef" in parted
+
+
+def test_a_metric_with_a_dollar_sign_is_drawn_as_it_is_written(judged, tmp_path):
+    model = find_model(judged.store, "toy")
+    points = [replace(point, metric="cost $_{") for point in drift_points(judged.store, model)]
+    write_plot(model, [points[0], replace(points[1], metric="$^{")], tmp_path / "drift.png")
+    assert (tmp_path / "drift.png").stat().st_size > 10_000
 
 
 BAD = [

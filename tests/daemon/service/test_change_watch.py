@@ -234,6 +234,26 @@ def test_nothing_is_started_where_nothing_is_to_be_looked_at(desk, clock):
     assert checks.child is None
 
 
+def test_the_least_time_between_two_children_can_be_set(desk, clock):
+    desk.register()
+    started = []
+
+    def start():
+        started.append(start_child(("true",)))
+        return started[-1]
+
+    checks = ChangeChecks(desk.store, start, timedelta(minutes=1))
+    checks.step(clock.now())
+    started[0].wait()
+    clock.move(seconds=59)
+    checks.step(clock.now())
+    assert len(started) == 1
+    clock.move(seconds=1)
+    checks.step(clock.now())
+    assert len(started) == 2
+    checks.stop()
+
+
 def test_the_schedule_goes_on_from_a_triggered_campaign_that_is_near(seen, later):
     taken_up(seen)
     due_at = find_model(seen.store, "toy").next_due_at

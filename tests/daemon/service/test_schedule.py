@@ -9,9 +9,10 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from retuned.daemon.campaign.triggered import queue_triggered
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.schedule_tables import HouseScheduleTable
-from retuned.daemon.service.schedule import adapt_interval, queue_due, queue_triggered
+from retuned.daemon.service.schedule import adapt_interval, queue_due
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import recent_faults
 from retuned.daemon.state.models.model_calendar import campaign_seed, campaigns_a_year, preview

@@ -264,7 +264,22 @@ def test_a_panda_no_better_than_the_incumbent_says_so():
 
     answer, _, _ = train_life(task_of(), kind=Charmed)
     assert answer.nothing_better
+    assert answer.too_small == ""
     assert "no better than the incumbent's 1" in answer.reason
+
+
+def test_a_life_that_was_cut_short_is_too_small_a_search_unless_another_life_ended():
+    class CutShort(Life):
+        def result(self, leg, path, came):
+            if "search.000" < leg.trial < "search.100" and leg.from_step >= 200.0:
+                return LegResult(leg, LegEnd.TIMED_OUT, None, "still running after 2 min")
+            return super().result(leg, path, came)
+
+    alone, _, _ = train_life(task_of(), kind=CutShort)
+    assert "no life of it trained to its end, the longest " in alone.too_small
+    assert "timed out" in alone.too_small
+    two, _, _ = train_life(task_of(lives=2), kind=CutShort)
+    assert two.too_small == ""
 
 
 def test_an_incumbent_that_diverges_leaves_the_panda_as_challenger():

@@ -131,8 +131,8 @@ def test_campaigns_a_year_follow_from_the_time_between_due_dates(text, count):
         ("1h30m", 5400.0),
         ("1.5 hours", 5400.0),
         ("45 minutes", 2700.0),
-        ("20", 20.0),  # a bare number is seconds
-        (12.5, 12.5),
+        ("0", 0.0),  # nothing needs no unit
+        (12.5, 12.5),  # a number of the program's own is of seconds
         (0, 0.0),
     ],
 )
@@ -146,3 +146,10 @@ def test_a_duration_is_read_in_seconds(text, seconds):
 def test_a_duration_that_cannot_be_read_is_refused_with_an_example(text):
     with pytest.raises(InputError, match=r"not a duration.*30m"):
         parse_duration_s(text)
+
+
+@pytest.mark.parametrize(("text", "number"), [("20", "20"), (" 5 ", "5"), ("1.5", "1.5"), ("300", "300")])
+def test_a_text_without_a_unit_is_refused_with_what_it_may_mean(text, number):
+    with pytest.raises(InputError, match="has no unit; allowed: numbers with their unit: s, m, h or d") as refused:
+        parse_duration_s(text)
+    assert f"write {number}s, {number}m or {number}h" in str(refused.value)

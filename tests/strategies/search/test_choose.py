@@ -59,8 +59,8 @@ SITUATIONS = [
     (replace(LARGE, slots=16, memory_share=0.05, compute_s=None), "caviar", 0, True, "16 trainings at once"),
     # a command without checkpoints cannot be babysat, whatever the budget
     (replace(LARGE, compute_s=65 * HOUR, resumable=False, no_panda="no state"), "caviar", 0, False, "but no state"),
-    # the owner's request comes first, and the sentence says what would fit better
-    (replace(LARGE, requested=Strategy.CAVIAR), "caviar", 0, True, "panda would fit better here; one run takes 61%"),
+    # the owner's request comes first, and the sentence says what would fit better: only five challengers fit
+    (replace(LARGE, requested=Strategy.CAVIAR), "caviar", 0, False, "panda would fit better here; one run takes 61%"),
     (replace(TIMED, requested=Strategy.PANDA, lives=2), "panda", 2, True, "panda: 2 babysat runs; one run takes 1 min"),
 ]  # fmt: skip
 

@@ -166,3 +166,15 @@ def test_the_owner_of_good_settings_is_told_of_values_that_look_like_glitches():
     assert notice.title == "rides: the stored hyperparameters are still good, but look at your data"
     assert f"Look at your data: {suspicions[0]}." in notice.sentences
     assert "accept_outliers = true" in notice.text
+
+
+def test_a_search_that_was_too_small_goes_into_the_digest_with_what_it_takes():
+    sentence = "No decision. The search was too small. It tried 2 challengers of at least 7; give it 4m."
+    small = replace(STALE, outcome=Outcome.INCONCLUSIVE, reason=Reason.SEARCH_TOO_SMALL, sentence=sentence)
+    notice = write_notice(SUBJECT, small)
+    assert (notice.severity, notice.title) == ("digest", "rides: the re-evaluation was too small to decide anything")
+    assert sentence in notice.text
+    assert notice.commands == ("retuned plan rides", "retuned retune rides")
+    fallen = write_notice(SUBJECT, replace(small, has_fallen=True))
+    assert "scores fell" in fallen.title
+    assert sentence in fallen.text

@@ -195,6 +195,46 @@ ALONE = [
 ]
 
 
+BLIND = replace(NOTHING_BETTER, too_small="it tried 2 challengers of at least 7; give it more")
+
+
+@pytest.mark.parametrize("runs", [[], [scored(s) for s in LEVEL[:4]]])
+def test_a_search_that_was_too_small_is_not_fresh_by_finding_nothing(runs):
+    verdict = judge(PLAN, HOLDS, BLIND, incumbent_runs=runs, budget_spent=True)
+    assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, Reason.SEARCH_TOO_SMALL)
+    assert verdict.sentence == (
+        "No decision. The search was too small to see whether other settings are better. "
+        "It tried 2 challengers of at least 7; give it more."
+    )
+    assert (verdict.can_go_on, verdict.pairs_needed, verdict.challenger_confirmed) == (False, None, False)
+
+
+def test_after_a_search_that_was_too_small_a_fall_is_said_but_it_is_not_degraded():
+    verdict = judge(PLAN, HOLDS, BLIND, incumbent_runs=[scored(s - 0.05) for s in LEVEL[:4]])
+    assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, Reason.SEARCH_TOO_SMALL)
+    assert verdict.has_fallen
+    assert "The stored settings have got worse by" in verdict.sentence
+
+
+# the pairs, the verdict
+AFTER_A_SMALL_SEARCH = [
+    # the one challenger that it found does not improve: that says nothing about others
+    (pairs_of(32, 0.0), Outcome.INCONCLUSIVE, Reason.SEARCH_TOO_SMALL),
+    (pairs_of(32, 0.0, fall=0.05), Outcome.INCONCLUSIVE, Reason.SEARCH_TOO_SMALL),
+    # what it did find is found
+    (pairs_of(32, 0.05), Outcome.STALE, Reason.GAIN_CONFIRMED),
+    (with_incumbent(pairs_of(32, 0.0), DIVERGED, *range(8)), Outcome.BROKEN, Reason.FAILS_MORE_OFTEN),
+    # the pairs leave it open, as after any search
+    (pairs_of(32, 0.012, noise=3), Outcome.INCONCLUSIVE, Reason.UNDECIDED),
+]
+
+
+@pytest.mark.parametrize(("pairs", "outcome", "reason"), AFTER_A_SMALL_SEARCH)
+def test_pairs_after_a_search_that_was_too_small_can_only_find_something(pairs, outcome, reason):
+    verdict = judge(PLAN, HOLDS, replace(SEARCHED, too_small="it tried 2 challengers of at least 7"), pairs)
+    assert (verdict.outcome, verdict.reason) == (outcome, reason)
+
+
 @pytest.mark.parametrize(("search", "runs", "outcome", "reason"), ALONE)
 def test_without_a_challenger_the_incumbent_alone_is_judged(search, runs, outcome, reason):
     verdict = judge(PLAN, HOLDS, search, incumbent_runs=runs)
