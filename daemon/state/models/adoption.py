@@ -107,7 +107,6 @@ def _note_file_written(store: Store, model: Model) -> None:
     )
 
 
-@of_row("a version of settings")
 def _write_pending(store: Store, model_id: int) -> None:
     entry = find_entry(store, model_id)
     assert entry is not None

@@ -180,6 +180,7 @@ def _newest_file(store: Store, entry: ModelEntry) -> tuple[ModelFile, Path]:
     return ModelFile.from_json(row["body"]), Path(row["source"])
 
 
+@of_row("a version of settings")
 def _settings(row: Row) -> Settings:
     """A settings version as stored; an older one need not fit the newest search space."""
     return Settings(
