@@ -18,6 +18,7 @@ from ...config.schedule_tables import HouseScheduleTable
 from ...config.settings_file import plain
 from ..campaign_numbers import refuse_number
 from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
+from ..database_errors import of_row
 from ..store import Row, Store, from_text, to_json, to_text
 from .due_dates import move_on, without_campaign
 from .merged_values import Values, differs_from_file, merged_values
