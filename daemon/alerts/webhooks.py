@@ -8,15 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import requests
-
-from ...strategies.errors import RetunedError
 from ..config.config import resolve_secret, signing_key
 from ..state.outbox import _SYSTEM, AT_ONCE, ROUND_S, Message, claim_message, due_messages, settle_message
 from ..state.store import Store
-
-TIMEOUT_S = 10.0
-
+from .posting import Outcome, Try
 
 CLAIM_S = 60.0
 """How long a message belongs to the process that attempts it: longer than any attempt may take."""
@@ -61,50 +56,36 @@ def deliver_due(
 
 
 def _attempt(store: Store, message: Message, now: datetime, environ: Mapping[str, str]) -> Delivery:
-    error = _post(message, now, environ)
-    settle_message(store, message, error, now)
-    return Delivery(message.id, message.url, error is None, error)
+    begun = _SYSTEM.monotonic()
+    outcome = begin(message, now, environ).wait()
+    took = timedelta(seconds=int(_SYSTEM.monotonic() - begun))
+    return settle(store, message, outcome, now + took)
 
 
-def _post(message: Message, now: datetime, environ: Mapping[str, str]) -> str | None:
-    """Send the message; None when it was accepted, else the reason in one line (never with the secret in it)."""
+def begin(
+    message: Message, now: datetime, environ: Mapping[str, str], on_end: Callable[[], None] = lambda: None
+) -> Try:
+    """Begin to post a claimed message; the secret is read in the try's own thread, and never in an error."""
     body = message.payload.encode()
-    headers = {"content-type": "application/json", "user-agent": "retuned", "webhook-id": message.id}
-    headers["webhook-timestamp"] = str(int(now.timestamp()))
-    try:
+
+    def headers() -> Mapping[str, str]:
+        made = {"content-type": "application/json", "user-agent": "retuned", "webhook-id": message.id}
+        made["webhook-timestamp"] = str(int(now.timestamp()))
         if message.secret_reference is not None:
             secret = resolve_secret(message.secret_reference, environ)
-            headers["webhook-signature"] = sign(message.id, headers["webhook-timestamp"], body, secret)
-        status = _status_of_post(message.url, body, headers)
-    except RetunedError as error:
-        return str(error)
-    except (requests.RequestException, ValueError) as error:
-        return _why(error)
-    return None if 200 <= status < 300 else f"HTTP status {status}, expected 200 to 299"
+            made["webhook-signature"] = sign(message.id, made["webhook-timestamp"], body, secret)
+        return made
+
+    return Try(message.url, body, headers, now, on_end)
 
 
-def _status_of_post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy and no .netrc password from the environment
-        # streamed: the answer's body does not matter and may be endless
-        answer = session.post(url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, stream=True)
-        answer.close()
-    return answer.status_code
+def settle(store: Store, message: Message, outcome: Outcome, now: datetime) -> Delivery:
+    """Record how a try ended."""
+    settle_message(store, message, outcome.error, now, wait_s=outcome.wait_s, is_final=outcome.is_final)
+    return Delivery(message.id, message.url, outcome.error is None, outcome.error)
 
 
 _UNREACHABLE = ("no answer", "no connection")
-
-
-def _why(error: BaseException) -> str:
-    """The cause of a failed delivery; the errors' own texts repeat the address, whose path may contain a token."""
-    if isinstance(error, requests.Timeout):
-        return f"no answer within {TIMEOUT_S:g} s"
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return f"no connection: {cause.strerror}"
-        cause = cause.__cause__ or cause.__context__
-    return f"it could not be sent ({type(error).__name__})"
 
 
 def sign(message_id: str, timestamp: str, body: bytes, secret: str) -> str:

@@ -23,7 +23,7 @@ from ..state.campaigns.lease import Lease, LostLease
 from ..state.campaigns.phase_records import Searched
 from ..state.store import Store
 from ..training.spool import remove_checkpoints
-from .conclude import record
+from .conclude import alert_of_failure, record
 from .confirm import confirm, freeze_plan
 from .context import CampaignContext, costs_of, full_run, open_context, prepared_of, slice_base
 from .contract_probe import probe_contract
@@ -70,7 +70,8 @@ def _work(
         with open_context(store, lease, clock, config, environ, watch) as context:
             _measure_baseline(context) if context.campaign.kind == "baseline" else _re_evaluate(context)
     except CampaignFailed as error:
-        lease.fail("failed", masked(str(error)), clock.now())
+        reason, now = masked(str(error)), clock.now()
+        lease.fail("failed", reason, now, lambda failed: alert_of_failure(store, failed, reason, config, now))
 
 
 def _measure_baseline(context: CampaignContext) -> None:

@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from ...strategies.records import Configuration, Outcome
-from ...strategies.verdict.notice import Subject, write_notice
+from ...strategies.verdict.notice import Notice, Subject, write_notice
 from ...strategies.verdict.verdict_records import Verdict
+from ..config.config import Config
 from ..config.settings_file import plain
 from ..state.alert import raise_alert
+from ..state.campaigns.campaigns import Campaign, campaigns_of
+from ..state.models.registry import find_model
+from ..state.store import Store
 from .causes import find_causes
 from .context import CampaignContext, costs_of, prepared_of
 
@@ -60,3 +65,27 @@ def _details(verdict: Verdict, incumbent: Configuration, recommended: Configurat
         "recommended": None if recommended is None else plain(recommended),
         "is_critical": verdict.critical or verdict.outcome is Outcome.BROKEN,
     }
+
+
+def alert_of_failure(store: Store, campaign: Campaign, reason: str, config: Config, now: datetime) -> None:
+    """Tell the owner, inside the open transaction, that a re-evaluation which nobody started failed.
+
+    One that a person started is watched by that person. While one after the other fails, the first is told.
+    """
+    if campaign.trigger == "manual" or campaign.kind != "retune" or campaign.verdict is not None:
+        return
+    before = [ended for ended in campaigns_of(store, campaign.model_id, "retune") if ended.id < campaign.id]
+    unasked = [ended for ended in before if ended.trigger != "manual" and ended.phase in ("done", "failed")]
+    if unasked and unasked[-1].phase == "failed":
+        return
+    notice = Notice(
+        title=f"{campaign.model}: a re-evaluation failed",
+        sentences=(
+            f"Campaign {campaign.id} ({campaign.trigger}) ended without a verdict: {reason}",
+            "Nothing is known about the stored hyperparameters until the cause is fixed. Further failures in a row are "
+            "only listed.",
+        ),
+        severity="alert",
+        commands=(f"retuned history {campaign.model}", f"retuned retune {campaign.model}"),
+    )
+    raise_alert(store, find_model(store, campaign.model), campaign, notice, {"outcome": "failed"}, config, now)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from ..alerts.deliveries import Deliveries
 from ..clock import Clock
 from ..config.config import Config
 from ..logs import log
@@ -41,21 +42,23 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
             state, starter(config_arguments, os.environ), clock, config.service.longest_step_s
         )
         disk = Disk(store, config.disk.ballast_bytes)
+        deliveries = Deliveries(store, clock, waker.wake)
         service = Service(
             store, config, clock, processes, lambda: machine_of(config),
             parts=_parts(store, config, clock, notifier, checks, disk), may_begin=lambda: not disk.is_full,
-            is_stopping=waker.is_stopping,
+            is_stopping=waker.is_stopping, deliver=deliveries.step,
         )  # fmt: skip
         api = Api(state, config, clock, waker.wake)
         scheduler = _alarm(waker, _tick_s(config, notifier))
         try:
             api.start()
-            _loop(service, waker, notifier)
+            _loop(service, waker, notifier, deliveries)
         finally:
             notifier.stopping()
             scheduler.shutdown(wait=True)
             api.stop()
             checks.stop()
+            deliveries.stop()
             service.stop()
         log.info("service_stopped")
 
@@ -92,7 +95,7 @@ def _alarm(waker: Waker, tick_s: float) -> BackgroundScheduler:
     return scheduler
 
 
-def _loop(service: Service, waker: Waker, notifier: Notifier) -> None:
+def _loop(service: Service, waker: Waker, notifier: Notifier, deliveries: Deliveries) -> None:
     shown = ""
     while not waker.is_stopping():
         service.tick()
@@ -102,4 +105,5 @@ def _loop(service: Service, waker: Waker, notifier: Notifier) -> None:
         elif status != shown:
             notifier.status(status)
         shown = status
-        waker.wait(service.processes.handles(), service.processes.wait_s())
+        waits = (service.processes.wait_s(), deliveries.seconds_left)
+        waker.wait(service.processes.handles(), min((wait for wait in waits if wait is not None), default=None))

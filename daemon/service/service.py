@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ...strategies.errors import RetunedError
 from ...strategies.schedule.grants import Machine
 from ...strategies.schedule.queueing import Decision, decide
-from ..alerts.webhooks import deliver_due
+from ..alerts.webhooks import Delivery, deliver_due
 from ..clock import Clock
 from ..config.config import Config
 from ..logs import log
@@ -46,7 +46,10 @@ class Part:
 @dataclass
 class Service:
     """What one tick does; clock, processes, machine and further parts are passed in, so that tests cover years in a
-    second."""
+    second.
+
+    `deliver` sends messages beside the rounds and returns the tries that ended; None: each round sends what is due.
+    """
 
     store: Store
     config: Config
@@ -56,6 +59,7 @@ class Service:
     parts: Sequence[Part] = ()
     may_begin: Callable[[], bool] = lambda: True
     is_stopping: Callable[[], bool] = lambda: False
+    deliver: Callable[[], Sequence[Delivery]] | None = None
     _queue_reader: QueueReader = field(init=False)
     _open: frozenset[int] = frozenset()
     _machine: tuple[datetime, Machine] | None = None
@@ -263,6 +267,7 @@ class Service:
         return self._machine[1]
 
     def _deliver(self) -> None:
-        for delivery in deliver_due(self.store, self.clock.now()):
+        now = self.clock.now()
+        for delivery in deliver_due(self.store, now) if self.deliver is None else self.deliver():
             event = "message_delivered" if delivery.is_delivered else "message_put_off"
             log.info(event, id=delivery.id, to=place_of(delivery.url), error=delivery.error)

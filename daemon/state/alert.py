@@ -1,6 +1,7 @@
 """Alerts: a row for `retuned alerts`, and a message for every channel, in the transaction of the verdict."""
 
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from ..config.config import Config
 from ..masking import masked
 from .campaigns.campaigns import Campaign
 from .database_errors import of_row
+from .faults import INSTALLATION, get_fact, put_fact
 from .models.registry import Model
 from .outbox import enqueue, place_of
 from .store import Row, Store, from_text, to_json, to_text
@@ -49,6 +51,7 @@ def raise_alert(
     body = {
         "type": f"retuned.{notice.severity}",
         "timestamp": to_text(now),
+        "text": notice.text,  # what Slack, Mattermost and others show of a message
         "data": {
             "model": model.name, "owner": readable(model.file.owner), "campaign": campaign.id, "title": notice.title,
             "text": notice.text, "sentences": list(notice.sentences), "commands": list(notice.commands), **details,
@@ -63,7 +66,7 @@ def raise_alert(
     url, secret = _channel(model, config)
     if notice.severity == "alert" and url is not None:
         enqueue(
-            store, message_id=_message_id(campaign), alert_id=alert_id, url=url,
+            store, message_id=_message_id(store, campaign, now), alert_id=alert_id, url=url,
             secret_reference=secret, payload=to_json(body), now=now,
         )  # fmt: skip
 
@@ -101,9 +104,20 @@ def _replaced(store: Store, row: Row) -> int | None:
     return int(earlier["id"])
 
 
-def _message_id(campaign: Campaign) -> str:
+def _message_id(store: Store, campaign: Campaign, now: datetime) -> str:
+    """An id of this message alone, of all installations: receivers drop ids that they have seen."""
     continued = 0 if campaign.facts.continued is None else len(campaign.facts.continued.earlier_verdicts)
-    return f"msg_{campaign.seed:08x}_{campaign.id}" + (f"_{continued}" if continued else "")
+    return f"msg_{installation_of(store, now)}_{campaign.id}" + (f"_{continued}" if continued else "")
+
+
+def installation_of(store: Store, now: datetime) -> str:
+    """The id of this state folder, made inside the open transaction where there is none yet."""
+    known = get_fact(store, INSTALLATION)
+    if known is not None:
+        return str(known[0])
+    made = secrets.token_hex(8)
+    put_fact(store, INSTALLATION, made, now)
+    return made
 
 
 def _channel(model: Model, config: Config) -> tuple[str | None, str | None]:

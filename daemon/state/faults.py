@@ -12,6 +12,9 @@ from .store import Store, from_text, to_json, to_text
 KEPT = 200
 
 
+INSTALLATION = "installation"  # the fact by which messages of this state folder differ from those of others
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that went wrong: where, when, and in words."""
@@ -72,11 +75,22 @@ def parts_failed_since(store: Store, fault: int) -> tuple[str, ...]:
 def set_fact(store: Store, name: str, value: Any, now: datetime) -> None:  # noqa: ANN401 - any JSON value
     """Store a fact about the service under a name."""
     with store.transaction():
-        store.change(
-            """INSERT INTO service_facts (name, value, at) VALUES (?, ?, ?)
-            ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at""",
-            (name, to_json(value), to_text(now)),
-        )
+        put_fact(store, name, value, now)
+
+
+def put_fact(store: Store, name: str, value: Any, now: datetime) -> None:  # noqa: ANN401 - any JSON value
+    """Store a fact inside the open transaction."""
+    store.change(
+        """INSERT INTO service_facts (name, value, at) VALUES (?, ?, ?)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at""",
+        (name, to_json(value), to_text(now)),
+    )
+
+
+def forget_fact(store: Store, name: str) -> None:
+    """Remove a fact, where there is one."""
+    with store.transaction():
+        store.change("DELETE FROM service_facts WHERE name = ?", (name,))
 
 
 @of_row("a fact about the service")

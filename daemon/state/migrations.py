@@ -177,3 +177,9 @@ def m0002_service(db: Database) -> None:
     """What the service keeps: intervals, looks, the queue, tokens, its own facts and faults."""
     for statement in _STEP_0002:
         db.execute(statement)
+
+
+@schema()
+def m0003_outbox_by_alert(db: Database) -> None:
+    """The messages of an alert, without which a list of alerts reads the whole outbox for each."""
+    db.execute("CREATE INDEX outbox_by_alert ON outbox (alert_id)")

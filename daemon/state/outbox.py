@@ -88,16 +88,32 @@ def claim_message(store: Store, message: Message, until: datetime) -> bool:
     return changed == 1
 
 
-def settle_message(store: Store, message: Message, error: str | None, now: datetime) -> None:
-    """Record how an attempt ended: `error` None: delivered; else it is postponed, or given up after the last one."""
-    is_last = message.attempts + 1 >= len(BACKOFF_S)
+def settle_message(
+    store: Store, message: Message, error: str | None, now: datetime, *, wait_s: float = 0.0, is_final: bool = False
+) -> None:
+    """Record how an attempt ended, `now`: `error` None: delivered; else it is postponed, or given up after the last one
+    or a final one. `wait_s`: the receiver asks to be left alone for so long."""
+    is_last = is_final or message.attempts + 1 >= len(BACKOFF_S)
     state = "delivered" if error is None else "dead" if is_last else "pending"
-    next_at = now + timedelta(seconds=BACKOFF_S[min(message.attempts, len(BACKOFF_S) - 1)])
+    next_at = now + timedelta(seconds=max(wait_s, BACKOFF_S[min(message.attempts, len(BACKOFF_S) - 1)]))
     with store.transaction():
         store.change(
             """UPDATE outbox SET state = ?, last_error = ?, delivered_at = ?, next_attempt_at = ?
             WHERE id = ? AND state = 'pending'""",
             (state, error, to_text(now) if error is None else None, to_text(next_at), message.id),
+        )
+
+
+def give_up_cut_messages(store: Store, now: datetime) -> int:
+    """Give up messages whose attempts are used up though none of them ended: each was cut off, with its process.
+
+    Returns how many.
+    """
+    with store.transaction():
+        return store.change(
+            """UPDATE outbox SET state = 'dead', last_error = coalesce(last_error, 'every attempt was cut off')
+            WHERE state = 'pending' AND attempts >= ? AND next_attempt_at <= ?""",
+            (len(BACKOFF_S), to_text(now)),
         )
 
 

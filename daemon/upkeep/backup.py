@@ -15,7 +15,7 @@ from ..logs import log
 from ..state.campaigns.campaigns import highest_number
 from ..state.campaigns.lease import holder_of
 from ..state.checks import examine_copy, open_to_read, take_log_in
-from ..state.faults import get_fact, note_fault, set_fact
+from ..state.faults import INSTALLATION, forget_fact, get_fact, note_fault, set_fact
 from ..state.running_service import FILE as PLACE_FILE
 from ..state.running_service import single_instance
 from ..state.schema_steps import STEP_NAMES
@@ -144,6 +144,7 @@ def restore(state: Path, file: Path, now: datetime) -> Restored:
         os.replace(new, state / FILE_NAME)
         sync_folder(state)
         store = Store(state)  # brings an older schema up to date
+        forget_fact(store, INSTALLATION)  # campaign numbers come again: their messages are others
         aside = _set_campaigns_aside(state, highest_number(store), stamp)
         store.close()
     return Restored(kept, aside, campaigns)

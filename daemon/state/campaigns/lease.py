@@ -110,14 +110,16 @@ class Lease:
         finish_campaign(self._store, self.campaign_id, verdict, change(self._fenced().facts), now)
         return self.campaign()
 
-    def fail(self, phase: str, reason: str, now: datetime) -> None:
-        """End the campaign without a verdict: `phase` is 'failed' or 'cancelled'.
+    def fail(self, phase: str, reason: str, now: datetime, also: Callable[[Campaign], None] = lambda _: None) -> None:
+        """End the campaign without a verdict: `phase` is 'failed' or 'cancelled'. `also` is called with it as it ended, in
+        the same transaction.
 
         A reopened campaign keeps its earlier verdict: it is done, and `failure` says why it stopped.
         """
         with self._store.transaction():
             self._fenced()
             fail_campaign(self._store, self.campaign_id, phase, reason, now)
+            also(find_campaign(self._store, self.campaign_id))
 
     def check(self) -> None:
         """Raise LostLease when another process has taken over or the campaign was cancelled. It is called at each wait,

@@ -5,9 +5,11 @@ import json
 import pytest
 from retuned.daemon.config.config import AlertsTable, Config
 from retuned.daemon.config.settings_file import plain
-from retuned.daemon.state.alert import list_alerts, raise_alert
+from retuned.daemon.state.alert import installation_of, list_alerts, raise_alert
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
 from retuned.daemon.state.models.registry import find_model
+from retuned.daemon.state.store import Store
+from retuned.daemon.upkeep.backup import make_backup, restore
 from retuned.strategies.verdict.notice import Notice
 
 ALERT = Notice("toy: something", ("One.", "Two."), "alert", ("retuned drift toy",))
@@ -40,7 +42,7 @@ def test_a_stale_verdict_has_its_alert_and_its_message_in_the_record(judged):
     assert data["recommended"] == plain(stale.facts.ended.recommended)
     assert data["loss_at_least"] == stale.verdict.lower
     assert data["commands"][0] == "retuned adopt toy"
-    assert data["text"] == alert.text
+    assert data["text"] == json.loads(message["payload"])["text"] == alert.text
 
 
 def test_the_address_of_a_delivery_is_listed_without_its_path(judged):
@@ -125,3 +127,21 @@ def test_a_message_holds_nothing_that_acts_on_a_terminal_and_no_secret(judged_co
     assert data["title"] == f"toy: {shown}"
     assert data["sentences"] == [f"column {shown}", "at postgres://svc:***@db/x"]
     assert data["text"] == alert.text == f"toy: {shown}\n\ncolumn {shown}\nat postgres://svc:***@db/x\n\n  retuned x"
+
+
+def test_a_message_id_carries_the_installation_which_is_another_after_a_restore(judged_copy, clock):
+    def sent_id():
+        with judged_copy.store.transaction():
+            judged_copy.store.change("DELETE FROM outbox")
+        raised(judged_copy, clock, campaign_id=2)
+        return messages(judged_copy)[0]["id"]
+
+    first = sent_id()
+    assert sent_id() == first  # the same message has the same id
+    with judged_copy.store.transaction():
+        assert first == f"msg_{installation_of(judged_copy.store, clock.now())}_2"
+    copy = make_backup(judged_copy.config.state, judged_copy.folder / "copies", clock.now())
+    judged_copy.store.close()
+    restore(judged_copy.config.state, copy, clock.now())
+    judged_copy.store = Store(judged_copy.config.state)
+    assert sent_id() != first
