@@ -16,6 +16,8 @@ from .lean_imports import hidden
 from .masking import masked
 
 EVENTS: Mapping[str, str] = {
+    "campaign_process": "a campaign's process stands still, moves again, is ended, or cannot be ended",
+    "campaign_without_room": "a campaign's process ended because the disk had no room; this is no try",
     "api_failed_to_accept": "a connection to the API could not be accepted; at most one such line a minute",
     "service_started": "the service started and locked its state folder",
     "service_stopped": "the service stopped cleanly",

@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit
@@ -53,7 +54,7 @@ class _Remote:
     def _ask(self, route: Route, arguments: dict[str, Any]) -> Any:  # noqa: ANN401
         path = route.path.format(**{name: _segment(arguments.pop(name)) for name in route.in_path})
         body = json.dumps(arguments).encode() if route.is_acting else None
-        query = "" if route.is_acting or not arguments else "?" + urlencode(arguments, errors="surrogateescape")
+        query = "" if route.is_acting or not arguments else "?" + _query(arguments)
         for _ in range(TRIES):
             answer, content = self._send(route, f"{self._prefix}{path}{query}", body)
             wait_s = answer.headers.get("retry-after", "")
@@ -105,7 +106,18 @@ def _segment(value: object) -> str:
     text = str(value)
     if text in ("", ".", "..") or "/" in text:
         raise UnknownName(f"nothing is registered as '{text[:60]}'", remedy="see: retuned models")
-    return quote(text, safe="", errors="surrogateescape")
+    try:
+        return quote(text, safe="", errors="surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        raise UnknownName(f"nothing is registered as {ascii(text)[:60]}", remedy="see: retuned models") from None
+
+
+def _query(arguments: Mapping[str, Any]) -> str:
+    """The arguments as an address holds them; a surrogate that stands for no byte as its escape."""
+    try:
+        return urlencode(arguments, errors="surrogateescape")
+    except UnicodeEncodeError:
+        return urlencode(arguments, errors="backslashreplace")
 
 
 def _connect(url: str) -> HTTPConnection:

@@ -40,7 +40,7 @@ from .wire import dump_result, load_arguments, load_object
 
 THREADS = 4
 LOCAL_THREADS = 2  # for the command line of the service's own user, which has a socket of its own
-LOCAL_SOCKET = "api.sock"
+LOCAL_SOCKETS = "api.*.sock"  # each start has one of its own: an address from before never meets another secret
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
 BUSY_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 180.0
@@ -116,7 +116,9 @@ class Api:
 
     def _listen_locally(self) -> socket.socket | None:
         """The command line's own socket; None where the state folder's path is too long for one."""
-        path = self._state / LOCAL_SOCKET
+        for left in self._state.glob(LOCAL_SOCKETS):  # by services that were killed: one alone may run
+            left.unlink(missing_ok=True)
+        path = self._state / LOCAL_SOCKETS.replace("*", str(os.getpid()))
         if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
             return None
         listening = listen(f"{UNIX}{path}", mode=0o600)

@@ -92,8 +92,8 @@ class CommandIndex(TyperGroup):
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """The command that the words name, loaded, and the words after it."""
-        name, _, rest = super().resolve_command(ctx, args)
-        return name, None if name is None else load(name), rest
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in MODULES else command, rest
 
 
 def load(name: str) -> Command:

@@ -68,8 +68,9 @@ class TestPlan:
     skill: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as values that JSON can hold."""
-        return asdict(self)
+        """The plan as values that JSON can hold; without what a plan of an earlier version has not."""
+        later = ("least_effect", "skill")
+        return {name: value for name, value in asdict(self).items() if value is not None or name not in later}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -165,7 +166,9 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """The verdict as values that JSON can hold; without what only some verdicts have and this one has not."""
         fields = asdict(self)
-        return {name: value for name, value in fields.items() if value or name not in ("cut", "why_failed")}
+        return {
+            name: value for name, value in fields.items() if value or name not in ("cut", "why_failed", "delta_share")
+        }
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:

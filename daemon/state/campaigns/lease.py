@@ -111,7 +111,7 @@ class Lease:
         return self.campaign()
 
     def fail(self, phase: str, reason: str, now: datetime, also: Callable[[Campaign], None] = lambda _: None) -> None:
-        """End the campaign without a verdict: `phase` is 'failed' or 'cancelled'. `also` is called with it as it ended, in
+        """End the campaign without a verdict: `phase` is 'failed' or 'cancelled'; `also` is called with it in
         the same transaction.
 
         A reopened campaign keeps its earlier verdict: it is done, and `failure` says why it stopped.

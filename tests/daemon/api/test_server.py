@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import json
+import os
 import resource
 import shutil
 import socket
@@ -323,7 +324,7 @@ def test_answers_have_the_fields_that_their_description_names(read_only):
 def test_the_own_users_command_line_has_a_socket_of_its_own(served):
     place = read_place(served.desk.config.state)
     path = Path(place.local.removeprefix("unix:"))
-    assert path == served.desk.config.state / "api.sock"
+    assert path == served.desk.config.state / f"api.{os.getpid()}.sock"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert remote(replace(place, url="http://127.0.0.1:9")).models()
     assert remote(replace(place, local=f"unix:{path}.gone")).models()  # the other way is left

@@ -197,7 +197,9 @@ def test_other_settings_in_force_are_refused(undecided):
 
 
 def test_a_changed_model_file_is_refused(undecided):
-    undecided.register(search="max_pairs = 4\nchallengers = 4", objective='metric = "other"\ndirection = "maximize"')
+    undecided.register(
+        search="max_pairs = 4\nchallengers = 4", objective='metric = "score"\ndirection = "maximize"\nfloor = -5'
+    )
     with pytest.raises(ConflictError, match="model file of toy changed"):
         go_on(undecided, 8)
 
