@@ -44,8 +44,7 @@ LOCAL_SOCKETS = "api.*.sock"  # each start has one of its own: an address from b
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
 BUSY_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 180.0
-START_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 10.0
+START_TIMEOUT_S, STOP_TIMEOUT_S = 20.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
