@@ -93,7 +93,7 @@ class LegRuns:
 
     def _stop_where_all_fail_alike(self) -> None:
         error = fail_alike(self.results)
-        if error is not None:
+        if error is not None and not self._lease.campaign().facts.suspicions:  # else the verdict says where to look
             raise CampaignFailed(
                 f"the first {len(self.results)} trainings failed alike: {error}",
                 "a search over settings that cannot start says nothing",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain, compress, islice
 from pathlib import Path
 
+from ...strategies.drift.broken_data import broken_data
 from ...strategies.drift.outliers import KEPT_CELLS, Cell, Column, ColumnRange, DataRanges, suspect, usual_range
 from ...strategies.words import readable
 from .fingerprints import files_below
@@ -71,7 +72,7 @@ def check_data(
     profile = read_profile(data, limit_bytes, show_progress=show_progress)
     earlier: Mapping[str, ColumnRange] = {} if before is None else before.columns
     ranges: dict[str, ColumnRange] = {}
-    sentences: list[str] = []
+    sentences = list(broken_data(profile.columns, earlier)) if profile.columns or not profile.note else []
     for key, column in profile.columns.items():
         suspicions = suspect(column, earlier.get(key))
         sentences += [suspicion.sentence for suspicion in suspicions]

@@ -306,3 +306,34 @@ def test_a_glitch_at_birth_fails_the_baseline_with_a_word_on_the_data(desk):
     write(desk.folder / "w.csv", HEADER, with_temp("abc"))
     desk.register(training=desk.training_table(TABLE), data='path = "w.csv"')
     assert "look at your data: column temp, line 102: 'abc'" in desk.baseline().failure
+
+
+BROKEN = {
+    "header only": lambda path, rows: write(path, HEADER, []),
+    "empty": lambda path, rows: path.write_text(""),
+    "error page": lambda path, rows: path.write_text("<html><body>\n<h1>502 Bad Gateway</h1>\n</body></html>\n"),
+    "decimal commas": lambda path, rows: write(
+        path, HEADER, [[day, temp.replace(".", ","), hour] for day, temp, hour in rows], ";"
+    ),
+    "quoted commas": lambda path, rows: write(
+        path, HEADER, [[day, temp.replace(".", ","), hour] for day, temp, hour in rows]
+    ),
+    "a column gone": lambda path, rows: write(path, ["day", "hour"], [[day, hour] for day, _, hour in rows]),
+    "cut off": lambda path, rows: path.write_text("".join(path.read_text().splitlines(True)[:9])),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_data_that_is_broken_as_a_whole_is_suspect(tmp_path, kind):
+    path = write(tmp_path / "w.csv", HEADER, weather())
+    usual, _ = check_data(path, None)
+    BROKEN[kind](path, weather(seed=2))
+    _, sentences = check_data(path, usual)
+    assert any(word in sentence for sentence in sentences for word in ("left where there were", "gone", "hardly any"))
+
+
+def test_a_next_month_of_another_length_is_not_suspect(tmp_path):
+    path = write(tmp_path / "w.csv", HEADER, weather())
+    usual, _ = check_data(path, None)
+    write(path, HEADER, weather(n=90, seed=5))
+    assert check_data(path, usual)[1] == ()
