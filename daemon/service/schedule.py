@@ -25,6 +25,7 @@ from ..state.models.due_dates import (
 from ..state.models.model_calendar import calendar_of, campaign_seed
 from ..state.models.models import find_entry, set_interval
 from ..state.models.registry import Model, find_model, model_of
+from ..state.moments import shift_back
 from ..state.store import Store
 
 LATE_FROM = timedelta(hours=1)
@@ -113,7 +114,7 @@ def _lateness(due_at: datetime, now: datetime, missed: int) -> str | None:
 
 
 def _follow_clock(store: Store, now: datetime, house: HouseScheduleTable) -> None:
-    """Where the clock was set back since the last round, correct the due dates computed from the wrong time.
+    """Where the clock was set back since the last round, correct what was computed from the wrong time.
 
     Otherwise a clock that was a year ahead for a minute would leave models without a re-evaluation for a year.
     """
@@ -121,6 +122,7 @@ def _follow_clock(store: Store, now: datetime, house: HouseScheduleTable) -> Non
     if last is not None and now < last[1] - CLOCK_STEP:
         note_fault(store, "clock", f"the clock was set back, from {last[1]:%Y-%m-%d %H:%M} UTC", now)
         forget_checks_after(store, last[1])
+        shift_back(store, last[1], now)
         for due in due_after(store, now):
             try:
                 _restore_due_date(store, due, now, house)
