@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ..clock import Clock
-from ..state.outbox import Message, claim_message, due_messages, give_up_cut_messages, place_of
+from ..state.outbox import (
+    FirstDue,
+    Message,
+    claim_message,
+    due_by_address,
+    due_messages,
+    give_up_cut_messages,
+    place_of,
+)
 from ..state.store import Store
 from .posting import TRY_S, Outcome, Try
 from .webhooks import CLAIM_S, Delivery, begin, settle
 
 MOST_AT_ONCE = 16
-MOST_READ = 200  # of the due messages, to find one for each address that is free
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Deliveries:
         if not due_messages(self._store, now, 1):
             return ended
         give_up_cut_messages(self._store, now)
-        for message in due_messages(self._store, now, MOST_READ):
+        for message in self._waiting():
             place = place_of(message.url)
             if len(self._lanes) >= MOST_AT_ONCE:
                 break
@@ -65,6 +72,20 @@ class Deliveries:
         """When the first try is to be cut; None while none is under way."""
         now = self._clock.monotonic()
         return min((max(0.0, lane.ends_at - now) for lane in self._lanes.values()), default=None)
+
+    def first_waiting(self) -> FirstDue | None:
+        """The message that has been due for longest and waits for no other one, or one whose try should be over."""
+        now = self._clock.monotonic()
+        overdue = [lane.message for lane in self._lanes.values() if now >= lane.ends_at]
+        first = next(iter((*overdue, *self._waiting())), None)
+        return None if first is None else FirstDue(first.id, first.attempts, first.next_attempt_at)
+
+    def _waiting(self) -> tuple[Message, ...]:
+        """Due messages that can be tried now, one an address: a long queue of one keeps no other waiting."""
+        if len(self._lanes) >= MOST_AT_ONCE:
+            return ()
+        due = due_by_address(self._store, self._clock.now())
+        return tuple(message for message in due if place_of(message.url) not in self._lanes)
 
     def _settle(self) -> tuple[Delivery, ...]:
         done: list[Delivery] = []

@@ -101,6 +101,8 @@ class Heartbeat:
         self._fed: Movement | None = None
         self.is_read_only: Callable[[], bool] = lambda: False
         """Whether the disk is full; messages are then deliberately not tried."""
+        self.first_due: Callable[[], FirstDue | None] = lambda: first_due(store, clock.now())
+        """The message that should have been tried; one that waits for its address to be free is none."""
 
     def begin(self) -> None:
         """Note the start of a round."""
@@ -140,7 +142,7 @@ class Heartbeat:
 
     def _movement(self) -> Movement:
         fact = get_fact(self._store, "heartbeat")
-        due = None if self.is_read_only() else first_due(self._store, self._clock.now())
+        due = None if self.is_read_only() else self.first_due()
         return Movement(self._tick, 0 if fact is None else fact[0]["tick"], due)
 
     def _failed_parts(self) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
         deliveries = Deliveries(store, clock, waker.wake)
         service = Service(
             store, config, clock, processes, lambda: machine_of(config),
-            parts=_parts(store, config, clock, notifier, checks, disk), may_begin=lambda: not disk.is_full,
+            parts=_parts(store, config, clock, notifier, checks, disk, deliveries), may_begin=lambda: not disk.is_full,
             is_stopping=waker.is_stopping, deliver=deliveries.step,
         )  # fmt: skip
         api = Api(state, config, clock, waker.wake)
@@ -64,12 +64,19 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
 
 
 def _parts(
-    store: Store, config: Config, clock: Clock, notifier: Notifier, checks: ChangeChecks, disk: Disk
+    store: Store,
+    config: Config,
+    clock: Clock,
+    notifier: Notifier,
+    checks: ChangeChecks,
+    disk: Disk,
+    deliveries: Deliveries,
 ) -> tuple[Part, ...]:
     """The steps of each round other than the campaigns' own; the heartbeat is the first and the last."""
     url = config.service.heartbeat_url
     heartbeat = Heartbeat(store, clock, notifier.alive, None if url is None else Pulse(url, clock))
     heartbeat.is_read_only = lambda: disk.is_full
+    heartbeat.first_due = deliveries.first_waiting
     backups, retention = Backups(store, config), Retention(store, config)
     return (
         Part("heartbeat", heartbeat.begin, is_first=True),

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from ..clock import SystemClock
-from .store import Store, from_text, to_text
+from .store import Row, Store, from_text, to_text
 
 BACKOFF_S = (10, 60, 300, 1800, 7200, 21600, 86400, 86400, 86400)
 """Seconds between attempts; after the last one the message is dead, and `retuned alerts` still shows it."""
@@ -32,6 +32,14 @@ class Message:
     secret_reference: str | None
     payload: str
     attempts: int
+    next_attempt_at: str
+
+    @classmethod
+    def of(cls, row: Row) -> "Message":
+        """The message of a row."""
+        return cls(
+            row["id"], row["url"], row["secret_reference"], row["payload"], row["attempts"], row["next_attempt_at"]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +80,19 @@ def due_messages(store: Store, now: datetime, limit: int) -> tuple[Message, ...]
         "SELECT * FROM outbox WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at, rowid LIMIT ?",
         (to_text(now), limit),
     )
-    return tuple(
-        Message(row["id"], row["url"], row["secret_reference"], row["payload"], row["attempts"]) for row in rows
+    return tuple(Message.of(row) for row in rows)
+
+
+def due_by_address(store: Store, now: datetime) -> tuple[Message, ...]:
+    """Of the messages that are due, the one of each address that has been due for longest; in that order."""
+    rows = store.rows(
+        """SELECT * FROM (
+            SELECT *, rowid AS number, row_number() OVER (PARTITION BY url ORDER BY next_attempt_at, rowid) AS place
+            FROM outbox WHERE state = 'pending' AND next_attempt_at <= ?
+        ) WHERE place = 1 ORDER BY next_attempt_at, number""",
+        (to_text(now),),
     )
+    return tuple(Message.of(row) for row in rows)
 
 
 def claim_message(store: Store, message: Message, until: datetime) -> bool:

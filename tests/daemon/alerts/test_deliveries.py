@@ -16,6 +16,8 @@ from retuned.daemon.alerts import deliveries as service_side
 from retuned.daemon.alerts import posting
 from retuned.daemon.alerts.deliveries import Deliveries
 from retuned.daemon.alerts.posting import Try
+from retuned.daemon.service.heartbeat import Heartbeat
+from retuned.daemon.state.faults import recent_faults
 from retuned.daemon.state.outbox import BACKOFF_S, enqueue
 from retuned.daemon.state.store import from_text
 
@@ -167,6 +169,59 @@ def test_addresses_do_not_wait_for_one_another_and_each_takes_one_message_at_a_t
     assert sending.seconds_left == pytest.approx(posting.TRY_S)
     sending.stop()
     assert sending.seconds_left is None
+
+
+def test_a_long_queue_of_one_address_keeps_no_other_address_waiting(box, clock, bad, good):
+    sending = Deliveries(box, clock, lambda: None)
+    with box.transaction():
+        for number in range(300):
+            enqueue(box, message_id=f"msg_{number}", alert_id=1, url=bad["says nothing"].url, secret_reference=None,
+                    payload="{}", now=clock.now())  # fmt: skip
+    clock.move(seconds=1)
+    put(box, good.url, "msg_good", clock.now())
+    sending.step()
+    assert row_of(box, "msg_good")["attempts"] == 1
+    sending.stop()
+
+
+def test_the_watchdog_is_fed_while_a_message_waits_for_its_address_to_be_free(box, clock, bad):
+    sending, fed = Deliveries(box, clock, lambda: None), []
+    heartbeat = Heartbeat(box, clock, lambda: fed.append(clock.now()))
+    heartbeat.first_due = sending.first_waiting
+    put(box, bad["says nothing"].url, "msg_1", clock.now())
+    put(box, bad["says nothing"].url, "msg_2", clock.now())
+    for _ in range(3):  # rounds that something else woke, all within one try
+        heartbeat.begin()
+        sending.step()
+        heartbeat.end()
+    assert len(fed) == 3
+    assert [fault.sentence for fault in recent_faults(box)] == []
+    sending.stop()
+
+
+def test_the_watchdog_is_not_fed_while_a_message_that_could_be_sent_is_not(box, clock, bad, good):
+    sending, fed = Deliveries(box, clock, lambda: None), []
+    heartbeat = Heartbeat(box, clock, lambda: fed.append(clock.now()))
+    heartbeat.first_due = sending.first_waiting
+    put(box, bad["says nothing"].url, "msg_1", clock.now())
+    sending.step()
+    put(box, good.url, "msg_2", clock.now())
+    for _ in range(2):  # rounds without a step of the deliveries
+        heartbeat.begin()
+        heartbeat.end()
+    assert len(fed) == 1
+    assert "msg_2 is due and was not tried" in recent_faults(box)[0].sentence
+    sending.stop()
+
+
+def test_a_try_that_should_be_over_and_is_not_is_told_as_one_that_waits(box, clock, bad):
+    sending = Deliveries(box, clock, lambda: None)
+    put(box, bad["says nothing"].url, "msg_1", clock.now())
+    sending.step()
+    assert sending.first_waiting() is None
+    clock.move(seconds=posting.TRY_S)
+    assert sending.first_waiting().id == "msg_1"
+    sending.stop()
 
 
 def test_a_try_that_lasts_too_long_is_cut_and_counts(box, clock, bad):
