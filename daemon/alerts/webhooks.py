@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..config.config import resolve_secret, signing_key
-from ..state.outbox import _SYSTEM, AT_ONCE, ROUND_S, Message, claim_message, due_messages, settle_message
+from ..state.outbox import (
+    _SYSTEM,
+    AT_ONCE,
+    ROUND_S,
+    Message,
+    claim_message,
+    due_messages,
+    give_up_cut_messages,
+    settle_message,
+)
 from ..state.store import Store
 from .posting import Outcome, Try
 
@@ -41,6 +50,8 @@ def deliver_due(
     At most `limit` messages, and none is started after `round_s`. A receiver that could not be reached is not tried
     again in the same round, so that a dead one costs each round one timeout; the rest stay due.
     """
+    if due_messages(store, now, 1):
+        give_up_cut_messages(store, now)
     messages = due_messages(store, now, limit)
     ends_at, unreachable, done = monotonic() + round_s, set[str](), list[Delivery]()
     for message in messages:

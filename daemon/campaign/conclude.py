@@ -10,7 +10,7 @@ from ...strategies.verdict.notice import Notice, Subject, write_notice
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.config import Config
 from ..config.settings_file import plain
-from ..state.alert import raise_alert
+from ..state.alert import list_alerts, raise_alert
 from ..state.campaigns.campaigns import Campaign, campaigns_of
 from ..state.models.registry import find_model
 from ..state.store import Store
@@ -74,9 +74,7 @@ def alert_of_failure(store: Store, campaign: Campaign, reason: str, config: Conf
     """
     if campaign.trigger == "manual" or campaign.kind != "retune" or campaign.verdict is not None:
         return
-    before = [ended for ended in campaigns_of(store, campaign.model_id, "retune") if ended.id < campaign.id]
-    unasked = [ended for ended in before if ended.trigger != "manual" and ended.phase in ("done", "failed")]
-    if unasked and unasked[-1].phase == "failed":
+    if _is_told(store, campaign):
         return
     notice = Notice(
         title=f"{campaign.model}: a re-evaluation failed",
@@ -89,3 +87,11 @@ def alert_of_failure(store: Store, campaign: Campaign, reason: str, config: Conf
         commands=(f"retuned history {campaign.model}", f"retuned retune {campaign.model}"),
     )
     raise_alert(store, find_model(store, campaign.model), campaign, notice, {"outcome": "failed"}, config, now)
+
+
+def _is_told(store: Store, campaign: Campaign) -> bool:
+    """Whether the owner was told of a failed re-evaluation since the last one that succeeded, whoever started it."""
+    before = [ended for ended in campaigns_of(store, campaign.model_id, "retune") if ended.id < campaign.id]
+    succeeded = max((ended.id for ended in before if ended.phase == "done"), default=0)
+    failed = {ended.id for ended in before if ended.phase == "failed" and ended.id > succeeded}
+    return any(alert.campaign_id in failed for alert in list_alerts(store, campaign.model))

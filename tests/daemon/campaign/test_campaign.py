@@ -241,6 +241,31 @@ def test_a_search_whose_first_trainings_fail_alike_is_stopped(desk):
     assert len(searched) < 7  # of 19
 
 
+def test_a_failure_is_told_where_none_was_since_the_last_success_whoever_started_it(desk):
+    desk.register()
+    desk.baseline()
+    model, data = find_model(desk.store, "toy"), desk.folder / "data.json"
+    content = data.read_text()
+
+    def scheduled_failure():
+        data.unlink()
+        now = SystemClock().now()
+        number = queue_triggered(desk.store, model, "data", "it grew", now, HouseScheduleTable())
+        assert desk.run(find_campaign(desk.store, number)).phase == "failed"
+        data.write_text(content)
+        return len(list_alerts(desk.store))
+
+    assert scheduled_failure() == 1
+    with desk.store.transaction():  # as an earlier version left it, which told nobody
+        desk.store.change("DELETE FROM outbox")
+        desk.store.change("DELETE FROM alerts")
+    assert scheduled_failure() == 1
+    assert scheduled_failure() == 1
+    assert desk.retune(seed=1).phase == "done"
+    before = len(list_alerts(desk.store))
+    assert scheduled_failure() == before + 1
+
+
 def test_a_failure_that_nobody_watches_is_told_once_until_a_re_evaluation_succeeds(desk):
     desk.register()
     desk.baseline()

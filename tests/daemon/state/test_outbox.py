@@ -252,6 +252,15 @@ def test_a_message_whose_sender_was_killed_is_sent_again(box, clock, receiver):
     assert [delivery.is_delivered for delivery in deliver_due(box, clock.now())] == [True]
 
 
+def test_a_message_whose_every_try_was_cut_off_is_not_tried_once_more(box, clock, receiver):
+    put(box, clock, receiver.url)
+    with box.transaction():
+        box.change("UPDATE outbox SET attempts = ?", (len(BACKOFF_S),))
+    assert deliver_due(box, clock.now()) == ()
+    assert receiver.requests == []
+    assert row_of(box)["state"] == "dead"
+
+
 PLACES = [
     ("https://hooks.example.org/services/T0/secret?x=1#y", "https://hooks.example.org"),
     ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
