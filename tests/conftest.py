@@ -2,6 +2,10 @@
 
 import json
 import os
+
+# before numpy and torch are loaded: tests run side by side, one for each core, and threads that spin slow all of them
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 import sys
 from collections.abc import Callable, Mapping

@@ -42,10 +42,15 @@ def find_causes(
         for result in baseline_results(context)
         if result.request.purpose is Purpose.REPLICATE and not Run.of(result).is_void
     )
-    present = tuple(
-        result
-        for result in context.runs.results
-        if result.request.is_of_confirm and result.request.role is Role.INCUMBENT
+    present = tuple(  # in order, not as they ended: sums in another order differ in their last digit
+        sorted(
+            (
+                result
+                for result in context.runs.results
+                if result.request.is_of_confirm and result.request.role is Role.INCUMBENT
+            ),
+            key=lambda result: result.request.number,
+        )
     )
     drift = cost_drift(replicates, present)
     if verdict.outcome not in EXPLAINED:

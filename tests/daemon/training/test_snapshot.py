@@ -77,7 +77,7 @@ def test_taking_the_same_data_again_returns_the_copy_that_is_there(tmp_path, dat
 
 def test_progress_is_shown_while_a_command_runs_and_while_files_are_copied(tmp_path, data):
     shown = []
-    run_prepare(["/bin/sleep", "5.5"], tmp_path, {}, 20.0, lambda: shown.append("command"))
+    run_prepare(["/bin/sleep", "5.5"], tmp_path, {}, 20.0, show_progress=lambda: shown.append("command"))
     assert shown == ["command", "command"]
     keys = table(path=str(data))
     take(keys, "rides", tmp_path / "store", data_fingerprint(sources(keys)), show_progress=lambda: shown.append("file"))

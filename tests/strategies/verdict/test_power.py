@@ -74,8 +74,7 @@ def test_a_plan_says_what_is_watched_between_the_dates(desk):
     desk.register()
     plan = plan_of(desk.store, find_model(desk.store, "toy"), desk.config, SystemClock().now())
     assert plan.sentences[-1] == (
-        "watched between the dates, at the earliest 1 month after a re-evaluation: data (grown by 20%), code and"
-        " environment"
+        "watched between the dates, at the earliest 1 month after a campaign: data (grown by 20%), code and environment"
     )
 
 
