@@ -72,7 +72,10 @@ class Receiver:
         with connection, contextlib.suppress(OSError):
             received = b""
             while b"\r\n\r\n" not in received:
-                received += connection.recv(65536)
+                part = connection.recv(65536)
+                if not part:  # it hung up before it had asked
+                    return
+                received += part
             self.bodies.append(received)
             self.behave(connection)
 
