@@ -253,7 +253,7 @@ NASTY_JSON = st.recursive(
 ACTING = [route for route in ROUTES if route.is_acting and route.verb not in ("backup", "token_create", "token_revoke")]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=NASTY_JSON)
 @pytest.mark.parametrize("route", ACTING, ids=lambda route: route.verb)
 def test_no_value_of_json_is_a_fault_of_the_service(read_only, route, value):
