@@ -87,7 +87,7 @@ def begin(
             made["webhook-signature"] = sign(message.id, made["webhook-timestamp"], body, secret)
         return made
 
-    return Try(message.url, body, headers, now, on_end)
+    return Try(message.url, body, headers, now, on_end, environ.get("SSL_CERT_FILE"))
 
 
 def settle(store: Store, message: Message, outcome: Outcome, now: datetime) -> Delivery:
