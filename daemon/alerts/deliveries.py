@@ -9,6 +9,7 @@ from ..clock import Clock
 from ..state.outbox import (
     FirstDue,
     Message,
+    Outcome,
     claim_message,
     due_by_address,
     due_messages,
@@ -16,7 +17,7 @@ from ..state.outbox import (
     place_of,
 )
 from ..state.store import Store
-from .posting import TRY_S, Outcome, Try
+from .posting import TRY_S, Try
 from .webhooks import CLAIM_S, Delivery, begin, settle
 
 MOST_AT_ONCE = 16

@@ -3,30 +3,18 @@
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http.client import RemoteDisconnected
 
 import requests
 
 from ...strategies.errors import RetunedError
+from ..state.outbox import Outcome
+from .answers import outcome_of
 from .connections import Connections
 
 STEP_S = 10.0  # to connect, and between two bytes of an answer
 TRY_S = 20.0  # for all of it
-LONGEST_WAIT_S = 86_400.0  # that a receiver may ask for
-GONE = frozenset({410})
-"""Answers after which a receiver is never tried again with the message: it asks for that (Standard Webhooks)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a try ended; `error` None: accepted. `wait_s`: for how long the receiver asks to be left alone."""
-
-    error: str | None
-    wait_s: float = 0.0
-    is_final: bool = False
 
 
 class Try:
@@ -88,11 +76,8 @@ class Try:
             # streamed: the answer's body does not matter and may be endless
             answer = session.post(url, data=body, headers=headers, timeout=STEP_S, allow_redirects=False, stream=True)
             answer.close()
-        if 200 <= answer.status_code < 300:
-            return Outcome(None)
-        wait_s = _asked_wait_s(answer.headers.get("retry-after", ""), now)
-        error = f"HTTP status {answer.status_code}, expected 200 to 299"
-        return Outcome(error, wait_s, is_final=answer.status_code in GONE)
+        location, retry_after = (answer.headers.get(name, "") for name in ("location", "retry-after"))
+        return outcome_of(answer.status_code, location, retry_after, url, now)
 
 
 def why(error: BaseException) -> str:
@@ -111,16 +96,3 @@ def why(error: BaseException) -> str:
             return f"no connection: {cause.strerror}"
         cause = cause.__cause__ or cause.__context__
     return f"it could not be sent ({type(error).__name__})"
-
-
-def _asked_wait_s(text: str, now: datetime) -> float:
-    """The seconds of a Retry-After header, a number or a date, at most a day; 0 for none and for nonsense."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), LONGEST_WAIT_S)
-    try:
-        at = parsedate_to_datetime(text)
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
-    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    return min(max((at - now).total_seconds(), 0.0), LONGEST_WAIT_S)

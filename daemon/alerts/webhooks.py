@@ -14,13 +14,14 @@ from ..state.outbox import (
     AT_ONCE,
     ROUND_S,
     Message,
+    Outcome,
     claim_message,
     due_messages,
     give_up_cut_messages,
     settle_message,
 )
 from ..state.store import Store
-from .posting import Outcome, Try
+from .posting import Try
 
 CLAIM_S = 60.0
 """How long a message belongs to the process that attempts it: longer than any attempt may take."""
@@ -92,7 +93,7 @@ def begin(
 
 def settle(store: Store, message: Message, outcome: Outcome, now: datetime) -> Delivery:
     """Record how a try ended."""
-    settle_message(store, message, outcome.error, now, wait_s=outcome.wait_s, is_final=outcome.is_final)
+    settle_message(store, message, outcome, now)
     return Delivery(message.id, message.url, outcome.error is None, outcome.error)
 
 

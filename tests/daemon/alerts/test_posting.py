@@ -11,8 +11,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from retuned.daemon.alerts import posting
-from retuned.daemon.alerts.posting import Outcome, Try
+from retuned.daemon.alerts.posting import Try
+from retuned.daemon.state.outbox import Outcome
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -25,25 +25,6 @@ def test_a_try_ends_in_time_whatever_the_receiver_does_and_leaves_no_thread(rece
     assert "hook" not in (outcome.error or "")
     trying._thread.join(10)
     assert not trying._thread.is_alive()
-
-
-@pytest.mark.parametrize(
-    ("header", "wait_s"),
-    [
-        ("120", 120.0),
-        ("0", 0.0),
-        ("99999999999999999999", 86_400.0),
-        ("Sun, 01 Mar 2026 12:05:00 GMT", 300.0),
-        ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400.0),
-        ("soon", 0.0),
-        ("", 0.0),
-        ("-5", 0.0),
-        ("١٢٠", 0.0),
-    ],
-)
-def test_a_receiver_may_ask_to_be_left_alone_for_up_to_a_day(header, wait_s):
-    assert posting._asked_wait_s(header, NOW) == pytest.approx(wait_s)
 
 
 @pytest.fixture(scope="session")
