@@ -48,7 +48,7 @@ def test_addresses_do_not_wait_for_one_another_and_each_takes_one_message_at_a_t
     put(box, bad["says nothing"].url, "msg_2", clock.now())
     put(box, good.url, "msg_3", clock.now())
     assert sending.step() == ()
-    sending._lanes[good.url.removesuffix("/hook")].trying._thread.join(10)
+    sending._lanes[good.url].trying._thread.join(10)
     assert [(d.id, d.is_delivered) for d in sending.step()] == [("msg_3", True)]
     assert (row_of(box, "msg_1")["attempts"], row_of(box, "msg_2")["attempts"]) == (1, 0)
     assert sending.seconds_left == pytest.approx(posting.TRY_S)
@@ -66,6 +66,36 @@ def test_a_long_queue_of_one_address_keeps_no_other_address_waiting(box, clock, 
     put(box, good.url, "msg_good", clock.now())
     sending.step()
     assert row_of(box, "msg_good")["attempts"] == 1
+    sending.stop()
+
+
+def test_two_channels_of_one_host_do_not_wait_for_each_other(box, clock, put, receive):
+    host = receive("says nothing")
+    sending = Deliveries(box, clock, lambda: None)
+    put(box, f"{host.url}/channel-a", "msg_1", clock.now())
+    put(box, f"{host.url}/channel-a", "msg_2", clock.now())
+    put(box, f"{host.url}/channel-b", "msg_3", clock.now())
+    sending.step()
+    assert [row_of(box, f"msg_{number}")["attempts"] for number in (1, 2, 3)] == [1, 0, 1]
+    sending.stop()
+
+
+def test_a_host_is_tried_four_times_at_once_and_its_other_addresses_wait_without_an_alarm(
+    box, clock, put, receive, good
+):
+    host = receive("says nothing")
+    sending = Deliveries(box, clock, lambda: None)
+    for number in range(6):
+        put(box, f"{host.url}/{number}", f"msg_{number}", clock.now())
+    clock.move(seconds=1)
+    put(box, good.url, "msg_good", clock.now())
+    sending.step()
+    begun = [row["id"] for row in box.rows("SELECT id FROM outbox WHERE attempts = 1 ORDER BY rowid")]
+    assert begun == ["msg_0", "msg_1", "msg_2", "msg_3", "msg_good"]
+    assert sending.first_waiting() is None
+    clock.move(seconds=posting.TRY_S)
+    sending.step()
+    assert [row_of(box, f"msg_{number}")["attempts"] for number in (4, 5)] == [1, 1]
     sending.stop()
 
 
