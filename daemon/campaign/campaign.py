@@ -22,7 +22,7 @@ from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease import Lease, LostLease
 from ..state.campaigns.phase_records import Searched
 from ..state.store import Store
-from ..training.spool import remove_checkpoints
+from ..training.spool import remove_checkpoints, withdraw_tickets
 from .conclude import record
 from .confirm import confirm, freeze_plan
 from .context import CampaignContext, costs_of, full_run, open_context, prepared_of, slice_base
@@ -45,7 +45,7 @@ def run_campaign(
 ) -> Campaign:
     """Run a campaign to its end and return it, done or failed.
 
-    Its checkpoints are removed at the end; reports and logs stay. Raises ConflictError while another
+    Its checkpoints and tickets are removed at the end; reports and logs stay. Raises ConflictError while another
     process works on it, and whatever `watch` or a signal handler raises to interrupt it: the campaign then stays open,
     its workers are ended (but not by Detached), and the next call resumes it.
     """
@@ -55,10 +55,12 @@ def run_campaign(
         if campaign.is_open:
             _work(store, lease, clock, config, environ, watch)
             remove_checkpoints(lease.folder)
+            withdraw_tickets(lease.folder)
         return lease.campaign()
     except LostLease:
         if lease.campaign().is_open:
             raise
+        withdraw_tickets(lease.folder)
         return lease.campaign()  # cancelled by another process
     finally:
         lease.release()
