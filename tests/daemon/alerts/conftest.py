@@ -50,7 +50,7 @@ class Receiver:
     def __init__(self, behave, wrap=None, scheme="http"):
         self.behave = behave
         self.wrap = wrap or (lambda connection: connection)
-        self.bodies = []
+        self.bodies, self.ids = [], []
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"{scheme}://127.0.0.1:{self.listening.getsockname()[1]}/hook"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -65,13 +65,15 @@ class Receiver:
 
     def _answer(self, connection):
         with connection, contextlib.suppress(OSError), self.wrap(connection) as wrapped, wrapped.makefile("rb") as sent:
-            length = None
+            head = {}
             while (line := sent.readline()).strip():
-                if line.lower().startswith(b"content-length:"):
-                    length = int(line.partition(b":")[2])
-            if length is None:  # it hung up before it had asked
+                name, _, value = line.decode().partition(":")
+                head[name.lower()] = value.strip()
+            if "content-length" not in head:  # it hung up before it had asked
                 return
-            self.bodies.append(sent.read(length))  # all of it: what is left unread would reset the connection
+            # all of it: what is left unread would reset the connection
+            self.bodies.append(sent.read(int(head["content-length"])))
+            self.ids.append(head.get("webhook-id"))
             self.behave(wrapped)
 
     def close(self):

@@ -1,11 +1,5 @@
 """Deliveries beside the rounds: receivers of every bad habit, and one good one, which waits for none of them."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -162,30 +156,3 @@ def test_a_message_whose_every_try_was_cut_off_with_its_process_is_given_up(box,
     Deliveries(box, clock, lambda: None).step()
     row = row_of(box, "msg_1")
     assert (row["state"], row["last_error"]) == ("dead", "every attempt was cut off")
-
-
-def test_a_running_service_serves_the_good_receiver_and_ends_in_time_among_all_the_bad_ones(
-    judged_copy, put, bad, good
-):
-    now = datetime.now(UTC)
-    with judged_copy.store.transaction():
-        judged_copy.store.change("DELETE FROM outbox")
-    for number, receiver in enumerate([*bad.values(), good]):
-        put(judged_copy.store, receiver.url, f"msg_{number}", now)
-    command = [sys.executable, "-m", "retuned.daemon", "--state", str(judged_copy.config.state), "serve"]
-    service = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"HOME": "/tmp"})
-    try:
-        ends_at = time.monotonic() + 60
-        while not good.bodies and time.monotonic() < ends_at:
-            time.sleep(0.1)
-        assert len(good.bodies) == 1
-        while not all(receiver.bodies for receiver in bad.values()) and time.monotonic() < ends_at:
-            time.sleep(0.1)
-        status = subprocess.run([*command[:-1], "status", "--json"], capture_output=True, text=True, timeout=60)
-        assert json.loads(status.stdout)["overall"] in ("ok", "degraded")
-        service.send_signal(signal.SIGTERM)
-        log = service.communicate(timeout=30)[1]
-        assert service.returncode == 0, log
-        assert "service_stopped" in log
-    finally:
-        service.kill()
