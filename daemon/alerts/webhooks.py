@@ -29,12 +29,13 @@ CLAIM_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The result of one attempt."""
+    """The result of one attempt; `is_given_up`: no other one follows, and the message was not delivered."""
 
     id: str
     url: str
     is_delivered: bool
     error: str | None
+    is_given_up: bool = False
 
 
 def deliver_due(
@@ -93,8 +94,8 @@ def begin(
 
 def settle(store: Store, message: Message, outcome: Outcome, now: datetime) -> Delivery:
     """Record how a try ended."""
-    settle_message(store, message, outcome, now)
-    return Delivery(message.id, message.url, outcome.error is None, outcome.error)
+    is_given_up = settle_message(store, message, outcome, now)
+    return Delivery(message.id, message.url, outcome.error is None, outcome.error, is_given_up)
 
 
 _UNREACHABLE = ("no answer", "no connection")

@@ -121,8 +121,11 @@ def claim_message(store: Store, message: Message, until: datetime) -> bool:
     return changed == 1
 
 
-def settle_message(store: Store, message: Message, outcome: Outcome, now: datetime) -> None:
-    """Record how an attempt ended, `now`: delivered, put off, or given up after a final answer or the last attempt."""
+def settle_message(store: Store, message: Message, outcome: Outcome, now: datetime) -> bool:
+    """Record how an attempt ended, `now`: delivered, put off, or given up after a final answer or the last attempt.
+
+    Returns whether it was given up.
+    """
     is_last = outcome.is_final or message.attempts + 1 >= len(BACKOFF_S)
     state = "delivered" if outcome.error is None else "dead" if is_last else "pending"
     next_at = now + timedelta(seconds=delay_s(message.id, message.attempts, outcome.wait_s))
@@ -132,6 +135,7 @@ def settle_message(store: Store, message: Message, outcome: Outcome, now: dateti
             WHERE id = ? AND state = 'pending'""",
             (state, outcome.error, to_text(now) if outcome.error is None else None, to_text(next_at), message.id),
         )
+    return state == "dead"
 
 
 def delay_s(message_id: str, attempts: int, wait_s: float = 0.0) -> float:

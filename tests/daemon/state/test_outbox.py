@@ -120,7 +120,7 @@ def test_a_refused_message_is_tried_again_with_growing_delay_under_its_own_id_an
         assert deliver_due(box, clock.now()) == ()
         clock.move(seconds=1)
     assert row_of(box)["state"] == "pending"
-    deliver_due(box, clock.now())
+    assert [delivery.is_given_up for delivery in deliver_due(box, clock.now())] == [True]
     assert row_of(box)["state"] == "dead"
     clock.move(days=30)
     assert deliver_due(box, clock.now()) == ()
@@ -150,7 +150,8 @@ def test_a_redirect_is_not_followed(box, clock, receiver):
 def test_a_message_that_will_never_pass_is_given_up_at_once(box, clock, receiver):
     receiver.statuses = [413]
     put(box, clock, receiver.url)
-    deliver_due(box, clock.now())
+    (delivery,) = deliver_due(box, clock.now())
+    assert (delivery.is_delivered, delivery.is_given_up) == (False, True)
     assert row_of(box)["state"] == "dead"
     assert last_dead_error(box).endswith("this message is too long for the receiver")
     clock.move(days=9)
