@@ -46,6 +46,7 @@ EVENTS: Mapping[str, str] = {
     "disk_usable_again": "the disk has space again",
     "message_delivered": "a receiver accepted a message",
     "message_put_off": "a message was not accepted and is retried later",
+    "message_given_up": "a message was not accepted and is not sent again; the alert stays in `retuned alerts`",
 }
 
 

@@ -1,6 +1,7 @@
 """The service's deliveries: beside its rounds, one at a time for each address; no receiver holds anything up."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,7 @@ from ..clock import Clock
 from ..state.outbox import (
     FirstDue,
     Message,
+    Outcome,
     claim_message,
     due_by_address,
     due_messages,
@@ -16,15 +18,17 @@ from ..state.outbox import (
     place_of,
 )
 from ..state.store import Store
-from .posting import TRY_S, Outcome, Try
+from .posting import TRY_S, Try
 from .webhooks import CLAIM_S, Delivery, begin, settle
 
 MOST_AT_ONCE = 16
+MOST_A_HOST = 4
+"""Tries at once to one host: two channels of a chat service do not wait for each other, nor do hundreds storm it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """A try that is under way, for the one address that it goes to."""
+    """A try that is under way, for the one address, path and query included, that it goes to."""
 
     message: Message
     trying: Try
@@ -52,13 +56,10 @@ class Deliveries:
             return ended
         give_up_cut_messages(self._store, now)
         for message in self._waiting():
-            place = place_of(message.url)
-            if len(self._lanes) >= MOST_AT_ONCE:
-                break
-            if place in self._lanes or not claim_message(self._store, message, now + timedelta(seconds=CLAIM_S)):
+            if not claim_message(self._store, message, now + timedelta(seconds=CLAIM_S)):
                 continue
             trying = begin(message, now, self._environ, self._wake)
-            self._lanes[place] = _Lane(message, trying, self._clock.monotonic() + TRY_S)
+            self._lanes[message.url] = _Lane(message, trying, self._clock.monotonic() + TRY_S)
         return ended
 
     def stop(self) -> None:
@@ -82,18 +83,24 @@ class Deliveries:
 
     def _waiting(self) -> tuple[Message, ...]:
         """Due messages that can be tried now, one an address: a long queue of one keeps no other waiting."""
-        if len(self._lanes) >= MOST_AT_ONCE:
+        free = MOST_AT_ONCE - len(self._lanes)
+        if free <= 0:
             return ()
-        due = due_by_address(self._store, self._clock.now())
-        return tuple(message for message in due if place_of(message.url) not in self._lanes)
+        waiting, busy = list[Message](), Counter(map(place_of, self._lanes))
+        for message in due_by_address(self._store, self._clock.now()):
+            place = place_of(message.url)
+            if message.url not in self._lanes and busy[place] < MOST_A_HOST:
+                busy[place] += 1
+                waiting.append(message)
+        return tuple(waiting[:free])
 
     def _settle(self) -> tuple[Delivery, ...]:
         done: list[Delivery] = []
-        for place, lane in tuple(self._lanes.items()):
+        for url, lane in tuple(self._lanes.items()):
             outcome = lane.trying.outcome or self._overdue(lane)
             if outcome is not None:
                 done.append(settle(self._store, lane.message, outcome, self._clock.now()))
-                del self._lanes[place]
+                del self._lanes[url]
         return tuple(done)
 
     def _overdue(self, lane: _Lane) -> Outcome | None:

@@ -14,13 +14,14 @@ from ..state.outbox import (
     AT_ONCE,
     ROUND_S,
     Message,
+    Outcome,
     claim_message,
     due_messages,
     give_up_cut_messages,
     settle_message,
 )
 from ..state.store import Store
-from .posting import Outcome, Try
+from .posting import Try
 
 CLAIM_S = 60.0
 """How long a message belongs to the process that attempts it: longer than any attempt may take."""
@@ -28,12 +29,13 @@ CLAIM_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The result of one attempt."""
+    """The result of one attempt; `is_given_up`: no other one follows, and the message was not delivered."""
 
     id: str
     url: str
     is_delivered: bool
     error: str | None
+    is_given_up: bool = False
 
 
 def deliver_due(
@@ -87,13 +89,13 @@ def begin(
             made["webhook-signature"] = sign(message.id, made["webhook-timestamp"], body, secret)
         return made
 
-    return Try(message.url, body, headers, now, on_end)
+    return Try(message.url, body, headers, now, on_end, environ.get("SSL_CERT_FILE"))
 
 
 def settle(store: Store, message: Message, outcome: Outcome, now: datetime) -> Delivery:
     """Record how a try ended."""
-    settle_message(store, message, outcome.error, now, wait_s=outcome.wait_s, is_final=outcome.is_final)
-    return Delivery(message.id, message.url, outcome.error is None, outcome.error)
+    is_given_up = settle_message(store, message, outcome, now)
+    return Delivery(message.id, message.url, outcome.error is None, outcome.error, is_given_up)
 
 
 _UNREACHABLE = ("no answer", "no connection")

@@ -28,7 +28,7 @@ from ..upkeep.health_records import Health
 HIDDEN = "(shown to operators)"
 _HIDDEN_PATH = Path("/") / HIDDEN
 _EMPTY_FIELDS = frozenset({"snapshot", "interpreter", "told"})
-_HIDDEN_FIELDS = frozenset({"last_error", "path", "detail", "source"})
+_HIDDEN_FIELDS = frozenset({"last_error", "dead_error", "path", "detail", "source"})
 _TEXTS = frozenset(
     """sentence sentences covered suspicions why_failed reason waits why notes changes cause words of summary skipped
     choice estimate title text deliveries label state""".split()  # noqa: SIM905 (a list of them fills a screen)
@@ -102,8 +102,9 @@ class _Redaction:
 
     def _hide_for(self, record: object, hide: Hide) -> Hide:
         """How the texts of a record are redacted: those of a model's by its file, of a campaign's by its failures."""
-        if isinstance(record, Health):  # it quotes the last fault and the last failed delivery
-            return _hiding((*(fault.sentence for fault in record.faults), record.messages.last_error or ""), hide)
+        if isinstance(record, Health):  # it quotes the last fault and failed deliveries
+            failures = (record.messages.last_error or "", record.messages.dead_error or "")
+            return _hiding((*(fault.sentence for fault in record.faults), *failures), hide)
         if isinstance(record, Fault):
             return lambda _text: HIDDEN
         model = record if isinstance(record, Model) else getattr(record, "model", None)

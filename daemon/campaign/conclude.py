@@ -2,18 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from ...strategies.records import Configuration, Outcome
-from ...strategies.verdict.notice import Notice, Subject, write_notice
+from ...strategies.verdict.notice import Subject, write_notice
 from ...strategies.verdict.verdict_records import Verdict
-from ..config.config import Config
 from ..config.settings_file import plain
-from ..state.alert import list_alerts, raise_alert
-from ..state.campaigns.campaigns import Campaign, campaigns_of
-from ..state.models.registry import find_model
-from ..state.store import Store
+from ..state.alert import raise_alert
 from .causes import find_causes
 from .context import CampaignContext, costs_of, prepared_of
 
@@ -65,33 +60,3 @@ def _details(verdict: Verdict, incumbent: Configuration, recommended: Configurat
         "recommended": None if recommended is None else plain(recommended),
         "is_critical": verdict.critical or verdict.outcome is Outcome.BROKEN,
     }
-
-
-def alert_of_failure(store: Store, campaign: Campaign, reason: str, config: Config, now: datetime) -> None:
-    """Tell the owner, inside the open transaction, that a re-evaluation which nobody started failed.
-
-    One that a person started is watched by that person. While one after the other fails, the first is told.
-    """
-    if campaign.trigger == "manual" or campaign.kind != "retune" or campaign.verdict is not None:
-        return
-    if _is_told(store, campaign):
-        return
-    notice = Notice(
-        title=f"{campaign.model}: a re-evaluation failed",
-        sentences=(
-            f"Campaign {campaign.id} ({campaign.trigger}) ended without a verdict: {reason}",
-            "Nothing is known about the stored hyperparameters until the cause is fixed. Further failures in a row are "
-            "only listed.",
-        ),
-        severity="alert",
-        commands=(f"retuned history {campaign.model}", f"retuned retune {campaign.model}"),
-    )
-    raise_alert(store, find_model(store, campaign.model), campaign, notice, {"outcome": "failed"}, config, now)
-
-
-def _is_told(store: Store, campaign: Campaign) -> bool:
-    """Whether the owner was told of a failed re-evaluation since the last one that succeeded, whoever started it."""
-    before = [ended for ended in campaigns_of(store, campaign.model_id, "retune") if ended.id < campaign.id]
-    succeeded = max((ended.id for ended in before if ended.phase == "done"), default=0)
-    failed = {ended.id for ended in before if ended.phase == "failed" and ended.id > succeeded}
-    return any(alert.campaign_id in failed for alert in list_alerts(store, campaign.model))

@@ -69,10 +69,14 @@ class WorkersTable(Table):
 
 
 class AlertsTable(Table):
-    """Where alerts go unless the model's own file says otherwise; None: they wait in `retuned alerts`."""
+    """Where alerts go unless the model's own file says otherwise; None: they wait in `retuned alerts`.
+
+    `repeat_s`: for how long a failure with the same cause is not reported again.
+    """
 
     webhook: Webhook | None = None
     webhook_secret: SecretReference | None = None
+    repeat_s: DurationS = Field(default=7 * 86400.0, alias="repeat")
 
 
 class ApiTable(Table):

@@ -170,10 +170,14 @@ class CampaignProcesses:
             self._forget(campaign_id, watched)
         return tuple(ended)
 
-    def clean(self, campaign_id: int) -> int:
-        """End the workers that an ended campaign left, unless a process runs it; how many there were."""
+    def clean(self, campaign_id: int, *, is_over: bool = True) -> int:
+        """End the workers that a campaign left, unless a process runs it; how many there were.
+
+        Of one that is over, what its workers had taken or had yet to do is withdrawn, too.
+        """
+        folder = folder_of(self._state, campaign_id)
         with as_only_one(self._state, campaign_id) as is_mine:
-            return end_workers(folder_of(self._state, campaign_id), self._clock, CLEAN_GRACE_S) if is_mine else 0
+            return end_workers(folder, self._clock, CLEAN_GRACE_S, is_over=is_over) if is_mine else 0
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> tuple[int, ...]:
         """End the processes that a service started, and the workers that they leave; their campaigns."""
@@ -187,7 +191,7 @@ class CampaignProcesses:
             if self._is_running(campaign_id, watched):
                 _signal(watched, signal.SIGKILL)
                 self._wait(campaign_id, watched)
-            self.clean(campaign_id)
+            self.clean(campaign_id, is_over=False)  # the next service resumes it
         self.reap()
         return tuple(mine)
 

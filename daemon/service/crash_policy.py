@@ -10,6 +10,7 @@ from datetime import timedelta
 from ...strategies.schedule.queueing import retry_delay_s
 from ...strategies.verdict.notice import Notice
 from ...strategies.words import duration
+from ..campaign.failure_alert import is_told
 from ..clock import Clock
 from ..config.config import Config
 from ..durable_files import NO_ROOM_CODE
@@ -103,8 +104,10 @@ def _give_up(store: Store, campaign: Campaign, why: str, config: Config, clock: 
     remedy = f"see the service's log, fix the cause, then: retuned {campaign.kind} {campaign.model}"
     now = clock.now()
     with store.transaction():
-        is_ours = give_up_campaign(store, campaign, f"{why}; {remedy}", now)
-        if is_ours and campaign.verdict is None:  # a continued one keeps its verdict and that verdict's alert
+        reason = f"{why}; {remedy}"
+        is_ours = give_up_campaign(store, campaign, reason, now)
+        # a continued one keeps its verdict and that verdict's alert
+        if is_ours and campaign.verdict is None and not is_told(store, campaign, reason, config, now):
             _alert(store, find_campaign(store, campaign.id), why, remedy, config, clock)
 
 

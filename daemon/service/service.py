@@ -269,5 +269,10 @@ class Service:
     def _deliver(self) -> None:
         now = self.clock.now()
         for delivery in deliver_due(self.store, now) if self.deliver is None else self.deliver():
-            event = "message_delivered" if delivery.is_delivered else "message_put_off"
-            log.info(event, id=delivery.id, to=place_of(delivery.url), error=delivery.error)
+            fields = {"id": delivery.id, "to": place_of(delivery.url), "error": delivery.error}
+            if delivery.is_delivered:
+                log.info("message_delivered", **fields)
+            elif delivery.is_given_up:
+                log.warning("message_given_up", **fields)
+            else:
+                log.info("message_put_off", **fields)

@@ -91,6 +91,12 @@ def list_alerts(store: Store, model: str | None = None) -> tuple[Alert, ...]:
     return tuple(_alert(store, row) for row in rows if model is None or row["model"] == model)
 
 
+def alert_times(store: Store, model_id: int) -> Mapping[int, datetime]:
+    """When each campaign of a model had its alert raised, by the campaign's number; those without one are left out."""
+    rows = store.rows("SELECT campaign_id, created_at FROM alerts WHERE model_id = ?", (model_id,))
+    return {row["campaign_id"]: from_text(row["created_at"]) for row in rows}
+
+
 def _replaced(store: Store, row: Row) -> int | None:
     """The number of the campaign's alert, updated with this row; None if it has none yet."""
     earlier = store.row("SELECT id FROM alerts WHERE campaign_id = ?", (row["campaign_id"],))

@@ -1,5 +1,6 @@
 """The durable queue of messages: written with what they report, delivered at least once, under a stable id."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -9,6 +10,8 @@ from .store import Row, Store, from_text, to_text
 
 BACKOFF_S = (10, 60, 300, 1800, 7200, 21600, 86400, 86400, 86400)
 """Seconds between attempts; after the last one the message is dead, and `retuned alerts` still shows it."""
+SPREAD = 0.2
+"""The largest share of a delay that is added to it, so that messages that failed together do not come back together."""
 AT_ONCE, ROUND_S = 50, 20.0
 """The most messages in a round of deliveries, and the seconds after which it starts no further one."""
 _SYSTEM = SystemClock()
@@ -40,6 +43,18 @@ class Message:
         return cls(
             row["id"], row["url"], row["secret_reference"], row["payload"], row["attempts"], row["next_attempt_at"]
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended; `error` None: accepted. `wait_s`: for how long the receiver asks to be left alone.
+
+    `is_final`: the same message will never be accepted.
+    """
+
+    error: str | None
+    wait_s: float = 0.0
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +121,32 @@ def claim_message(store: Store, message: Message, until: datetime) -> bool:
     return changed == 1
 
 
-def settle_message(
-    store: Store, message: Message, error: str | None, now: datetime, *, wait_s: float = 0.0, is_final: bool = False
-) -> None:
-    """Record how an attempt ended, `now`: `error` None: delivered; else it is postponed, or given up after the last one
-    or a final one. `wait_s`: the receiver asks to be left alone for so long."""
-    is_last = is_final or message.attempts + 1 >= len(BACKOFF_S)
-    state = "delivered" if error is None else "dead" if is_last else "pending"
-    next_at = now + timedelta(seconds=max(wait_s, BACKOFF_S[min(message.attempts, len(BACKOFF_S) - 1)]))
+def settle_message(store: Store, message: Message, outcome: Outcome, now: datetime) -> bool:
+    """Record how an attempt ended, `now`: delivered, put off, or given up after a final answer or the last attempt.
+
+    Returns whether it was given up.
+    """
+    is_last = outcome.is_final or message.attempts + 1 >= len(BACKOFF_S)
+    state = "delivered" if outcome.error is None else "dead" if is_last else "pending"
+    next_at = now + timedelta(seconds=delay_s(message.id, message.attempts, outcome.wait_s))
     with store.transaction():
         store.change(
             """UPDATE outbox SET state = ?, last_error = ?, delivered_at = ?, next_attempt_at = ?
             WHERE id = ? AND state = 'pending'""",
-            (state, error, to_text(now) if error is None else None, to_text(next_at), message.id),
+            (state, outcome.error, to_text(now) if outcome.error is None else None, to_text(next_at), message.id),
         )
+    return state == "dead"
+
+
+def delay_s(message_id: str, attempts: int, wait_s: float = 0.0) -> float:
+    """The seconds from an attempt's end to the next one, after `attempts` earlier ones.
+
+    `wait_s`, or the backoff where that is longer, and up to `SPREAD` of it more, by a hash of id and attempt: a killed
+    service computes the same again.
+    """
+    least = max(wait_s, BACKOFF_S[min(attempts, len(BACKOFF_S) - 1)])
+    digest = hashlib.sha256(f"{message_id}:{attempts}".encode()).digest()
+    return least * (1.0 + SPREAD * int.from_bytes(digest[:4], "big") / 2**32)
 
 
 def give_up_cut_messages(store: Store, now: datetime) -> int:
@@ -149,6 +176,12 @@ def dead_count(store: Store) -> int:
     row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'dead'")
     assert row is not None
     return int(row["n"])
+
+
+def last_dead_error(store: Store) -> str | None:
+    """Why the newest of the messages that were given up was; None without one."""
+    row = store.row("SELECT last_error FROM outbox WHERE state = 'dead' ORDER BY created_at DESC LIMIT 1")
+    return None if row is None else row["last_error"]
 
 
 def place_of(url: str) -> str:

@@ -195,6 +195,18 @@ def remove_checkpoints(folder: Path) -> None:
             remove(checkpoint)
 
 
+def withdraw_tickets(campaign: Path) -> None:
+    """Delete what waits and what is claimed in the spools of a campaign that has ended, whose workers are gone.
+
+    A worker that its training killed, or one that put its ticket back, leaves some. Links are not followed.
+    """
+    for spool in (campaign, *_folders_in(campaign)):  # pieces of a long run have spools of their own
+        for folder in (spool / "queue", spool / "claimed"):
+            if not folder.is_symlink():
+                for path in _paths_in(folder):
+                    remove(path)
+
+
 def check_leg_name(name: str) -> None:
     """Raises InputError for a leg name that cannot be a file name or a ticket."""
     if not _LEG_NAME.fullmatch(name):
@@ -210,6 +222,13 @@ def _folders_in(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
+def _paths_in(folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in os.listdir(folder)]
     except OSError:
         return []
 

@@ -10,7 +10,7 @@ from ..clock import Clock
 from ..durable_files import read_json
 from ..processes import Identity, identity_from
 from .leg_order import Ticket
-from .spool import Spool
+from .spool import Spool, withdraw_tickets
 from .worker_processes import Workers
 
 STOP_PAUSE_S = 0.02
@@ -83,8 +83,11 @@ class Supervisor:
         return tuple(process for process in processes if process is not None)
 
 
-def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0) -> int:
-    """End the workers of a campaign that is over; how many there were. For the holder of its lock alone."""
+def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0, *, is_over: bool = True) -> int:
+    """End the workers of a campaign, and withdraw its tickets if it is over; how many workers there were.
+
+    For the holder of its lock alone.
+    """
     count = 0
     for folder in (campaign, *(path.parent for path in campaign.glob("*/legs"))):
         Spool(folder).sweep()
@@ -93,4 +96,6 @@ def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0) -> int:
         spool = Spool(folder)
         count += len(list(spool.workers.glob("*/worker.json")))
         Supervisor(spool, Workers(spool), clock).stop(grace_s)
+    if is_over:
+        withdraw_tickets(campaign)
     return count

@@ -24,7 +24,7 @@ from ..state.faults import Fault, get_fact, recent_faults
 from ..state.models.change_checks import next_checks
 from ..state.models.cool_down import cool_down_of
 from ..state.models.due_dates import next_due_model
-from ..state.outbox import dead_count, pending_by_address, place_of
+from ..state.outbox import dead_count, last_dead_error, pending_by_address, place_of
 from ..state.overview import OpenCampaign, claimed_campaigns, count_open, first_open, models_by_state
 from ..state.running_service import is_serving
 from ..state.store import Store, from_text
@@ -135,6 +135,7 @@ def _messages(store: Store, config: Config) -> tuple[Messages, tuple[Channel, ..
     messages = Messages(
         pending=sum(address.count for address in waiting),
         dead=dead_count(store),
+        dead_error=last_dead_error(store),
         oldest_at=min((address.oldest_at for address in waiting), default=None),
         last_error=next((address.last_error for address in waiting if address.last_error is not None), None),
     )
@@ -194,7 +195,8 @@ def _troubles(
             f" {messages.last_error or 'not tried yet'}"
         )
     if messages.dead:
-        sentences.append(f"{counted(messages.dead, 'message')} given up; see: retuned alerts")
+        why = f", the newest because of: {messages.dead_error}" if messages.dead_error else ""
+        sentences.append(f"{counted(messages.dead, 'message')} given up{why}; see: retuned alerts")
     if disk.free_bytes < LITTLE_SPACE_BYTES:
         sentences.append(f"{disk.free_bytes >> 20} MiB are free on the disk of the state folder")
     return tuple(sentences)

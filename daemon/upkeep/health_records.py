@@ -73,10 +73,11 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """Messages that wait to be delivered, and those given up (`dead`)."""
+    """Messages that wait to be delivered, and those given up (`dead`); `dead_error`: why the newest of these was."""
 
     pending: int
     dead: int
+    dead_error: str | None
     oldest_at: datetime | None
     last_error: str | None
 

@@ -5,11 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from retuned.daemon.campaign.triggered import queue_triggered
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.config.schedule_tables import HouseScheduleTable
 from retuned.daemon.state.alert import list_alerts
-from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, open_campaigns
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.models.adoption import adopt, rollback
 from retuned.daemon.state.models.registry import find_model
@@ -239,58 +237,3 @@ def test_a_search_whose_first_trainings_fail_alike_is_stopped(desk):
     assert "No module named 'a_package_that_is_gone'" in campaign.failure
     searched = [result for result in results_of(desk.store, campaign.id) if result.request.is_of_search]
     assert len(searched) < 7  # of 19
-
-
-def test_a_failure_is_told_where_none_was_since_the_last_success_whoever_started_it(desk):
-    desk.register()
-    desk.baseline()
-    model, data = find_model(desk.store, "toy"), desk.folder / "data.json"
-    content = data.read_text()
-
-    def scheduled_failure():
-        data.unlink()
-        now = SystemClock().now()
-        number = queue_triggered(desk.store, model, "data", "it grew", now, HouseScheduleTable())
-        assert desk.run(find_campaign(desk.store, number)).phase == "failed"
-        data.write_text(content)
-        return len(list_alerts(desk.store))
-
-    assert scheduled_failure() == 1
-    with desk.store.transaction():  # as an earlier version left it, which told nobody
-        desk.store.change("DELETE FROM outbox")
-        desk.store.change("DELETE FROM alerts")
-    assert scheduled_failure() == 1
-    assert scheduled_failure() == 1
-    assert desk.retune(seed=1).phase == "done"
-    before = len(list_alerts(desk.store))
-    assert scheduled_failure() == before + 1
-
-
-def test_a_failure_that_nobody_watches_is_told_once_until_a_re_evaluation_succeeds(desk):
-    desk.register()
-    desk.baseline()
-    model = find_model(desk.store, "toy")
-    data = desk.folder / "data.json"
-    content = data.read_text()
-
-    def scheduled():
-        now = SystemClock().now()
-        return desk.run(
-            find_campaign(desk.store, queue_triggered(desk.store, model, "data", "it grew", now, HouseScheduleTable()))
-        )
-
-    data.unlink()
-    assert scheduled().phase == "failed"
-    (told,) = list_alerts(desk.store)
-    assert told.title == "toy: a re-evaluation failed"
-    assert "data.json" in told.text
-    assert "retuned retune toy" in told.text
-    assert scheduled().phase == "failed"
-    assert len(list_alerts(desk.store)) == 1
-    assert desk.retune(seed=1).phase == "failed"  # a person who starts one watches it
-    assert len(list_alerts(desk.store)) == 1
-    data.write_text(content)
-    assert scheduled().phase == "done"
-    data.unlink()
-    assert scheduled().phase == "failed"
-    assert [alert.title for alert in list_alerts(desk.store)] == ["toy: a re-evaluation failed"] * 2

@@ -260,7 +260,8 @@ def test_cancelling_stops_a_campaign_that_is_running(desk):
     canceller.join()
     assert (ended.phase, ended.failure) == ("cancelled", "cancelled by a person")
     assert results_of(desk.store, 1) == ()
-    assert list((desk.store.state / "campaigns/1/claimed").iterdir()) == []
+    spool = desk.store.state / "campaigns/1"
+    assert [*(spool / "claimed").iterdir(), *(spool / "queue").iterdir()] == []
 
 
 def cancel_once_legs_are_planned(state):

@@ -11,8 +11,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from retuned.daemon.alerts.webhooks import deliver_due
-from retuned.daemon.state.outbox import BACKOFF_S, enqueue, first_due, pending_by_address, place_of
-from retuned.daemon.state.store import Store
+from retuned.daemon.state.outbox import (
+    BACKOFF_S,
+    SPREAD,
+    delay_s,
+    enqueue,
+    first_due,
+    last_dead_error,
+    pending_by_address,
+    place_of,
+)
+from retuned.daemon.state.store import Store, from_text
 
 CANARY = "canary-4711"
 
@@ -106,12 +115,12 @@ def test_a_refused_message_is_tried_again_with_growing_delay_under_its_own_id_an
         (delivery,) = deliver_due(box, clock.now())
         assert delivery.error == "HTTP status 500, expected 200 to 299"
         assert row_of(box)["attempts"] == number
-        waits.append(BACKOFF_S[number - 1])
+        waits.append(delay_s("msg_1", number - 1))
         clock.move(seconds=waits[-1] - 1)
         assert deliver_due(box, clock.now()) == ()
         clock.move(seconds=1)
     assert row_of(box)["state"] == "pending"
-    deliver_due(box, clock.now())
+    assert [delivery.is_given_up for delivery in deliver_due(box, clock.now())] == [True]
     assert row_of(box)["state"] == "dead"
     clock.move(days=30)
     assert deliver_due(box, clock.now()) == ()
@@ -124,7 +133,7 @@ def test_a_receiver_that_comes_back_gets_the_message_and_clears_the_error(box, c
     receiver.statuses = [503, 204]
     put(box, clock, receiver.url)
     deliver_due(box, clock.now())
-    clock.move(seconds=BACKOFF_S[0])
+    clock.move(seconds=delay_s("msg_1", 0))
     assert [delivery.is_delivered for delivery in deliver_due(box, clock.now())] == [True]
     assert row_of(box)["last_error"] is None
 
@@ -133,8 +142,41 @@ def test_a_redirect_is_not_followed(box, clock, receiver):
     receiver.statuses = [307]
     put(box, clock, receiver.url)
     (delivery,) = deliver_due(box, clock.now())
-    assert delivery.error == "HTTP status 307, expected 200 to 299"
+    assert f"a redirect to {place_of(receiver.url)} is not followed" in delivery.error
+    assert CANARY not in delivery.error
     assert len(receiver.requests) == 1
+
+
+def test_a_message_that_will_never_pass_is_given_up_at_once(box, clock, receiver):
+    receiver.statuses = [413]
+    put(box, clock, receiver.url)
+    (delivery,) = deliver_due(box, clock.now())
+    assert (delivery.is_delivered, delivery.is_given_up) == (False, True)
+    assert row_of(box)["state"] == "dead"
+    assert last_dead_error(box).endswith("this message is too long for the receiver")
+    clock.move(days=9)
+    assert deliver_due(box, clock.now()) == ()
+    assert len(receiver.requests) == 1
+
+
+def test_messages_that_failed_together_do_not_come_back_together(box, clock, receiver):
+    receiver.statuses = [503]
+    for number in range(30):
+        put(box, clock, receiver.url, message_id=f"msg_{number}")
+    deliver_due(box, clock.now())
+    times = {row["next_attempt_at"] for row in box.rows("SELECT next_attempt_at FROM outbox")}
+    assert len(times) == 30
+    span = from_text(max(times)) - from_text(min(times))
+    assert span.total_seconds() > 0.5 * SPREAD * BACKOFF_S[0]
+
+
+@pytest.mark.parametrize("attempts", range(len(BACKOFF_S) + 1))
+@pytest.mark.parametrize("wait_s", [0.0, 3600.0, 86_400.0])
+def test_a_delay_is_as_long_as_planned_or_asked_for_and_a_fifth_longer_at_most(attempts, wait_s):
+    least = max(wait_s, BACKOFF_S[min(attempts, len(BACKOFF_S) - 1)])
+    delays = {delay_s(f"msg_{number}", attempts, wait_s) for number in range(500)}
+    assert least <= min(delays) < max(delays) < least * (1 + SPREAD)
+    assert delay_s("msg_7", attempts, wait_s) in delays  # the same again, also after a restart
 
 
 def test_a_refused_connection_is_put_off_and_the_error_does_not_repeat_the_address(box, clock):

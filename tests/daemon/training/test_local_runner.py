@@ -379,6 +379,26 @@ def test_a_runner_that_just_goes_leaves_its_workers_and_somebody_else_can_end_th
     assert end_workers(bench.folder, SystemClock()) == 0
 
 
+@pytest.mark.parametrize("is_over", [True, False])
+def test_tickets_of_a_campaign_that_is_over_are_withdrawn_and_those_of_an_open_one_stay(tmp_path, is_over):
+    kept = tmp_path / "kept"
+    spools = [Spool(tmp_path / "spool"), Spool(tmp_path / "spool" / "day-1")]
+    for spool in spools:
+        spool.create(TrainingOrder("command", ("true",), None, "", "/", "", "steps", None, 20.0, 1))
+        (spool.queue / "00000002-b.a1").write_text("00000003-c.a1\n")
+        (spool.claimed / "00000001-a.a1~w1").touch()  # of a worker that its training killed
+        (spool.claimed / "other").mkdir()
+    kept.mkdir()
+    (kept / "00000001-a.a1~w1").touch()
+    linked = tmp_path / "spool" / "linked"
+    linked.mkdir()
+    (linked / "claimed").symlink_to(kept)
+    end_workers(tmp_path / "spool", SystemClock(), is_over=is_over)
+    left = [len([*spool.queue.iterdir(), *spool.claimed.iterdir()]) for spool in spools]
+    assert left == ([0, 0] if is_over else [3, 3])
+    assert len(list(kept.iterdir())) == 1
+
+
 def test_a_stuck_worker_is_killed_when_the_grace_of_a_stop_is_over(bench):
     runner = bench.runner("touch ready; sleep 60")
     runner.submit([leg()])

@@ -16,7 +16,7 @@ from retuned.daemon.state.campaigns.lease import Lease
 from retuned.daemon.state.campaigns.phase_records import ChosenStrategy
 from retuned.daemon.state.faults import get_fact, note_fault, recent_faults, set_fact
 from retuned.daemon.state.models.due_dates import overdue_since
-from retuned.daemon.state.outbox import FirstDue, enqueue
+from retuned.daemon.state.outbox import FirstDue, Outcome, due_messages, enqueue, settle_message
 from retuned.daemon.state.running_service import single_instance
 from retuned.daemon.state.store import Store, to_text
 from retuned.daemon.upkeep.health import health_of
@@ -113,6 +113,12 @@ def trouble_dead_message(desk, clock):
         desk.store.change("UPDATE outbox SET state = 'dead'")
 
 
+def trouble_refused_message(desk, clock):
+    put(desk, clock)
+    (message,) = due_messages(desk.store, clock.now(), 1)
+    settle_message(desk.store, message, Outcome("HTTP status 413", is_final=True), clock.now())
+
+
 def trouble_old_backup(desk, clock):
     set_fact(desk.store, "last_backup", {"path": "/b/1", "bytes": 5}, clock.now() - timedelta(days=5))
 
@@ -122,6 +128,7 @@ TROUBLES = [
     (trouble_part, "the last round failed in part: messages; see the last errors"),
     (trouble_old_message, "1 message not delivered yet, the oldest for 5 hours: no connection: Connection refused"),
     (trouble_dead_message, "1 message given up; see: retuned alerts"),
+    (trouble_refused_message, "1 message given up, the newest because of: HTTP status 413; see: retuned alerts"),
     (trouble_old_backup, "the last backup is 5 days old; see the last errors, or run: retuned backup"),
 ]
 

@@ -1,0 +1,134 @@
+"""Receivers of messages with every habit, good and bad, on the loopback."""
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+from retuned.daemon.state.outbox import enqueue
+
+
+def drip(connection, pieces, pause_s=0.05):
+    for piece in pieces:
+        connection.sendall(piece)
+        time.sleep(pause_s)
+
+
+def forever(piece):
+    while True:
+        yield piece
+
+
+def listen(connection):
+    while connection.recv(65536):
+        pass
+
+
+def answer(status, *headers):
+    lines = (f"HTTP/1.1 {status}", *headers, "Content-Length: 0", "", "")
+    return lambda connection: connection.sendall("\r\n".join(lines).encode())
+
+
+HABITS = {
+    "drips a header": lambda c: drip(c, forever(b"H")),
+    "continues without end": lambda c: drip(c, forever(b"HTTP/1.1 100 Continue\r\n\r\n")),
+    "drips a body": lambda c: (c.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 99999\r\n\r\n"), drip(c, forever(b"x"))),
+    "says nothing": listen,
+    "hangs up": lambda c: None,
+    "fails": answer("500 No"),
+    "redirects to itself": answer("302 There", "Location: /"),
+    "answers at length": lambda c: drip(c, [b"HTTP/1.1 200 Yes\r\n\r\n", *([b"y" * 65536] * 200)], 0.0),
+    "talks nonsense": lambda c: c.sendall(bytes(range(256)) * 40),
+    "has no time": answer("429 Later", "Retry-After: 3600"),
+}
+
+
+class Receiver:
+    """Accepts connections, reads a request, and behaves as told; `wrap` first makes a connection a secure one."""
+
+    def __init__(self, behave, wrap=None, scheme="http"):
+        self.behave = behave
+        self.wrap = wrap or (lambda connection: connection)
+        self.bodies, self.ids = [], []
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"{scheme}://127.0.0.1:{self.listening.getsockname()[1]}/hook"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self.listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection):
+        with connection, contextlib.suppress(OSError), self.wrap(connection) as wrapped, wrapped.makefile("rb") as sent:
+            head = {}
+            while (line := sent.readline()).strip():
+                name, _, value = line.decode().partition(":")
+                head[name.lower()] = value.strip()
+            if "content-length" not in head:  # it hung up before it had asked
+                return
+            # all of it: what is left unread would reset the connection
+            self.bodies.append(sent.read(int(head["content-length"])))
+            self.ids.append(head.get("webhook-id"))
+            self.behave(wrapped)
+
+    def close(self):
+        self.listening.close()
+
+
+@pytest.fixture
+def receive():
+    """Receivers that behave in a given way: a habit's name, or what to do with the connection after the request."""
+    made = []
+
+    def start(behave, **named):
+        made.append(Receiver(HABITS.get(behave, behave), **named))
+        return made[-1]
+
+    yield start
+    for receiver in made:
+        receiver.close()
+
+
+@pytest.fixture
+def bad(receive):
+    return {habit: receive(habit) for habit in HABITS}
+
+
+@pytest.fixture(params=HABITS)
+def habit(request):
+    return request.param
+
+
+@pytest.fixture
+def good(receive):
+    return receive(answer("204 No Content"))
+
+
+@pytest.fixture
+def box(judged_copy):
+    """A store with an alert to hang messages on and no message yet."""
+    with judged_copy.store.transaction():
+        judged_copy.store.change("DELETE FROM outbox")
+    return judged_copy.store
+
+
+@pytest.fixture
+def put():
+    """Queue a message to the address."""
+
+    def queue(store, url, message_id, now):
+        with store.transaction():
+            enqueue(store, message_id=message_id, alert_id=1, url=url, secret_reference=None, payload="{}", now=now)
+
+    return queue
+
+
+@pytest.fixture
+def answering():
+    """What a receiver does that answers with a status line and headers."""
+    return answer
