@@ -94,7 +94,7 @@ IS_DONE = {
     ),
     "in-turn-3": ("stops_leader", "kills_leader", "ends_leader"),
 }  # fmt: skip
-pytestmark = [pytest.mark.timeout(700), pytest.mark.xdist_group("hostile campaigns")]  # one service for all
+pytestmark = pytest.mark.timeout(700)
 
 
 class House:
