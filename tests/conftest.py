@@ -208,7 +208,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share the tests out one by one, in their order, but leave a module whole where its tests have a fixture in common.
+    """Share the tests out one by one, in their order; a module whose tests have a fixture in common stays whole.
 
     The plugin's own groups are not used: from pytest 9.2 on, `xdist_group` has no effect, as the names of the groups do
     not get into node ids, and each process set up what was to be set up once.
@@ -226,5 +226,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @functools.cache
 def is_whole(module: Path) -> bool:
-    """Whether the tests of a module share a fixture, which would be set up anew in each process that runs one of them."""
+    """Whether the tests of a module share a fixture: it would be set up anew in each process that runs one of them."""
     return 'scope="module"' in module.read_text()
