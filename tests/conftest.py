@@ -30,10 +30,17 @@ hypothesis.settings.register_profile("retuned", deadline=None)  # how fast a mac
 hypothesis.settings.load_profile("retuned")
 
 TOYS = Path(__file__).parent / "toys"
-LONGEST = (  # what runs for 20 s and more, on one core, the longest first
+LONGEST = (  # what runs for 20 s and more on one core, a module with a fixture of its own as a whole; the longest first
     "test_hostile_campaigns.py",
     "test_systemd.py",
+    "test_panda_search.py",
     "test_faults_study.py",
+    "test_fused_campaign.py",
+    "test_kills_study.py",
+    "test_server.py",
+    "test_trainer.py",
+    "test_samplers.py",
+    "test_examples.py",
 )
 
 
