@@ -27,7 +27,7 @@ demo: $(READY)
 	@$(BIN)/python examples/demo.py
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted; run: make format"; exit 1; }

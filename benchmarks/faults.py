@@ -184,12 +184,12 @@ def study(folder: Path, models: Mapping[str, float], counts: Mapping[str, int], 
     """A fleet that is disturbed so often in each way, one that is left alone, and what differs."""
     disturbed = Fleet(folder / "disturbed", models)
     moments = disturb(disturbed, counts, random.Random(seed))
-    disturbed.finish()
-    left, halves = disturbed.processes(), disturbed.temporaries()
     alone = Fleet(folder / "alone", models)
     for _ in range(disturbed.rounds):
         alone.queue_round()
-    alone.start()
+    alone.start()  # while the other one, which is left alone from now on, too, comes to its end
+    disturbed.finish()
+    left, halves = disturbed.processes(), disturbed.temporaries()
     alone.finish()
     found, expected = disturbed.verdicts(), alone.verdicts()
     did = Counter(moment["victim"] for moment in moments)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TypeGuard
 
 from .errors import InputError
+from .grid import Grid, grid_of
 from .records import Schedule, Value
 
 FINEST = 1e-4  # proposals are rounded to this fraction of the range, to stay easy to read and copy
@@ -30,8 +31,9 @@ class Kind(StrEnum):
 class Hyperparameter:
     """A name and the values that a search may try: a range, a list of choices, or neither (fixed).
 
-    `when` names an earlier hyperparameter and those of its values for which this one exists. `stored` is the
-    value of a fixed hyperparameter where a configuration has none; only a conditional one needs it.
+    A range with a `step` has the values low, low + step, ... high only. `when` names an earlier hyperparameter and
+    those of its values for which this one exists. `stored` is the value of a fixed hyperparameter where a configuration
+    has none; only a conditional one needs it.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Hyperparameter:
     choices: tuple[Value, ...] = ()
     when: tuple[str, tuple[Value, ...]] | None = None
     stored: Value | None = None
+    step: float | None = None
 
     @property
     def options(self) -> tuple[Value, ...]:
@@ -67,7 +70,15 @@ class Hyperparameter:
     @property
     def may_be_schedule(self) -> bool:
         """Whether its value may be a schedule."""
-        return self.kind is Kind.SCHEDULE or (self.kind is Kind.FLOAT and self.name in SCHEDULABLE and not self.choices)
+        is_free = self.kind is Kind.FLOAT and not self.choices and self.step is None
+        return self.kind is Kind.SCHEDULE or (is_free and self.name in SCHEDULABLE)
+
+    @property
+    def grid(self) -> Grid | None:
+        """The values of a range of ints or of one with a step; None for others, which have too many to tell apart."""
+        if self.low is None or self.high is None or (self.step is None and self.kind is not Kind.INT):
+            return None
+        return grid_of(self.low, self.high, 1.0 if self.step is None else self.step, self.kind is Kind.INT)
 
     @property
     def allowed(self) -> str:
@@ -76,7 +87,9 @@ class Hyperparameter:
             noun = {Kind.INT: "a whole number", Kind.SCHEDULE: "[step, value] pairs with values"}.get(
                 self.kind, "a number"
             )
-            return f"{noun} from {self.low:g} to {self.high:g}"
+            return (
+                f"{noun} from {self.low:g} to {self.high:g}{'' if self.step is None else f' in steps of {self.step:g}'}"
+            )
         if self.options:
             return ", ".join(repr(option) for option in self.options)
         nouns = {Kind.CATEGORICAL: "a string, number or boolean", Kind.INT: "a whole number"}
@@ -96,7 +109,10 @@ class Hyperparameter:
             return self._canonical_choice(value)
         if not _is_number(value) or (self.kind is Kind.INT and value != int(_number(value))):
             raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", f"allowed: {self.allowed}")
-        return int(_number(value)) if self.kind is Kind.INT else float(_number(value))
+        if self.kind is Kind.INT:
+            return int(_number(value))
+        number = float(_number(value))
+        return number if self.step is None or self.grid is None else self.grid.snapped(number)
 
     def contains(self, value: object) -> bool:
         """Whether a search may propose the value."""
@@ -114,7 +130,8 @@ class Hyperparameter:
             levels = [level for _, level in canonical]  # a decaying rate ends below any range
             is_inside = self.low <= max(levels) <= self.high and min(levels) >= min(self.low, 0.0)
         else:
-            is_inside = self.low <= _number(canonical) <= self.high
+            number, grid = _number(canonical), self.grid
+            is_inside = self.low <= number <= self.high and (grid is None or grid.at(grid.nearest(number)) == number)
         return None if is_inside else f"hyperparameter {self.name!r} has the value {value!r}; allowed: {self.allowed}"
 
     def to_unit(self, value: Value) -> float:
@@ -139,8 +156,8 @@ class Hyperparameter:
             return self.options[min(int(place * len(self.options)), len(self.options) - 1)]
         start, end = self._edges()
         number = start * (end / start) ** place if self.log else start + (end - start) * place
-        if self.kind is Kind.INT:
-            return int(min(max(math.floor(number + 0.5), self.low), self.high))
+        if self.grid is not None:
+            return self.grid.at(self.grid.nearest(number))
         level = self._readable(number)
         return ((0.0, level),) if self.kind is Kind.SCHEDULE else level
 
@@ -168,9 +185,9 @@ class Hyperparameter:
         there = self.from_unit(place + shift if 0.0 <= place + shift <= 1.0 else place - shift)
         if isinstance(here, tuple):
             return self._scaled(here, _peak(there))
-        if self.kind is Kind.INT and there == here:
-            whole = int(_number(here)) + (1 if shift > 0 else -1)
-            return whole if self.contains(whole) else 2 * int(_number(here)) - whole
+        if self.grid is not None and there == here:
+            index, aside = self.grid.nearest(_number(here)), 1 if shift > 0 else -1
+            return self.grid.at(index + aside if 0 <= index + aside < self.grid.count else index - aside)
         return there
 
     def _canonical_choice(self, value: object) -> Value:
@@ -187,10 +204,10 @@ class Hyperparameter:
         return next((index for index, option in enumerate(options) if same(option, value)), 0)
 
     def _edges(self) -> tuple[float, float]:
-        """The range that maps to the unit interval, half a step wider for ints so that each is equally likely."""
+        """The range that maps to the unit interval, half a step wider for a grid so that each is equally likely."""
         if self.low is None or self.high is None:
             raise ValueError(f"{self.name} has no range")
-        margin = 0.5 if self.kind is Kind.INT else 0.0
+        margin = 0.0 if self.grid is None else 0.5 * self.grid.step
         return self.low - margin, self.high + margin
 
     def _readable(self, number: float) -> float:

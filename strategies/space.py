@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .errors import InputError
+from .grid import check_step
 from .hyperparameter import Hyperparameter, Kind, same
 from .records import Configuration, Value
 
@@ -154,7 +155,7 @@ class Space:
         return built
 
     def enumerate(self, base: Configuration, limit: int) -> tuple[Configuration, ...] | None:
-        """Every configuration in order of declaration; None for more than `limit` or a range of floats."""
+        """Every configuration in order of declaration; None for more than `limit` or floats without step."""
         configurations: list[dict[str, Value]] = [{}]
         for parameter in self.hyperparameters:
             extended: list[dict[str, Value]] = []
@@ -203,9 +204,8 @@ def _values(parameter: Hyperparameter, base: Configuration, limit: int) -> tuple
         return (_fixed_value(parameter, base),)
     if parameter.low is None or parameter.high is None:
         return parameter.options
-    if parameter.kind is not Kind.INT or parameter.high - parameter.low >= limit:
-        return None
-    return tuple(range(int(parameter.low), int(parameter.high) + 1))
+    grid = parameter.grid
+    return None if grid is None or grid.count > limit else tuple(grid)
 
 
 def _printed(value: Value) -> object:
@@ -221,8 +221,9 @@ def _check_values(parameter: Hyperparameter) -> None:
         raise InputError(f"{named} has only one of low and high", "a range has both", "give both or neither")
     if parameter.low is not None and parameter.high is not None:
         _check_range(parameter, named, parameter.low, parameter.high)
-    elif parameter.log:
-        raise InputError(f"{named} has log but no range", "log needs low and high", "give both or leave log out")
+    elif parameter.log or parameter.step is not None:
+        word = "log" if parameter.log else "step"
+        raise InputError(f"{named} has {word} but no range", f"{word} needs low and high", f"give both, or no {word}")
     if parameter.kind is Kind.SCHEDULE and parameter.choices:
         raise InputError(f"{named} is a schedule with choices", "a schedule has low and high", "use categorical")
     unrestricted = replace(
@@ -245,9 +246,7 @@ def _check_range(parameter: Hyperparameter, named: str, low: float, high: float)
         raise InputError(f"{named} has a range from {low:g} to {high:g}", "bounds are finite numbers")
     if low >= high:
         raise InputError(
-            f"{named} has low = {low:g} and high = {high:g}",
-            "low must be below high",
-            "leave both out to fix the value",
+            f"{named} has low = {low:g} and high = {high:g}", "low must be below high", "to fix the value, give neither"
         )
     if parameter.log and low <= 0:
         raise InputError(f"{named} has log = true and low = {low:g}", "a log range must be above 0", "raise low")
@@ -255,6 +254,10 @@ def _check_range(parameter: Hyperparameter, named: str, low: float, high: float)
         raise InputError(
             f"{named} is an int from {low:g} to {high:g}", "bounds of an int are whole numbers below 2**52"
         )
+    if parameter.step is not None and parameter.kind is Kind.SCHEDULE:
+        raise InputError(f"{named} is a schedule with a step", "steps are for floats and ints", "leave step out")
+    if parameter.step is not None:
+        check_step(named, low, high, parameter.step, parameter.kind is Kind.INT, parameter.log)
 
 
 def _check_condition(

@@ -1,5 +1,6 @@
 """What several tests share: a registry with a toy model, and campaigns on it that take seconds."""
 
+import functools
 import json
 import os
 
@@ -29,6 +30,18 @@ hypothesis.settings.register_profile("retuned", deadline=None)  # how fast a mac
 hypothesis.settings.load_profile("retuned")
 
 TOYS = Path(__file__).parent / "toys"
+LONGEST = (  # what runs for 20 s and more on one core, a module with a fixture of its own as a whole; the longest first
+    "test_hostile_campaigns.py",
+    "test_systemd.py",
+    "test_panda_search.py",
+    "test_faults_study.py",
+    "test_fused_campaign.py",
+    "test_kills_study.py",
+    "test_server.py",
+    "test_trainer.py",
+    "test_samplers.py",
+    "test_examples.py",
+)
 
 
 class HandClock:
@@ -193,3 +206,32 @@ def retuned(tmp_path: Path) -> Callable[..., Any]:
         return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=150, **options)
 
     return call
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that processes that share the tests end together."""
+    items.sort(key=lambda item: next((i for i, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the tests out one by one, in their order; a module whose tests have a fixture in common stays whole.
+
+    The plugin's own groups are not used: from pytest 9.2 on, `xdist_group` has no effect, as the names of the groups do
+    not get into node ids, and each process set up what was to be set up once.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneByOneOrWhole(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return module if is_whole(config.rootpath / module) else nodeid
+
+    config.option.loadscopereorder = False
+    return OneByOneOrWhole(config, log)
+
+
+@functools.cache
+def is_whole(module: Path) -> bool:
+    """Whether the tests of a module share a fixture: it would be set up anew in each process that runs one of them."""
+    return 'scope="module"' in module.read_text()

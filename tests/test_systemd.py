@@ -56,7 +56,7 @@ class Hook(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 http.server.HTTPServer(("127.0.0.1", 8099), Hook).serve_forever()
 """
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("systemd")]
+pytestmark = pytest.mark.timeout(300)
 
 
 class Box:

@@ -66,6 +66,7 @@ ROUTES = (
     _act("cancel", "/open/{named}/cancel"),
     _act("backup", "/backups", Role.ADMIN),
     _act("register", "/models", Role.ADMIN),
+    _act("remove", "/models/{name}", Role.ADMIN, "DELETE"),
     _read("token_list", "/tokens", Role.ADMIN),
     _act("token_create", "/tokens", Role.ADMIN),
     _act("token_revoke", "/tokens/{name}", Role.ADMIN, "DELETE"),

@@ -220,7 +220,7 @@ class Api:
             is_viewer = caller.role is Role.VIEWER
             if route.is_heavy:
                 return Computation(caller.name, route, arguments, is_viewer)
-            verbs = Verbs(store, self._config, self._clock, self._user)
+            verbs = Verbs(store, self._config, self._clock, self._user, caller=caller.name)
             result = getattr(verbs, route.verb)(**arguments)
             result = redacted(result, store) if is_viewer else result
             content = dump_result(route.verb, result, is_masked=caller.role < Role.ADMIN)

@@ -36,6 +36,7 @@ from ..state.models.cool_down import cool_down_of
 from ..state.models.merged_values import Values
 from ..state.models.model_calendar import Planned, preview
 from ..state.models.registry import Model, all_models, file_of_version, find_model, register, set_state, settings_of
+from ..state.models.removal import Removal, retire_unless_busy
 from ..state.running_service import is_serving
 from ..state.store import Store
 from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token
@@ -44,6 +45,8 @@ from ..upkeep.backup import FACT as LAST_BACKUP
 from ..upkeep.backup import drop_old_backups, folder_of_backups, make_backup
 from ..upkeep.health import health_of
 from ..upkeep.health_records import Health
+from ..upkeep.removal import remove_with_folders
+from ..upkeep.retention import empty_trash
 from .user_paths import check_paths_for
 from .views import (
     CopyMade,
@@ -72,7 +75,7 @@ def unredacted(record: Any) -> Any:  # noqa: ANN401 - any record
 class Verbs:
     """One method for each verb. `user`: the service's user where this is its process; None: the caller's process.
 
-    `redact`: what is done to a record before a page is made of it.
+    `redact`: what is done to a record before a page is made of it. `caller`: the name of the token that asks.
     """
 
     store: Store
@@ -80,6 +83,7 @@ class Verbs:
     clock: Clock
     user: str | None = None
     redact: Callable[[Any], Any] = unredacted
+    caller: str | None = None
 
     def models(self) -> tuple[Listed, ...]:
         """Every registered model."""
@@ -190,6 +194,15 @@ class Verbs:
         for campaign in open_campaigns(self.store, model.id):
             self._cancel(campaign)
         return model
+
+    def remove(self, name: str, retire: bool = False) -> Removal:
+        """Delete a retired model with its history and what its campaigns left; `retire`: one in use, too."""
+        if retire:
+            retire_unless_busy(self.store, name)
+        removal = remove_with_folders(self.store, name, self.clock.now(), self.caller)
+        if self.user is None and not is_serving(self.store.state):
+            empty_trash(self.store.state)
+        return removal
 
     def baseline(self, name: str) -> Queued:
         """Queue the training of the current settings on fresh seeds, or continue the open one."""

@@ -27,6 +27,7 @@ from .conclude import record
 from .confirm import confirm, freeze_plan
 from .context import CampaignContext, costs_of, full_run, open_context, prepared_of, slice_base
 from .contract_probe import probe_contract
+from .data_probe import probe_data
 from .failure_alert import alert_of_failure
 from .search import choose_strategy, search_for_challenger
 
@@ -94,7 +95,7 @@ def _measure_baseline(context: CampaignContext) -> None:
             or "every replicate must report the metric",
             f"fix the training (its output: {context.lease.folder}/legs), then: retuned baseline {context.model.name}",
         )
-    contract = _contract(context)
+    contract = probe_data(context, _contract(context))
     with context.store.transaction():
         ended = costs_of(context)
         context.lease.finish(None, lambda facts: replace(facts, contract=contract, ended=ended), context.clock.now())

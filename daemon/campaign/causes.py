@@ -18,12 +18,14 @@ from ...strategies.records import Configuration, LegRequest, LegResult, Outcome,
 from ...strategies.verdict.runs import Run
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.model_file import ModelFile
+from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import Prepared
 from ..state.models.registry import file_of_version
 from ..training.fingerprints import data_fingerprint
 from ..training.spool import remove_checkpoints
 from .context import CampaignContext, baseline_results, budget_s_of, prepared_of
+from .data_probe import probe_data
 from .leg_runs import LegRuns
 
 EXPLAINED = (Outcome.STALE, Outcome.BROKEN, Outcome.DEGRADED)
@@ -58,6 +60,12 @@ def find_causes(
     context.lease.advance("causes", lambda facts: replace(facts, judged=verdict), context.clock.now())
     if context.baseline is None or not replicates:
         return unexplained("there is no baseline of these settings"), drift
+    contract = reached(context.campaign.facts.contract)
+    contract = contract if _is_over_budget(context) else probe_data(context, contract)
+    context.lease.advance("causes", lambda facts: replace(facts, contract=contract), context.clock.now())
+    before = context.baseline.facts.contract
+    if why := contract.why_no_causes or (before.why_no_causes if before else ""):
+        return unexplained(why), drift
     baseline_file = file_of_version(context.store, context.model.id, context.baseline.model_version)
     change, old_data = _change(context.baseline, context.campaign, baseline_file, context.file)
     runs = Runs(
@@ -154,7 +162,10 @@ def _ended(runs: LegRuns, requests: Sequence[LegRequest]) -> tuple[Run, ...]:
 
 def _is_spent(context: CampaignContext, requests: Sequence[LegRequest]) -> bool:
     """Whether the budget allows no more runs. Runs planned before an interruption are still made."""
-    budget_s = budget_s_of(context)
     planned = context.lease.planned()
-    is_new = any(request.name not in planned for request in requests)
-    return is_new and budget_s is not None and context.runs.compute_s >= budget_s
+    return any(request.name not in planned for request in requests) and _is_over_budget(context)
+
+
+def _is_over_budget(context: CampaignContext) -> bool:
+    budget_s = budget_s_of(context)
+    return budget_s is not None and context.runs.compute_s >= budget_s

@@ -19,15 +19,24 @@ def probe_contract(
     A short run may hide an effect (a classifier that still predicts one class), so whatever looks ignored is
     tested again in full runs before it counts.
     """
-    share = PROBE_SHARE * budget.amount
-    if budget.unit is not BudgetUnit.SECONDS:
-        share = max(1.0, float(round(share)))
+    share = short_budget(budget)
     legs = _requests(configuration, seed, share, of_challenger=of_challenger, is_full=False)
     short = _contract(runs.run(legs))
     if not short.breaches or share >= budget.amount:
         return short
     legs = _requests(configuration, seed, budget.amount, of_challenger=of_challenger, is_full=True)
     return _contract(runs.run(legs))
+
+
+def short_budget(budget: BudgetTable) -> float:
+    """How long a probe trains, in the budget's unit."""
+    share = PROBE_SHARE * budget.amount
+    return share if budget.unit is BudgetUnit.SECONDS else max(1.0, float(round(share)))
+
+
+def base_probe(configuration: Configuration, seed: int, budget: BudgetTable) -> LegRequest:
+    """The short run that all other probes differ from in one thing."""
+    return _requests(configuration, seed, short_budget(budget), of_challenger=False, is_full=False)[0]
 
 
 def _requests(

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "resume": "Resume scheduled re-evaluations of a paused or retired model.",
         "look": "Look for changes in a model's data, code and environment now; one that counts queues a re-evaluation.",
         "retire": "Take a model out of service; its history stays.",
+        "remove": "Delete a retired model for good, with its history and what its campaigns left on the disk.",
         "cancel": "Cancel a campaign, or the open ones of a model; what they recorded stays.",
         "adopt": "Adopt the values that a campaign recommended, and write the model's settings file.",
         "rollback": "Adopt an older version of the settings again.",

@@ -82,6 +82,7 @@ def campaign_json(campaign: Campaign, sign: float) -> dict[str, Any]:
         **_search_json(facts.searched, facts.prepared),
         **_chosen_json(facts.chosen),
         **_ended_json(facts.ended),
+        "breaches": [] if facts.contract is None else [breach.value for breach in facts.contract.all_breaches],
         "more_pairs": 0 if facts.continued is None else facts.continued.more_pairs,
         "earlier_verdicts": []
         if facts.continued is None

@@ -1,16 +1,19 @@
 """Commands that change the registry and the current settings."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ...strategies.errors import InputError
+from ...strategies.words import counted
 from ..config.model_file import model_file_in
 from ..config.model_paths import check_paths
 from ..config.toml_input import content_of
 from ..state.models.registry import Model
+from ..state.models.removal import refuse_in_use
 from .json_output import looked_json
 from .looks import looked_text
 from .output import print_json, say
@@ -73,6 +76,36 @@ def _retire(context: typer.Context, name: Name) -> None:
     """Take a model out of service; its history stays."""
     context.obj.verbs.retire(name)
     say(f"{name} is retired, its history stays; to undo: retuned resume {name}")
+
+
+@app.command("remove")
+def _remove(
+    context: typer.Context,
+    name: Name,
+    retire: Annotated[bool, typer.Option("--retire", help="Retire it first, if it is in use.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a retired model for good, with its history and what its campaigns left on the disk."""
+    verbs = context.obj.verbs
+    if not yes:
+        history = verbs.history(name)
+        if not retire:
+            refuse_in_use(name, history.model.state)
+        _ask_before_removal(name, len(history.campaigns))
+    removal = verbs.remove(name, retire)
+    say(f"{name} is removed, with {counted(len(removal.campaigns), 'campaign')}; its own files are untouched")
+
+
+def _ask_before_removal(name: str, campaigns: int) -> None:
+    """Ask at the terminal. Raises InputError where nobody can answer, and ends the command at a no."""
+    lost = f"{name}, its settings versions and {counted(campaigns, 'campaign')} with verdicts and alerts"
+    if not (sys.stdin is not None and sys.stdin.isatty()):
+        raise InputError(
+            f"remove deletes {lost}, and here nobody can be asked", "allowed: --yes", f"retuned remove {name} --yes"
+        )
+    if not typer.confirm(f"Delete {lost} for good?"):
+        say("nothing was removed")
+        raise typer.Exit(1)
 
 
 @app.command("cancel")

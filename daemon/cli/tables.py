@@ -106,10 +106,19 @@ def history_tables(out: Console, model: Model, versions: Sequence[Settings], cam
     rows = [
         (str(campaign.id), campaign.kind, campaign.trigger, f"{campaign.created_at:%Y-%m-%d %H:%M}",
          f"v{campaign.settings_version}", campaign.phase,
-         f"{campaign.verdict.label} ({campaign.verdict.reason.value})" if campaign.verdict else campaign.failure or "-")
+         _outcome(campaign))
         for campaign in campaigns
     ]  # fmt: skip
     table(out, ("campaign", "kind", "trigger", "queued", "settings", "state", "verdict"), rows, "no campaign yet")
+
+
+def _outcome(campaign: Campaign) -> str:
+    """A campaign's verdict, why it failed, or what its baseline found wrong with the contract."""
+    if campaign.verdict is not None:
+        return f"{campaign.verdict.label} ({campaign.verdict.reason.value})"
+    contract = campaign.facts.contract if campaign.kind == "baseline" else None
+    breaches = ", ".join(() if contract is None else contract.all_breaches)
+    return campaign.failure or (f"breaks the contract: {breaches}" if breaches else "-")
 
 
 def schedule_table(out: Console, planned: Sequence[Planned], months: int) -> None:

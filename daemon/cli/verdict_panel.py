@@ -39,7 +39,7 @@ def baseline_panel(model: Model, campaign: Campaign, runs: Replicates) -> Panel:
         Text(f"\n{contract.covered}"),
         *(Text(f"Note: {note}.") for note in (*reached(campaign.facts.prepared).notes, *_suspicions(campaign))),
     ]
-    colour = "green" if contract.allows_stale else "yellow"
+    colour = "yellow" if contract.all_breaches else "green"
     return _panel(lines, f"{model.name}: baseline", campaign, colour)
 
 

@@ -114,6 +114,7 @@ class HyperparameterTable(Table):
     low: Number | None = None
     high: Number | None = None
     log: Flag = False
+    step: Number | None = None
     choices: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
     when: Annotated[Mapping[str, tuple[Scalar, ...]], BeforeValidator(_condition)] | None = None
     value: Any = None
@@ -129,7 +130,7 @@ class HyperparameterTable(Table):
         when = None if self.when is None else next(iter(self.when.items()))
         return Hyperparameter(
             name=name, kind=self.type, low=self.low, high=self.high, log=self.log,
-            choices=self.choices or (), when=when, stored=self.value,
+            choices=self.choices or (), when=when, stored=self.value, step=self.step,
         )  # fmt: skip
 
 

@@ -93,7 +93,12 @@ def _baseline_page(record: CampaignRecord) -> Page:
     if len(scores) > 1:
         tiles.insert(1, Tile("standard deviation", figure(stdev(scores)), "the default yardstick for an improvement"))
     tiles.append(Tile("compute", duration(record.ended.compute_s), f"{record.ended.runs} training runs"))
-    holds = record.contract.allows_stale
+    contract = record.contract
+    meaning = "Later re-evaluations are compared with this baseline."
+    if not contract.allows_stale:
+        meaning = "Fix the training before the next re-evaluation: as it is, no error rate can be given."
+    elif contract.why_no_causes:
+        meaning += " Fix the training: as it is, no causes can be named."
     return Page(
         title=f"{record.model.name}: baseline of settings v{record.campaign.settings_version} ({_date(record)})",
         model=record.model.name,
@@ -102,8 +107,7 @@ def _baseline_page(record: CampaignRecord) -> Page:
         tone="baseline",
         byline=_byline(record),
         lead=_baseline_sentence(record, scores, len(trials)),
-        meaning="Later re-evaluations are compared with this baseline." if holds else
-        "Fix the training before the next re-evaluation: as it is, no error rate can be given.",
+        meaning=meaning,
         tiles=tuple(tiles),
         sections=(
             _replicates_section(record), causes_section(record), cost_section(record),
@@ -117,7 +121,7 @@ def _baseline_sentence(record: CampaignRecord, scores: list[float], runs: int) -
     if not scores:
         return f"None of {runs} training runs with the stored settings completed."
     spread = f", with a standard deviation of {figure(stdev(scores))} between runs" if len(scores) > 1 else ""
-    contract = "keeps the contract" if record.contract.allows_stale else "does not keep the contract"
+    contract = "keeps the contract" if not record.contract.all_breaches else "does not keep the contract"
     return (
         f"The stored settings reach {record.metric} {figure(fmean(scores))}{spread} "
         f"({len(scores)} of {runs} runs on fresh seeds and rows completed). The training {contract}."

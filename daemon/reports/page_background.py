@@ -139,10 +139,12 @@ def _contract(record: CampaignRecord) -> Table:
         "another split seed changes the score": contract.split_matters,
         "another purpose is scored on other rows": contract.purpose_matters,
         "two identical calls give the same score": contract.is_deterministic,
+        "a part of the data changes the score": contract.data_matters,
     }
     answers = {True: "yes", False: "no", None: "not testable"}
     rows = [(name, answers[answer]) for name, answer in properties.items()]
     rows += [(f"largest change, {name}", value) for name, _, value in (note.partition(": ") for note in contract.notes)]
+    rows += [("the data was not tested", contract.data_note)] if contract.data_note else []
     return pairs_table("The contract, as tested by short probes", rows)
 
 

@@ -9,22 +9,23 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ...strategies.errors import RetunedError
 from ...strategies.schedule.due_calendar import jitter_of
 from ..campaign.look import look_at
 from ..campaign.seen_parts import SharedReads
-from ..clock import Clock
+from ..clock import Clock, SystemClock
 from ..config.config import Config
 from ..state.faults import note_fault
 from ..state.models.change_checks import check_again, checks_due
 from ..state.models.registry import find_model
 from ..state.store import Store
+from .standstill import Standstill
 
 A_PASS = 200
-CHILD_LIMIT = timedelta(hours=2)
+CHILD_LIMIT = timedelta(hours=2)  # of the time that the service has seen pass: a machine that slept kills no check
 AFTER_FAILURE = timedelta(minutes=30)
 PAUSE = timedelta(minutes=10)  # the default of [service] look_pause: starting one costs as much as checking 150 models
 NICENESS = 10
@@ -34,21 +35,24 @@ NICENESS = 10
 class ChangeChecks:
     """The service's side: at most one child process at a time checks the models that are due for it.
 
-    `start` starts the child, niced and as leader of its own process group; `pause`: the least time between two.
+    `start` starts the child, niced and as leader of its own process group; `pause`: the least time between two;
+    `clock` tells for how long it runs.
     """
 
     store: Store
     start: Callable[[], subprocess.Popen[bytes]]
     pause: timedelta = PAUSE
+    clock: Clock = field(default_factory=SystemClock)
     child: subprocess.Popen[bytes] | None = None
     started_at: datetime | None = None
     not_before: datetime | None = None
+    _watch: Standstill | None = None
 
     def step(self, now: datetime) -> None:
         """Reap a child that has ended, kill one that hangs, start one when a check is due."""
         if self.child is not None and self.started_at is not None:
             code = self.child.poll()
-            if code is None and now - self.started_at <= CHILD_LIMIT:
+            if code is None and not self._hangs():
                 return
             if code is None:
                 self.stop()
@@ -66,6 +70,13 @@ class ChangeChecks:
             return
         if checks_due(self.store, now, 1):
             self.child, self.started_at = self.start(), now
+            self._watch = Standstill(CHILD_LIMIT.total_seconds(), self.clock.monotonic())
+
+    def _hangs(self) -> bool:
+        """Whether the child, of whom no progress is seen, has run for longer than it may, as standstill.py counts."""
+        assert self._watch is not None
+        self._watch.look(None, self.clock.monotonic(), must_end=False)
+        return self._watch.still_s > CHILD_LIMIT.total_seconds()
 
     def stop(self) -> None:
         """Kill the child and what it started."""

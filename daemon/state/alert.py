@@ -15,6 +15,7 @@ from .campaigns.campaigns import Campaign
 from .database_errors import of_row
 from .faults import INSTALLATION, get_fact, put_fact
 from .models.registry import Model
+from .numbers import next_number
 from .outbox import enqueue, place_of
 from .store import Row, Store, from_text, to_json, to_text
 
@@ -62,7 +63,7 @@ def raise_alert(
         "body": to_json(body), "created_at": to_text(now),
     }  # fmt: skip
     replaced = _replaced(store, row)
-    alert_id = store.insert("alerts", row) if replaced is None else replaced
+    alert_id = store.insert("alerts", {"id": next_number(store, "alerts"), **row}) if replaced is None else replaced
     url, secret = _channel(model, config)
     if notice.severity == "alert" and url is not None:
         enqueue(

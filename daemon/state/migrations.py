@@ -165,6 +165,24 @@ _STEP_0002 = (
 )
 
 
+_STEP_0004 = (
+    # what was removed for good: its campaigns' numbers as a JSON list, and the highest numbers, not to be given again
+    """CREATE TABLE removed_models (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        campaigns TEXT NOT NULL,
+        removed_at TEXT NOT NULL,
+        removed_by TEXT,
+        last_model INTEGER NOT NULL,
+        last_campaign INTEGER NOT NULL,
+        last_alert INTEGER NOT NULL
+    ) STRICT""",
+    # rows that go with a model: without these, each removal would read every fault, setting and alert
+    "CREATE INDEX alerts_by_model ON alerts (model_id)",
+    "CREATE INDEX settings_by_campaign ON settings (campaign_id) WHERE campaign_id IS NOT NULL",
+)
+
+
 @schema()
 def m0001_first(db: Database) -> None:
     """Models, their versions and settings, campaigns, legs, alerts and the outbox."""
@@ -183,3 +201,10 @@ def m0002_service(db: Database) -> None:
 def m0003_outbox_by_alert(db: Database) -> None:
     """The messages of an alert, without which a list of alerts reads the whole outbox for each."""
     db.execute("CREATE INDEX outbox_by_alert ON outbox (alert_id)")
+
+
+@schema()
+def m0004_removed_models(db: Database) -> None:
+    """What is kept of a model that was removed."""
+    for statement in _STEP_0004:
+        db.execute(statement)

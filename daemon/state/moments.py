@@ -41,6 +41,7 @@ MOMENTS: Mapping[str, Follows] = {
     "tokens.revoked_at": Follows.NOT,
     "service_facts.at": Follows.NOT,
     "faults.at": Follows.NOT,
+    "removed_models.removed_at": Follows.NOT,
 }
 """By table and column; a test compares them with the schema."""
 

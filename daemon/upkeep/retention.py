@@ -19,6 +19,7 @@ from ..config.config import Config
 from ..foreign_files import remove
 from ..logs import log
 from ..state.faults import get_fact, set_fact
+from ..state.models.removal import removals
 from ..state.still_needed import (
     drop_curves,
     has_open_campaign,
@@ -94,7 +95,8 @@ class Retention:
 
 def prune_step(store: Store, config: Config, now: datetime) -> Pruned:
     """Move up to forty expired folders of each kind to the trash, and drop up to 2,000 expired curves."""
-    legs = _to_trash(store.state, _old_campaign_folders(store, now - timedelta(seconds=config.retention.legs_s)))
+    legs = to_trash(store.state, _old_campaign_folders(store, now - timedelta(seconds=config.retention.legs_s)))
+    legs += to_trash(store.state, _removed_campaign_folders(store))
     snapshots = 0
     if legs < FOLDERS_A_STEP:
         snapshots = _prune_snapshots(store, now - timedelta(seconds=config.retention.snapshots_s), now)
@@ -158,7 +160,14 @@ def _old_campaign_folders(store: Store, before: datetime) -> list[tuple[Path, st
     return [(folders[number], f"campaign-{number}") for number in old]
 
 
-def _to_trash(state: Path, folders: Iterable[tuple[Path, str]]) -> int:
+def _removed_campaign_folders(store: Store) -> list[tuple[Path, str]]:
+    """Folders of campaigns whose model was removed by a process that died before it had moved them."""
+    removed = {number for removal in removals(store) for number in removal.campaigns}
+    left = [folder for folder in _campaign_folders(store.state) if removed and int(folder.name) in removed]
+    return [(folder, f"campaign-{folder.name}") for folder in left[:FOLDERS_A_STEP]]
+
+
+def to_trash(state: Path, folders: Iterable[tuple[Path, str]]) -> int:
     """Rename folders into the trash, so that no one sees half a folder; returns how many. They are deleted later."""
     count = 0
     trash = state / "trash"
@@ -186,7 +195,7 @@ def _prune_snapshots(store: Store, before: datetime, now: datetime) -> int:
                 break
             if _is_unneeded(store, folder, before, now):
                 old.append((folder, f"snapshot-{folder.parent.name}-{folder.name}"))
-        return _to_trash(store.state, old)
+        return to_trash(store.state, old)
 
 
 def _is_unneeded(store: Store, folder: Path, before: datetime, now: datetime) -> bool:

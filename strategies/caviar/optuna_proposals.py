@@ -4,8 +4,8 @@ The study lives in memory for one call, so that the record is the only state, an
 give the same configurations. Only this module imports Optuna, and only a search that uses Optuna imports this module.
 
 A float or schedule with a range is a parameter from 0 to 1, its place on the range (a schedule is placed by its highest
-level); an int is an int; numeric choices are their rank, other choices are categorical. Fixed hyperparameters are left
-out. A parameter is suggested only where its condition holds.
+level); an int is an int; floats with a step and numeric choices are their rank, other choices are categorical. Fixed
+hyperparameters are left out. A parameter is suggested only where its condition holds.
 """
 
 import warnings
@@ -143,9 +143,16 @@ def _place(hyperparameter: Hyperparameter, trial: Trial) -> float:
     if hyperparameter.kind is Kind.INT:
         return hyperparameter.to_unit(
             trial.suggest_int(
-                hyperparameter.name, int(hyperparameter.low), int(hyperparameter.high), log=hyperparameter.log
+                hyperparameter.name,
+                int(hyperparameter.low),
+                int(hyperparameter.high),
+                step=int(hyperparameter.step or 1),
+                log=hyperparameter.log,
             )
         )
+    if hyperparameter.grid is not None:
+        count = hyperparameter.grid.count
+        return (trial.suggest_int(hyperparameter.name, 0, count - 1) + 0.5) / count
     return trial.suggest_float(hyperparameter.name, 0.0, 1.0)
 
 
@@ -155,7 +162,10 @@ def _distribution(hyperparameter: Hyperparameter) -> BaseDistribution:
         last = len(hyperparameter.options) - 1
         return IntDistribution(0, last) if hyperparameter.is_ordered else CategoricalDistribution(range(last + 1))
     if hyperparameter.kind is Kind.INT:
-        return IntDistribution(int(hyperparameter.low), int(hyperparameter.high), log=hyperparameter.log)
+        bounds = int(hyperparameter.low), int(hyperparameter.high)
+        return IntDistribution(*bounds, log=hyperparameter.log, step=int(hyperparameter.step or 1))
+    if hyperparameter.grid is not None:
+        return IntDistribution(0, hyperparameter.grid.count - 1)
     return FloatDistribution(0.0, 1.0)
 
 
@@ -163,9 +173,11 @@ def _parameter(hyperparameter: Hyperparameter, place: float) -> float | int:
     """A place on the unit interval as a value of the hyperparameter's distribution."""
     if hyperparameter.low is None:
         return min(int(place * len(hyperparameter.options)), len(hyperparameter.options) - 1)
-    number = hyperparameter.from_unit(place) if hyperparameter.kind is Kind.INT else place
+    if hyperparameter.grid is None:
+        return place
+    number = hyperparameter.from_unit(place)
     assert isinstance(number, int | float)
-    return number
+    return number if hyperparameter.kind is Kind.INT else hyperparameter.grid.nearest(number)
 
 
 @contextmanager

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 
 from ..records import Purpose, Role
 
-PROBE_VARIANTS = ("base", "equal", "seed", "split", "purpose", "equal2", "equal3", "confirm_split")
+PROBE_VARIANTS = ("base", "equal", "seed", "split", "purpose", "equal2", "equal3", "confirm_split", "data")
 """What each probe of the contract differs in, in the order of their numbers; "split" is on record only."""
 PROBES = ("base", "equal", "equal2", "equal3", "seed", "purpose", "confirm_split")
 """The probes that are run: "confirm_split" differs from "purpose" in the split seed, all others from "base"."""
+DATA_PROBE = "data"
+"""The probe on a part of the data, after the others."""
 
 _SEARCH = "search."
 _FULL_RUNS = {

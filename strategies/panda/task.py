@@ -65,7 +65,10 @@ RATES = ("lr", "learning_rate")
 
 
 def moved_by_panda(space: Space, configuration: Configuration) -> tuple[Hyperparameter, ...]:
-    """What a panda may move, the rate first. Raises InputError where there is no rate to move."""
+    """What a panda may move, the rate first; what has a step stays as it is, since a life moves by factors.
+
+    Raises InputError where there is no rate to move.
+    """
     active = set(space.active(configuration))
     floats = {
         hyperparameter.name: hyperparameter
@@ -75,13 +78,20 @@ def moved_by_panda(space: Space, configuration: Configuration) -> tuple[Hyperpar
         and hyperparameter.name in active
     }
     rates = [floats[name] for name in RATES if name in floats and floats[name].low is not None]
+    if rates and rates[0].step is not None:
+        raise InputError(
+            f"its {rates[0].name} has a step of {rates[0].step:g}, and a panda moves the rate by factors",
+            "a range without step",
+            "leave step out in the model file, or use caviar",
+        )
     if not rates:
         raise InputError(
             "it has no learning rate to move",
             f"a float hyperparameter named {' or '.join(RATES)} with low and high",
             "name it so in the model file, or use caviar",
         )
-    return (rates[0], *(floats[name] for name in OTHERS if name in floats and floats[name].low is not None))
+    others = [floats[name] for name in OTHERS if name in floats and floats[name].low is not None]
+    return (rates[0], *(other for other in others if other.step is None))
 
 
 OTHERS = ("momentum", "beta1", "weight_decay")

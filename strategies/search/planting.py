@@ -25,13 +25,14 @@ def plants(space: Space, configuration: Configuration) -> tuple[Plant, ...]:
 
     The hyperparameter is the one called lr or learning_rate, else the first on a log scale, else the first range
     that a search may change. The far bound is the one farther away on the unit interval; times FACTOR may lie outside
-    the search space, as stale settings may. Raises InputError for a space without a range.
+    the search space, as stale settings may, and is left out for a range with a step. Raises InputError for a space
+    without a range.
     """
     chosen = _chosen(space, configuration)
     here = configuration[chosen.name]
     bound = chosen.from_unit(0.0 if chosen.to_unit(here) > 0.5 else 1.0)
     values: list[tuple[Value, str]] = [(bound, "the far bound of the search space")]
-    if chosen.kind in (Kind.FLOAT, Kind.SCHEDULE):
+    if chosen.kind in (Kind.FLOAT, Kind.SCHEDULE) and chosen.step is None:
         values.insert(0, (_raised(here), f"x {FACTOR:g}"))
     planted_by_key: dict[str, Plant] = {}
     for value, how in values:

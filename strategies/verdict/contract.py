@@ -7,7 +7,7 @@ broken or untested contract never leads to STALE.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ class Breach(StrEnum):
     SPLIT_IGNORED = "split_ignored"
     SEED_IGNORED = "seed_ignored"
     UNTESTED = "contract_untested"
+    DATA_IGNORED = "data_ignored"  # forbids to name causes, not the verdict
 
 
 _REMEDIES = {
@@ -35,6 +36,8 @@ _REMEDIES = {
     "draw the initialisation and the data order from it",
     Breach.UNTESTED: "whether seed, split and purpose change the score could not be tested; "
     "make a short run of the stored settings finish with a score, then re-tune again",
+    Breach.DATA_IGNORED: "the score does not depend on RETUNED_DATA: a run on a part of the data scored the same, so "
+    "old data and new data cannot be compared; read the data from the path that the training is given",
 }
 
 
@@ -42,7 +45,8 @@ _REMEDIES = {
 class Contract:
     """What short probes found out about a model's training; None where something could not be tested.
 
-    `equal_calls`: how many calls were compared with an identical one.
+    `equal_calls`: how many calls were compared with an identical one. `data_matters`: whether a run on a part of the
+    data scored differently; None as well where no data is configured. `data_note`: why it was not tested, as a clause.
     """
 
     seed_matters: bool | None
@@ -51,10 +55,12 @@ class Contract:
     is_deterministic: bool | None
     notes: tuple[str, ...] = ()
     equal_calls: int = 1
+    data_matters: bool | None = None
+    data_note: str = ""
 
     @property
     def breaches(self) -> tuple[Breach, ...]:
-        """Everything that is wrong, the most important first; empty when the contract holds."""
+        """Everything that limits the verdict, the most important first; empty when that part of the contract holds."""
         effects = {
             Breach.PURPOSE_IGNORED: self.purpose_matters,
             Breach.SPLIT_IGNORED: self.split_matters,
@@ -67,8 +73,18 @@ class Contract:
         return ignored + untested
 
     @property
+    def why_no_causes(self) -> str:
+        """Why nothing may be said about causes, as a clause; empty where it may."""
+        return _REMEDIES[Breach.DATA_IGNORED].partition(";")[0] if self.data_matters is False else ""
+
+    @property
+    def all_breaches(self) -> tuple[Breach, ...]:
+        """What is wrong with the verdict's error rates, and after that what forbids to name causes."""
+        return (*self.breaches, Breach.DATA_IGNORED) if self.data_matters is False else self.breaches
+
+    @property
     def allows_stale(self) -> bool:
-        """Whether the whole contract holds, so that the error rate of STALE means something."""
+        """Whether seed, split and purpose are used as they should, so that the error rate of STALE means something."""
         return not self.breaches
 
     @property
@@ -84,16 +100,21 @@ class Contract:
     @property
     def covered(self) -> str:
         """What the error rate covers, or what is missing and how to fix it, in sentences for the owner."""
+        ignored = f" No causes can be named: {_REMEDIES[Breach.DATA_IGNORED]}." if self.data_matters is False else ""
         if self.breaches:
-            return "No error rate can be given: " + ". Also: ".join(_REMEDIES[breach] for breach in self.breaches) + "."
+            found = ". Also: ".join(_REMEDIES[breach] for breach in self.breaches)
+            return f"No error rate can be given: {found}.{ignored}"
+        varies = "" if self.is_deterministic else " Identical calls differ slightly: a second run gives other numbers."
         return (
             "The error rate covers randomness in training (initialisation and data order from a new seed), the choice "
             "of evaluation rows (a fresh split for each pair) and luck in the search (rows that it has not seen)."
-        ) + ("" if self.is_deterministic else " Identical calls differ slightly: a second run gives other numbers.")
+            f"{varies}{ignored}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The contract as values that JSON can hold; as earlier versions wrote it where its probe was theirs."""
-        return {name: value for name, value in asdict(self).items() if (name, value) != ("equal_calls", 1)}
+        absent = {"equal_calls": 1, "data_matters": None, "data_note": ""}
+        return {name: value for name, value in asdict(self).items() if name not in absent or value != absent[name]}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -136,6 +157,23 @@ def contract_of(
         notes=tuple(notes),
         equal_calls=len(equal),
     )
+
+
+def with_data(contract: Contract, base: float | None, on_part: float | None, equal: Sequence[float | None]) -> Contract:
+    """The contract with what a run on a part of the data says about it: whether the data matters to the score.
+
+    `base` is the score of that run on the whole data, `equal` those of calls identical to one another, a first one
+    included; without two of them the contract has to be known as repeatable. A run on the part that fails (None), where
+    one on the whole completes, shows that the data is read.
+    """
+    noise = 0.0 if contract.is_deterministic else _range(equal)
+    if base is None or not math.isfinite(base) or noise is None:
+        return replace(contract, data_note="no probe that could be compared completed")
+    if on_part is None or not math.isfinite(on_part):
+        return replace(contract, data_matters=True, notes=(*contract.notes, "data: the run on a part of it failed"))
+    effect = abs(on_part - base)
+    notes = (*contract.notes, f"data: {effect:.3g}")
+    return replace(contract, data_matters=_is_clear(effect, noise), notes=notes)
 
 
 def _range(scores: Sequence[float | None]) -> float | None:

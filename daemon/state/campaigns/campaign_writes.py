@@ -11,6 +11,7 @@ from typing import Any
 from ....strategies.schedule.grants import Grant
 from ....strategies.verdict.verdict_records import Verdict
 from ..models.models import ModelEntry
+from ..numbers import next_number
 from ..store import Store, to_json, to_text
 from .campaign_facts import CampaignFacts
 from .campaigns import Campaign, open_campaigns
@@ -41,6 +42,7 @@ def queue_campaign(
     return store.insert(
         "campaigns",
         {
+            "id": next_number(store, "campaigns"),
             "model_id": model.id,
             "model_version": model.version,
             "settings_version": model.settings_version,

@@ -13,6 +13,7 @@ from .models import find_entry
 from .registry import (
     Model,
     Settings,
+    file_of_version,
     find_model,
     insert_settings,
     model_of,
@@ -125,10 +126,20 @@ def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tupl
             raise InputError(
                 f"campaign {campaign_id} is not one of {model.name}", "", f"see: retuned history {model.name}"
             )
+    otherwise = ""
     for campaign in reversed(campaigns):
         ended = campaign.facts.ended
         if campaign.verdict is not None and ended is not None and ended.recommended is not None:
-            return model.space.validate(ended.recommended), campaign.id
+            goal = file_of_version(store, model.id, campaign.model_version).goal
+            if (goal.metric, goal.direction) == (model.file.goal.metric, model.file.goal.direction):
+                return model.space.validate(ended.recommended), campaign.id
+            otherwise = otherwise or f"campaign {campaign.id} recommended its values to {goal.direction} {goal.metric}"
+    if otherwise:
+        raise ConflictError(
+            f"{otherwise}, and {model.name} is now judged by another goal",
+            f"values confirmed to {model.file.goal.direction} {model.file.goal.metric}",
+            f"run: retuned retune {model.name}",
+        )
     raise ConflictError(
         f"no campaign has confirmed better settings for {model.name}",
         "settings can be adopted after a verdict STALE, or BROKEN with a confirmed challenger",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..database_errors import of_row
+from ..numbers import next_number
 from ..store import Row, Store, from_text, to_text
 
 
@@ -62,7 +63,8 @@ def names_in_use(store: Store) -> tuple[str, ...]:
 def insert_entry(store: Store, name: str, next_due_at: datetime | None, now: datetime) -> ModelEntry:
     """A new active model inside the open transaction, without a version or settings yet."""
     row = {
-        "name": name, "state": "active", "version": 0, "settings_version": 0, "anchor_at": to_text(now),
+        "id": next_number(store, "models"), "name": name,
+        "state": "active", "version": 0, "settings_version": 0, "anchor_at": to_text(now),
         "next_due_at": None if next_due_at is None else to_text(next_due_at), "registered_at": to_text(now),
     }  # fmt: skip
     return ModelEntry(store.insert("models", row), name, "active", 0, 0, now, next_due_at, now)

@@ -32,6 +32,7 @@ from .models import (
     set_state_of,
     set_version,
 )
+from .removal import removed_before
 
 STATES = ("active", "paused", "retired")
 
@@ -84,7 +85,8 @@ def find_model(store: Store, name: str) -> Model:
     entry = entry_named(store, name)
     if entry is None:
         names = ", ".join(model_names(store)) or "none yet"
-        raise UnknownName(f"no model is registered as '{name}'", f"registered: {names}", "see: retuned models")
+        found = f"no model is registered as '{name}'{removed_before(store, name)}"
+        raise UnknownName(found, f"registered: {names}", "see: retuned models")
     return model_of(store, entry)
 
 

@@ -1,13 +1,16 @@
 """The files of a leg's folder, as the trainer reads and writes them.
 
 What reads JSON and syncs here stands in daemon/durable_files.py too, which cannot be imported: this runs in the user's
-interpreter, which may be older than ours and hold another retuned, and of ours it takes retuned.strategies alone.
+interpreter, which may be older than ours and hold another retuned, and of ours it takes retuned.strategies and
+daemon/masking.py alone.
 """
 
 import contextlib
 import hashlib
+import importlib.util
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from ....strategies.fused.models_per_batch import BatchChoice
     from ....strategies.training.trial_run import Checkpoint, LegOrder, LegOutcome
 
+MASKING = Path(__file__).resolve().parents[2] / "masking.py"  # standard library alone
 SPLIT_OF_PURPOSE = {"probe": "dev", "search": "dev", "replicate": "held_out", "confirm": "held_out"}
 
 
@@ -71,8 +75,26 @@ def keep_checkpoint(outcome: "LegOutcome", leg: Mapping[str, Any]) -> None:
         _save(outcome.checkpoint, Path(leg["checkpoint_out"]))
 
 
-def choice_on_record(folder: Path, kind: str, choose: "Callable[[], BatchChoice]") -> "BatchChoice":
-    """The choice on record for a kind of trials; else the one made now, unless another worker was quicker."""
+def mask_of_campaign(order: Mapping[str, Any]) -> Callable[[str], str]:
+    """Masks secrets in what is recorded, those of the campaign's pass_env too, as our other processes do."""
+    name = "retuned_masking"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, MASKING)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"no module in {MASKING}")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    mask: Callable[[str], str] = sys.modules[name].mask_of(os.environ, order.get("pass_env") or ())
+    return mask
+
+
+def choice_on_record(
+    folder: Path, kind: str, choose: "Callable[[], BatchChoice]", mask: Callable[[str], str]
+) -> "BatchChoice":
+    """The choice on record for a kind of trials; else the one made now, unless another worker was quicker.
+
+    The kind and the reason name what stands in the user's code and values, and are masked.
+    """
     from retuned.strategies.fused.models_per_batch import BatchChoice
 
     path = folder / (hashlib.blake2b(kind.encode(), digest_size=12).hexdigest() + ".json")
@@ -81,7 +103,7 @@ def choice_on_record(folder: Path, kind: str, choose: "Callable[[], BatchChoice]
         folder.mkdir(exist_ok=True)
         passing = path.with_name(f".{path.name}.{os.getpid()}.part")  # as durable_files names them
         passing.write_text(
-            json.dumps({"kind": kind, "is_fused": choice.is_fused, "most": choice.most, "why": choice.why})
+            json.dumps({"kind": mask(kind), "is_fused": choice.is_fused, "most": choice.most, "why": mask(choice.why)})
         )
         with contextlib.suppress(FileExistsError):
             os.link(passing, path)

@@ -23,6 +23,7 @@ from .leg_files import (
     forget_reports,
     keep_checkpoint,
     leg_name,
+    mask_of_campaign,
     order_of_leg,
     read_json,
     write_report,
@@ -138,7 +139,7 @@ class Trainer:
                 time.monotonic,
             ),
             models_per_batch.MachineMemory(_free_memory(), _cache_of_a_core()),
-            lambda key, choose: choice_on_record(campaign / "fusing", key, choose),
+            lambda key, choose: choice_on_record(campaign / "fusing", key, choose, mask_of_campaign(order)),
         )
         for number, why in result.alone.items():
             print(f"{names[number]} is trained alone: {why}")  # noqa: T201 (goes to the legs' output)

@@ -33,7 +33,8 @@ FAILING = [
     ("retune", ("toy", "bamboo")), ("retune", ("toy", None, -1.0)), ("retune", ("toy", None, None, -5)),
     ("nudge", (3, {"lr": 0.1})), ("back", (99, 1)), ("hold", (99,)),
     ("rollback", ("toy", 77)), ("adopt", ("toy", 2)), ("confirm", ("toy",)), ("token_create", ("a b", "viewer")),
-    ("token_revoke", ("none",)), ("cancel", ("none",)), ("register", ("name = 1", Path("/x/model.toml"))),
+    ("token_revoke", ("none",)), ("cancel", ("none",)), ("remove", ("none",)),
+    ("register", ("name = 1", Path("/x/model.toml"))),
 ]  # fmt: skip
 COMMANDS = [
     ("models",), ("models", "--json"), ("show", "toy"), ("show", "toy", "--json"), ("history", "toy"),

@@ -439,3 +439,13 @@ def test_many_plans_at_once_hold_up_no_other_verb(served):
         answers = [plan.result() for plan in plans]
     assert {answer.status_code for answer in answers} == {200, 429}
     assert all(answer.headers["retry-after"] == "2" for answer in answers if answer.status_code == 429)
+
+
+def test_a_model_is_removed_by_an_admin_and_it_is_on_record_by_whom(served):
+    path, headers = f"{PREFIX}/models/toy", {"content-type": "application/json"}
+    assert served.ask("DELETE", path, Role.OPERATOR).status_code == 403
+    assert served.ask("DELETE", path, Role.ADMIN).status_code == 409
+    answer = served.ask("DELETE", path, Role.ADMIN, headers, data=b'{"retire": true}')
+    assert answer.status_code == 200
+    assert (answer.json()["campaigns"], answer.json()["removed_by"]) == ([1, 2, 3], "admin")
+    assert served.ask("GET", path).status_code == 404

@@ -22,13 +22,12 @@ from retuned.daemon.state.campaigns.lease import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.models.adoption import adopt
 from retuned.daemon.state.models.registry import find_model
-from retuned.daemon.state.store import Store
 from retuned.strategies.errors import ConflictError, InputError
 
 RECIPE = Path(__file__).parents[2] / "toys" / "line_recipe.py"
 DESCENT = RECIPE.with_name("descent.py")
 TABLES = {
-    "training": f'recipe = "{RECIPE}:Line"\nbudget = {{steps = 200}}\ntimeout = "60s"\nslots = 2\nthreads = 1',
+    "training": f'recipe = "{RECIPE}:Line"\nbudget = {{steps = 200}}\ntimeout = "60s"\nslots = 1\nthreads = 1',
     "objective": 'metric = "loss"\ndirection = "minimize"',
     "hyperparameters.lr": 'type = "float"\nlow = 1e-6\nhigh = 10.0\nlog = true\nvalue = 0.00001',
     "search": 'strategy = "panda"\nmax_pairs = 8',
@@ -120,7 +119,7 @@ def test_a_command_that_honours_checkpoints_can_be_babysat_and_its_path_is_repla
 
 def test_a_spike_in_a_recipe_is_gone_back_on_and_its_batches_are_left_out(new_desk, tmp_path):
     desk = new_desk(tmp_path)
-    alone = TABLES["training"].replace(":Line", ":Spiky").replace("slots = 2", "slots = 1")
+    alone = TABLES["training"].replace(":Line", ":Spiky")
     desk.register(**{**TABLES, "training": alone})
     desk.baseline()
     campaign = desk.retune(seed=5)
@@ -144,15 +143,17 @@ def test_a_model_without_checkpoints_is_refused_a_panda(desk):
 def test_a_panda_killed_with_its_worker_in_the_middle_of_a_day_takes_the_identical_path(raised, new_desk, tmp_path):
     _, alone = raised
     desk = new_desk(tmp_path)
-    desk.write_data(pause_s=0.04)
+    slow = desk.folder / "slow"
+    desk.write_data(slow=str(slow), pause_s=0.04)
     desk.register(**TABLES)
     words = [sys.executable, "-m", "retuned.daemon", "--state", str(desk.config.state)]
     process = subprocess.Popen(
         [*words, "retune", "toy", "--seed", "5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    campaign = wait_for_day(desk, 6)
+    campaign = wait_for_day(desk, 6, slow)
     process.kill()
     process.wait()
+    slow.unlink()
     kill_workers(folder_of(desk.config.state, campaign.id))
     before = {leg.request.name for leg in results_of(desk.store, campaign.id)}
     desk.retune()
@@ -165,14 +166,15 @@ def test_a_panda_killed_with_its_worker_in_the_middle_of_a_day_takes_the_identic
 
 def test_a_wish_counts_from_the_next_day_and_a_wrong_one_is_refused(raised, new_desk, tmp_path):
     desk = new_desk(tmp_path)
-    desk.write_data(pause_s=0.04)
+    slow = desk.folder / "slow"
+    desk.write_data(slow=str(slow), pause_s=0.04)
     desk.register(**TABLES)
     verbs = Verbs(desk.store, desk.config, SystemClock())
     words = [sys.executable, "-m", "retuned.daemon", "--state", str(desk.config.state)]
     process = subprocess.Popen(
         [*words, "retune", "toy", "--seed", "5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    campaign = wait_for_day(desk, 3)
+    campaign = wait_for_day(desk, 3, slow)
     with pytest.raises(InputError, match="does not move 'hidden'"):
         verbs.nudge(campaign.id, {"hidden": 3})
     with pytest.raises(InputError, match="allowed: a number from 1e-06 to 10"):
@@ -182,6 +184,7 @@ def test_a_wish_counts_from_the_next_day_and_a_wrong_one_is_refused(raised, new_
     assert (
         verbs.nudge(campaign.id, {"lr": 0.02}).sentence == f"campaign {campaign.id} of toy: lr 0.02, from the next day"
     )
+    slow.unlink()
     process.wait(timeout=150)
     facts = find_campaign(desk.store, campaign.id).facts
     wished = next(nudge for nudge in facts.panda.nudges if nudge.by == "by hand")
@@ -194,17 +197,19 @@ def test_a_wish_counts_from_the_next_day_and_a_wrong_one_is_refused(raised, new_
     assert late.stderr.startswith("retuned: toy has no open re-evaluation")
 
 
-def wait_for_day(desk, day, seconds=100.0):
-    """The campaign, once that day's leg is planned and under way."""
-    until = time.monotonic() + seconds
+def wait_for_day(desk, day, slow, seconds=100.0):
+    """The campaign, once that day's leg is planned and under way; steps take their time from two days before on."""
+    until, store = time.monotonic() + seconds, desk.store
     while time.monotonic() < until:
-        store = Store(desk.config.state)
         found = campaigns_of(store, find_model(store, "toy").id, "retune")
         rows = store.rows("SELECT name FROM legs WHERE name LIKE '%.d0%' AND ended IS NULL")
-        if found and any(int(row["name"].rpartition(".d")[2]) >= day for row in rows):
+        newest = max((int(row["name"].rpartition(".d")[2]) for row in rows), default=0)
+        if newest >= day - 2:
+            slow.touch()
+        if found and newest >= day:
             time.sleep(0.05)
             return found[0]
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError(f"day {day} never came")
 
 

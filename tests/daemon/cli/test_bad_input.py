@@ -165,6 +165,7 @@ NAMED = [
     "pause",
     "resume",
     "retire",
+    "remove",
     "cancel",
     "look",
 ]

@@ -55,7 +55,7 @@ MODEL = {
 CAMPAIGN = {
     "id", "model", "kind", "trigger", "state", "seed", "settings_version", "created_at", "started_at", "ended_at",
     "verdict", "failure", "strategy", "choice", "recommended", "challenger", "changes", "notes", "compute_s", "runs",
-    "more_pairs", "earlier_verdicts", "causes", "cost_drift", "suspicions",
+    "more_pairs", "earlier_verdicts", "causes", "cost_drift", "suspicions", "breaches",
 }  # fmt: skip
 VERDICT = {
     "outcome", "reason", "sentence", "covered", "lower", "upper", "mean", "sd", "e_value", "divergence_e", "alpha",

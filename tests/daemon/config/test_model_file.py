@@ -316,6 +316,17 @@ def test_a_model_that_cannot_be_babysat_is_told_so_when_it_is_registered(tmp_pat
         loaded(tmp_path, panda, ("resumable = true", ""))
     with pytest.raises(InputError, match="no learning rate to move"):
         loaded(tmp_path, panda, ("[hyperparameters.lr]", "[hyperparameters.step]"), ("{lr}", "{step}"))
+    with pytest.raises(InputError, match=r"its lr has a step of 0\.001, and a panda moves the rate by factors"):
+        loaded(tmp_path, panda, ("log = true\nvalue = 0.1", "step = 0.001\nvalue = 0.1"))
+
+
+def test_a_step_is_read_and_a_high_off_the_grid_is_refused(tmp_path):
+    stepped = ("log = true\nvalue = 0.1", "step = 0.003\nvalue = 0.1")
+    (lr,) = (parameter for parameter in loaded(tmp_path, stepped).space().hyperparameters if parameter.name == "lr")
+    assert lr.grid.count == 334
+    off = r"'lr' .*high is not on the grid low \+ k \* step; allowed near it: 0\.951 or 1\.001"
+    with pytest.raises(InputError, match=off):
+        loaded(tmp_path, ("log = true\nvalue = 0.1", "step = 0.05\nvalue = 0.1"))
 
 
 def test_a_schedule_needs_a_command_that_honours_checkpoints(tmp_path):

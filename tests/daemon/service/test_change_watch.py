@@ -210,12 +210,13 @@ def test_the_service_has_one_child_look_at_a_time(desk, clock):
         started.append(start_child(("sleep", "30")))
         return started[-1]
 
-    checks = ChangeChecks(desk.store, start)
+    checks = ChangeChecks(desk.store, start, clock=clock)
     checks.step(clock.now())
     checks.step(clock.now())
     assert len(started) == 1
-    clock.move(hours=3)
-    checks.step(clock.now())
+    rounds_to(checks, clock, minutes=119)
+    assert started[0].poll() is None
+    rounds_to(checks, clock, minutes=2)
     assert started[0].poll() is not None
     assert "ran longer than" in recent_faults(desk.store)[0].sentence
     checks.step(clock.now())
@@ -225,6 +226,26 @@ def test_the_service_has_one_child_look_at_a_time(desk, clock):
     assert len(started) == 2
     checks.stop()
     assert started[1].poll() is not None
+
+
+def rounds_to(checks, clock, minutes):
+    for _ in range(minutes):
+        clock.move(minutes=1)
+        checks.step(clock.now())
+
+
+def test_a_check_survives_a_night_asleep_and_a_clock_that_is_set(desk, clock):
+    desk.register()
+    checks = ChangeChecks(desk.store, lambda: start_child(("sleep", "30")), clock=clock)
+    checks.step(clock.now())
+    clock.move(hours=9)
+    checks.step(clock.now())
+    clock.move(minutes=1)
+    checks.step(clock.now())
+    checks.step(clock.now() + timedelta(days=1))  # a wall clock that jumps is not the one that counts
+    assert checks.child.poll() is None
+    assert recent_faults(desk.store) == ()
+    checks.stop()
 
 
 def test_nothing_is_started_where_nothing_is_to_be_looked_at(desk, clock):

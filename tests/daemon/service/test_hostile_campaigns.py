@@ -94,7 +94,7 @@ IS_DONE = {
     ),
     "in-turn-3": ("stops_leader", "kills_leader", "ends_leader"),
 }  # fmt: skip
-pytestmark = [pytest.mark.timeout(700), pytest.mark.xdist_group("hostile campaigns")]  # one service for all
+pytestmark = pytest.mark.timeout(700)
 
 
 class House:
@@ -151,14 +151,16 @@ class House:
 def house(new_desk, tmp_path_factory):
     made = House(new_desk(tmp_path_factory.mktemp("hostile")))
     made.start()
-    made.finish()
-    yield made
-    made.service.kill()
-    made.service.wait()
-    for pid in made.processes():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    remove(made.store.state)  # some of it lies deeper than pytest can delete
+    try:
+        made.finish()
+        yield made
+    finally:
+        made.service.kill()
+        made.service.wait()
+        for pid in made.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        remove(made.store.state)  # some of it lies deeper than pytest can delete
 
 
 @pytest.mark.parametrize("kind", FAILS)

@@ -1,6 +1,7 @@
 """Current settings: adopting, rolling back, and updating the settings file, also after a crash in between."""
 
 import json
+from pathlib import Path
 
 import pytest
 from retuned.daemon.config.model_file import load_model_file
@@ -9,6 +10,7 @@ from retuned.daemon.state.models.adoption import adopt, adopt_file, rollback, wr
 from retuned.daemon.state.models.registry import find_model, register, settings_of
 from retuned.strategies.errors import ConflictError, InputError, StateError, UnknownName
 
+TOYS = Path(__file__).parents[2] / "toys"
 TOML = """\
 # rates of the night shift
 lr = 0.01   # found in spring
@@ -159,6 +161,26 @@ def test_only_a_campaign_that_confirmed_better_values_can_be_adopted(judged_copy
         adopt(judged_copy.store, "toy", 1, clock.now())  # a baseline
     with pytest.raises(UnknownName, match="there is no campaign 99"):
         adopt(judged_copy.store, "toy", 99, clock.now())
+
+
+@pytest.mark.parametrize(
+    "goal", ['metric = "score"\ndirection = "minimize"', 'metric = "loss"\ndirection = "maximize"']
+)
+@pytest.mark.parametrize("campaign", [3, None])
+def test_values_recommended_under_another_goal_are_not_adopted(judged_copy, clock, goal, campaign):
+    path = judged_copy.write_model(objective=goal)
+    register(judged_copy.store, load_model_file(path), path, clock.now())
+    message = r"campaign 3 recommended its values to maximize score, and toy is now judged by another goal"
+    with pytest.raises(ConflictError, match=message):
+        adopt(judged_copy.store, "toy", campaign, clock.now())
+    assert find_model(judged_copy.store, "toy").configuration == {"lr": 0.01}
+
+
+def test_values_recommended_before_another_budget_are_adopted(judged_copy, clock):
+    table = judged_copy.training_table(TOYS / "quadratic.py").replace("steps = 10", "steps = 20")
+    path = judged_copy.write_model(training=table)
+    register(judged_copy.store, load_model_file(path), path, clock.now())
+    assert adopt(judged_copy.store, "toy", None, clock.now()).configuration == {"lr": recommended(judged_copy)}
 
 
 def test_values_edited_in_the_file_are_taken_up_on_request(judged_copy, live, clock):

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from retuned.daemon.training.trainer.leg_files import choice_on_record, mask_of_campaign
+from retuned.strategies.fused.models_per_batch import BatchChoice
 
 ROOT = Path(__file__).resolve().parents[3]
 TRAINING = Path("daemon", "training")
@@ -213,6 +215,21 @@ def test_a_group_is_trained_as_one_batch_and_each_leg_is_answered_for(campaign):
     assert reports_of(folders[1])[-1]["metrics"]["loss"] == pytest.approx(alone[-1]["metrics"]["loss"], abs=1e-5)
     (choice,) = (json.loads(path.read_text()) for path in (campaign.folder / "fusing").iterdir())
     assert choice["is_fused"]
+
+
+def test_what_is_recorded_of_a_choice_names_no_secret(tmp_path, monkeypatch):
+    monkeypatch.setenv("HUB", "canary-4711")
+    mask = mask_of_campaign({"pass_env": ["HUB"]})
+    choice = choice_on_record(
+        tmp_path / "fusing",
+        "sgd in 'canary-4711' of password=hunter22x",
+        lambda: BatchChoice(False, 1, "Layer_canary-4711 gains little"),
+        mask,
+    )
+    (path,) = (tmp_path / "fusing").iterdir()
+    recorded = json.loads(path.read_text())
+    assert (recorded["kind"], recorded["why"]) == ("sgd in '***' of password=***", "Layer_*** gains little")
+    assert choice.why == recorded["why"]
 
 
 def test_a_part_of_a_group_is_trained_in_the_whole_company_to_the_same_bits(campaign):

@@ -126,6 +126,20 @@ def test_a_search_ends_with_as_many_different_allowed_configurations_as_planned(
 
 
 @pytest.mark.parametrize("sampler", OTHERS)
+def test_every_sampler_keeps_to_the_grid_of_a_step_also_where_the_incumbent_does_not(sampler):
+    lr = Hyperparameter("lr", Kind.FLOAT, low=0.1, high=0.9, step=0.2)
+    hidden = Hyperparameter("hidden", Kind.INT, low=8, high=56, step=24)
+    task = task_of(sampler, Space.of([lr, hidden]), {"lr": 0.25, "hidden": 9}, challengers=9)
+    end, history = searched(task, lambda configuration: configuration["lr"] - configuration["hidden"] / 100)
+    tried = [configuration for trial, configuration in configurations_of(history).items() if trial != INCUMBENT]
+    assert len({configuration_key(configuration) for configuration in tried}) == 9
+    assert {repr(configuration["lr"]) for configuration in tried} <= {"0.1", "0.3", "0.5", "0.7", "0.9"}
+    assert {configuration["hidden"] for configuration in tried} <= {8, 32, 56}
+    assert configurations_of(history)[INCUMBENT] == {"lr": 0.25, "hidden": 9}
+    assert isinstance(end, Finished)
+
+
+@pytest.mark.parametrize("sampler", OTHERS)
 def test_the_same_record_gives_the_same_waves_whatever_was_drawn_elsewhere(sampler):
     task = task_of(sampler, challengers=8)
     expected, complete = searched(task)

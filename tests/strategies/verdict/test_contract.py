@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from retuned.strategies.verdict.contract import Breach, Contract, contract_of
+from retuned.strategies.verdict.contract import Breach, Contract, contract_of, with_data
 
 a_score = some.none() | some.floats(-10, 10)
 scores = some.lists(a_score, max_size=3)
@@ -121,3 +121,37 @@ def test_an_older_record_has_one_equal_call():
     fields = Contract(True, True, True, True).to_json()
     assert "equal_calls" not in fields  # as an earlier version wrote it
     assert Contract.from_json(fields).equal_calls == 1
+
+
+HELD = contract_of(0.80, [0.80] * 3, seeds=[0.81], splits=[0.74], purposes=[0.77], confirmed=0.77)
+NOISY = contract_of(0.80, [0.801] * 3, seeds=[0.9], splits=[0.7], purposes=[0.77], confirmed=0.77)
+
+
+@pytest.mark.parametrize(
+    ("contract", "base", "on_part", "equal", "matters"),
+    [
+        (HELD, 0.80, 0.79, [0.80, 0.80], True),
+        (HELD, 0.80, 0.80, [0.80, 0.80], False),
+        (HELD, 0.80, 0.80, [], False),  # known to be repeatable
+        (NOISY, 0.80, 0.803, [0.80, 0.801], False),  # less than five times the range of identical calls
+        (NOISY, 0.80, 0.81, [0.80, 0.801], True),
+        (NOISY, 0.80, 0.81, [0.80], None),  # nothing says how much identical calls differ
+        (HELD, 0.80, None, [0.80, 0.80], True),  # it fails on a part, so it reads it
+        (HELD, None, 0.80, [0.80, 0.80], None),
+    ],
+)
+def test_data_matters_where_a_part_of_it_changes_the_score(contract, base, on_part, equal, matters):
+    tested = with_data(contract, base, on_part, equal)
+    assert tested.data_matters is matters
+    assert (tested.data_note == "") == (matters is not None)
+    assert Contract.from_json(json.loads(json.dumps(tested.to_json()))) == tested
+
+
+def test_ignored_data_forbids_causes_and_nothing_else():
+    ignored = with_data(HELD, 0.8, 0.8, [0.8, 0.8])
+    assert (ignored.breaches, ignored.all_breaches) == ((), (Breach.DATA_IGNORED,))
+    assert ignored.allows_stale
+    assert not ignored.forbids_pairs
+    assert ignored.why_no_causes.startswith("the score does not depend on RETUNED_DATA")
+    assert "No causes can be named: the score does not depend on RETUNED_DATA" in ignored.covered
+    assert HELD.why_no_causes == ""
