@@ -142,6 +142,7 @@ def _words_of(model: Model) -> Iterable[str]:
     training, data, settings = model.file.training, model.file.data, model.file.settings_file
     fingerprint = model.file.triggers.fingerprint
     paths = [model.source, training.workdir, training.python, training.recipe_file, settings]
+    paths += [] if model.file.goal.file is None else [Path(model.file.goal.file)]
     paths += [] if data is None else [data.path, None if data.glob is None else Path(data.glob)]
     named = {str(path) for path in paths if path is not None} | {path.name for path in paths if path is not None}
     commands = [training.command or (), (data.prepare if data else None) or (), fingerprint or ()]
@@ -154,7 +155,7 @@ def _words_of(model: Model) -> Iterable[str]:
 
 def _file(file: ModelFile) -> ModelFile:
     """The file without commands, paths, names of variables and secrets."""
-    training, data, alerts, settings = file.training, file.data, file.alerts, file.settings
+    training, data, alerts, settings, goal = file.training, file.data, file.alerts, file.settings, file.goal
     hidden: Mapping[str, Any] = {
         "command": None if training.command is None else (HIDDEN,),
         "recipe": None if training.recipe is None else f"{_HIDDEN_PATH}.py:Hidden",
@@ -176,6 +177,12 @@ def _file(file: ModelFile) -> ModelFile:
             ),
             "settings": settings.model_copy(
                 update={"file": None if settings.file is None else _HIDDEN_PATH.with_suffix(settings.file.suffix)}
+            ),
+            "goal": goal.model_copy(
+                update={
+                    "pattern": None if goal.pattern is None else HIDDEN,
+                    "file": None if goal.file is None else ("{tmp}" if "{tmp}" in goal.file else "") + HIDDEN,
+                }
             ),
             "alerts": alerts.model_copy(
                 update={"webhook": alerts.webhook and place_of(alerts.webhook), "webhook_secret": None}

@@ -78,7 +78,8 @@ def _change(baseline: Campaign, campaign: Campaign, baseline_file: ModelFile, fi
     """What differs from the baseline, and the path of the old data; empty if nothing can be trained on it."""
     before, now = prepared_of(baseline), prepared_of(campaign)
     commands = [(model.training.command, model.training.recipe) for model in (baseline_file, file)]
-    measures = [(model.goal.metric, model.goal.direction, model.training.budget) for model in (baseline_file, file)]
+    goals = [(model.goal.metric, model.goal.direction, model.goal.source) for model in (baseline_file, file)]
+    measures = [(*goal, model.training.budget) for goal, model in zip(goals, (baseline_file, file), strict=True)]
     has_new_data, old_data, missing = _old_data(before, now, baseline_file)
     change = Change(
         data=has_new_data,

@@ -18,7 +18,7 @@ from ..state.models.registry import Model
 from ..training.column_profile import check_data
 from ..training.fingerprints import code_fingerprint, data_fingerprint
 from ..training.interpreter import environment_of, interpreter_notes
-from ..training.leg_order import TrainingOrder
+from ..training.leg_order import MetricSource, TrainingOrder
 from ..training.snapshot import run_fingerprint, run_prepare, sources, take
 from .forecast import slots_that_fit
 
@@ -73,7 +73,7 @@ def changes_since(before: Prepared, now: Prepared) -> tuple[str, ...]:
 def training_order(file: ModelFile, data: str, slots: int, groups: int) -> TrainingOrder:
     """How this campaign's workers train the model; parallel training runs share the cores. `groups`: how many groups
     trials are divided into, however many run at once at the moment."""
-    training, cores = file.training, len(os.sched_getaffinity(0))
+    training, cores, source = file.training, len(os.sched_getaffinity(0)), file.goal.source
     return TrainingOrder(
         kind="command" if training.command is not None else "recipe",
         argv=training.argv,
@@ -88,6 +88,7 @@ def training_order(file: ModelFile, data: str, slots: int, groups: int) -> Train
         groups=groups if training.may_fuse else 0,
         precision=training.precision,
         pass_env=training.pass_env,
+        source=None if source is None else MetricSource(*source),
     )
 
 

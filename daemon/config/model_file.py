@@ -21,7 +21,9 @@ from ...strategies.legs.ends import Objective
 from ...strategies.panda.task import moved_by_panda
 from ...strategies.records import Configuration
 from ...strategies.space import Hyperparameter, Kind, Space
-from .model_tables import AlertsTable, DataTable, HyperparameterTable, ObjectiveTable, SearchTable, SettingsTable
+from .handover import check_metric_source, given_by_retuned
+from .model_tables import AlertsTable, DataTable, HyperparameterTable, SearchTable, SettingsTable
+from .objective_table import ObjectiveTable
 from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
 from .toml_input import Line, Table, Text, read_table, refusal, shown, table_in
 from .training_tables import TrainingTable
@@ -78,6 +80,7 @@ class ModelFile(Table):
             raise refusal(
                 f"cannot be used: {error.found[:300]}", error.allowed, error.remedy, key="hyperparameters"
             ) from None
+        check_metric_source(self.training, self.goal, (*self.hyperparameters, *self._given))
         if self.training.command is not None:
             self._check_schedules()
             self._check_placeholders(self.training.command)
@@ -107,7 +110,8 @@ class ModelFile(Table):
     def objective(self) -> Objective:
         """What is measured, with the floor as a score (higher is better)."""
         is_loss = self.goal.direction == "minimize"
-        return Objective(metric=self.goal.metric, lower_is_better=is_loss, floor=self._as_score(self.goal.floor))
+        floor, is_printed = self._as_score(self.goal.floor), self.goal.has_printed_steps
+        return Objective(self.goal.metric, is_loss, floor, is_printed)
 
     @property
     def trivial_score(self) -> float | None:
@@ -152,6 +156,11 @@ class ModelFile(Table):
         """A hash of the canonical form; compare two computed by the same version of retuned."""
         return hashlib.blake2b(self.to_json().encode(), digest_size=16).hexdigest()
 
+    @property
+    def _given(self) -> tuple[str, ...]:
+        """The placeholders that are not hyperparameters."""
+        return given_by_retuned(GIVEN_BY_RETUNED, self.hyperparameters)
+
     def _check_schedules(self) -> None:
         stored = self.stored_configuration()
         named = next(
@@ -177,7 +186,7 @@ class ModelFile(Table):
             raise refusal(
                 f"has a bad placeholder: {error.found}", error.allowed, error.remedy, key="training.command"
             ) from None
-        known = (*self.hyperparameters, *GIVEN_BY_RETUNED)
+        known = (*self.hyperparameters, *self._given)
         space = {declared.name: declared for declared in self.space().hyperparameters}
         for name in sorted(names):
             if name not in known:

@@ -16,8 +16,6 @@ from .toml_input import (
     DurationS,
     Flag,
     Integer,
-    Line,
-    MarginText,
     Number,
     OwnersPath,
     SecretReference,
@@ -90,21 +88,6 @@ class DataTable(Table):
             found = "has neither path nor glob" if self.path is None else "has both path and glob"
             raise refusal(found, "allowed: exactly one of them", 'for instance path = "data/rides.csv"')
         return self
-
-
-class ObjectiveTable(Table):
-    """What is measured.
-
-    `floor` and `trivial` are in the metric's own unit and direction; `margin` and `least_drop` in its unit, or shares
-    of the skill: the distance of the current score from the trivial one.
-    """
-
-    metric: Line
-    direction: Literal["minimize", "maximize"]
-    margin: MarginText | None = None
-    floor: Number | None = None
-    trivial: Number | None = None
-    least_drop: MarginText | None = None
 
 
 class HyperparameterTable(Table):

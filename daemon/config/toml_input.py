@@ -137,8 +137,10 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}: line {line} is not UTF-8 text", remedy="save the file as UTF-8") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
-        reason = str(error)
-        raise InputError(f"{path}: not valid TOML: {reason}", remedy="correct that line; see https://toml.io") from None
+        reason, remedy = str(error), "correct that line; see https://toml.io"
+        if "Unescaped '\\'" in reason:
+            remedy = "write a text with backslashes in single quotes, which leave them as they are"
+        raise InputError(f"{path}: not valid TOML: {reason}", remedy=remedy) from None
 
 
 def _in_one_line(errors: Sequence[ErrorDetails], path: Path, explained_in: str) -> InputError:

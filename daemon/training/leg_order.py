@@ -12,6 +12,17 @@ _TICKET = re.compile(r"(?P<sequence>\d{8})-(?P<leg>.+)\.a(?P<attempt>\d+)")
 
 
 @dataclass(frozen=True, slots=True)
+class MetricSource:
+    """Where a command's metric is found: matches of a pattern in what it prints, or a file, relative to workdir, with a
+    dotted key (JSON) or a column (a table). What is not used is empty."""
+
+    pattern: str = ""
+    file: str = ""
+    key: str = ""
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingOrder:
     """How a campaign trains: a command's argv, or a recipe (`/abs/file.py:Class`) run by `python` with the trainer.
 
@@ -19,7 +30,7 @@ class TrainingOrder:
     SIGTERM and SIGKILL; a worker without work ends after `idle_s`. Legs that are submitted together are handed to
     workers in groups, `groups` of a kind; 0: one by one. `precision`: of a recipe's loss and metrics.
     `metric`: the objective's, by which a worker knows output that looks like a report. `pass_env`: variables whose
-    values are masked in what is recorded.
+    values are masked in what is recorded. `source`: where a command's metric is found; None: in reports.
     """
 
     kind: str
@@ -39,6 +50,7 @@ class TrainingOrder:
     precision: str = "float32"
     metric: str = ""
     pass_env: tuple[str, ...] = ()
+    source: MetricSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,8 @@ def order_for_leg(
         "split_seed": request.split_seed,
         "data": training.data,
     }
+    values.setdefault("tmp", str(folder / "tmp"))
+    order["metric_file"] = "" if training.source is None else expand((training.source.file,), values)[0]
     order["argv"] = None if training.argv is None else list(expand(training.argv, values))
     order["environment"] = _environment(request, training, folder, parent)
     return order
