@@ -84,8 +84,8 @@ class PrintedMetric:
         if found:
             self._unmatched = None
         elif self._unmatched is not None:
-            for piece in pieces:
-                self._unmatched.take(piece.text)
+            for text, _ in pieces:
+                self._unmatched.take(text)
         for value, step in found:
             if self._latest is not None and self._latest[1] != step:
                 self._write()
@@ -95,14 +95,14 @@ class PrintedMetric:
         """The values in these pieces; raises _TooSlow."""
         signal.setitimer(signal.ITIMER_VIRTUAL, self._match_s)
         try:
-            return [found for piece in pieces for found in self._found_in(piece)]
+            return [
+                (value, step)
+                for text, is_end in pieces
+                for match, value, step in self._pattern.matches(text)
+                if is_end or match.end() < len(text)  # else it is found again, and whole, in the next piece
+            ]
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-
-    def _found_in(self, piece: Piece) -> list[tuple[str, str | None]]:
-        """Values with their steps; what reaches the end of a piece that goes on is found again in the next one."""
-        matches = self._pattern.matches(piece.text)
-        return [(value, step) for match, value, step in matches if piece.is_end or match.end() < len(piece.text)]
 
     def _write(self) -> None:
         if self._latest is None:

@@ -149,5 +149,5 @@ def test_the_pieces_in_which_output_comes_do_not_matter(parts, data):
 def test_a_line_without_an_end_takes_no_more_than_a_bound_of_memory():
     lines = PrintedLines()
     pieces = [piece for _ in range(50) for piece in lines.write(b"x" * 65536)]
-    assert max(len(piece.text) for piece in pieces) <= LINE_BYTES
-    assert len(lines.close()[0].text) <= LINE_BYTES
+    assert max(len(text) for text, _ in pieces) <= LINE_BYTES
+    assert len(lines.close()[0][0]) <= LINE_BYTES
