@@ -81,6 +81,7 @@ HEAVY = frozenset(
         "requests",
         "sqlite_utils",
         "pydantic",
+        "yaml",
     }
 )
 MAY_IMPORT_SCIPY = frozenset({"strategies.caviar", "strategies.verdict"})

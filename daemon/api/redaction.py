@@ -141,7 +141,7 @@ def _words_of(model: Model) -> Iterable[str]:
     """What a model's file says of how it is trained: words of commands, paths and their parts, names of variables."""
     training, data, settings = model.file.training, model.file.data, model.file.settings_file
     fingerprint = model.file.triggers.fingerprint
-    paths = [model.source, training.workdir, training.python, training.recipe_file, settings]
+    paths = [model.source, training.workdir, training.template, training.python, training.recipe_file, settings]
     paths += [] if model.file.goal.file is None else [Path(model.file.goal.file)]
     paths += [] if data is None else [data.path, None if data.glob is None else Path(data.glob)]
     named = {str(path) for path in paths if path is not None} | {path.name for path in paths if path is not None}
@@ -161,6 +161,7 @@ def _file(file: ModelFile) -> ModelFile:
         "recipe": None if training.recipe is None else f"{_HIDDEN_PATH}.py:Hidden",
         "python": None,
         "workdir": _HIDDEN_PATH,
+        "write": None if training.write is None else str(_HIDDEN_PATH.with_suffix(Path(training.write).suffix)),
         "pass_env": (),
     }
     where = {} if data is None else {

@@ -1,18 +1,84 @@
 """Checks over several tables of a model file: how values reach a command, and where its metric is found."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from ...strategies.legs.command import placeholders
+from ...strategies.errors import InputError
+from ...strategies.legs.command import placeholders, spelt_out
+from ...strategies.space import Kind
+from .model_tables import HyperparameterTable
 from .objective_table import ObjectiveTable
 from .toml_input import refusal
 from .training_tables import TrainingTable
 
+NEEDS_A_TEMPLATE = "name the file that values are put into: write = ... under [training]"
 
-def given_by_retuned(always: Collection[str], hyperparameters: Collection[str]) -> tuple[str, ...]:
-    """The placeholders of a model that are not hyperparameters: those that `always` are there, and `tmp`, the leg's own
-    folder for temporary files, unless a hyperparameter is called so."""
-    return (*always, *(name for name in ("tmp",) if name not in hyperparameters))
+
+def given_by_retuned(
+    always: Collection[str], hyperparameters: Collection[str], training: TrainingTable
+) -> tuple[str, ...]:
+    """The placeholders of a model that are not hyperparameters: those that `always` are there; `tmp`, the leg's own
+    folder for temporary files, unless a hyperparameter is called so; and `config`, the file written for it, if any."""
+    own = ("config",) if training.write is not None else ()
+    return (*always, *(name for name in ("tmp",) if name not in hyperparameters), *own)
+
+
+def places_of(training: TrainingTable, hyperparameters: Mapping[str, HyperparameterTable]) -> dict[str, str]:
+    """The place in the configuration file of each hyperparameter that is put into it: all but those that the command
+    has and that name no place."""
+    if training.write is None:
+        return {}
+    in_command = placeholders(training.command or ())
+    named = {name: table.place or name for name, table in hyperparameters.items()}
+    return {name: place for name, place in named.items() if hyperparameters[name].place or name not in in_command}
+
+
+def check_template_keys(training: TrainingTable, hyperparameters: Mapping[str, HyperparameterTable]) -> None:
+    """Raise what a validator raises where `write` and `place` do not go together."""
+    placed = next((name for name, table in hyperparameters.items() if table.place is not None), None)
+    if training.write is None:
+        if placed is not None:
+            found, remedy = "stands there without a file", 'add write = "config.yaml" under [training], or remove it'
+            raise refusal(found, "allowed: with training.write", remedy, key=f"hyperparameters.{placed}.place")
+        return
+    if training.recipe is not None:
+        found = "is set, but a recipe gets its values as arguments"
+        raise refusal(found, "allowed for commands", "remove it", key="training.write")
+    if "config" in hyperparameters:
+        found = "has a name that retuned reserves where training.write is set"
+        raise refusal(found, "reserved: config", "rename it, with place = 'config'", key="hyperparameters.config")
+    _check_places(places_of(training, hyperparameters))
+
+
+def _check_places(places: Mapping[str, str]) -> None:
+    if not places:
+        found = "gets no value: all hyperparameters are in the command"
+        raise refusal(found, "allowed: a file for those that are not", "remove it", key="training.write")
+    first: dict[str, str] = {}
+    for name, place in places.items():
+        if place in first:
+            found = f"is {place!r}, where {first[place]} is put, too"
+            raise refusal(found, "allowed: a place each", "correct one", key=f"hyperparameters.{name}.place")
+        first[place] = name
+
+
+def check_flags(command: tuple[str, ...], hyperparameters: Mapping[str, HyperparameterTable]) -> None:
+    """Raise what a validator raises where a placeholder says how true and false are written, but the hyperparameter is
+    neither."""
+    try:
+        found = spelt_out(command)
+    except InputError as error:
+        raise refusal(f"has {error.found}", error.allowed, error.remedy, key="training.command") from None
+    for name, text in found.items():
+        kind = hyperparameters[name].type if name in hyperparameters else None
+        if kind is not Kind.BOOL:
+            what = "no hyperparameter" if kind is None else f"of type {kind}"
+            raise refusal(
+                f"has the placeholder {text!r}, but {name} is {what}",
+                "allowed: texts for true and false of a bool",
+                f"write {{{name}}}",
+                key="training.command",
+            )
 
 
 def check_metric_source(training: TrainingTable, goal: ObjectiveTable, names: Collection[str]) -> None:

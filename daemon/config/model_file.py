@@ -21,7 +21,14 @@ from ...strategies.legs.ends import Objective
 from ...strategies.panda.task import moved_by_panda
 from ...strategies.records import Configuration
 from ...strategies.space import Hyperparameter, Kind, Space
-from .handover import check_metric_source, given_by_retuned
+from .handover import (
+    NEEDS_A_TEMPLATE,
+    check_flags,
+    check_metric_source,
+    check_template_keys,
+    given_by_retuned,
+    places_of,
+)
 from .model_tables import AlertsTable, DataTable, HyperparameterTable, SearchTable, SettingsTable
 from .objective_table import ObjectiveTable
 from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
@@ -84,6 +91,8 @@ class ModelFile(Table):
         if self.training.command is not None:
             self._check_schedules()
             self._check_placeholders(self.training.command)
+            check_flags(self.training.command, self.hyperparameters)
+        check_template_keys(self.training, self.hyperparameters)
         if self.search.strategy == "panda" and (why := self.why_no_panda()):
             raise refusal(f"is 'panda', but {why}", "allowed: 'auto', 'caviar'", "write 'auto'", key="search.strategy")
         return self
@@ -127,13 +136,21 @@ class ModelFile(Table):
         """The file that an adoption writes; None where the owner named none."""
         return self.settings.file
 
+    @property
+    def places(self) -> Mapping[str, str]:
+        """The place in the configuration file that a training is given, by hyperparameter; empty without one."""
+        return places_of(self.training, self.hyperparameters)
+
     def code_files(self) -> tuple[Path, ...]:
-        """The files of the training code: the recipe, or the command's words that are files inside workdir."""
+        """The files of the training code: the recipe, or the command's words that are files inside workdir and the
+        template of its configuration file."""
         if self.training.recipe_file is not None:
             return (self.training.recipe_file,)
         folder = self.training.workdir
         named = (folder / word for word in self.training.command or () if "{" not in word)
-        return tuple(path for path in named if path.is_file() and _is_inside(path, folder))
+        template = self.training.template
+        inside = tuple(path for path in named if path.is_file() and _is_inside(path, folder))
+        return inside if template is None or template in inside else (*inside, template)
 
     def to_json(self) -> str:
         """The file in canonical form: fixed order of keys, hyperparameters in their own order, paths absolute."""
@@ -159,7 +176,7 @@ class ModelFile(Table):
     @property
     def _given(self) -> tuple[str, ...]:
         """The placeholders that are not hyperparameters."""
-        return given_by_retuned(GIVEN_BY_RETUNED, self.hyperparameters)
+        return given_by_retuned(GIVEN_BY_RETUNED, self.hyperparameters, self.training)
 
     def _check_schedules(self) -> None:
         stored = self.stored_configuration()
@@ -192,6 +209,7 @@ class ModelFile(Table):
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
                 remedy = f"did you mean '{{{near[0]}}}'?" if near else "write {{ and }} for literal braces"
+                remedy = NEEDS_A_TEMPLATE if name == "config" else remedy
                 allowed = f"allowed: {', '.join(known)}"
                 raise refusal(f"has the unknown placeholder '{{{name}}}'", allowed, remedy, key="training.command")
             if name in space and not _is_always_active(space[name], space):

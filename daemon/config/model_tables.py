@@ -21,6 +21,7 @@ from .toml_input import (
     SecretReference,
     Table,
     Webhook,
+    dotted_names,
     owners_path,
     refusal,
     shown,
@@ -100,6 +101,7 @@ class HyperparameterTable(Table):
     choices: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
     when: Annotated[Mapping[str, tuple[Scalar, ...]], BeforeValidator(_condition)] | None = None
     value: Any = None
+    place: Annotated[str, BeforeValidator(dotted_names)] | None = None
 
     @model_validator(mode="after")
     def _has_a_value(self) -> Self:

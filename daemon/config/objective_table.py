@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, ValidationInfo, model_validator
 from ...strategies.errors import InputError
 from ...strategies.legs.command import placeholders
 from ..metric_patterns import BadPattern, compile_pattern
-from .toml_input import Line, MarginText, Number, Table, refusal, shown
+from .toml_input import Line, MarginText, Number, Table, dotted_names, refusal, shown
 
 TABLES = (".csv", ".tsv")
 LINES = (".jsonl", ".ndjson")
@@ -36,13 +36,6 @@ def _metric_file(value: object, _info: ValidationInfo) -> str:
     return value
 
 
-def _key(value: object) -> str:
-    allowed = "allowed: names between dots"
-    if not isinstance(value, str) or not all(part.strip() for part in value.split(".")) or len(value) > 1000:
-        raise refusal(f"is {shown(value)}", allowed, 'for instance "eval.loss"')
-    return value
-
-
 class ObjectiveTable(Table):
     """What is measured.
 
@@ -55,7 +48,7 @@ class ObjectiveTable(Table):
     direction: Literal["minimize", "maximize"]
     pattern: Annotated[str, BeforeValidator(_pattern)] | None = None
     file: Annotated[str, BeforeValidator(_metric_file)] | None = None
-    key: Annotated[str, BeforeValidator(_key)] | None = None
+    key: Annotated[str, BeforeValidator(dotted_names)] | None = None
     column: Line | None = None
     margin: MarginText | None = None
     floor: Number | None = None

@@ -226,6 +226,13 @@ def owners_path(value: object, info: ValidationInfo) -> str:
     return path
 
 
+def dotted_names(value: object) -> str:
+    """A place in a file of keys and values."""
+    if not isinstance(value, str) or not all(part.strip() for part in value.split(".")) or len(value) > 1000:
+        raise refusal(f"is {shown(value)}", "allowed: names between dots", 'for instance "optimizer.lr"')
+    return value
+
+
 def _line(value: str) -> str:
     if not value.strip() or any(ord(character) < 32 for character in value):
         raise refusal(f"is {shown(value)}", "allowed: one line of text that is not empty")

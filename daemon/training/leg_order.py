@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...strategies.legs.command import expand
 from ...strategies.records import LegRequest
+from ..config.config_template import ConfigTemplate
 
 TRAINER = Path(__file__).with_name("trainer")  # a folder that is started by its path
 _TICKET = re.compile(r"(?P<sequence>\d{8})-(?P<leg>.+)\.a(?P<attempt>\d+)")
@@ -31,6 +32,7 @@ class TrainingOrder:
     workers in groups, `groups` of a kind; 0: one by one. `precision`: of a recipe's loss and metrics.
     `metric`: the objective's, by which a worker knows output that looks like a report. `pass_env`: variables whose
     values are masked in what is recorded. `source`: where a command's metric is found; None: in reports.
+    `template`: a command's configuration file, of which each leg gets a copy with its values; None: there is none.
     """
 
     kind: str
@@ -51,6 +53,7 @@ class TrainingOrder:
     metric: str = ""
     pass_env: tuple[str, ...] = ()
     source: MetricSource | None = None
+    template: ConfigTemplate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +92,17 @@ def order_for_leg(
         "data": training.data,
     }
     values.setdefault("tmp", str(folder / "tmp"))
+    if training.template is not None:
+        values["config"] = str(config_path(training.template, folder))
     order["metric_file"] = "" if training.source is None else expand((training.source.file,), values)[0]
     order["argv"] = None if training.argv is None else list(expand(training.argv, values))
     order["environment"] = _environment(request, training, folder, parent)
     return order
+
+
+def config_path(template: ConfigTemplate, folder: Path) -> Path:
+    """Where a leg's copy of the configuration file lies in its folder."""
+    return folder / f"config{template.suffix}"
 
 
 def _environment(request: LegRequest, training: TrainingOrder, folder: Path, parent: Path | None) -> dict[str, str]:
@@ -108,6 +118,8 @@ def _environment(request: LegRequest, training: TrainingOrder, folder: Path, par
         "RETUNED_REPORT": str(folder / "report.jsonl"),
         "TMPDIR": str(folder / "tmp"),
     }
+    if training.template is not None:
+        environment["RETUNED_CONFIG"] = str(config_path(training.template, folder))
     if parent is not None:
         environment["RETUNED_CHECKPOINT_IN"] = str(parent / "checkpoint")
     if request.keeps_checkpoint:

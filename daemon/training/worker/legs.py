@@ -203,7 +203,7 @@ def clear(folder: Path) -> None:
     """Bring an attempt's folder back to what it was before it began; trial.json last, since it guards the rest."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # the training took it away
         for name in sorted(os.listdir(folder), key="trial.json".__eq__):
-            if name not in ("leg.json", "hyperparameters.json"):
+            if name not in ("leg.json", "hyperparameters.json") and not name.startswith("config."):
                 remove(folder / name)
 
 
