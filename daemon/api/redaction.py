@@ -161,6 +161,7 @@ def _file(file: ModelFile) -> ModelFile:
         "recipe": None if training.recipe is None else f"{_HIDDEN_PATH}.py:Hidden",
         "python": None,
         "workdir": _HIDDEN_PATH,
+        "values": {},
         "write": None if training.write is None else str(_HIDDEN_PATH.with_suffix(Path(training.write).suffix)),
         "pass_env": (),
     }

@@ -99,7 +99,7 @@ def _template(file: ModelFile) -> ConfigTemplate | None:
     if file.training.template is None:
         return None
     try:
-        return read_template(file.training.template, file.places)
+        return read_template(file.training.template, file.places, file.training.values)
     except InputError as error:
         raise CampaignFailed(error.found, error.allowed, error.remedy) from None
 

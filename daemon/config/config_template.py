@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from ...strategies.errors import InputError
+from ...strategies.legs.command import expand
 from ...strategies.records import Value
 
 LARGEST_BYTES = 256 << 10
@@ -38,23 +40,37 @@ class _NoPlace(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ConfigTemplate:
-    """The file's ending and text, and the place of each hyperparameter that is put into it."""
+    """The file's ending and text, the place of each hyperparameter that is put into it, and what else is put there:
+    (place, text with placeholders)."""
 
     suffix: str
     text: str
     places: tuple[tuple[str, str], ...]
+    others: tuple[tuple[str, str], ...] = ()
 
     def filled(self, values: Mapping[str, Value]) -> str:
         """The file with these values; what has none keeps that of the file. Raises InputError for a schedule."""
         present = {place: values[name] for name, place in self.places if name in values}
+        present |= {place: _expanded(text, values) for place, text in self.others}
         for place, value in present.items():
             if isinstance(value, tuple):
                 raise InputError(f"{place} is a schedule", "a file takes one value per place")
         return _written(self.suffix, self.text, present)
 
 
-def read_template(path: Path, places: Mapping[str, str]) -> ConfigTemplate:
-    """The template at a path, checked. Raises InputError, one line: it cannot be read, or a place is not in it."""
+def _expanded(text: str, values: Mapping[str, Value]) -> Value:
+    """A text with its placeholders filled in; one that is a placeholder and no more is the value itself."""
+    name = text[1:-1]
+    return values[name] if text == f"{{{name}}}" and name in values else "".join(expand((text,), values))
+
+
+def read_template(
+    path: Path, places: Mapping[str, str], others: Mapping[str, str] = MappingProxyType({})
+) -> ConfigTemplate:
+    """The template at a path, checked. `others`: what else is put into it, by place.
+
+    Raises InputError, one line: it cannot be read, or a place is not in it.
+    """
     key = "training.write"
     try:
         with path.open("rb") as file:
@@ -66,22 +82,20 @@ def read_template(path: Path, places: Mapping[str, str]) -> ConfigTemplate:
         raise InputError(f"{key}: {path} is not UTF-8 text", remedy="save it as UTF-8") from None
     if len(content) > LARGEST_BYTES:
         raise InputError(f"{key}: {path} is larger than 256 KiB", "allowed: a program's own configuration file")
-    template = ConfigTemplate(path.suffix, text, tuple(places.items()))
+    template = ConfigTemplate(path.suffix, text, tuple(places.items()), tuple(others.items()))
     try:
         root, look = _parsed(template.suffix, text)
     except ValueError as error:
         raise InputError(f"{key}: {path} is not valid {_noun(path.suffix)}: {error}", remedy="correct it") from None
-    for name, place in places.items():
+    owners = {place: f"hyperparameters.{name}{'.place' if place != name else ''}" for name, place in places.items()}
+    for place, own in (owners | dict.fromkeys(others, "training.values")).items():
         try:
             _path_to(root, place, look)
         except _NoPlace as error:
-            own = f"hyperparameters.{name}.place" if place != name else f"hyperparameters.{name}"
             raise InputError(
                 f"{own}: {path.name} has no value at {place!r}: {error}",
                 "allowed: the dotted place of a value that is in the file",
-                f"did you mean place = {error.near!r}?"
-                if error.near
-                else "write place = ..., or {name} in the command",
+                f"did you mean {error.near!r}?" if error.near else "correct the place",
             ) from None
     return template
 

@@ -36,6 +36,9 @@ def places_of(training: TrainingTable, hyperparameters: Mapping[str, Hyperparame
 def check_template_keys(training: TrainingTable, hyperparameters: Mapping[str, HyperparameterTable]) -> None:
     """Raise what a validator raises where `write` and `place` do not go together."""
     placed = next((name for name, table in hyperparameters.items() if table.place is not None), None)
+    if training.write is None and training.values:
+        found, remedy = "stands there without a file", 'add write = "config.yaml", or remove it'
+        raise refusal(found, "allowed: with training.write", remedy, key="training.values")
     if training.write is None:
         if placed is not None:
             found, remedy = "stands there without a file", 'add write = "config.yaml" under [training], or remove it'
@@ -47,11 +50,11 @@ def check_template_keys(training: TrainingTable, hyperparameters: Mapping[str, H
     if "config" in hyperparameters:
         found = "has a name that retuned reserves where training.write is set"
         raise refusal(found, "reserved: config", "rename it, with place = 'config'", key="hyperparameters.config")
-    _check_places(places_of(training, hyperparameters))
+    _check_places(places_of(training, hyperparameters), training.values)
 
 
-def _check_places(places: Mapping[str, str]) -> None:
-    if not places:
+def _check_places(places: Mapping[str, str], values: Collection[str]) -> None:
+    if not places and not values:
         found = "gets no value: all hyperparameters are in the command"
         raise refusal(found, "allowed: a file for those that are not", "remove it", key="training.write")
     first: dict[str, str] = {}
@@ -60,6 +63,9 @@ def _check_places(places: Mapping[str, str]) -> None:
             found = f"is {place!r}, where {first[place]} is put, too"
             raise refusal(found, "allowed: a place each", "correct one", key=f"hyperparameters.{name}.place")
         first[place] = name
+        if place in values:
+            found, allowed = f"is {place!r}, which training.values sets, too", "allowed: one value for a place"
+            raise refusal(found, allowed, "remove one", key=f"hyperparameters.{name}.place")
 
 
 def check_flags(command: tuple[str, ...], hyperparameters: Mapping[str, HyperparameterTable]) -> None:
@@ -81,6 +87,15 @@ def check_flags(command: tuple[str, ...], hyperparameters: Mapping[str, Hyperpar
             )
 
 
+def check_values(training: TrainingTable, names: Collection[str]) -> None:
+    """Raise what a validator raises where what is put into the configuration file has a placeholder that there is not.
+
+    `names`: all that there are.
+    """
+    for place, text in training.values.items():
+        _check_known((text,), names, f"training.values.{place}")
+
+
 def check_metric_source(training: TrainingTable, goal: ObjectiveTable, names: Collection[str]) -> None:
     """Raise what a validator raises where the metric cannot be found as [objective] says.
 
@@ -93,15 +108,22 @@ def check_metric_source(training: TrainingTable, goal: ObjectiveTable, names: Co
         raise refusal("is set, but a recipe reports its metrics itself", "allowed for commands", "remove it", key=key)
     if goal.file is None:
         return
-    used = placeholders((goal.file,))
-    for name in sorted(used - set(names)):
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        remedy = f"did you mean '{{{near[0]}}}'?" if near else "write {{ and }} for literal braces"
-        raise refusal(f"has the unknown placeholder '{{{name}}}'", f"allowed: {', '.join(names)}", remedy, key=key)
-    if training.slots > 1 and "tmp" not in used:
+    _check_known((goal.file,), names, key)
+    if training.slots > 1 and "tmp" not in placeholders((goal.file,)):
         raise refusal(
             f"is one file, which up to {training.slots} trainings at once would write",
             "allowed: a file in {tmp}, a folder of each training's own, or slots = 1",
             'hand {tmp} to the command too, and write file = "{tmp}/metrics.json"',
             key=key,
         )
+
+
+def _check_known(texts: tuple[str, ...], names: Collection[str], key: str) -> None:
+    try:
+        used = placeholders(texts)
+    except InputError as error:
+        raise refusal(f"has a bad placeholder: {error.found}", error.allowed, error.remedy, key=key) from None
+    for name in sorted(used - set(names)):
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        remedy = f"did you mean '{{{near[0]}}}'?" if near else "write {{ and }} for literal braces"
+        raise refusal(f"has the unknown placeholder '{{{name}}}'", f"allowed: {', '.join(names)}", remedy, key=key)

@@ -26,6 +26,7 @@ from .handover import (
     check_flags,
     check_metric_source,
     check_template_keys,
+    check_values,
     given_by_retuned,
     places_of,
 )
@@ -87,7 +88,9 @@ class ModelFile(Table):
             raise refusal(
                 f"cannot be used: {error.found[:300]}", error.allowed, error.remedy, key="hyperparameters"
             ) from None
-        check_metric_source(self.training, self.goal, (*self.hyperparameters, *self._given))
+        known = (*self.hyperparameters, *self._given)
+        check_metric_source(self.training, self.goal, known)
+        check_values(self.training, known)
         if self.training.command is not None:
             self._check_schedules()
             self._check_placeholders(self.training.command)

@@ -35,7 +35,7 @@ def check_paths(model: ModelFile) -> None:
     if training.argv is not None:
         _check_program("training.command", training.argv[0], training.workdir)
     if training.template is not None:
-        read_template(training.template, model.places)
+        read_template(training.template, model.places, training.values)
     _check_data(model)
     settings = model.settings_file
     if settings is not None and not settings.parent.is_dir():

@@ -20,6 +20,7 @@ from .toml_input import (
     OwnersPath,
     Table,
     Text,
+    dotted_names,
     owners_path,
     refusal,
     shown,
@@ -135,6 +136,7 @@ class TrainingTable(Table):
     python: OwnersPath | None = None
     workdir: OwnersPath = Field(default=Path("."), validate_default=True)
     write: Annotated[str, BeforeValidator(_template)] | None = None
+    values: Mapping[Annotated[str, BeforeValidator(dotted_names)], Text] = {}
     budget: BudgetTable
     timeout_s: DurationS = Field(default=_DEFAULT_TIMEOUT_S, alias="timeout")
     slots: Annotated[Integer, Field(ge=1, le=4096)] = 1

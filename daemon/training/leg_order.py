@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ...strategies.legs.command import expand
-from ...strategies.records import LegRequest
+from ...strategies.records import LegRequest, Value
 from ..config.config_template import ConfigTemplate
 
 TRAINER = Path(__file__).with_name("trainer")  # a folder that is started by its path
@@ -85,7 +85,16 @@ def order_for_leg(
         "checkpoint_in": None if parent is None else str(parent / "checkpoint"),
         "checkpoint_out": str(folder / "checkpoint") if request.keeps_checkpoint else None,
     }
-    values = {
+    values = values_for_leg(request, training, folder)
+    order["metric_file"] = "" if training.source is None else expand((training.source.file,), values)[0]
+    order["argv"] = None if training.argv is None else list(expand(training.argv, values))
+    order["environment"] = _environment(request, training, folder, parent)
+    return order
+
+
+def values_for_leg(request: LegRequest, training: TrainingOrder, folder: Path) -> dict[str, Value]:
+    """The value of every placeholder."""
+    values: dict[str, Value] = {
         **request.configuration,
         "seed": request.seed,
         "split_seed": request.split_seed,
@@ -94,10 +103,7 @@ def order_for_leg(
     values.setdefault("tmp", str(folder / "tmp"))
     if training.template is not None:
         values["config"] = str(config_path(training.template, folder))
-    order["metric_file"] = "" if training.source is None else expand((training.source.file,), values)[0]
-    order["argv"] = None if training.argv is None else list(expand(training.argv, values))
-    order["environment"] = _environment(request, training, folder, parent)
-    return order
+    return values
 
 
 def config_path(template: ConfigTemplate, folder: Path) -> Path:

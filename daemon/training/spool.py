@@ -25,7 +25,7 @@ from ...strategies.legs.request import request_of
 from ...strategies.records import LegRequest
 from ..durable_files import read_json, sweep, sync_file, sync_folder, write_json
 from ..foreign_files import create_plain, make_folder, read_plain, remove
-from .leg_order import Ticket, TrainingOrder, config_path, order_for_leg
+from .leg_order import Ticket, TrainingOrder, config_path, order_for_leg, values_for_leg
 
 _LEG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -74,7 +74,8 @@ class Spool:
         """
         folder = self.leg_folder(ticket.leg, ticket.attempt)
         order = {**order_for_leg(request, ticket, training, folder, parent), "group": group}
-        config = None if training.template is None else training.template.filled(request.configuration)
+        values = values_for_leg(request, training, folder)
+        config = None if training.template is None else training.template.filled(values)
         remove(folder)  # what nobody prepared to its end, or a training put there
         folder.mkdir()
         write_json(folder / "hyperparameters.json", dict(request.configuration), syncs_name=False)

@@ -1,6 +1,7 @@
 """How values reach a command: what is taken, and the one line that each mistake is answered with."""
 
 import pytest
+import yaml
 from retuned.daemon.campaign.prepare import training_order
 from retuned.daemon.config.config_template import ConfigTemplate
 from retuned.daemon.config.model_file import ModelFile, load_model_file
@@ -51,6 +52,19 @@ def test_the_configuration_file_reaches_the_workers_with_its_places_and_survives
     assert ModelFile.from_json(model.to_json()) == model
     places = (("lr", "optimizer.lr"), ("nesterov", "optimizer.nesterov"))
     assert training_order(model, "", 1, 0).template == ConfigTemplate(".yaml", CONFIG, places)
+
+
+def test_seeds_and_paths_are_put_into_the_file_too_with_their_types(tmp_path):
+    values = 'values = {seed = "{seed}", "data.train" = "{data}/train.csv", literal = "{{x}}"}'
+    (tmp_path / "config.yaml").write_text(CONFIG + "seed: 1\ndata: {train: a.csv}\nliteral: y\n")
+    model = loaded(tmp_path, **PLACED | {"training": f'write = "config.yaml"\n{values}'})
+    check_paths(model)
+    template = training_order(model, "", 1, 0).template
+    filled = yaml.safe_load(template.filled({"lr": 0.3, "nesterov": False, "seed": 7, "data": "/d"}))
+    optimizer = {"lr": 0.3, "nesterov": False}
+    assert filled == {
+        "optimizer": optimizer, "lr": 3, "seed": 7, "data": {"train": "/d/train.csv"}, "literal": "{x}",
+    }  # fmt: skip
 
 
 def test_a_changed_configuration_file_is_changed_code(tmp_path):
@@ -108,6 +122,16 @@ BAD = [
         "training.write gets no value",
         "remove it",
     ),
+    ({"training": 'values = {a = "b"}', "command": '["python3"]'}, "training.values stands there without", "write ="),
+    (PLACED | {"training": 'write = "c.yaml"\nvalues = {seed = "{sed}"}'}, "training.values.seed has the", "'{seed}'?"),
+    (PLACED | {"training": 'write = "c.yaml"\nvalues = {seed = "{"}'}, "training.values.seed has a bad", "lone {"),
+    (PLACED | {"training": 'write = "c.yaml"\nvalues = {seed = 3}'}, "training.values.seed is 3", "a text"),
+    (PLACED | {"training": 'write = "c.yaml"\nvalues = {"a..b" = "x"}'}, "training.values.", "names between dots"),
+    (
+        PLACED | {"training": 'write = "c.yaml"\nvalues = {"optimizer.lr" = "x"}'},
+        "hyperparameters.lr.place is 'optimizer.lr', which training.values sets, too",
+        "remove one",
+    ),
     ({"command": PYTHON + '"{lr:--lr}"]'}, "has the placeholder '{lr:--lr}', but lr is of type float", "write {lr}"),
     ({"command": PYTHON + '"{seed:1|0}"]'}, "'{seed:1|0}', but seed is no hyperparameter", "write {seed}"),
     ({"command": PYTHON + '"{nesterov:}"]'}, "training.command has the placeholder '{nesterov:}'", "{nesterov:1|0}"),
@@ -147,6 +171,7 @@ BAD_FILES = [
     (None, "cannot be read"),
     ("a: [", "is not valid YAML"),
     ("optimizer: {nesterov: true}", "config.yaml has no value at 'optimizer.lr': optimizer has nesterov"),
+    (CONFIG, "training.values: config.yaml has no value at 'seed'"),
     ("optimizer: {lr: {value: 1}, nesterov: true}", "it is a table there"),
 ]
 
@@ -154,7 +179,7 @@ BAD_FILES = [
 @pytest.mark.parametrize(("content", "word"), BAD_FILES)
 def test_a_file_that_does_not_fit_is_told_at_registration_and_nothing_is_written(retuned, tmp_path, content, word):
     (tmp_path / "train.py").write_text("")
-    loaded(tmp_path, **PLACED)
+    loaded(tmp_path, **PLACED | {"training": 'write = "config.yaml"\nvalues = {seed = "{seed}"}'})
     if content is not None:
         (tmp_path / "config.yaml").write_text(content)
     done = retuned("register", tmp_path / "model.toml")
