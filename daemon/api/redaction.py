@@ -153,11 +153,19 @@ def _words_of(model: Model) -> Iterable[str]:
     return (long | set(training.pass_env)) - public
 
 
+def _placed(file: ModelFile) -> tuple[str, ...]:
+    """The placeholders that keep hyperparameters out of the configuration file, if there is one: a file without them
+    would be another one."""
+    if file.training.write is None:
+        return ()
+    return tuple(f"{{{name}}}" for name in file.hyperparameters if name in placeholders(file.training.command or ()))
+
+
 def _file(file: ModelFile) -> ModelFile:
     """The file without commands, paths, names of variables and secrets."""
     training, data, alerts, settings, goal = file.training, file.data, file.alerts, file.settings, file.goal
     hidden: Mapping[str, Any] = {
-        "command": None if training.command is None else (HIDDEN,),
+        "command": None if training.command is None else (HIDDEN, *_placed(file)),
         "recipe": None if training.recipe is None else f"{_HIDDEN_PATH}.py:Hidden",
         "python": None,
         "workdir": _HIDDEN_PATH,

@@ -39,7 +39,7 @@ def _options(
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
     ] = False,
     state: Annotated[Path | None, typer.Option(help="Folder of the database, campaigns and snapshots.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Configuration file; see config.example.toml.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration file; see: retuned example config.")] = None,
 ) -> None:
     from .session import open_session
 

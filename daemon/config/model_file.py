@@ -38,6 +38,7 @@ from .training_tables import TrainingTable
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HYPERPARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_EXPLAINED = "model.example.toml, which `retuned example model` writes"
 GIVEN_BY_RETUNED = ("seed", "split_seed", "data")
 """Placeholders in a command that are not hyperparameters."""
 
@@ -229,12 +230,12 @@ def load_model_file(path: Path) -> ModelFile:
 
     Raises InputError: one line with the file, the key, what was found, what is allowed and what to do.
     """
-    return read_table(ModelFile, path, "examples/model.example.toml")
+    return read_table(ModelFile, path, _EXPLAINED)
 
 
 def model_file_in(content: bytes, path: Path) -> ModelFile:
     """The model that the content of the file at `path` describes; the file need not exist: it may be another user's."""
-    return table_in(ModelFile, content, path, "examples/model.example.toml")
+    return table_in(ModelFile, content, path, _EXPLAINED)
 
 
 def _is_always_active(declared: Hyperparameter, space: Mapping[str, Hyperparameter]) -> bool:

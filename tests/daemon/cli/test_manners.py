@@ -102,10 +102,13 @@ def wheel(tmp_path_factory):
 
 @pytest.mark.parametrize("file", [file for file, _ in EXAMPLES.values()])
 def test_every_example_ships_in_the_wheel(wheel, file):
-    assert tracked("examples", file) - shipped(wheel, "examples", file) == set()
+    wanted = tracked("examples", file)
+    assert wanted
+    assert wanted - shipped(wheel, "examples", file) == set()
 
 
 def test_the_documentation_ships_in_the_wheel(wheel):
+    assert Path("contract.md") in shipped(wheel, "docs", "")
     assert tracked("docs", "") - shipped(wheel, "docs", "") == set()
 
 
