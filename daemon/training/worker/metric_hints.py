@@ -21,6 +21,9 @@ _NUMBER_LIKE = re.compile(
 )
 
 
+_STEP = re.compile(r"[\w\s.:=/-]{0,40}\(\?P<step>[^)]*\)")  # a pattern's step, with the word before it
+
+
 class Unmatched:
     """The lines in which nothing was found, a few of them; of each its beginning."""
 
@@ -50,7 +53,7 @@ def _meant(lines: Iterable[str], pattern: str, metric: str) -> str:
     found = {match[1]: match for line in lines for match in _NUMBER_LIKE.finditer(line)}  # the last of each name
     if not found:
         return "; no word with a number stands in its output"
-    words = re.findall(r"[A-Za-z][\w-]{2,}", re.sub(r"\\.|\?P<\w*>", " ", pattern))
+    words = re.findall(r"[A-Za-z][\w-]{2,}", re.sub(r"\\.|\?P<\w*>", " ", _STEP.sub(" ", pattern)))
     wanted = {_letters(word) for word in (metric, *words)}
     likeness = {name: max(_likeness(_letters(name), word) for word in wanted) for name in found}
     best = max(found, key=lambda name: likeness[name])

@@ -105,6 +105,12 @@ def test_a_pattern_that_matches_nothing_shows_the_last_lines_and_what_may_be_mea
     assert words in fault
 
 
+def test_the_step_of_a_pattern_is_not_what_was_meant():
+    output = b"epoch 3: val_loss=8.01\nepoch 4: val_loss=7.12\n"
+    fault = reported(r"epoch (?P<step>\d+): valloss=(\S+)", output)[1]
+    assert "did you mean val_loss=7.12? its pattern: val_loss=(\\S+)" in fault
+
+
 def test_what_is_shown_is_bounded_and_masked():
     output = b"".join(b"password=hunter2 line %d %s\n" % (number, b"z" * 500) for number in range(5000))
     fault = reported(LOSS, output, mask=lambda text: text.replace("hunter2", "***"))[1]
