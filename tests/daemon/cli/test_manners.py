@@ -74,9 +74,9 @@ def test_an_example_does_not_follow_a_link_that_stands_in_its_place(tmp_path):
 
 
 def test_a_mistyped_example_is_answered_with_the_nearest(retuned):
-    done = retuned("example", "ordnary")
+    done = retuned("example", "scrpts")
     assert done.returncode == 2
-    assert "did you mean 'ordinary'?" in done.stderr
+    assert "did you mean 'scripts'?" in done.stderr
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-ORDINARY = Path(__file__).resolve().parents[1] / "examples" / "ordinary"
-SCRIPTS = sorted([*ORDINARY.glob("*.py"), *ORDINARY.glob("*.sh"), ORDINARY / "config.yaml"])
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "scripts"
+SCRIPTS = sorted([*EXAMPLE.glob("*.py"), *EXAMPLE.glob("*.sh"), EXAMPLE / "config.yaml"])
 NAMES = ["printed", "table", "yaml"]
 
 
 @pytest.fixture
 def folder(tmp_path):
     """A copy of the example that trains with this interpreter."""
-    copy = tmp_path / "ordinary"
-    shutil.copytree(ORDINARY, copy)
+    copy = tmp_path / "scripts"
+    shutil.copytree(EXAMPLE, copy)
     for path in copy.glob("*.toml"):
         path.write_text(path.read_text().replace("[training]\n", f'[training]\npython = "{sys.executable}"\n'))
     return copy
@@ -30,7 +30,7 @@ def test_no_script_knows_of_retuned(script):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_file_takes_at_most_fifteen_lines_beside_the_hyperparameters(name):
-    tables = re.split(r"^\[hyperparameters\.\w+\]$", (ORDINARY / f"{name}.toml").read_text(), flags=re.MULTILINE)
+    tables = re.split(r"^\[hyperparameters\.\w+\]$", (EXAMPLE / f"{name}.toml").read_text(), flags=re.MULTILINE)
     lines = [line for line in tables[0].splitlines() if line.strip() and not line.startswith("#")]
     assert len(lines) <= 15
 
