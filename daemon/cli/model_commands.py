@@ -11,6 +11,7 @@ from ..config.model_file import model_file_in
 from ..config.model_paths import check_paths
 from ..config.toml_input import content_of
 from ..state.models.registry import Model
+from ..training.splits.check import check_split
 from .json_output import looked_json
 from .looks import looked_text
 from .output import print_json, say
@@ -33,6 +34,7 @@ def _register(
     model_file = model_file_in(content, file)  # errors in it name the path as it was typed
     if context.obj.place is None:
         check_paths(model_file)  # before a state folder is made
+        check_split(model_file)
     if values not in (None, "file", "keep"):
         raise InputError(f"--values is '{values}'", "allowed: file or keep")
     done = context.obj.verbs.register(content.decode(), Path(os.path.abspath(file)), values)

@@ -23,6 +23,7 @@ from ...strategies.records import Configuration
 from ...strategies.space import Hyperparameter, Kind, Space
 from .model_tables import AlertsTable, DataTable, HyperparameterTable, ObjectiveTable, SearchTable, SettingsTable
 from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
+from .split_tables import GIVEN_WITH_A_SPLIT, SplitTable
 from .toml_input import Line, Table, Text, read_table, refusal, shown, table_in
 from .training_tables import TrainingTable
 
@@ -78,6 +79,8 @@ class ModelFile(Table):
             raise refusal(
                 f"cannot be used: {error.found[:300]}", error.allowed, error.remedy, key="hyperparameters"
             ) from None
+        if self.split is not None:
+            self._check_split(self.split)
         if self.training.command is not None:
             self._check_schedules()
             self._check_placeholders(self.training.command)
@@ -119,6 +122,11 @@ class ModelFile(Table):
         return 0.0 - value if value is not None and self.goal.direction == "minimize" else value
 
     @property
+    def split(self) -> SplitTable | None:
+        """How retuned cuts the data for each training; None where the training does it."""
+        return None if self.data is None else self.data.split
+
+    @property
     def settings_file(self) -> Path | None:
         """The file that an adoption writes; None where the owner named none."""
         return self.settings.file
@@ -152,6 +160,24 @@ class ModelFile(Table):
         """A hash of the canonical form; compare two computed by the same version of retuned."""
         return hashlib.blake2b(self.to_json().encode(), digest_size=16).hexdigest()
 
+    def _check_split(self, split: SplitTable) -> None:
+        if self.training.recipe is not None:
+            found, allowed = (
+                "is there, and the model is a recipe",
+                "allowed for commands: a recipe's data() cuts its rows",
+            )
+            raise refusal(found, allowed, "remove the table", key="data.split")
+        if split.slices is not None and split.slices < self.search.max_pairs:
+            raise refusal(
+                f"is {split.slices}, fewer than the {self.search.max_pairs} pairs that the test may run",
+                "allowed: a slice for each pair, because pairs that share rows void the error rate",
+                f"omit the key, or write max_pairs = {split.slices - split.slices % 2} under [search]",
+                key="data.split.slices",
+            )
+        for name in set(GIVEN_WITH_A_SPLIT) & set(self.hyperparameters):
+            allowed = f"with [data.split], reserved: {', '.join(GIVEN_WITH_A_SPLIT)}"
+            raise refusal("has a name that retuned reserves", allowed, "rename it", key=f"hyperparameters.{name}")
+
     def _check_schedules(self) -> None:
         stored = self.stored_configuration()
         named = next(
@@ -177,12 +203,15 @@ class ModelFile(Table):
             raise refusal(
                 f"has a bad placeholder: {error.found}", error.allowed, error.remedy, key="training.command"
             ) from None
-        known = (*self.hyperparameters, *GIVEN_BY_RETUNED)
+        given = GIVEN_BY_RETUNED if self.split is None else (*GIVEN_BY_RETUNED, *GIVEN_WITH_A_SPLIT)
+        known = (*self.hyperparameters, *given)
         space = {declared.name: declared for declared in self.space().hyperparameters}
         for name in sorted(names):
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
                 remedy = f"did you mean '{{{near[0]}}}'?" if near else "write {{ and }} for literal braces"
+                if name in GIVEN_WITH_A_SPLIT:
+                    remedy = "to have retuned cut the data, add split = {by = 'rows'} under [data]"
                 allowed = f"allowed: {', '.join(known)}"
                 raise refusal(f"has the unknown placeholder '{{{name}}}'", allowed, remedy, key="training.command")
             if name in space and not _is_always_active(space[name], space):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...strategies.legs.command import expand
 from ...strategies.records import LegRequest
+from .splits.leg_data import LegData
 
 TRAINER = Path(__file__).with_name("trainer")  # a folder that is started by its path
 _TICKET = re.compile(r"(?P<sequence>\d{8})-(?P<leg>.+)\.a(?P<attempt>\d+)")
@@ -60,9 +61,17 @@ class Ticket:
 
 
 def order_for_leg(
-    request: LegRequest, ticket: Ticket, training: TrainingOrder, folder: Path, parent: Path | None
+    request: LegRequest,
+    ticket: Ticket,
+    training: TrainingOrder,
+    folder: Path,
+    parent: Path | None,
+    data: LegData | None = None,
 ) -> dict[str, object]:
-    """The content of leg.json: the request, and everything that the worker would otherwise have to work out."""
+    """The content of leg.json: the request, and everything that the worker would otherwise have to work out.
+
+    `data`: the files that retuned cut for it; None where the training cuts the data itself.
+    """
     order: dict[str, object] = {
         **asdict(replace(request, configuration=dict(request.configuration))),
         "attempt": ticket.attempt,
@@ -75,13 +84,16 @@ def order_for_leg(
         "seed": request.seed,
         "split_seed": request.split_seed,
         "data": training.data,
+        **({} if data is None else {"train": str(data.train), "eval": str(data.eval)}),
     }
     order["argv"] = None if training.argv is None else list(expand(training.argv, values))
-    order["environment"] = _environment(request, training, folder, parent)
+    order["environment"] = _environment(request, training, folder, parent, data)
     return order
 
 
-def _environment(request: LegRequest, training: TrainingOrder, folder: Path, parent: Path | None) -> dict[str, str]:
+def _environment(
+    request: LegRequest, training: TrainingOrder, folder: Path, parent: Path | None, data: LegData | None
+) -> dict[str, str]:
     environment = {
         "RETUNED_HYPERPARAMETERS": str(folder / "hyperparameters.json"),
         "RETUNED_SEED": str(request.seed),
@@ -96,6 +108,8 @@ def _environment(request: LegRequest, training: TrainingOrder, folder: Path, par
     }
     if parent is not None:
         environment["RETUNED_CHECKPOINT_IN"] = str(parent / "checkpoint")
+    if data is not None:
+        environment |= {"RETUNED_TRAIN": str(data.train), "RETUNED_EVAL": str(data.eval)}
     if request.keeps_checkpoint:
         environment["RETUNED_CHECKPOINT_OUT"] = str(folder / "checkpoint")
     return environment
