@@ -31,6 +31,8 @@ def moment_of(value: object) -> tuple[float, bool] | None:
 
 
 def _of_text(text: str) -> tuple[float, bool] | None:
+    if text[4:5] == "-":  # the usual date, without trying whether it is a number first
+        return _of_date(text), True
     try:
         number = float(text)
     except ValueError:
@@ -45,15 +47,17 @@ def _of_number(number: float, value: object) -> tuple[float, bool] | None:
 
 
 def _of_date(text: str) -> float:
-    match = _YEAR_FIRST.fullmatch(text)
     try:
-        if match is None:
-            moment = datetime.fromisoformat(text)
-        else:
-            year, month, day, rest = match.groups()
-            moment = datetime.fromisoformat(f"{year}-{int(month):02}-{int(day or 1):02}{rest or ''}")
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        raise _unordered(text) from None
+        match = _YEAR_FIRST.fullmatch(text)
+        if match is None:
+            raise _unordered(text) from None
+        year, month, day, rest = match.groups()
+        try:
+            moment = datetime.fromisoformat(f"{year}-{int(month):02}-{int(day or 1):02}{rest or ''}")
+        except ValueError:
+            raise _unordered(text) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 

@@ -21,7 +21,7 @@ from ....strategies.splits.partition import (
     part_times,
     slice_sizes,
 )
-from ....strategies.words import counted, readable
+from ....strategies.words import readable
 from ...config.split_tables import SplitTable
 from ...durable_files import read_json, sync_file, sync_folder, temporary_beside, write_json
 from ...foreign_files import remove
@@ -210,7 +210,12 @@ def _moments(source: Source, split: SplitTable, pieces: Iterator[Rows]) -> tuple
     """The moment of each row, and the gap in their unit. Raises Damaged where they are not in order."""
     column, moments = readable(str(split.column)), array("d")
     are_dates: bool | None = None
+    last: object = None
     for cell, row in zip((cell for rows in pieces for cell in rows.cells), count(1), strict=False):
+        if cell == last and moments:  # rows of one moment often follow each other
+            moments.append(moments[-1])
+            continue
+        last = cell
         try:
             found = moment_of(cell)
         except InputError as error:
@@ -246,7 +251,7 @@ def sentence_of(sizes: Sizes, split: SplitTable) -> str:
     """What was cut, for the owner; with a warning where the slices are small."""
     size = f"{sizes.smallest:,}" if sizes.smallest == sizes.largest else f"{sizes.smallest:,} to {sizes.largest:,}"
     text = (
-        f"retuned cut the data by {split.by}: {counted(sizes.train, 'row')} to train on, {sizes.development:,} for the "
+        f"retuned cut the data by {split.by}: {sizes.train:,} rows to train on, {sizes.development:,} for the "
         f"search, {sizes.slices} held-out slices of {size}"
     )
     if sizes.smallest >= SMALL_SLICE:
