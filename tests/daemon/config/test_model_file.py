@@ -427,6 +427,8 @@ def test_the_example_with_every_key_switched_on_is_valid_and_has_every_key(tmp_p
     assert missing(type(model), given) == {
         "training.recipe",
         "data.glob",
+        "data.split.list",  # of folders, named in the explanation
+        "data.split.file_column",
         "schedule.every",
         "training.budget.steps",
         "training.budget.seconds",
