@@ -191,7 +191,7 @@ def _groups(source: Source, column: str, pieces: Iterator[Rows]) -> tuple["array
     groups, sizes = array("I"), array("Q")
     for rows in pieces:
         for cell in rows.cells:
-            if cell is None or cell == "":
+            if cell is None or cell == "" or cell != cell:  # the last: not a number, in Parquet
                 raise Damaged(
                     f"{source.name}: row {len(groups) + 1} has nothing in '{readable(column)}'",
                     "allowed: a group for every row, because rows without one may belong together",

@@ -162,7 +162,7 @@ def open_splits(
     `pairs`: how many the test may run; `limits`: those of SplitFiles. Raises CampaignFailed for data that cannot be cut
     so, DiskFull and StateError where the folder cannot be written.
     """
-    place = folder / FOLDER
+    place = Path(os.path.abspath(folder)) / FOLDER
     with _failing():
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -184,8 +184,14 @@ def remove_splits(folder: Path) -> None:
 
 @contextmanager
 def _failing() -> Iterator[None]:
-    """What is wrong with the data ends the campaign, in one line."""
+    """What is wrong with the data, or was done to what was cut, ends the campaign in one line."""
     try:
         yield
     except InputError as error:
         raise CampaignFailed(error.found, error.allowed, error.remedy) from None
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CampaignFailed(
+            f"what was cut of the data was removed or changed while the campaign ran: {error}",
+            "a training writes to RETUNED_REPORT, RETUNED_CHECKPOINT_OUT and TMPDIR, and to nothing else there",
+            "look for what did so, then start the campaign again",
+        ) from error

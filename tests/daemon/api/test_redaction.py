@@ -10,6 +10,7 @@ from retuned.daemon.api.server import Api
 from retuned.daemon.api.wire import dump_result, load_result
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
+from retuned.daemon.config.model_file import ModelFile, load_model_file
 from retuned.daemon.state.alert import raise_alert
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import note_fault
@@ -132,6 +133,14 @@ def test_every_result_of_a_viewer_can_be_redacted_twice(served):
     shown = Verbs(served.store, Config(state=served.store.state), SystemClock()).show("toy")
     once = redacted(shown, served.store)
     assert dump_result("show", redacted(once, served.store)) == dump_result("show", once)
+
+
+def test_the_list_of_a_split_is_hidden_and_the_rest_of_it_shown(desk):
+    path = desk.write_model(data=f'path = "data.json"\nsplit = {{by = "rows", list = "{CANARY}.csv"}}')
+    shown = redacted(load_model_file(path), desk.store)
+    assert f"{CANARY}.csv" not in shown.to_json()
+    assert (shown.split.by, shown.split.list_file) == ("rows", HIDDEN)
+    assert ModelFile.from_json(shown.to_json()) == shown
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,10 @@ def without_rows(path: Path) -> None:
     table(path, rows=0)
 
 
+def without_groups(path: Path) -> None:
+    table(path, g=[float("nan") if row == 7 else float(row % 60) for row in range(300)])
+
+
 @pytest.mark.parametrize(
     ("spoil", "split", "says"),
     [
@@ -92,6 +96,7 @@ def without_rows(path: Path) -> None:
         (junk, {}, "1.parquet cannot be read as Parquet"),
         (empty, {}, "1.parquet cannot be read as Parquet"),
         (without_rows, {}, "1.parquet has no row"),
+        (without_groups, {"by": "groups", "column": "g"}, "row 8 has nothing in 'g'"),
         (lambda path: None, {"by": "groups", "column": "usr"}, "did you mean 'user'?"),
         (lambda path: None, {"by": "time", "column": "user"}, "is no moment that sorts"),
     ],

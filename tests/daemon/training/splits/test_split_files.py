@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -255,3 +256,11 @@ def test_data_that_change_while_the_campaign_runs_end_it_in_one_line(cut, tmp_pa
         files.files_for(leg(2))
     assert "\n" not in str(caught.value)
     assert sorted(os.listdir(tmp_path / "campaign/splits")) == ["cut", "slice-01.csv", "train-1.csv"]
+
+
+def test_what_a_training_removes_of_the_cut_ends_the_campaign_in_one_line(cut, tmp_path):
+    files = cut(table(tmp_path / "rows.csv"))
+    shutil.rmtree(tmp_path / "campaign/splits")
+    with pytest.raises(CampaignFailed, match="was removed or changed while the campaign ran") as caught:
+        files.files_for(leg(1))
+    assert "\n" not in str(caught.value)
