@@ -2,12 +2,16 @@
 
 import importlib.util
 import json
+import os
 import random
 import sys
 from pathlib import Path
 
 import pytest
+from retuned.daemon.campaign.campaign import run_campaign
 from retuned.daemon.campaign.reopen import reopen
+from retuned.daemon.campaign.request import open_or_queue
+from retuned.daemon.clock import SystemClock
 from retuned.daemon.state.campaigns.lease import folder_of
 from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.errors import ConflictError
@@ -194,3 +198,50 @@ def test_the_ordinary_example_is_judged_as_it_stands(desk, rate, outcomes):
     })  # fmt: skip
     assert desk.baseline().facts.contract.allows_stale
     assert desk.retune(seed=1).verdict.outcome in outcomes
+
+
+def test_causes_are_looked_for_on_files_cut_from_the_data_of_the_baseline(desk):
+    write_points(desk.folder / "points.csv")
+    register(desk, '{by = "rows"}')
+    desk.baseline()
+    lines = (desk.folder / "points.csv").read_text().splitlines()
+    rescaled = [f"{float(x) * 8},{rest}" for x, rest in (line.split(",", 1) for line in lines[1:])]
+    (desk.folder / "points.csv").write_text("\n".join([lines[0], *rescaled]) + "\n")
+    campaign = desk.retune(seed=1)
+    assert campaign.verdict.outcome in (Outcome.STALE, Outcome.BROKEN)
+    assert campaign.facts.ended.causes is not None
+    folder = folder_of(desk.store.state, campaign.id) / "old"
+    trained = [json.loads(path.read_text())["environment"]["RETUNED_TRAIN"] for path in folder.glob("legs/*/leg.json")]
+    assert trained
+    assert {Path(path).parent for path in trained} == {folder / "splits"}
+    assert not (folder / "splits").exists()
+
+
+class Interrupted(BaseException):
+    """As a signal would."""
+
+
+def test_a_campaign_that_was_interrupted_goes_on_with_the_same_files_to_the_same_verdict(desk, other_desk):
+    verdicts = []
+    for place in (desk, other_desk):
+        write_points(place.folder / "points.csv")
+        register(place, '{by = "groups", column = "sensor"}', OFF)
+        place.baseline()
+    verdicts.append(other_desk.retune(seed=1).verdict)
+    campaign = open_or_queue(desk.store, find_model(desk.store, "toy"), "retune", 1, {}, SystemClock())
+    for calls in (3, 40):
+        with pytest.raises(Interrupted):
+            run_interrupted(desk, campaign, calls)
+    verdicts.append(desk.retune(seed=1).verdict)
+    assert verdicts[0] == verdicts[1]
+
+
+def run_interrupted(desk, campaign, calls):
+    """Run a campaign until it looked for progress so many times."""
+    left = iter(range(calls))
+
+    def watch():
+        if next(left, None) is None:
+            raise Interrupted
+
+    run_campaign(desk.store, campaign.id, clock=SystemClock(), config=desk.config, environ=os.environ, watch=watch)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from retuned.daemon.api.user_paths import check_paths_for
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.training.splits.check import check_split
 from retuned.strategies.errors import CampaignFailed, InputError
@@ -105,3 +106,20 @@ def test_of_large_data_registration_reads_the_first_rows(tmp_path):
     check_split(model(tmp_path, '{by = "rows"}', pairs=256), whole_bytes=10)  # too few rows: only the whole shows it
     with pytest.raises(InputError, match="no such column"):
         check_split(model(tmp_path, '{by = "time", column = "days since"}'), whole_bytes=10)
+
+
+def test_register_refuses_in_one_line_and_makes_no_state_folder(tmp_path, retuned):
+    (tmp_path / "rows.csv").write_text(GOOD.replace("7,u7,2026-01-01", "7,u7", 1))
+    model(tmp_path, '{by = "rows"}')
+    done = retuned("register", tmp_path / "model.toml")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "row 8 has 2 cells, the first row has 3" in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_service_that_is_asked_to_register_says_the_same(tmp_path):
+    (tmp_path / "rows.csv").write_text("id,user,day\n")
+    with pytest.raises(InputError, match=r"rows\.csv has no row.*the service runs as user 'somebody'"):
+        check_paths_for("somebody", model(tmp_path, '{by = "rows"}'))
