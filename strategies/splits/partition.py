@@ -180,11 +180,12 @@ def _spans(times: Sequence[float], shares: Shares, slices: int, gap: float) -> l
 
 def _too_few(found: str, possible: int, shares: Shares) -> InputError:
     """What the owner can do about fewer slices than wanted; a bootstrap in their place would void the error rate."""
-    even = possible - possible % 2
+    even = min(possible - possible % 2, shares.pairs)
     pairs = f"enough for {counted(even, 'pair')}" if even >= LEAST_PAIRS else "too little for any verdict"
+    fewer = f"max_pairs = {even} under [search] and " if even < shares.pairs else ""
     remedy = (
-        f"write max_pairs = {even} under [search] and slices = {possible} under [data.split] (what is detected then "
-        "is larger), raise held_out, or give more data"
+        f"write {fewer}slices = {possible} under [data.split] (with fewer pairs only larger losses are found), raise "
+        "held_out, or give more data"
         if even >= LEAST_PAIRS
         else f"raise held_out under [data.split], or give more data: {LEAST_PAIRS} slices are the least"
     )

@@ -155,6 +155,7 @@ def test_every_slice_and_part_has_its_share_of_every_class():
     ("part", "given_to", "says"),
     [
         (part_rows, (50, Shares(0.1, 0.4, 32, 32)), "enough for 20 pairs, and 32 slices are wanted for the 32 pairs"),
+        (part_rows, (100, Shares(0.1, 0.4, 60, 32)), "write slices = 40 under [data.split]"),
         (part_rows, (5, Shares(0.2, 0.4, 4, 4)), "too little for any verdict"),
         (part_rows, (20, Shares(0.01, 0.9, 4, 4)), "none is for development"),
         (part_rows, (40, Shares(0.1, 0.4, 8, 8), [0] * 30 + [1] * 10), "the rarest class has 4 held-out files"),

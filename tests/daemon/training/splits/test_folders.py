@@ -142,6 +142,13 @@ def nothing(folder: Path) -> Path:
     return folder
 
 
+def tables(folder: Path) -> Path:
+    folder.mkdir()
+    for month in range(12):
+        (folder / f"{month}.csv").write_text("a,b\n1,2\n")
+    return folder
+
+
 LIST = {"list": "labels.csv", "file_column": "file"}
 
 
@@ -149,6 +156,7 @@ LIST = {"list": "labels.csv", "file_column": "file"}
     ("make", "split", "says"),
     [
         (loose, {}, "images holds labels.csv beside 3 sub-folders"),
+        (tables, {}, "images is a folder of tables"),
         (nothing, {}, "images holds no files"),
         (classes, {"by": "groups", "column": "patient"}, "images is a folder without a list"),
         (classes, {"list": "labels.csv"}, "there is no such file in images"),
