@@ -38,7 +38,8 @@ def source_in(data: DataTable, split: SplitTable, path: Path) -> Source:
     folder = FolderOfFiles(path)
     if data.glob is None and not folder.classes and all(suffix_of(file) in TABLES for file in folder.files):
         raise InputError(
-            f"{folder.name} is a folder of tables", "allowed: a folder of files that are one example each, or a pattern",
+            f"{folder.name} is a folder of tables",
+            "allowed: a folder of files that are one example each, or a pattern",
             f"to cut the rows of the tables, write glob = '{folder.name}/*{suffix_of(folder.files[0])}' under [data]",
         )  # fmt: skip
     return folder
