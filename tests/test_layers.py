@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # use all of strategies/.
 STRATEGIES = (
     {"errors", "words", "records", "hyperparameter", "space", "recipe"},
-    {"legs", "schedule", "search", "verdict", "training"},
+    {"legs", "schedule", "search", "splits", "verdict", "training"},
     {"caviar", "panda", "drift", "fused"},
 )
 DAEMON = (
@@ -81,6 +81,7 @@ HEAVY = frozenset(
         "requests",
         "sqlite_utils",
         "pydantic",
+        "pyarrow",
         "yaml",
     }
 )

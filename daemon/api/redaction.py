@@ -144,6 +144,7 @@ def _words_of(model: Model) -> Iterable[str]:
     paths = [model.source, training.workdir, training.template, training.python, training.recipe_file, settings]
     paths += [] if model.file.goal.file is None else [Path(model.file.goal.file)]
     paths += [] if data is None else [data.path, None if data.glob is None else Path(data.glob)]
+    paths += [Path(data.split.list_file)] if data is not None and data.split and data.split.list_file else []
     named = {str(path) for path in paths if path is not None} | {path.name for path in paths if path is not None}
     commands = [training.command or (), (data.prepare if data else None) or (), fingerprint or ()]
     words = {word for command in commands for word in command if not placeholders((word,))}
@@ -177,6 +178,7 @@ def _file(file: ModelFile) -> ModelFile:
         "path": None if data.path is None else _HIDDEN_PATH,
         "glob": None if data.glob is None else str(_HIDDEN_PATH),
         "prepare": None if data.prepare is None else (HIDDEN,),
+        "split": data.split and data.split.model_copy(update={"list_file": data.split.list_file and HIDDEN}),
     }  # fmt: skip
     return file.model_copy(
         update={

@@ -22,6 +22,7 @@ from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease import Lease, LostLease
 from ..state.campaigns.phase_records import Searched
 from ..state.store import Store
+from ..training.splits.split_files import remove_splits
 from ..training.spool import remove_checkpoints
 from .conclude import alert_of_failure, record
 from .confirm import confirm, freeze_plan
@@ -44,9 +45,9 @@ def run_campaign(
 ) -> Campaign:
     """Run a campaign to its end and return it, done or failed.
 
-    Its checkpoints are removed at the end; reports and logs stay. Raises ConflictError while another process works
-    on it, and whatever `watch` or a signal handler raises to interrupt it: the campaign then stays open, its workers
-    are ended (but not by Detached), and the next call resumes it.
+    Its checkpoints and what was cut of its data are removed at the end; reports and logs stay. Raises ConflictError
+    while another process works on it, and whatever `watch` or a signal handler raises to interrupt it: the campaign
+    then stays open, its workers are ended (but not by Detached), and the next call resumes it.
     """
     lease = Lease(store, campaign_id, is_of_service=is_of_service)
     try:
@@ -54,6 +55,7 @@ def run_campaign(
         if campaign.is_open:
             _work(store, lease, clock, config, environ, watch)
             remove_checkpoints(lease.folder)
+            remove_splits(lease.folder)
         return lease.campaign()
     except LostLease:
         if lease.campaign().is_open:

@@ -22,6 +22,7 @@ from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import Prepared
 from ..state.models.registry import file_of_version
 from ..training.fingerprints import data_fingerprint
+from ..training.splits.split_files import remove_splits
 from ..training.spool import remove_checkpoints
 from .context import CampaignContext, baseline_results, budget_s_of, prepared_of
 from .leg_runs import LegRuns
@@ -134,6 +135,7 @@ def _on_old_data(
     finally:
         runner.stop()
         remove_checkpoints(folder)
+        remove_splits(folder)
 
 
 def _repeated(

@@ -12,6 +12,7 @@ from ..config.model_list import contents_in
 from ..config.model_paths import check_paths
 from ..config.toml_input import content_of
 from ..state.models.registry import Model
+from ..training.splits.check import check_split
 from .json_output import looked_json
 from .looks import looked_text
 from .output import print_json, say
@@ -32,8 +33,9 @@ def _register(
     """Register a model, or a changed model file as a new version."""
     contents = contents_in(content_of(file), file)  # errors in it name the path as it was typed
     if context.obj.place is None:
-        for content in contents:
-            check_paths(model_file_in(content, file))  # of all, before a state folder is made
+        for content in contents:  # of all, before a state folder is made
+            check_paths(model_file_in(content, file))
+            check_split(model_file_in(content, file))
     if values not in (None, "file", "keep"):
         raise InputError(f"--values is '{values}'", "allowed: file or keep")
     for content in contents:

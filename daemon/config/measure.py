@@ -15,6 +15,7 @@ def measure_of(file: ModelFile, folder: Path | None = None) -> Mapping[str, str]
         "metric": file.goal.metric,
         "direction": file.goal.direction,
         "data": os.path.relpath(data, folder) if data and folder is not None else data or "none",
+        "split": "none" if file.data is None or file.data.split is None else file.data.split.in_words(),
         "source": file.goal.found_in,
         "budget": f"{budget.amount:g} {budget.unit.value}",
     }

@@ -33,6 +33,7 @@ from .handover import (
 from .model_tables import AlertsTable, DataTable, HyperparameterTable, SearchTable, SettingsTable
 from .objective_table import ObjectiveTable
 from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
+from .split_tables import GIVEN_WITH_A_SPLIT, SplitTable
 from .toml_input import Line, Table, Text, read_table, refusal, shown, table_in
 from .training_tables import TrainingTable
 
@@ -92,6 +93,8 @@ class ModelFile(Table):
         known = (*self.hyperparameters, *self._given)
         check_metric_source(self.training, self.goal, known)
         check_values(self.training, known)
+        if self.split is not None:
+            self._check_split(self.split)
         if self.training.command is not None:
             self._check_schedules()
             self._check_placeholders(self.training.command)
@@ -134,6 +137,11 @@ class ModelFile(Table):
     def _as_score(self, value: float | None) -> float | None:
         """A value of the metric, turned so that higher is better."""
         return 0.0 - value if value is not None and self.goal.direction == "minimize" else value
+
+    @property
+    def split(self) -> SplitTable | None:
+        """How retuned cuts the data for each training; None where the training does it."""
+        return None if self.data is None else self.data.split
 
     @property
     def settings_file(self) -> Path | None:
@@ -180,7 +188,26 @@ class ModelFile(Table):
     @property
     def _given(self) -> tuple[str, ...]:
         """The placeholders that are not hyperparameters."""
-        return given_by_retuned(GIVEN_BY_RETUNED, self.hyperparameters, self.training)
+        always = GIVEN_BY_RETUNED if self.split is None else (*GIVEN_BY_RETUNED, *GIVEN_WITH_A_SPLIT)
+        return given_by_retuned(always, self.hyperparameters, self.training)
+
+    def _check_split(self, split: SplitTable) -> None:
+        if self.training.recipe is not None:
+            found, allowed = (
+                "is there, and the model is a recipe",
+                "allowed for commands: a recipe's data() cuts its rows",
+            )
+            raise refusal(found, allowed, "remove the table", key="data.split")
+        if split.slices is not None and split.slices < self.search.max_pairs:
+            raise refusal(
+                f"is {split.slices}, fewer than the {self.search.max_pairs} pairs that the test may run",
+                "allowed: a slice for each pair, because pairs that share rows void the error rate",
+                f"omit the key, or write max_pairs = {split.slices - split.slices % 2} under [search]",
+                key="data.split.slices",
+            )
+        for name in set(GIVEN_WITH_A_SPLIT) & set(self.hyperparameters):
+            allowed = f"with [data.split], reserved: {', '.join(GIVEN_WITH_A_SPLIT)}"
+            raise refusal("has a name that retuned reserves", allowed, "rename it", key=f"hyperparameters.{name}")
 
     def _check_schedules(self) -> None:
         stored = self.stored_configuration()
@@ -214,6 +241,8 @@ class ModelFile(Table):
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
                 remedy = f"did you mean '{{{near[0]}}}'?" if near else "write {{ and }} for literal braces"
                 remedy = NEEDS_A_TEMPLATE if name == "config" else remedy
+                if name in GIVEN_WITH_A_SPLIT:
+                    remedy = "to have retuned cut the data, add split = {by = 'rows'} under [data]"
                 allowed = f"allowed: {', '.join(known)}"
                 raise refusal(f"has the unknown placeholder '{{{name}}}'", allowed, remedy, key="training.command")
             if name in space and not _is_always_active(space[name], space):

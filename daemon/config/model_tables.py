@@ -12,6 +12,7 @@ from ...strategies.errors import InputError
 from ...strategies.schedule.due import parse_duration_s
 from ...strategies.search.samplers import Sampler
 from ...strategies.space import Hyperparameter, Kind
+from .split_tables import SplitTable
 from .toml_input import (
     DurationS,
     Flag,
@@ -82,6 +83,7 @@ class DataTable(Table):
     prepare_timeout_s: DurationS = Field(default=_DEFAULT_TIMEOUT_S, alias="prepare_timeout")
     snapshot: Literal["copy", "reference", "none"] = "copy"
     accept_outliers: Flag = False
+    split: SplitTable | None = None
 
     @model_validator(mode="after")
     def _has_one_place(self) -> Self:

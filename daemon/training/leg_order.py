@@ -7,6 +7,7 @@ from pathlib import Path
 from ...strategies.legs.command import expand
 from ...strategies.records import LegRequest, Value
 from ..config.config_template import ConfigTemplate
+from .splits.leg_data import LegData
 
 TRAINER = Path(__file__).with_name("trainer")  # a folder that is started by its path
 _TICKET = re.compile(r"(?P<sequence>\d{8})-(?P<leg>.+)\.a(?P<attempt>\d+)")
@@ -75,9 +76,17 @@ class Ticket:
 
 
 def order_for_leg(
-    request: LegRequest, ticket: Ticket, training: TrainingOrder, folder: Path, parent: Path | None
+    request: LegRequest,
+    ticket: Ticket,
+    training: TrainingOrder,
+    folder: Path,
+    parent: Path | None,
+    data: LegData | None = None,
 ) -> dict[str, object]:
-    """The content of leg.json: the request, and everything that the worker would otherwise have to work out."""
+    """The content of leg.json: the request, and everything that the worker would otherwise have to work out.
+
+    `data`: the files that retuned cut for it; None where the training cuts the data itself.
+    """
     order: dict[str, object] = {
         **asdict(replace(request, configuration=dict(request.configuration))),
         "attempt": ticket.attempt,
@@ -85,20 +94,23 @@ def order_for_leg(
         "checkpoint_in": None if parent is None else str(parent / "checkpoint"),
         "checkpoint_out": str(folder / "checkpoint") if request.keeps_checkpoint else None,
     }
-    values = values_for_leg(request, training, folder)
+    values = values_for_leg(request, training, folder, data)
     order["metric_file"] = "" if training.source is None else expand((training.source.file,), values)[0]
     order["argv"] = None if training.argv is None else list(expand(training.argv, values))
-    order["environment"] = _environment(request, training, folder, parent)
+    order["environment"] = _environment(request, training, folder, parent, data)
     return order
 
 
-def values_for_leg(request: LegRequest, training: TrainingOrder, folder: Path) -> dict[str, Value]:
+def values_for_leg(
+    request: LegRequest, training: TrainingOrder, folder: Path, data: LegData | None
+) -> dict[str, Value]:
     """The value of every placeholder."""
     values: dict[str, Value] = {
         **request.configuration,
         "seed": request.seed,
         "split_seed": request.split_seed,
         "data": training.data,
+        **({} if data is None else {"train": str(data.train), "eval": str(data.eval)}),
     }
     values.setdefault("tmp", str(folder / "tmp"))
     if training.template is not None:
@@ -111,7 +123,9 @@ def config_path(template: ConfigTemplate, folder: Path) -> Path:
     return folder / f"config{template.suffix}"
 
 
-def _environment(request: LegRequest, training: TrainingOrder, folder: Path, parent: Path | None) -> dict[str, str]:
+def _environment(
+    request: LegRequest, training: TrainingOrder, folder: Path, parent: Path | None, data: LegData | None
+) -> dict[str, str]:
     environment = {
         "RETUNED_HYPERPARAMETERS": str(folder / "hyperparameters.json"),
         "RETUNED_SEED": str(request.seed),
@@ -128,6 +142,8 @@ def _environment(request: LegRequest, training: TrainingOrder, folder: Path, par
         environment["RETUNED_CONFIG"] = str(config_path(training.template, folder))
     if parent is not None:
         environment["RETUNED_CHECKPOINT_IN"] = str(parent / "checkpoint")
+    if data is not None:
+        environment |= {"RETUNED_TRAIN": str(data.train), "RETUNED_EVAL": str(data.eval)}
     if request.keeps_checkpoint:
         environment["RETUNED_CHECKPOINT_OUT"] = str(folder / "checkpoint")
     return environment

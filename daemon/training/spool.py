@@ -26,6 +26,7 @@ from ...strategies.records import LegRequest
 from ..durable_files import read_json, sweep, sync_file, sync_folder, write_json
 from ..foreign_files import create_plain, make_folder, read_plain, remove
 from .leg_order import Ticket, TrainingOrder, config_path, order_for_leg, values_for_leg
+from .splits.leg_data import LegData
 
 _LEG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -65,16 +66,17 @@ class Spool:
         training: TrainingOrder,
         parent: Path | None,
         group: tuple[str, ...] = (),
+        data: LegData | None = None,
     ) -> bool:
         """Write one attempt's folder, leg.json last, for a ticket to follow; False when it has ended with that.
 
         `parent` is the folder of the leg whose checkpoint it starts from. If that one left no checkpoint, the
-        attempt ends at once with this reason. `group` names the legs that it is trained with. Raises InputError for
-        a command that cannot be filled in, before anything is written.
+        attempt ends at once with this reason. `group` names the legs that it is trained with; `data`, what was
+        cut for it. Raises InputError for a command that cannot be filled in, before anything is written.
         """
         folder = self.leg_folder(ticket.leg, ticket.attempt)
-        order = {**order_for_leg(request, ticket, training, folder, parent), "group": group}
-        values = values_for_leg(request, training, folder)
+        order = {**order_for_leg(request, ticket, training, folder, parent, data), "group": group}
+        values = values_for_leg(request, training, folder, data)
         config = None if training.template is None else training.template.filled(values)
         remove(folder)  # what nobody prepared to its end, or a training put there
         folder.mkdir()

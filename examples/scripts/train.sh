@@ -1,10 +1,10 @@
 #!/bin/sh
 # Linear regression by stochastic gradient descent in awk; writes a table of its epochs.
 #
-#   train.sh LR SEED OUT
+#   train.sh TRAIN VAL LR SEED OUT
 set -eu
-mkdir -p "$(dirname "$3")"
-awk -F, -v lr="$1" -v seed="$2" '
+mkdir -p "$(dirname "$5")"
+awk -F, -v lr="$3" -v seed="$4" '
 function uniform() { state = (state * 16807) % 2147483647; return state / 2147483647 }
 function predict(row,    j, sum) { for (j = 0; j < 4; j++) sum += w[j] * x[row, j]; return sum }
 BEGIN { state = seed % 2147483646 + 1; uniform(); for (j = 0; j < 4; j++) w[j] = uniform() - 0.5 }
@@ -20,4 +20,4 @@ END {
         for (i = last + 1; i <= n; i++) loss += (predict(i) - y[i]) ^ 2 / (n - last)
         printf "%d,%d,%.6f\n", epoch, last, loss
     }
-}' train.csv val.csv > "$3"
+}' "$1" "$2" > "$5"

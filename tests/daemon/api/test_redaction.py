@@ -153,6 +153,14 @@ def test_every_result_of_a_viewer_can_be_redacted_twice(served):
     assert dump_result("show", redacted(once, served.store)) == dump_result("show", once)
 
 
+def test_the_list_of_a_split_is_hidden_and_the_rest_of_it_shown(desk):
+    path = desk.write_model(data=f'path = "data.json"\nsplit = {{by = "rows", list = "{CANARY}.csv"}}')
+    shown = redacted(load_model_file(path), desk.store)
+    assert f"{CANARY}.csv" not in shown.to_json()
+    assert (shown.split.by, shown.split.list_file) == ("rows", HIDDEN)
+    assert ModelFile.from_json(shown.to_json()) == shown
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -428,6 +428,8 @@ def test_the_example_with_every_key_switched_on_is_valid_and_has_every_key(tmp_p
     assert missing(type(model), given) == {
         "training.recipe",
         "data.glob",
+        "data.split.list",  # of folders, named in the explanation
+        "data.split.file_column",
         "objective.pattern",
         "objective.column",
         "schedule.every",
