@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from retuned.daemon.api.verbs import Verbs
 from retuned.daemon.campaign.campaign import run_campaign
 from retuned.daemon.campaign.reopen import reopen
 from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
+from retuned.daemon.state.campaigns.campaigns import open_campaigns
 from retuned.daemon.state.campaigns.lease import folder_of
 from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.errors import ConflictError
@@ -245,3 +247,15 @@ def run_interrupted(desk, campaign, calls):
             raise Interrupted
 
     run_campaign(desk.store, campaign.id, clock=SystemClock(), config=desk.config, environ=os.environ, watch=watch)
+
+
+def test_the_files_of_a_cancelled_campaign_are_removed(desk):
+    write_points(desk.folder / "points.csv")
+    register(desk, '{by = "rows"}')
+    (campaign,) = open_campaigns(desk.store)
+    with pytest.raises(Interrupted):
+        run_interrupted(desk, campaign, 3)
+    splits = folder_of(desk.store.state, campaign.id) / "splits"
+    assert list(splits.glob("train-*.csv"))
+    Verbs(desk.store, desk.config, SystemClock()).cancel("toy")
+    assert not splits.exists()
