@@ -22,7 +22,7 @@ from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import Prepared
 from ..state.models.registry import file_of_version
 from ..training.fingerprints import data_fingerprint
-from ..training.splits.split_files import remove_splits
+from ..training.splits.split_files import OLD_DATA, remove_splits
 from ..training.spool import remove_checkpoints
 from .context import CampaignContext, baseline_results, budget_s_of, prepared_of
 from .leg_runs import LegRuns
@@ -119,7 +119,7 @@ def _on_old_data(
     old_data: str,
 ) -> tuple[Runs, str]:
     """The runs, now with those on the old data, and why some wanted ones were not made."""
-    folder = context.lease.folder / "old"
+    folder = context.lease.folder / OLD_DATA
     runner = context.open_runner(folder, old_data)
     try:
         old_runs = context.runs.with_runner(runner)

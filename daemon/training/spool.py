@@ -7,6 +7,7 @@ legs/<leg>.a<attempt>/   leg.json, hyperparameters.json, config.yaml, trial.json
                          output.log, checkpoint, exit.json; stop: asks the worker to end it early
 workers/<id>/            worker.json (pid, start time, boot id, nonce), worker.log
 fusing/<kind>.json       whether trials of a kind are trained as a batch, how many at once, and why
+splits/                  what was cut of the data for the legs, where retuned does that (splits/split_files.py)
 stop                     while it is there, workers end after their leg
 
 A leg's folder is complete once it has leg.json, and ended once it has exit.json. After enqueueing, only its worker

@@ -10,6 +10,7 @@ from ..clock import Clock
 from ..durable_files import read_json
 from ..processes import Identity, identity_from
 from .leg_order import Ticket
+from .splits.split_files import remove_splits
 from .spool import Spool
 from .worker_processes import Workers
 
@@ -84,7 +85,10 @@ class Supervisor:
 
 
 def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0) -> int:
-    """End the workers of a campaign that is over; how many there were. For the holder of its lock alone."""
+    """End the workers of a campaign that is over, and remove what was cut of its data; how many workers there were.
+
+    For the holder of its lock alone.
+    """
     count = 0
     for folder in (campaign, *(path.parent for path in campaign.glob("*/legs"))):
         Spool(folder).sweep()
@@ -93,4 +97,5 @@ def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0) -> int:
         spool = Spool(folder)
         count += len(list(spool.workers.glob("*/worker.json")))
         Supervisor(spool, Workers(spool), clock).stop(grace_s)
+    remove_splits(campaign)
     return count

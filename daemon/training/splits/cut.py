@@ -66,7 +66,7 @@ def plan_cut(
     if split.by == "groups":
         groups, sizes = _groups(source, str(split.column), pieces)
         parts_of_groups = part_groups(sizes, shares) if sizes else _no_rows(source)
-        return Planned(array("H", [parts_of_groups[group] for group in groups]), parts_of_groups, groups)
+        return Planned(array("H", (parts_of_groups[group] for group in groups)), parts_of_groups, groups)
     if split.by == "time":
         moments, gap = _moments(source, split, pieces)
         return Planned(part_times(moments, shares, gap) if moments else _no_rows(source), none, array("I"))

@@ -31,6 +31,7 @@ from .source import Counts, Source
 KEPT_BYTES = 2 << 30
 LEAST_FREE_BYTES = 16 << 20
 FOLDER = "splits"
+OLD_DATA = "old"  # the folder of the runs on the baseline's data, in that of a campaign
 
 
 class SplitFiles:
@@ -178,8 +179,11 @@ def open_splits(
 
 
 def remove_splits(folder: Path) -> None:
-    """Delete the files that were cut for a campaign that has ended; they can be made again from its snapshot."""
-    remove(folder / FOLDER)
+    """Delete the files that were cut for a campaign that is over, those of its baseline's data too; they can be made
+    again. Links that a training put in their place are not followed."""
+    for parent in (folder, folder / OLD_DATA):
+        if not parent.is_symlink():
+            remove(parent / FOLDER)
 
 
 @contextmanager

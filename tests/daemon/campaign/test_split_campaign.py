@@ -1,5 +1,6 @@
 """Campaigns whose data retuned cuts, with scripts that have one file to train on and one to score on."""
 
+import gzip
 import importlib.util
 import json
 import os
@@ -8,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from retuned.daemon.api.verbs import Verbs
 from retuned.daemon.campaign.campaign import run_campaign
 from retuned.daemon.campaign.reopen import reopen
 from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
+from retuned.daemon.state.campaigns.campaigns import open_campaigns
 from retuned.daemon.state.campaigns.lease import folder_of
 from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.errors import ConflictError
@@ -245,3 +248,61 @@ def run_interrupted(desk, campaign, calls):
             raise Interrupted
 
     run_campaign(desk.store, campaign.id, clock=SystemClock(), config=desk.config, environ=os.environ, watch=watch)
+
+
+def test_the_files_of_a_cancelled_campaign_are_removed(desk):
+    write_points(desk.folder / "points.csv")
+    register(desk, '{by = "rows"}')
+    (campaign,) = open_campaigns(desk.store)
+    with pytest.raises(Interrupted):
+        run_interrupted(desk, campaign, 3)
+    splits = folder_of(desk.store.state, campaign.id) / "splits"
+    assert list(splits.glob("train-*.csv"))
+    Verbs(desk.store, desk.config, SystemClock()).cancel("toy")
+    assert not splits.exists()
+
+
+MEAN = """
+import gzip, json, os, random, sys
+def values(path):
+    if os.path.isdir(path):
+        return [float(open(os.path.join(folder, name)).read()) for folder, _, names in os.walk(path) for name in names]
+    if path.endswith(".gz"):
+        return [json.loads(line)["y"] for line in gzip.open(path, "rt")]
+    import pyarrow.parquet
+    return pyarrow.parquet.read_table(path)["y"].to_pylist()
+train, scored = values(sys.argv[1]), values(sys.argv[2])
+guess = sum(train) / len(train) + random.Random(int(sys.argv[4])).gauss(0, 0.1)
+loss = sum((guess - y) ** 2 for y in scored) / len(scored)
+print(json.dumps({"step": 10, "metrics": {"loss": loss}}))
+"""
+
+
+def packed_lines(folder: Path) -> str:
+    with gzip.open(folder / "values.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps({"y": random.Random(row).gauss(0, 1)}) + "\n" for row in range(600))
+    return "values.jsonl.gz"
+
+
+def parquet(folder: Path) -> str:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"y": [random.Random(row).gauss(0, 1) for row in range(600)]}), folder / "values.parquet")
+    return "values.parquet"
+
+
+def classes(folder: Path) -> str:
+    for row in range(300):
+        (folder / "values" / "ab"[row % 2]).mkdir(parents=True, exist_ok=True)
+        (folder / "values" / "ab"[row % 2] / f"{row}.txt").write_text(str(random.Random(row).gauss(0, 1)))
+    return "values"
+
+
+@pytest.mark.parametrize("write", [packed_lines, parquet, classes])
+def test_scripts_read_their_own_format_and_keep_the_contract(desk, write):
+    (desk.folder / "mean.py").write_text(MEAN)
+    words = json.dumps([sys.executable, str(desk.folder / "mean.py"), "{train}", "{eval}", "{lr}", "{seed}"])
+    data = f'path = "{write(desk.folder)}"\nsplit = {{by = "rows"}}'
+    register(desk, "", words=words, data=data)
+    baseline = desk.baseline()
+    assert baseline.phase == "done", baseline.failure
+    assert baseline.facts.contract.allows_stale
