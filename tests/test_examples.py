@@ -68,7 +68,7 @@ def test_the_flights_extract_stays_small_and_carries_its_licence():
     assert "CC0 1.0" in (EXAMPLES / "flights" / "DATA.md").read_text()
 
 
-@pytest.mark.parametrize("example", ["bike_share", "flights", "shell"])
+@pytest.mark.parametrize("example", ["bike_share", "flights", "ordinary", "shell"])
 def test_every_examples_model_file_is_valid(example):
     assert load_model_file(EXAMPLES / example / "model.toml").stored_configuration()
 
@@ -147,3 +147,38 @@ def test_the_shell_model_goes_on_from_its_checkpoint(tmp_path, windows):
 def test_every_awk_gives_the_shell_model_the_same_score(tmp_path, windows, awk):
     expected = shell_leg(tmp_path / "one", windows / "window.csv")[-1]["metrics"]["skill"]
     assert shell_leg(tmp_path / "two", windows / "window.csv", awk)[-1]["metrics"]["skill"] == pytest.approx(expected)
+
+
+def test_the_first_verdict_of_the_readme_comes_as_it_says(tmp_path, retuned):
+    readme = (EXAMPLES.parent / "README.md").read_text().partition("## First verdict")[2].partition("\n## ")[0]
+    script, model = (readme.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("python", "toml"))
+    (tmp_path / "train.py").write_text(script)
+    (tmp_path / "model.toml").write_text(model)
+    (data,) = [line for line in readme.splitlines() if line.startswith("    python3 -c")]
+    subprocess.run(["sh", "-c", data.strip()], cwd=tmp_path, check=True)
+    registered = retuned("register", tmp_path / "model.toml")
+    assert registered.returncode == 0, registered.stderr
+    assert retuned("baseline", "line").returncode == 0
+    judged = retuned("retune", "line", "--seed", "1")
+    assert judged.returncode == 10, judged.stdout + judged.stderr
+
+
+def ordinary_loss(folder, train, scored, **changes):
+    """The last loss of the ordinary script, which gets two files and nothing from retuned."""
+    options = [word for name, value in changes.items() for word in (f"--{name}", str(value))]
+    argv = [sys.executable, str(EXAMPLES / "ordinary/train.py"), "--train", str(train), "--eval", str(scored), *options]
+    done = subprocess.run(argv, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])["metrics"]["log_loss"]
+
+
+def test_the_ordinary_script_learns_by_itself(windows, tmp_path):
+    rows = (windows / "window.csv").read_text().splitlines()
+    for name, part in (("train.csv", rows[1::2]), ("eval.csv", rows[2::2])):
+        (tmp_path / name).write_text("\n".join([rows[0], *part]) + "\n")
+    good, off = (ordinary_loss(tmp_path, tmp_path / "train.csv", tmp_path / "eval.csv", lr=lr) for lr in (0.03, 0.001))
+    assert good < off - 0.02
+
+
+def test_nothing_in_the_ordinary_script_knows_of_retuned():
+    text = (EXAMPLES / "ordinary/train.py").read_text()
+    assert "retuned" not in text.lower().replace("nothing in here knows of retuned", "")

@@ -17,7 +17,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BOX = ROOT / "tests" / "systemd" / "box.sh"
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "config.example.toml", "daemon", "strategies", "deploy", "docs")
+PARTS = (
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "config.example.toml",
+    "daemon",
+    "strategies",
+    "deploy",
+    "docs",
+    "examples",
+)
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 WORKERS = "daemon/training/worker "  # what their command lines hold
 DETECTABLE = {"best": 0.0, "optimum": -3.0, "noise": 0.1, "sleep_s": 0.4}

@@ -142,8 +142,10 @@ def _words_of(model: Model) -> Iterable[str]:
     """What a model's file says of how it is trained: words of commands, paths and their parts, names of variables."""
     training, data, settings = model.file.training, model.file.data, model.file.settings_file
     fingerprint = model.file.triggers.fingerprint
-    paths = [model.source, training.workdir, training.python, training.recipe_file, settings]
+    paths = [model.source, training.workdir, training.template, training.python, training.recipe_file, settings]
+    paths += [] if model.file.goal.file is None else [Path(model.file.goal.file)]
     paths += [] if data is None else [data.path, None if data.glob is None else Path(data.glob)]
+    paths += [Path(data.split.list_file)] if data is not None and data.split and data.split.list_file else []
     named = {str(path) for path in paths if path is not None} | {path.name for path in paths if path is not None}
     commands = [training.command or (), (data.prepare if data else None) or (), fingerprint or ()]
     words = {word for command in commands for word in command if not placeholders((word,))}
@@ -153,20 +155,31 @@ def _words_of(model: Model) -> Iterable[str]:
     return (long | set(training.pass_env)) - public
 
 
+def _placed(file: ModelFile) -> tuple[str, ...]:
+    """The placeholders that keep hyperparameters out of the configuration file, if there is one: a file without them
+    would be another one."""
+    if file.training.write is None:
+        return ()
+    return tuple(f"{{{name}}}" for name in file.hyperparameters if name in placeholders(file.training.command or ()))
+
+
 def _file(file: ModelFile) -> ModelFile:
     """The file without commands, paths, names of variables and secrets."""
-    training, data, alerts, settings = file.training, file.data, file.alerts, file.settings
+    training, data, alerts, settings, goal = file.training, file.data, file.alerts, file.settings, file.goal
     hidden: Mapping[str, Any] = {
-        "command": None if training.command is None else (HIDDEN,),
+        "command": None if training.command is None else (HIDDEN, *_placed(file)),
         "recipe": None if training.recipe is None else f"{_HIDDEN_PATH}.py:Hidden",
         "python": None,
         "workdir": _HIDDEN_PATH,
+        "values": {},
+        "write": None if training.write is None else str(_HIDDEN_PATH.with_suffix(Path(training.write).suffix)),
         "pass_env": (),
     }
     where = {} if data is None else {
         "path": None if data.path is None else _HIDDEN_PATH,
         "glob": None if data.glob is None else str(_HIDDEN_PATH),
         "prepare": None if data.prepare is None else (HIDDEN,),
+        "split": data.split and data.split.model_copy(update={"list_file": data.split.list_file and HIDDEN}),
     }  # fmt: skip
     return file.model_copy(
         update={
@@ -177,6 +190,12 @@ def _file(file: ModelFile) -> ModelFile:
             ),
             "settings": settings.model_copy(
                 update={"file": None if settings.file is None else _HIDDEN_PATH.with_suffix(settings.file.suffix)}
+            ),
+            "goal": goal.model_copy(
+                update={
+                    "pattern": None if goal.pattern is None else HIDDEN,
+                    "file": None if goal.file is None else ("{tmp}" if "{tmp}" in goal.file else "") + HIDDEN,
+                }
             ),
             "alerts": alerts.model_copy(
                 update={"webhook": alerts.webhook and place_of(alerts.webhook), "webhook_secret": None}

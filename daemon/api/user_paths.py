@@ -7,14 +7,17 @@ import pwd
 from ...strategies.errors import InputError
 from ..config.model_file import ModelFile
 from ..config.model_paths import check_paths
+from ..training.splits.check import check_split
 
 
 def check_paths_for(user: str | None, file: ModelFile) -> None:
-    """Raise InputError for a path that is missing or unreadable for the service's user; None: the caller's process."""
+    """Raise InputError for a path that is missing or unreadable for the service's user, and for data that cannot be cut
+    as [data.split] says; None: the caller's process."""
     try:
         check_paths(file)
         if user is not None:
             _check_readable(file)
+        check_split(file, is_service=user is not None)
     except PermissionError as error:
         found = InputError(f"{error.filename} cannot be reached: {error.strerror}")
         raise _naming(user, found) from None

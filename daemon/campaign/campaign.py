@@ -22,6 +22,7 @@ from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease import Lease, LostLease
 from ..state.campaigns.phase_records import Searched
 from ..state.store import Store
+from ..training.splits.split_files import remove_splits
 from ..training.spool import remove_checkpoints, withdraw_tickets
 from .conclude import record
 from .confirm import confirm, freeze_plan
@@ -46,9 +47,9 @@ def run_campaign(
 ) -> Campaign:
     """Run a campaign to its end and return it, done or failed.
 
-    Its checkpoints and tickets are removed at the end; reports and logs stay. Raises ConflictError while another
-    process works on it, and whatever `watch` or a signal handler raises to interrupt it: the campaign then stays open,
-    its workers are ended (but not by Detached), and the next call resumes it.
+    Its checkpoints, its tickets and what was cut of its data are removed at the end; reports and logs stay. Raises
+    ConflictError while another process works on it, and whatever `watch` or a signal handler raises to interrupt it:
+    the campaign then stays open, its workers are ended (but not by Detached), and the next call resumes it.
     """
     lease = Lease(store, campaign_id, is_of_service=is_of_service)
     try:
@@ -57,6 +58,7 @@ def run_campaign(
             _work(store, lease, clock, config, environ, watch)
             remove_checkpoints(lease.folder)
             withdraw_tickets(lease.folder)
+            remove_splits(lease.folder)
         return lease.campaign()
     except LostLease:
         if lease.campaign().is_open:

@@ -23,6 +23,7 @@ from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import Prepared
 from ..state.models.registry import file_of_version
 from ..training.fingerprints import data_fingerprint
+from ..training.splits.split_files import OLD_DATA, remove_splits
 from ..training.spool import remove_checkpoints
 from .context import CampaignContext, baseline_results, budget_s_of, prepared_of
 from .data_probe import probe_data
@@ -86,7 +87,8 @@ def _change(baseline: Campaign, campaign: Campaign, baseline_file: ModelFile, fi
     """What differs from the baseline, and the path of the old data; empty if nothing can be trained on it."""
     before, now = prepared_of(baseline), prepared_of(campaign)
     commands = [(model.training.command, model.training.recipe) for model in (baseline_file, file)]
-    measures = [(model.goal.metric, model.goal.direction, model.training.budget) for model in (baseline_file, file)]
+    goals = [(model.goal.metric, model.goal.direction, model.goal.source) for model in (baseline_file, file)]
+    measures = [(*goal, model.training.budget) for goal, model in zip(goals, (baseline_file, file), strict=True)]
     has_new_data, old_data, missing = _old_data(before, now, baseline_file)
     change = Change(
         data=has_new_data,
@@ -125,7 +127,7 @@ def _on_old_data(
     old_data: str,
 ) -> tuple[Runs, str]:
     """The runs, now with those on the old data, and why some wanted ones were not made."""
-    folder = context.lease.folder / "old"
+    folder = context.lease.folder / OLD_DATA
     runner = context.open_runner(folder, old_data)
     try:
         old_runs = context.runs.with_runner(runner)
@@ -141,6 +143,7 @@ def _on_old_data(
     finally:
         runner.stop()
         remove_checkpoints(folder)
+        remove_splits(folder)
 
 
 def _repeated(

@@ -22,6 +22,7 @@ from ..state.store import Store
 from ..training.local_runner import LocalRunner
 from ..training.piecewise_runner import PiecewiseRunner
 from ..training.runner import Runner
+from ..training.splits.split_files import SplitFiles, open_splits
 from .leg_runs import LegRuns
 from .prepare import prepare, slots_of, training_order
 
@@ -83,13 +84,20 @@ def open_context(
             lease.advance("prepare", unchanged, clock.now())
             before = None if baseline is None else prepared_of(baseline)
             prepared = prepare(model, file, configuration, before, store.state, environ, lease.show_progress)
+            splits = _splits(file, lease.folder, prepared.snapshot, lease.show_progress)
+            if splits is not None:
+                prepared = replace(prepared, notes=(*prepared.notes, splits.sentence))
             campaign = lease.advance("prepare", lambda facts: replace(facts, prepared=prepared), clock.now())
-        snapshot = prepared_of(campaign).snapshot
-        runner = own = _runner(file, campaign, lease.folder, snapshot, clock, config, environ)
+
+        def runner_in(folder: Path, data: str) -> Runner:
+            splits = _splits(file, folder, data, lease.show_progress)
+            return _runner(file, campaign, folder, data, clock, config, environ, splits)
+
+        runner = own = runner_in(lease.folder, prepared_of(campaign).snapshot)
 
         def open_runner(folder: Path, data: str) -> Runner:
             own.stop()
-            return _runner(file, campaign, folder, data, clock, config, environ)
+            return runner_in(folder, data)
 
         runs = LegRuns(lease, results_of(store, campaign.id), runner, clock, watch)
         yield CampaignContext(
@@ -116,13 +124,23 @@ def _runner(
     clock: Clock,
     config: Config,
     environ: Mapping[str, str],
+    splits: SplitFiles | None,
 ) -> Runner:
     slots, gpus = room_of(file, campaign, config)
     groups = slots_of(file, config, prepared_of(campaign).environment)
     order, gpus_each = training_order(file, data, slots, groups), file.training.resources.gpus
     environment = file.training.environment(environ)
-    runner = LocalRunner(folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=gpus_each)
+    runner = LocalRunner(
+        folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=gpus_each, splits=splits
+    )
     return runner if order.kind == "recipe" else PiecewiseRunner(runner, runner.checkpoint_fault)
+
+
+def _splits(file: ModelFile, folder: Path, data: str, show_progress: Callable[[], None]) -> SplitFiles | None:
+    """The files that are cut for each leg of the runner in `folder`; None where the training cuts the data itself."""
+    if file.data is None or file.data.split is None:
+        return None
+    return open_splits(file.data, file.data.split, Path(data), folder, file.search.max_pairs, show_progress)
 
 
 def room_of(file: ModelFile, campaign: Campaign, config: Config) -> tuple[int, tuple[int, ...]]:

@@ -10,6 +10,7 @@ from ...strategies.drift.outliers import DataRanges
 from ...strategies.errors import CampaignFailed, InputError
 from ...strategies.records import Configuration
 from ..config.config import Config
+from ..config.config_template import ConfigTemplate, read_template
 from ..config.model_file import ModelFile
 from ..config.settings_file import plain, read_settings
 from ..masking import mask_of, masked
@@ -18,7 +19,7 @@ from ..state.models.registry import Model
 from ..training.column_profile import check_data
 from ..training.fingerprints import code_fingerprint, data_fingerprint
 from ..training.interpreter import environment_of, interpreter_notes
-from ..training.leg_order import TrainingOrder
+from ..training.leg_order import MetricSource, TrainingOrder
 from ..training.snapshot import run_fingerprint, run_prepare, sources, take
 from .forecast import slots_that_fit
 
@@ -72,8 +73,9 @@ def changes_since(before: Prepared, now: Prepared) -> tuple[str, ...]:
 
 def training_order(file: ModelFile, data: str, slots: int, groups: int) -> TrainingOrder:
     """How this campaign's workers train the model; parallel training runs share the cores. `groups`: how many groups
-    trials are divided into, however many run at once at the moment."""
-    training, cores = file.training, len(os.sched_getaffinity(0))
+    trials are divided into, however many run at once at the moment. Raises CampaignFailed where its configuration file
+    cannot be used."""
+    training, cores, source = file.training, len(os.sched_getaffinity(0)), file.goal.source
     return TrainingOrder(
         kind="command" if training.command is not None else "recipe",
         argv=training.argv,
@@ -88,7 +90,18 @@ def training_order(file: ModelFile, data: str, slots: int, groups: int) -> Train
         groups=groups if training.may_fuse else 0,
         precision=training.precision,
         pass_env=training.pass_env,
+        source=None if source is None else MetricSource(*source),
+        template=_template(file),
     )
+
+
+def _template(file: ModelFile) -> ConfigTemplate | None:
+    if file.training.template is None:
+        return None
+    try:
+        return read_template(file.training.template, file.places, file.training.values)
+    except InputError as error:
+        raise CampaignFailed(error.found, error.allowed, error.remedy) from None
 
 
 def slots_of(file: ModelFile, config: Config, environment: EnvironmentFingerprint) -> int:

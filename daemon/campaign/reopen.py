@@ -109,6 +109,19 @@ def _check(store: Store, model: Model, campaign: Campaign, pairs: int) -> None:
             f"{MOST_PAIRS} pairs in total",
             "ask for fewer, or declare a larger margin",
         )
+    _check_slices(model, campaign, _total_pairs(verdict, pairs))
+
+
+def _check_slices(model: Model, campaign: Campaign, total: int) -> None:
+    """Raise ConflictError where later pairs would be scored on rows that earlier ones were scored on."""
+    split = model.file.split
+    slices = total if split is None else split.shares(model.file.search.max_pairs).slices
+    if total > slices:
+        raise ConflictError(
+            f"campaign {campaign.id} has {slices} held-out slices, and {total} pairs in total need one each",
+            "no pair on rows of another one, because that voids the error rate",
+            f"write slices = {total} under [data.split], register again, and re-evaluate: retuned retune {model.name}",
+        )
 
 
 def _check_unchanged(file: ModelFile, model: Model, campaign: Campaign) -> None:

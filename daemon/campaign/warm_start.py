@@ -48,7 +48,7 @@ def _top(campaign: Campaign) -> tuple[Configuration, ...]:
 
 
 def _measure(file: ModelFile) -> tuple[object, ...]:
-    return file.goal.metric, file.goal.direction, file.training.budget
+    return file.goal.metric, file.goal.direction, file.goal.source, file.training.budget
 
 
 def _is_full(result: LegResult, file: ModelFile) -> bool:

@@ -18,6 +18,7 @@ from ..state.models.registry import find_model
 from .foreground import Display, conduct, finish_baseline, follow
 from .json_output import campaign_json
 from .output import print_json, say
+from .plan_view import refuse_beside_dry_run, show_plan
 from .session import CLOCK, Json, Name, Named, Session
 
 app = typer.Typer()
@@ -60,11 +61,16 @@ def _retune(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, data and history give the same verdict.")] = None,
     detach: Detach = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would do, as `retuned plan`.")] = False,
     as_json: Json = False,
 ) -> None:
     """Re-evaluate a model now. Exit code: 0 fresh, 10 stale, 11 degraded, 12 broken, 13 inconclusive."""
     session: Session = context.obj
     session.verbs.show(name)  # an unknown name is reported before a wrong option
+    if dry_run:
+        refuse_beside_dry_run({"--strategy": strategy, "--budget": budget, "--seed": seed, "--detach": detach or None})
+        show_plan(session.verbs.plan(name), as_json)
+        return
     budget_s = None if budget is None else _budget_s(budget)
     if session.is_remote or detach:
         _check_service(session, detach)

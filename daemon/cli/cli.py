@@ -1,15 +1,18 @@
 """The command `retuned`: one subcommand for each verb. What a command needs is loaded when it is run."""
 
+import importlib.metadata
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from typer._completion_classes import completion_init
 
 from ...strategies.errors import RetunedError
 from ...strategies.words import readable
-from .command_index import CommandIndex
-from .output import READER_LEFT, OutputGone, close_streams, open_streams, say_aside
+from .command_index import COMPLETION_VARIABLE, CommandIndex
+from .output import READER_LEFT, OutputGone, close_streams, open_streams, say, say_aside
 
 INTERRUPTED = 130
 
@@ -23,11 +26,20 @@ app = typer.Typer(
 """The commands; `main` runs them and turns errors into lines and exit codes."""
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        say(f"retuned {importlib.metadata.version('retuned')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+    ] = False,
     state: Annotated[Path | None, typer.Option(help="Folder of the database, campaigns and snapshots.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Configuration file; see config.example.toml.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration file; see: retuned example config.")] = None,
 ) -> None:
     from .session import open_session
 
@@ -37,6 +49,8 @@ def _options(
 def main() -> NoReturn:
     """The console command: a user's mistake is one line on stderr and exit code 2."""
     open_streams()
+    if COMPLETION_VARIABLE in os.environ:
+        completion_init()
     try:
         code = _run(sys.argv[1:] or ["--help"])
     except (OutputGone, BrokenPipeError):

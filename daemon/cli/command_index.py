@@ -35,6 +35,11 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "adopt": "Adopt the values that a campaign recommended, and write the model's settings file.",
         "rollback": "Adopt an older version of the settings again.",
     },
+    "setup_commands": {
+        "example": "List the examples, or write one into the current folder; nothing is overwritten.",
+        "completion": "Print a script that completes commands, options and models' names; for instance in ~/.bashrc: "
+        'eval "$(retuned completion bash)".',
+    },
     "service_commands": {
         "serve": "Run the service, which runs due campaigns and sends alerts, until SIGTERM.",
     },
@@ -67,6 +72,18 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
 }
 """The modules of this folder, each with its commands' names and the first paragraph of their docstrings."""
 
+TASKS: Mapping[str, tuple[str, ...]] = {
+    "Start": ("example", "register", "completion"),
+    "Describe models": ("models", "show", "history", "look", "pause", "resume", "retire"),
+    "Re-evaluate": ("plan", "baseline", "retune", "confirm", "watch", "cancel", "selftest"),
+    "Act on the result": ("adopt", "rollback"),
+    "See what was found": ("report", "drift", "alerts"),
+    "Steer a running panda": ("nudge", "back", "hold"),
+    "Run the service": ("serve", "schedule", "status", "doctor", "backup", "restore", "token"),
+}
+"""The commands by what a person wants to do, in the order of the help."""
+COMPLETION_VARIABLE = "_RETUNED_COMPLETE"
+"""Set by the script of `retuned completion` when it asks what a line may go on with."""
 HIDDEN = frozenset({"campaign", "answer"})  # the service starts them
 MODULES = {name: module for module, commands in COMMANDS.items() for name in commands}
 """The module of each command."""
@@ -78,9 +95,10 @@ class CommandIndex(TyperGroup):
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - typer's own
         """`settings`: what typer gives a group."""
         super().__init__(**settings)
-        for commands in COMMANDS.values():
-            for name, text in commands.items():
-                self.add_command(TyperCommand(name, help=text, hidden=name in HIDDEN))
+        texts = {name: text for commands in COMMANDS.values() for name, text in commands.items()}
+        shown = {name: task for task, names in TASKS.items() for name in names}
+        for name, task in (shown | dict.fromkeys(HIDDEN, "")).items():
+            self.add_command(TyperCommand(name, help=texts[name], hidden=name in HIDDEN, rich_help_panel=task))
 
     def invoke(self, ctx: Context) -> Any:  # noqa: ANN401 - whatever a command returns
         """What the command returns. An error over what the database holds says which copy to restore."""

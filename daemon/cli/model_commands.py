@@ -10,10 +10,12 @@ import typer
 from ...strategies.errors import InputError
 from ...strategies.words import counted
 from ..config.model_file import model_file_in
+from ..config.model_list import contents_in
 from ..config.model_paths import check_paths
 from ..config.toml_input import content_of
 from ..state.models.registry import Model
 from ..state.models.removal import refuse_in_use
+from ..training.splits.check import check_split
 from .json_output import looked_json
 from .looks import looked_text
 from .output import print_json, say
@@ -25,23 +27,25 @@ app = typer.Typer()
 @app.command("register")
 def _register(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The model file (TOML).")],
+    file: Annotated[Path, typer.Argument(help="The model file (TOML); several models: [[model]] tables.")],
     values: Annotated[
         str | None,
         typer.Option(help="If the file was edited after an adoption: 'file', its values, or 'keep', the current ones."),
     ] = None,
 ) -> None:
     """Register a model, or a changed model file as a new version."""
-    content = content_of(file)
-    model_file = model_file_in(content, file)  # errors in it name the path as it was typed
+    contents = contents_in(content_of(file), file)  # errors in it name the path as it was typed
     if context.obj.place is None:
-        check_paths(model_file)  # before a state folder is made
+        for content in contents:  # of all, before a state folder is made
+            check_paths(model_file_in(content, file))
+            check_split(model_file_in(content, file))
     if values not in (None, "file", "keep"):
         raise InputError(f"--values is '{values}'", "allowed: file or keep")
-    done = context.obj.verbs.register(content.decode(), Path(os.path.abspath(file)), values)
-    say(done.sentence)
-    if done.waits_for_baseline:
-        say(f"`retuned serve` runs the baseline; to run it now: retuned baseline {done.name}")
+    for content in contents:
+        done = context.obj.verbs.register(content.decode(), Path(os.path.abspath(file)), values)
+        say(done.sentence)
+        if done.waits_for_baseline:
+            say(f"`retuned serve` runs the baseline; to run it now: retuned baseline {done.name}")
 
 
 @app.command("pause")

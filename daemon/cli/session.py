@@ -1,5 +1,6 @@
 """What every command uses: the configuration, and the verbs, in this process or in a service."""
 
+import contextlib
 import os
 import pwd
 from functools import cached_property
@@ -22,8 +23,24 @@ from ..upkeep.backup import folder_of_backups
 CLOCK = SystemClock()
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered model.")]
-Named = Annotated[str, typer.Argument(metavar="CAMPAIGN|NAME", help="A campaign's number, or a model's name.")]
+def _complete_model(context: typer.Context, incomplete: str) -> list[str]:
+    """The names of registered models that begin so; none where they cannot be read, or no state folder is there yet."""
+    options = context.find_root().params
+    with contextlib.suppress(RetunedError, OSError):
+        session = open_session(options.get("state"), options.get("config"))
+        if session.is_remote or (session.config.state / FILE_NAME).exists():
+            names = (entry.model.name for entry in session.verbs.models())
+            return [name for name in names if name.startswith(incomplete)]
+    return []
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered model.", autocompletion=_complete_model)]
+Named = Annotated[
+    str,
+    typer.Argument(
+        metavar="CAMPAIGN|NAME", help="A campaign's number, or a model's name.", autocompletion=_complete_model
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

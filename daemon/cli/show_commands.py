@@ -13,6 +13,7 @@ from ..upkeep.health_records import Health
 from .json_output import alert_json, campaign_json, drift_json, looks_json, model_json, planned_json, settings_json
 from .looks import looks_text
 from .output import print_json, say
+from .plan_view import show_plan
 from .session import CLOCK, Json, Name
 
 app = typer.Typer()
@@ -61,12 +62,7 @@ def _history(context: typer.Context, name: Name, as_json: Json = False) -> None:
 @app.command("plan")
 def _plan(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Show what a re-evaluation would do, cost and be able to detect, without running it."""
-    plan = context.obj.verbs.plan(name)
-    if as_json:
-        print_json(plan.figures)
-        return
-    for sentence in plan.sentences:
-        say(f"- {sentence}")
+    show_plan(context.obj.verbs.plan(name), as_json)
 
 
 @app.command("schedule")

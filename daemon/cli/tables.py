@@ -75,7 +75,7 @@ def show_model(out: Console, model: Model, campaigns: Sequence[Campaign], looks:
     )
     out.print(
         Text(
-            f"judged by {model.file.goal.metric} ({model.file.goal.direction}); "
+            f"judged by {model.file.goal.metric} ({model.file.goal.direction}), found in {model.file.goal.found_in}; "
             f"file version {model.version}, {model.source}\n{looks}\n"
         )
     )

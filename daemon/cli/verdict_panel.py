@@ -17,6 +17,7 @@ from ..api.views import Replicates
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign
 from ..state.models.registry import Model
+from .next_commands import next_commands
 from .screen import Text
 from .tables import PANEL_WIDTH, STYLES, number
 
@@ -65,8 +66,6 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
     sign = model.file.objective().sign
     lines += [Text(sentence) for sentence in counted_at_floor(verdict, sign, model.file.goal.metric)]
     lines += [Text(sentence) for sentence in _background(campaign, verdict)]
-    if recommended is not None:
-        lines.append(Text(f"\nTo adopt the new values:  retuned adopt {model.name}", style="bold"))
     if verdict.watch:
         lines.append(Text("\nWatch: the evidence for an improvement is 20:1 or more, but not enough for a verdict."))
     if verdict.can_go_on:
@@ -75,15 +74,22 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
             lines.append(
                 Text(f"\nChallenger: {render_changes(incumbent, model.space.validate(challenger, strict=False))}")
             )
-        more = 8 if verdict.pairs_needed is None else verdict.pairs_needed + verdict.pairs_needed % 2
-        command = f"retuned confirm {model.name} --more {more}"
-        lines.append(Text(f"\nTo continue with more pairs:  {command}", style="bold"))
     title = Text(f" {model.name}: {verdict.label} ", style=STYLES[verdict.outcome])
     return _panel(lines, title, campaign, STYLES[verdict.outcome].split()[-1])
 
 
 def _panel(lines: Sequence[Text | Table], title: str | Text, campaign: Campaign, colour: str) -> Panel:
-    return Panel(Group(*lines), title=title, subtitle=f"campaign {campaign.id}", border_style=colour, width=PANEL_WIDTH)
+    """A panel that ends with what to type next."""
+    commands = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
+    for command, purpose in next_commands(campaign):
+        commands.add_row(Text(command, style="bold"), Text(purpose, style="dim"))
+    return Panel(
+        Group(*lines, Text("\nNext:"), commands),
+        title=title,
+        subtitle=f"campaign {campaign.id}",
+        border_style=colour,
+        width=PANEL_WIDTH,
+    )
 
 
 def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:

@@ -151,7 +151,11 @@ def load_config(path: Path | None, environ: Mapping[str, str], system_folder: Pa
     named = path or (Path(environ["RETUNED_CONFIG"]) if environ.get("RETUNED_CONFIG") else None)
     places = [system_folder / "config.toml", _home(environ, "XDG_CONFIG_HOME", ".config") / "retuned" / "config.toml"]
     chosen = named or next((place for place in places if _is_for(place, environ)), None)
-    content = _File() if chosen is None else read_table(_File, chosen, "config.example.toml")
+    content = (
+        _File()
+        if chosen is None
+        else read_table(_File, chosen, "config.example.toml, which `retuned example config` writes")
+    )
     state = content.state if content.state is not None else _default_state(environ)
     return Config(state=state, **{name: getattr(content, name) for name in _Tables.model_fields})
 

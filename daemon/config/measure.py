@@ -8,13 +8,15 @@ from .model_file import ModelFile
 
 
 def measure_of(file: ModelFile, folder: Path | None = None) -> Mapping[str, str]:
-    """Metric, direction, data and budget in words, by name; the data's path from `folder`, where one is given."""
+    """What a score depends on, in words, by name; the data's path from `folder`, where one is given."""
     budget = file.training.budget
     data = "" if file.data is None else str(file.data.path or file.data.glob)
     return {
         "metric": file.goal.metric,
         "direction": file.goal.direction,
         "data": os.path.relpath(data, folder) if data and folder is not None else data or "none",
+        "split": "none" if file.data is None or file.data.split is None else file.data.split.in_words(),
+        "source": file.goal.found_in,
         "budget": f"{budget.amount:g} {budget.unit.value}",
     }
 

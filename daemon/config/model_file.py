@@ -21,13 +21,25 @@ from ...strategies.legs.ends import Objective
 from ...strategies.panda.task import moved_by_panda
 from ...strategies.records import Configuration
 from ...strategies.space import Hyperparameter, Kind, Space
-from .model_tables import AlertsTable, DataTable, HyperparameterTable, ObjectiveTable, SearchTable, SettingsTable
+from .handover import (
+    NEEDS_A_TEMPLATE,
+    check_flags,
+    check_metric_source,
+    check_template_keys,
+    check_values,
+    given_by_retuned,
+    places_of,
+)
+from .model_tables import AlertsTable, DataTable, HyperparameterTable, SearchTable, SettingsTable
+from .objective_table import ObjectiveTable
 from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
+from .split_tables import GIVEN_WITH_A_SPLIT, SplitTable
 from .toml_input import Line, Table, Text, read_table, refusal, shown, table_in
 from .training_tables import TrainingTable
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HYPERPARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_EXPLAINED = "model.example.toml, which `retuned example model` writes"
 GIVEN_BY_RETUNED = ("seed", "split_seed", "data")
 """Placeholders in a command that are not hyperparameters."""
 
@@ -78,9 +90,16 @@ class ModelFile(Table):
             raise refusal(
                 f"cannot be used: {error.found[:300]}", error.allowed, error.remedy, key="hyperparameters"
             ) from None
+        known = (*self.hyperparameters, *self._given)
+        check_metric_source(self.training, self.goal, known)
+        check_values(self.training, known)
+        if self.split is not None:
+            self._check_split(self.split)
         if self.training.command is not None:
             self._check_schedules()
             self._check_placeholders(self.training.command)
+            check_flags(self.training.command, self.hyperparameters)
+        check_template_keys(self.training, self.hyperparameters)
         if self.search.strategy == "panda" and (why := self.why_no_panda()):
             raise refusal(f"is 'panda', but {why}", "allowed: 'auto', 'caviar'", "write 'auto'", key="search.strategy")
         return self
@@ -107,7 +126,8 @@ class ModelFile(Table):
     def objective(self) -> Objective:
         """What is measured, with the floor as a score (higher is better)."""
         is_loss = self.goal.direction == "minimize"
-        return Objective(metric=self.goal.metric, lower_is_better=is_loss, floor=self._as_score(self.goal.floor))
+        floor, is_printed = self._as_score(self.goal.floor), self.goal.has_printed_steps
+        return Objective(self.goal.metric, is_loss, floor, is_printed)
 
     @property
     def trivial_score(self) -> float | None:
@@ -119,17 +139,30 @@ class ModelFile(Table):
         return 0.0 - value if value is not None and self.goal.direction == "minimize" else value
 
     @property
+    def split(self) -> SplitTable | None:
+        """How retuned cuts the data for each training; None where the training does it."""
+        return None if self.data is None else self.data.split
+
+    @property
     def settings_file(self) -> Path | None:
         """The file that an adoption writes; None where the owner named none."""
         return self.settings.file
 
+    @property
+    def places(self) -> Mapping[str, str]:
+        """The place in the configuration file that a training is given, by hyperparameter; empty without one."""
+        return places_of(self.training, self.hyperparameters)
+
     def code_files(self) -> tuple[Path, ...]:
-        """The files of the training code: the recipe, or the command's words that are files inside workdir."""
+        """The files of the training code: the recipe, or the command's words that are files inside workdir and the
+        template of its configuration file."""
         if self.training.recipe_file is not None:
             return (self.training.recipe_file,)
         folder = self.training.workdir
         named = (folder / word for word in self.training.command or () if "{" not in word)
-        return tuple(path for path in named if path.is_file() and _is_inside(path, folder))
+        template = self.training.template
+        inside = tuple(path for path in named if path.is_file() and _is_inside(path, folder))
+        return inside if template is None or template in inside else (*inside, template)
 
     def to_json(self) -> str:
         """The file in canonical form: fixed order of keys, hyperparameters in their own order, paths absolute."""
@@ -151,6 +184,30 @@ class ModelFile(Table):
     def fingerprint(self) -> str:
         """A hash of the canonical form; compare two computed by the same version of retuned."""
         return hashlib.blake2b(self.to_json().encode(), digest_size=16).hexdigest()
+
+    @property
+    def _given(self) -> tuple[str, ...]:
+        """The placeholders that are not hyperparameters."""
+        always = GIVEN_BY_RETUNED if self.split is None else (*GIVEN_BY_RETUNED, *GIVEN_WITH_A_SPLIT)
+        return given_by_retuned(always, self.hyperparameters, self.training)
+
+    def _check_split(self, split: SplitTable) -> None:
+        if self.training.recipe is not None:
+            found, allowed = (
+                "is there, and the model is a recipe",
+                "allowed for commands: a recipe's data() cuts its rows",
+            )
+            raise refusal(found, allowed, "remove the table", key="data.split")
+        if split.slices is not None and split.slices < self.search.max_pairs:
+            raise refusal(
+                f"is {split.slices}, fewer than the {self.search.max_pairs} pairs that the test may run",
+                "allowed: a slice for each pair, because pairs that share rows void the error rate",
+                f"omit the key, or write max_pairs = {split.slices - split.slices % 2} under [search]",
+                key="data.split.slices",
+            )
+        for name in set(GIVEN_WITH_A_SPLIT) & set(self.hyperparameters):
+            allowed = f"with [data.split], reserved: {', '.join(GIVEN_WITH_A_SPLIT)}"
+            raise refusal("has a name that retuned reserves", allowed, "rename it", key=f"hyperparameters.{name}")
 
     def _check_schedules(self) -> None:
         stored = self.stored_configuration()
@@ -177,12 +234,15 @@ class ModelFile(Table):
             raise refusal(
                 f"has a bad placeholder: {error.found}", error.allowed, error.remedy, key="training.command"
             ) from None
-        known = (*self.hyperparameters, *GIVEN_BY_RETUNED)
+        known = (*self.hyperparameters, *self._given)
         space = {declared.name: declared for declared in self.space().hyperparameters}
         for name in sorted(names):
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
                 remedy = f"did you mean '{{{near[0]}}}'?" if near else "write {{ and }} for literal braces"
+                remedy = NEEDS_A_TEMPLATE if name == "config" else remedy
+                if name in GIVEN_WITH_A_SPLIT:
+                    remedy = "to have retuned cut the data, add split = {by = 'rows'} under [data]"
                 allowed = f"allowed: {', '.join(known)}"
                 raise refusal(f"has the unknown placeholder '{{{name}}}'", allowed, remedy, key="training.command")
             if name in space and not _is_always_active(space[name], space):
@@ -199,12 +259,12 @@ def load_model_file(path: Path) -> ModelFile:
 
     Raises InputError: one line with the file, the key, what was found, what is allowed and what to do.
     """
-    return read_table(ModelFile, path, "examples/model.example.toml")
+    return read_table(ModelFile, path, _EXPLAINED)
 
 
 def model_file_in(content: bytes, path: Path) -> ModelFile:
     """The model that the content of the file at `path` describes; the file need not exist: it may be another user's."""
-    return table_in(ModelFile, content, path, "examples/model.example.toml")
+    return table_in(ModelFile, content, path, _EXPLAINED)
 
 
 def _is_always_active(declared: Hyperparameter, space: Mapping[str, Hyperparameter]) -> bool:

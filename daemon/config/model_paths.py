@@ -12,6 +12,7 @@ from pathlib import Path
 from ...strategies.errors import InputError
 from ...strategies.search.samplers import LEAST_OPTUNA, Sampler
 from ..start_errors import program_of, shebang_fault
+from .config_template import read_template
 from .model_file import ModelFile
 
 
@@ -33,6 +34,8 @@ def check_paths(model: ModelFile) -> None:
         _check_recipe(training.recipe_file, training.recipe_class)
     if training.argv is not None:
         _check_program("training.command", training.argv[0], training.workdir)
+    if training.template is not None:
+        read_template(training.template, model.places, training.values)
     _check_data(model)
     settings = model.settings_file
     if settings is not None and not settings.parent.is_dir():

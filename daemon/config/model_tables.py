@@ -12,17 +12,17 @@ from ...strategies.errors import InputError
 from ...strategies.schedule.due import parse_duration_s
 from ...strategies.search.samplers import Sampler
 from ...strategies.space import Hyperparameter, Kind
+from .split_tables import SplitTable
 from .toml_input import (
     DurationS,
     Flag,
     Integer,
-    Line,
-    MarginText,
     Number,
     OwnersPath,
     SecretReference,
     Table,
     Webhook,
+    dotted_names,
     owners_path,
     refusal,
     shown,
@@ -83,6 +83,7 @@ class DataTable(Table):
     prepare_timeout_s: DurationS = Field(default=_DEFAULT_TIMEOUT_S, alias="prepare_timeout")
     snapshot: Literal["copy", "reference", "none"] = "copy"
     accept_outliers: Flag = False
+    split: SplitTable | None = None
 
     @model_validator(mode="after")
     def _has_one_place(self) -> Self:
@@ -90,21 +91,6 @@ class DataTable(Table):
             found = "has neither path nor glob" if self.path is None else "has both path and glob"
             raise refusal(found, "allowed: exactly one of them", 'for instance path = "data/rides.csv"')
         return self
-
-
-class ObjectiveTable(Table):
-    """What is measured.
-
-    `floor` and `trivial` are in the metric's own unit and direction; `margin` and `least_drop` in its unit, or shares
-    of the skill: the distance of the current score from the trivial one.
-    """
-
-    metric: Line
-    direction: Literal["minimize", "maximize"]
-    margin: MarginText | None = None
-    floor: Number | None = None
-    trivial: Number | None = None
-    least_drop: MarginText | None = None
 
 
 class HyperparameterTable(Table):
@@ -118,6 +104,7 @@ class HyperparameterTable(Table):
     choices: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
     when: Annotated[Mapping[str, tuple[Scalar, ...]], BeforeValidator(_condition)] | None = None
     value: Any = None
+    place: Annotated[str, BeforeValidator(dotted_names)] | None = None
 
     @model_validator(mode="after")
     def _has_a_value(self) -> Self:

@@ -137,8 +137,10 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}: line {line} is not UTF-8 text", remedy="save the file as UTF-8") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
-        reason = str(error)
-        raise InputError(f"{path}: not valid TOML: {reason}", remedy="correct that line; see https://toml.io") from None
+        reason, remedy = str(error), "correct that line; see https://toml.io"
+        if "Unescaped '\\'" in reason:
+            remedy = "write a text with backslashes in single quotes, which leave them as they are"
+        raise InputError(f"{path}: not valid TOML: {reason}", remedy=remedy) from None
 
 
 def _in_one_line(errors: Sequence[ErrorDetails], path: Path, explained_in: str) -> InputError:
@@ -222,6 +224,13 @@ def owners_path(value: object, info: ValidationInfo) -> str:
         allowed = "allowed: paths in UTF-8; the names of files in a data folder may be anything"
         raise refusal(f"leads to {readable(path)}, which is no UTF-8", allowed, "rename the folder") from None
     return path
+
+
+def dotted_names(value: object) -> str:
+    """A place in a file of keys and values."""
+    if not isinstance(value, str) or not all(part.strip() for part in value.split(".")) or len(value) > 1000:
+        raise refusal(f"is {shown(value)}", "allowed: names between dots", 'for instance "optimizer.lr"')
+    return value
 
 
 def _line(value: str) -> str:

@@ -1,5 +1,6 @@
 """The model file's [training]: what trains, with which budget, on what."""
 
+import os
 import re
 import shlex
 import sys
@@ -19,6 +20,7 @@ from .toml_input import (
     OwnersPath,
     Table,
     Text,
+    dotted_names,
     owners_path,
     refusal,
     shown,
@@ -37,6 +39,9 @@ _ALWAYS_PASSED = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYP
 
 
 _DEFAULT_TIMEOUT_S = 3600.0
+
+
+_TEMPLATES = (".json", ".yaml", ".yml", ".toml")
 
 
 def command_list(value: object) -> object:
@@ -69,6 +74,15 @@ def _variable(value: str) -> str:
         raise refusal(
             f"is {shown(value)}", "allowed: the name of an environment variable that does not start with RETUNED_"
         )
+    return value
+
+
+def _template(value: object) -> str:
+    allowed = f"allowed: a file in workdir that ends in {', '.join(_TEMPLATES)}"
+    if not isinstance(value, str) or not value.strip() or any(ord(character) < 32 for character in value):
+        raise refusal(f"is {shown(value)}", allowed, 'for instance "config.yaml"')
+    if Path(value).suffix not in _TEMPLATES:
+        raise refusal(f"is {shown(value)}", allowed, "rename it after its format")
     return value
 
 
@@ -121,6 +135,8 @@ class TrainingTable(Table):
     recipe: Annotated[str, BeforeValidator(_recipe)] | None = None
     python: OwnersPath | None = None
     workdir: OwnersPath = Field(default=Path("."), validate_default=True)
+    write: Annotated[str, BeforeValidator(_template)] | None = None
+    values: Mapping[Annotated[str, BeforeValidator(dotted_names)], Text] = {}
     budget: BudgetTable
     timeout_s: DurationS = Field(default=_DEFAULT_TIMEOUT_S, alias="timeout")
     slots: Annotated[Integer, Field(ge=1, le=4096)] = 1
@@ -148,6 +164,11 @@ class TrainingTable(Table):
                 key="precision",
             )
         return self
+
+    @property
+    def template(self) -> Path | None:
+        """The configuration file that hyperparameters are put into, a copy for each training; None without one."""
+        return None if self.write is None else self.workdir / os.path.expanduser(self.write)
 
     @property
     def may_fuse(self) -> bool:

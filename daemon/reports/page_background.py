@@ -189,17 +189,21 @@ def _one_training(record: CampaignRecord) -> tuple[tuple[str, ...], tuple[str, .
         return (), (where,)
     request, training = chosen.request, record.file.training
     snapshot = record.prepared.snapshot
-    inputs: dict[str, Value] = {"seed": request.seed, "split_seed": request.split_seed, "data": snapshot}
+    leg = legs / f"{request.name}.a1"
+    config = None if training.template is None else str(leg / f"config{training.template.suffix}")
+    inputs: dict[str, Value] = {"seed": request.seed, "split_seed": request.split_seed, "data": snapshot, "tmp": "."}
+    inputs |= {} if config is None else {"config": config}
     environment = {
-        "RETUNED_HYPERPARAMETERS": str(legs / f"{request.name}.a1" / "hyperparameters.json"),
+        "RETUNED_HYPERPARAMETERS": str(leg / "hyperparameters.json"),
         "RETUNED_SEED": str(request.seed),
         "RETUNED_SPLIT_SEED": str(request.split_seed), "RETUNED_PURPOSE": request.purpose.value,
         "RETUNED_DATA": snapshot, "RETUNED_FROM_STEP": f"{request.from_step:.17g}",
         "RETUNED_TO_STEP": f"{request.to_step:.17g}", "RETUNED_BUDGET_UNIT": training.budget.unit.value,
         "RETUNED_REPORT": "report.jsonl",
     }  # fmt: skip
+    environment |= {} if config is None else {"RETUNED_CONFIG": config}
     words = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
-    argv = masked(shlex.join(expand(command, {**request.configuration, **inputs})))
+    argv = masked(shlex.join(expand(command, {**inputs, **request.configuration})))
     run = f"cd {shlex.quote(str(training.workdir))} && {' '.join(words)} {argv}"
     reported = f"it reported {record.metric} {record.shown(chosen.score)}"
     return (run,), (f"The last command is a single training run ({request.trial}); {reported}.", where)

@@ -5,10 +5,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ...strategies.legs.command import expand
-from ...strategies.records import LegRequest
+from ...strategies.records import LegRequest, Value
+from ..config.config_template import ConfigTemplate
+from .splits.leg_data import LegData
 
 TRAINER = Path(__file__).with_name("trainer")  # a folder that is started by its path
 _TICKET = re.compile(r"(?P<sequence>\d{8})-(?P<leg>.+)\.a(?P<attempt>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSource:
+    """Where a command's metric is found: matches of a pattern in what it prints, or a file, relative to workdir, with a
+    dotted key (JSON) or a column (a table). What is not used is empty."""
+
+    pattern: str = ""
+    file: str = ""
+    key: str = ""
+    column: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +32,8 @@ class TrainingOrder:
     SIGTERM and SIGKILL; a worker without work ends after `idle_s`. Legs that are submitted together are handed to
     workers in groups, `groups` of a kind; 0: one by one. `precision`: of a recipe's loss and metrics.
     `metric`: the objective's, by which a worker knows output that looks like a report. `pass_env`: variables whose
-    values are masked in what is recorded.
+    values are masked in what is recorded. `source`: where a command's metric is found; None: in reports.
+    `template`: a command's configuration file, of which each leg gets a copy with its values; None: there is none.
     """
 
     kind: str
@@ -39,6 +53,8 @@ class TrainingOrder:
     precision: str = "float32"
     metric: str = ""
     pass_env: tuple[str, ...] = ()
+    source: MetricSource | None = None
+    template: ConfigTemplate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +76,17 @@ class Ticket:
 
 
 def order_for_leg(
-    request: LegRequest, ticket: Ticket, training: TrainingOrder, folder: Path, parent: Path | None
+    request: LegRequest,
+    ticket: Ticket,
+    training: TrainingOrder,
+    folder: Path,
+    parent: Path | None,
+    data: LegData | None = None,
 ) -> dict[str, object]:
-    """The content of leg.json: the request, and everything that the worker would otherwise have to work out."""
+    """The content of leg.json: the request, and everything that the worker would otherwise have to work out.
+
+    `data`: the files that retuned cut for it; None where the training cuts the data itself.
+    """
     order: dict[str, object] = {
         **asdict(replace(request, configuration=dict(request.configuration))),
         "attempt": ticket.attempt,
@@ -70,18 +94,38 @@ def order_for_leg(
         "checkpoint_in": None if parent is None else str(parent / "checkpoint"),
         "checkpoint_out": str(folder / "checkpoint") if request.keeps_checkpoint else None,
     }
-    values = {
+    values = values_for_leg(request, training, folder, data)
+    order["metric_file"] = "" if training.source is None else expand((training.source.file,), values)[0]
+    order["argv"] = None if training.argv is None else list(expand(training.argv, values))
+    order["environment"] = _environment(request, training, folder, parent, data)
+    return order
+
+
+def values_for_leg(
+    request: LegRequest, training: TrainingOrder, folder: Path, data: LegData | None
+) -> dict[str, Value]:
+    """The value of every placeholder."""
+    values: dict[str, Value] = {
         **request.configuration,
         "seed": request.seed,
         "split_seed": request.split_seed,
         "data": training.data,
+        **({} if data is None else {"train": str(data.train), "eval": str(data.eval)}),
     }
-    order["argv"] = None if training.argv is None else list(expand(training.argv, values))
-    order["environment"] = _environment(request, training, folder, parent)
-    return order
+    values.setdefault("tmp", str(folder / "tmp"))
+    if training.template is not None:
+        values["config"] = str(config_path(training.template, folder))
+    return values
 
 
-def _environment(request: LegRequest, training: TrainingOrder, folder: Path, parent: Path | None) -> dict[str, str]:
+def config_path(template: ConfigTemplate, folder: Path) -> Path:
+    """Where a leg's copy of the configuration file lies in its folder."""
+    return folder / f"config{template.suffix}"
+
+
+def _environment(
+    request: LegRequest, training: TrainingOrder, folder: Path, parent: Path | None, data: LegData | None
+) -> dict[str, str]:
     environment = {
         "RETUNED_HYPERPARAMETERS": str(folder / "hyperparameters.json"),
         "RETUNED_SEED": str(request.seed),
@@ -94,8 +138,12 @@ def _environment(request: LegRequest, training: TrainingOrder, folder: Path, par
         "RETUNED_REPORT": str(folder / "report.jsonl"),
         "TMPDIR": str(folder / "tmp"),
     }
+    if training.template is not None:
+        environment["RETUNED_CONFIG"] = str(config_path(training.template, folder))
     if parent is not None:
         environment["RETUNED_CHECKPOINT_IN"] = str(parent / "checkpoint")
+    if data is not None:
+        environment |= {"RETUNED_TRAIN": str(data.train), "RETUNED_EVAL": str(data.eval)}
     if request.keeps_checkpoint:
         environment["RETUNED_CHECKPOINT_OUT"] = str(folder / "checkpoint")
     return environment

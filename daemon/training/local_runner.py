@@ -21,6 +21,7 @@ from ..masking import mask_of
 from .early_stopping import EarlyStop
 from .leg_order import Ticket, TrainingOrder
 from .leg_results import leg_result
+from .splits.split_files import SplitFiles
 from .spool import Spool, check_leg_name
 from .supervisor import Supervisor
 from .worker_processes import Workers
@@ -44,7 +45,7 @@ class LocalRunner:
     """Legs in, results out; `slots` workers at most train at the same time.
 
     `environment` is all that a worker gets from outside: an allow-list, already filtered. Of `gpus` each worker gets
-    `gpus_each` for itself; with none it sees what there is.
+    `gpus_each` for itself; with none it sees what there is. `splits`: the files that are cut for each leg, if any.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class LocalRunner:
         *,
         gpus: tuple[int, ...] = (),
         gpus_each: int = 0,
+        splits: SplitFiles | None = None,
     ) -> None:
         training = replace(training, metric=objective.metric)
         self._spool = Spool(folder)
         self._spool.create(training)
         self._spool.sweep()
         self._training = training
+        self._splits = splits
         self._objective = objective
         self._mask = mask_of(environment, training.pass_env)
         self._slots = slots
@@ -212,7 +215,9 @@ class LocalRunner:
             if request.parent not in self._newest:
                 raise InputError(f"the leg {request.name} starts from {request.parent}, which was never run")
             parent = self._spool.leg_folder(request.parent, self._newest[request.parent])
-        is_ready = self._spool.prepare(request, ticket, self._training, parent, group)
+        open_legs = [leg.request for leg in self._open.values()]
+        data = None if self._splits is None else self._splits.files_for(request, open_legs)
+        is_ready = self._spool.prepare(request, ticket, self._training, parent, group, data)
         self._newest[request.name] = ticket.attempt
         self._open[request.name] = _Open(request, ticket, group, earlier)
         return [ticket] if is_ready else []

@@ -3,10 +3,11 @@
 queue/TICKET             a leg that waits; TICKET is <sequence>-<leg>.a<attempt>, an empty file, or the first of a group
                          of legs to be trained together: the file names the tickets of the others, one per line
 claimed/TICKET~WORKER    a leg, or a group, that a worker took, by renaming the ticket
-legs/<leg>.a<attempt>/   leg.json, hyperparameters.json, trial.json (who trains it), report.jsonl,
+legs/<leg>.a<attempt>/   leg.json, hyperparameters.json, config.yaml, trial.json (who trains it), report.jsonl,
                          output.log, checkpoint, exit.json; stop: asks the worker to end it early
 workers/<id>/            worker.json (pid, start time, boot id, nonce), worker.log
 fusing/<kind>.json       whether trials of a kind are trained as a batch, how many at once, and why
+splits/                  what was cut of the data for the legs, where retuned does that (splits/split_files.py)
 stop                     while it is there, workers end after their leg
 
 A leg's folder is complete once it has leg.json, and ended once it has exit.json. After enqueueing, only its worker
@@ -25,7 +26,8 @@ from ...strategies.legs.request import request_of
 from ...strategies.records import LegRequest
 from ..durable_files import read_json, sweep, sync_file, sync_folder, write_json
 from ..foreign_files import create_plain, make_folder, read_plain, remove
-from .leg_order import Ticket, TrainingOrder, order_for_leg
+from .leg_order import Ticket, TrainingOrder, config_path, order_for_leg, values_for_leg
+from .splits.leg_data import LegData
 
 _LEG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -65,18 +67,23 @@ class Spool:
         training: TrainingOrder,
         parent: Path | None,
         group: tuple[str, ...] = (),
+        data: LegData | None = None,
     ) -> bool:
         """Write one attempt's folder, leg.json last, for a ticket to follow; False when it has ended with that.
 
         `parent` is the folder of the leg whose checkpoint it starts from. If that one left no checkpoint, the
-        attempt ends at once with this reason. `group` names the legs that it is trained with. Raises InputError for
-        a command that cannot be filled in, before anything is written.
+        attempt ends at once with this reason. `group` names the legs that it is trained with; `data`, what was
+        cut for it. Raises InputError for a command that cannot be filled in, before anything is written.
         """
         folder = self.leg_folder(ticket.leg, ticket.attempt)
-        order = {**order_for_leg(request, ticket, training, folder, parent), "group": group}
+        order = {**order_for_leg(request, ticket, training, folder, parent, data), "group": group}
+        values = values_for_leg(request, training, folder, data)
+        config = None if training.template is None else training.template.filled(values)
         remove(folder)  # what nobody prepared to its end, or a training put there
         folder.mkdir()
         write_json(folder / "hyperparameters.json", dict(request.configuration), syncs_name=False)
+        if training.template is not None and config is not None:
+            config_path(training.template, folder).write_text(config, encoding="utf-8")
         write_json(folder / "leg.json", order)  # syncs both names
         if parent is not None and not (parent / "checkpoint").exists():
             detail = (

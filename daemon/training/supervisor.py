@@ -10,6 +10,7 @@ from ..clock import Clock
 from ..durable_files import read_json
 from ..processes import Identity, identity_from
 from .leg_order import Ticket
+from .splits.split_files import remove_splits
 from .spool import Spool, withdraw_tickets
 from .worker_processes import Workers
 
@@ -84,7 +85,8 @@ class Supervisor:
 
 
 def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0, *, is_over: bool = True) -> int:
-    """End the workers of a campaign, and withdraw its tickets if it is over; how many workers there were.
+    """End the workers of a campaign; if it is over, withdraw its tickets and remove what was cut of its data. How many
+    workers there were.
 
     For the holder of its lock alone.
     """
@@ -98,4 +100,5 @@ def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0, *, is_over:
         Supervisor(spool, Workers(spool), clock).stop(grace_s)
     if is_over:
         withdraw_tickets(campaign)
+        remove_splits(campaign)
     return count

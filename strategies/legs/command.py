@@ -7,7 +7,7 @@ from ..errors import InputError
 from ..records import Value
 from .reports import short
 
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_.-]*)\}|[{}]")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_.-]*)(?::([^{}]*))?\}|[{}]")
 
 
 def placeholders(argv: Sequence[str]) -> frozenset[str]:
@@ -17,10 +17,25 @@ def placeholders(argv: Sequence[str]) -> frozenset[str]:
     )
 
 
+def spelt_out(argv: Sequence[str]) -> Mapping[str, str]:
+    """The placeholders that say how true and false are written, such as {nesterov:--nesterov} or {nesterov:1|0}, by
+    name. Raises InputError for one that does not say it."""
+    found = {match[1]: match for element in argv for match in _PLACEHOLDER.finditer(element) if match[2] is not None}
+    for match in found.values():
+        if match[2].count("|") > 1 or not match[2].strip("|"):
+            raise InputError(
+                f"the placeholder {short(match[0])}",
+                "allowed: {name:TRUE} or {name:TRUE|FALSE}, texts for true and false",
+                "for instance {nesterov:--nesterov} or {nesterov:1|0}",
+            )
+    return {name: match[0] for name, match in found.items()}
+
+
 def expand(argv: Sequence[str], values: Mapping[str, Value]) -> tuple[str, ...]:
     """The command with its placeholders filled in, each inside its own element: never split, never seen by a shell.
 
-    Floats are written with the fewest digits that parse to the same number, bools as true and false.
+    Floats are written with the fewest digits that parse to the same number, bools as true and false. {name:TRUE|FALSE}
+    is one of its texts; an element that consists of an empty one is left out, as a flag that is not set.
     Raises InputError for a name without a value and for a schedule.
     """
 
@@ -32,9 +47,23 @@ def expand(argv: Sequence[str], values: Mapping[str, Value]) -> tuple[str, ...]:
         if name not in values:
             allowed = f"allowed: {', '.join(sorted(values))}"
             raise InputError(f"the command has the placeholder {{{name}}}", allowed, "write {{ and }} for plain braces")
-        return _render(name, values[name])
+        return _render(name, values[name]) if match[2] is None else _choose(name, match[2], values[name])
 
-    return tuple(_PLACEHOLDER.sub(fill, element) for element in argv)
+    filled = [_PLACEHOLDER.sub(fill, element) for element in argv]
+    return tuple(text for element, text in zip(argv, filled, strict=True) if text or not _is_flag(element))
+
+
+def _is_flag(element: str) -> bool:
+    """Whether an element is nothing but a text for true or false."""
+    match = _PLACEHOLDER.fullmatch(element)
+    return match is not None and match[2] is not None
+
+
+def _choose(name: str, texts: str, value: Value) -> str:
+    if not isinstance(value, bool):
+        raise InputError(f"{name} is {short(value)}", "{name:TRUE|FALSE} takes true or false", f"write {{{name}}}")
+    is_true, _, is_false = texts.partition("|")
+    return is_true if value else is_false
 
 
 def _refuse_stray(match: re.Match[str]) -> bool:

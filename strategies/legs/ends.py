@@ -13,16 +13,21 @@ from .reports import last_value
 LOST_RETRIES = 3
 CRASH_RETRIES = 1
 _REPORT_THE_END = "a training that ends early on purpose reports its score at the step that it was to reach"
+_LEAVE_OUT_STEP = "where it counts something else than the budget, leave the group 'step' out of the pattern"
 MOST_DETAIL = 2000  # characters of what a process said at its end
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The deciding metric, its direction, and the score (higher is better) that a diverged run counts as."""
+    """The deciding metric, its direction, and the score (higher is better) that a diverged run counts as.
+
+    `has_printed_steps`: its steps are read out of what a training prints, in whatever unit that counts.
+    """
 
     metric: str
     lower_is_better: bool
     floor: float | None = None
+    has_printed_steps: bool = False
 
     @property
     def sign(self) -> float:
@@ -64,6 +69,7 @@ class ProcessEnd:
     near_line: int = 0  # of its output, behind its last report: looks like a further one; 0: none does
     near_text: str = ""
     near_is_long: bool = False
+    metric_fault: str = ""  # why the metric's pattern or file gives no value, as a sentence; empty: it does
 
     def missed(self, metric: str) -> str | None:
         """What is wrong with a line of output that looks like a report, as a clause; None: nothing, or no line."""
@@ -81,14 +87,14 @@ def process_end_of(found: Mapping[str, Any]) -> ProcessEnd | None:
         end = ProcessEnd(**{**found, "process": ProcessKind(found["process"])})
     except (KeyError, TypeError, ValueError):
         return None
-    texts = (end.started_at, end.ended_at, end.detail, end.near_text)
+    texts = (end.started_at, end.ended_at, end.detail, end.near_text, end.metric_fault)
     if not all(isinstance(text, str) for text in texts) or not all(
         map(_is_whole, (end.exit_code, end.signal, end.left_running, end.near_line))
     ):
         return None
     if not all(map(_is_cost, (end.seconds, end.cpu_s, end.peak_memory_bytes))):
         return None
-    return replace(end, detail=end.detail[:MOST_DETAIL].encode(errors="replace").decode())
+    return replace(end, detail=_bounded(end.detail), metric_fault=_bounded(end.metric_fault))
 
 
 def end_of_leg(
@@ -112,10 +118,12 @@ def end_of_leg(
     if stopped is not None:
         return stopped[0], None, stopped[1]
     value = last_value(reports, objective.metric)
-    if value is not None and not math.isfinite(value):
+    if value is not None and not math.isfinite(value) and not process.metric_fault:
         return LegEnd.DIVERGED, None, f"{objective.metric} is not finite in its last report" + _exit_clause(process)
     if process.exit_code != 0:
         return LegEnd.CRASHED, None, f"the command ended with exit code {process.exit_code}" + _because(process)
+    if process.metric_fault:
+        return LegEnd.NO_METRIC, None, f"no {objective.metric}: {process.metric_fault}" + _hints(process, None)
     if bad_report is not None:
         return LegEnd.BAD_REPORT, None, f"a report cannot be read: {bad_report}"
     if value is None:
@@ -125,7 +133,8 @@ def end_of_leg(
     if short is not None and stretch is not None:
         clause = f"its last report of {objective.metric} is of step {short:g} of {stretch[1]:g}"
         if is_unfinished(short, stretch) or missed is not None:
-            return LegEnd.BAD_REPORT, None, f"{clause}; {_REPORT_THE_END}" + _hints(process, missed)
+            remedy = _LEAVE_OUT_STEP if objective.has_printed_steps else _REPORT_THE_END
+            return LegEnd.BAD_REPORT, None, f"{clause}; {remedy}" + _hints(process, missed)
         told += f"; {clause}"
     return LegEnd.COMPLETED, objective.score(value), told
 
@@ -187,6 +196,10 @@ def _hints(process: ProcessEnd, missed: str | None) -> str:
             "a command must wait for the training that it starts"
         )
     return "".join(f"; {hint}" for hint in hints)
+
+
+def _bounded(text: str) -> str:
+    return text[:MOST_DETAIL].encode(errors="replace").decode()
 
 
 def _is_whole(value: object) -> bool:

@@ -29,9 +29,11 @@ _REMEDIES = {
     Breach.NOT_REPEATABLE: "two identical calls give scores that differ as much as scores with another seed, "
     "split or purpose; take every random number from the seed and the split seed that the training is given",
     Breach.PURPOSE_IGNORED: "the score does not depend on the purpose, so search and confirm are scored on the same "
-    "rows; score the purposes probe and search on development rows, replicate and confirm on held-out rows",
+    "rows; score the purposes probe and search on development rows, replicate and confirm on held-out rows, "
+    "or have retuned cut the data ([data.split]) and score what {eval} names",
     Breach.SPLIT_IGNORED: "the score does not depend on the split seed, so every pair is scored on the same rows; "
-    "draw or choose the evaluation rows from it",
+    "draw or choose the evaluation rows from it, or have retuned cut the data ([data.split]), train on what {train} "
+    "names and score what {eval} names",
     Breach.SEED_IGNORED: "the score does not depend on the seed, so training runs repeat each other; "
     "draw the initialisation and the data order from it",
     Breach.UNTESTED: "whether seed, split and purpose change the score could not be tested; "

@@ -4,6 +4,7 @@ Nothing is overwritten: a changed model file is a new version, adopted or rolled
 settings version, and each records where it came from.
 """
 
+import difflib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -84,9 +85,11 @@ def find_model(store: Store, name: str) -> Model:
     """The model of that name; raises UnknownName with the names there are."""
     entry = entry_named(store, name)
     if entry is None:
-        names = ", ".join(model_names(store)) or "none yet"
-        found = f"no model is registered as '{name}'{removed_before(store, name)}"
-        raise UnknownName(found, f"registered: {names}", "see: retuned models")
+        names = model_names(store)
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+        registered = f"registered: {', '.join(names) or 'none yet'}"
+        remedy = f"did you mean '{near[0]}'?" if near else "see: retuned models"
+        raise UnknownName(f"no model is registered as '{name}'{removed_before(store, name)}", registered, remedy)
     return model_of(store, entry)
 
 

@@ -34,6 +34,7 @@ class Leg:
         self.log = OutputLog(folder / "output.log")
         self.last_output = b""
         self.count = 1
+        self.fault: str | None = None  # why it cannot go on, as its metric's reader found
         self.begin()
         (folder / "tmp").mkdir(exist_ok=True)
 
@@ -81,7 +82,9 @@ class Leg:
                 file.write(lines)
 
     def report_fault(self) -> str | None:
-        """What is wrong with its report file or its folder as such, as a sentence; None: nothing."""
+        """What is wrong with its report file, its folder or its metric, as a sentence; None: nothing."""
+        if self.fault is not None:
+            return self.fault
         if _place_of(self.folder) != self._place:
             return f"the folder of its run was removed or replaced; {WRITES}"
         try:
@@ -200,7 +203,7 @@ def clear(folder: Path) -> None:
     """Bring an attempt's folder back to what it was before it began; trial.json last, since it guards the rest."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # the training took it away
         for name in sorted(os.listdir(folder), key="trial.json".__eq__):
-            if name not in ("leg.json", "hyperparameters.json"):
+            if name not in ("leg.json", "hyperparameters.json") and not name.startswith("config."):
                 remove(folder / name)
 
 

@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ...durable_files import NO_ROOM_CODE, has_room, is_no_room, load_json, replace_json
@@ -24,9 +24,9 @@ from ...masking import mask_of
 from .children import Children, become_subreaper, children_of, identity_of, living
 from .leg_ends import NOT_STARTED, START_ERRORS, End, end_not_started, end_of_leg, end_of_process
 from .legs import Group, Leg, begin_once, clear, is_of_group, write_end
-from .output import ReportFilter
+from .metric_readers import STDERR, STDOUT, reader_of
 from .trainer_link import TrainerLink
-from .watch import Heartbeat, Stopped, StopSignal, Watch, drain
+from .watch import Heartbeat, Stopped, StopSignal, Streams, Watch, drain
 
 QUEUE_PAUSES_S = (0.01, 0.05)  # between two looks at the queue: just after a leg, and when idle for long
 NO_ROOM_PAUSE_S = 1.0
@@ -220,13 +220,14 @@ class Worker:
         """How the leg's command ended; what it started is gone by then."""
         out_read, out_write = os.pipe()
         error_read, error_write = os.pipe()
-        reports = ReportFilter(leg.append_reports, self.training.get("metric", ""), self.mask)
+        reader = reader_of(leg, self.training, self.mask)
 
-        def hear_stdout(data: bytes) -> None:
+        def hear(stream: int, data: bytes) -> None:
             leg.print(data)
-            reports.write(data)
+            reader.hear(stream, data)
+            leg.fault = reader.fault
 
-        streams: dict[int, Callable[[bytes], None]] = {out_read: hear_stdout, error_read: leg.print}
+        streams: Streams = {out_read: partial(hear, STDOUT), error_read: partial(hear, STDERR)}
         try:
             try:
                 argv, workdir = leg.order["argv"], self.training["workdir"]
@@ -242,7 +243,7 @@ class Worker:
         finally:
             os.close(out_read)
             os.close(error_read)
-        reports.close()
+        found = reader.close()
         code, cpu_s, peak = self.children.take_end(pid)
         end = end_of_process(leg, stopped, code)
-        return {"cpu_s": cpu_s, "peak_memory_bytes": peak, "left_running": left, **reports.near, **end}
+        return {"cpu_s": cpu_s, "peak_memory_bytes": peak, "left_running": left, **found, **end}

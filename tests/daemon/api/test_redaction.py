@@ -10,6 +10,7 @@ from retuned.daemon.api.server import Api
 from retuned.daemon.api.wire import dump_result, load_result
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
+from retuned.daemon.config.model_file import ModelFile, load_model_file
 from retuned.daemon.state.alert import raise_alert
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import note_fault
@@ -126,12 +127,38 @@ def test_an_error_names_no_path_to_a_viewer_or_a_stranger(served, role, tmp_path
     assert not holds_canary(answer.text)
 
 
+@pytest.mark.parametrize(
+    "objective",
+    [f"pattern = '{CANARY} (.+)'", f'file = "{{tmp}}/{CANARY}.csv"\ncolumn = "score"', f'file = "{CANARY}"\nkey = "a"'],
+)
+def test_how_values_are_handed_over_and_the_metric_is_found_is_hidden_in_a_file_that_can_still_be_read(desk, objective):
+    (desk.folder / f"{CANARY}.yaml").write_text("a: 1\nseed: 1")
+    hyperparameter = 'type = "float"\nlow = 1e-4\nhigh = 1.0\nvalue = 0.01\n'
+    path = desk.write_model(
+        training=f'command = ["sh", "{CANARY}", "{{a}}"]\nbudget = {{steps = 10}}\nwrite = "{CANARY}.yaml"\n'
+        f'values = {{seed = "{CANARY}"}}',
+        objective='metric = "score"\ndirection = "maximize"\n' + objective,
+        **{"hyperparameters.a": hyperparameter, "hyperparameters.b": hyperparameter + 'place = "a"'},
+    )
+    seen = redacted(load_model_file(path), desk.store).to_json()
+    assert not holds_canary(seen)
+    assert ModelFile.from_json(seen).goal.metric == "score"
+
+
 def test_every_result_of_a_viewer_can_be_redacted_twice(served):
     from retuned.daemon.api.verbs import Verbs
 
     shown = Verbs(served.store, Config(state=served.store.state), SystemClock()).show("toy")
     once = redacted(shown, served.store)
     assert dump_result("show", redacted(once, served.store)) == dump_result("show", once)
+
+
+def test_the_list_of_a_split_is_hidden_and_the_rest_of_it_shown(desk):
+    path = desk.write_model(data=f'path = "data.json"\nsplit = {{by = "rows", list = "{CANARY}.csv"}}')
+    shown = redacted(load_model_file(path), desk.store)
+    assert f"{CANARY}.csv" not in shown.to_json()
+    assert (shown.split.by, shown.split.list_file) == ("rows", HIDDEN)
+    assert ModelFile.from_json(shown.to_json()) == shown
 
 
 @pytest.mark.parametrize(

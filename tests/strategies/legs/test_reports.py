@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from retuned.strategies.errors import InputError
-from retuned.strategies.legs.command import expand, placeholders
+from retuned.strategies.legs.command import expand, placeholders, spelt_out
 from retuned.strategies.legs.ends import Objective, ProcessEnd, ProcessKind, end_of_leg, is_retried
 from retuned.strategies.legs.reports import ReportReading, parse_report
 from retuned.strategies.records import LegEnd, Report
@@ -48,6 +48,34 @@ def test_a_command_is_filled_in_element_by_element(element, filled):
 def test_a_command_that_cannot_be_filled_in_is_refused(element, said):
     with pytest.raises(InputError, match=said):
         expand([element], {"lr": 0.1, "decay": ((0, 0.1), (10, 0.01))})
+
+
+@pytest.mark.parametrize(
+    ("argv", "if_true", "if_false"),
+    [
+        (["a", "{nesterov:--nesterov}", "b"], ("a", "--nesterov", "b"), ("a", "b")),  # a flag, or nothing
+        (["{nesterov:--on|--off}"], ("--on",), ("--off",)),
+        (["{nesterov:|--no-nesterov}"], (), ("--no-nesterov",)),
+        (["--n={nesterov:1|0}"], ("--n=1",), ("--n=0",)),
+        (["x={nesterov:yes}"], ("x=yes",), ("x=",)),  # a part of an element is never dropped
+        (["{nesterov}"], ("true",), ("false",)),
+        (["{{nesterov:1}}"], ("{nesterov:1}",), ("{nesterov:1}",)),
+    ],
+)
+def test_a_placeholder_may_say_how_true_and_false_are_written(argv, if_true, if_false):
+    assert expand(argv, {"nesterov": True}) == if_true
+    assert expand(argv, {"nesterov": False}) == if_false
+
+
+@pytest.mark.parametrize("element", ["{x:}", "{x:|}", "{x:a|b|c}"])
+def test_a_placeholder_that_does_not_say_it_is_refused(element):
+    with pytest.raises(InputError, match="texts for true and false"):
+        spelt_out([element])
+
+
+def test_only_true_and_false_are_written_so():
+    with pytest.raises(InputError, match=r"lr is 0\.1; \{name:TRUE|FALSE\} takes true or false"):
+        expand(["{lr:--lr}"], {"lr": 0.1})
 
 
 @given(st.floats(allow_nan=False))
