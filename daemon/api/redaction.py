@@ -20,7 +20,9 @@ from ..config.model_file import ModelFile
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.legs import failure_details
 from ..state.faults import Fault
+from ..state.models.model_list import ListedModel
 from ..state.models.registry import Model, find_model
+from ..state.models.schedule_list import Planned
 from ..state.outbox import place_of
 from ..state.store import Store
 from ..upkeep.health_records import Health
@@ -106,6 +108,8 @@ class _Redaction:
             return _hiding((*(fault.sentence for fault in record.faults), record.messages.last_error or ""), hide)
         if isinstance(record, Fault):
             return lambda _text: HIDDEN
+        if isinstance(record, Planned | ListedModel):  # nothing in them is about how the model is trained
+            return hide
         model = record if isinstance(record, Model) else getattr(record, "model", None)
         if isinstance(model, Model):
             hide = self._of_models[model.name] = _hiding(_words_of(model), _without_paths)

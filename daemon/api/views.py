@@ -10,13 +10,12 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, SerializationInfo
 
 from ...strategies.drift.drift import DriftPoint
-from ...strategies.records import Configuration
+from ...strategies.records import Configuration, plain
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.model_file import ModelFile
-from ..config.settings_file import plain
-from ..reports.progress import Progress
 from ..state.campaigns.campaigns import Campaign
 from ..state.models.cool_down import CoolDown
+from ..state.models.history_list import Measured
 from ..state.models.registry import Model, Settings
 from ..state.outbox import place_of
 from ..state.store import from_text
@@ -50,14 +49,6 @@ SentModel = Annotated[Model, PlainSerializer(_model_out), PlainValidator(_model_
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A model in a list, with its last verdict."""
-
-    model: SentModel
-    last: Verdict | None
-
-
-@dataclass(frozen=True, slots=True)
 class Shown:
     """A model with its last verdict and its open campaigns.
 
@@ -73,22 +64,15 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What the campaigns of a version of the model file were measured by."""
-
-    version: int
-    metric: str
-    lower_is_better: bool
-
-
-@dataclass(frozen=True, slots=True)
 class History:
-    """The settings versions and the campaigns of a model, oldest first; `measured` by version of the model file."""
+    """Settings versions and campaigns of a model; `measured` by version of the model file. `next`: the cursor of the
+    next page, None at the end."""
 
     model: SentModel
     settings: tuple[Settings, ...]
     campaigns: tuple[Campaign, ...]
     measured: tuple[Measured, ...] = ()
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +90,6 @@ class Queued:
 
     campaign: Campaign
     baseline: Campaign | None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A campaign's current state."""
-
-    model: SentModel
-    campaign: Campaign
-    progress: Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +113,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The drift record of a model."""
+    """Points of the drift record of a model. `next`: the cursor of the next page, None at the end."""
 
     model: SentModel
     points: tuple[DriftPoint, ...]
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

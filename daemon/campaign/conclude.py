@@ -5,11 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ...strategies.records import Configuration, Outcome
+from ...strategies.records import Configuration, Outcome, plain
 from ...strategies.verdict.notice import Notice, Subject, write_notice
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.config import Config
-from ..config.settings_file import plain
 from ..state.alert import list_alerts, raise_alert
 from ..state.campaigns.campaigns import Campaign, campaigns_of
 from ..state.models.registry import find_model

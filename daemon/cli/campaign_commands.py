@@ -213,7 +213,7 @@ def _show_end(session: Session, number: int, as_json: bool) -> NoReturn:
     if as_json:
         print_json(campaign_json(campaign, ended.model.file.objective().sign))
     else:
-        from .tables import console
+        from .screen import console
         from .verdict_panel import baseline_panel, verdict_panel
 
         panel = (

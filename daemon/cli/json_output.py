@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.drift.segments import segments
+from ...strategies.records import plain
 from ...strategies.verdict.verdict_records import Verdict
-from ..campaign.look import Looked
-from ..config.settings_file import plain
-from ..state.alert import Alert
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import ChosenStrategy, Ended, Prepared, Searched
 from ..state.models.cool_down import CoolDown
-from ..state.models.model_calendar import Planned
 from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
+
+if TYPE_CHECKING:
+    from ..campaign.look import Looked
 
 
 def model_json(model: Model, last: Verdict | None) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def looks_json(next_look_at: datetime | None, cool_down: CoolDown | None) -> dic
     }
 
 
-def looked_json(looked: Looked) -> dict[str, Any]:
+def looked_json(looked: "Looked") -> dict[str, Any]:
     """What a look saw, and what follows."""
     parts = {part.part: {"is_changed": bool(part.change), "seen": part.words} for part in looked.parts}
     looks = looks_json(looked.next_look_at, looked.cool_down)
@@ -134,31 +134,6 @@ def verdict_json(verdict: Verdict, sign: float) -> dict[str, Any]:
         "incumbent_runs": verdict.incumbent_runs,
         "is_critical": verdict.critical,
         "watch": verdict.watch,
-    }
-
-
-def alert_json(alert: Alert) -> dict[str, Any]:
-    """An alert and its deliveries."""
-    return {
-        "id": alert.id,
-        "campaign": alert.campaign_id,
-        "model": alert.model,
-        "severity": alert.severity,
-        "title": alert.title,
-        "text": alert.text,
-        "is_critical": alert.is_critical,
-        "created_at": alert.created_at.isoformat(),
-        "deliveries": list(alert.deliveries),
-    }
-
-
-def planned_json(planned: Planned) -> dict[str, Any]:
-    """A future due date."""
-    return {
-        "model": planned.model,
-        "due_at": planned.due_at.isoformat(),
-        "starts_at": planned.starts_at.isoformat(),
-        "why": planned.why,
     }
 
 

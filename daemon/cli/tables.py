@@ -3,21 +3,17 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.drift.segments import SHORT, segments
-from ...strategies.records import Configuration, Outcome
+from ...strategies.records import Configuration, Outcome, plain
 from ...strategies.verdict.notice import render
-from ...strategies.verdict.verdict_records import Verdict
-from ...strategies.words import duration, readable
-from ..config.settings_file import plain
+from ...strategies.words import duration
 from ..state.campaigns.campaigns import Campaign
 from ..state.models.merged_values import differs_from_file
-from ..state.models.model_calendar import Planned
 from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
-from .screen import Screen, Text
+from .screen import Text, table
 
 STYLES = {
     Outcome.FRESH: "bold green",
@@ -32,36 +28,6 @@ PANEL_WIDTH = 100
 def number(value: float | None, digits: int = 4) -> str:
     """A number in a table cell, in `digits` significant digits; '-' for None."""
     return "-" if value is None else f"{value:.{digits}g}"
-
-
-def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
-    """Print rows under their columns; without rows, the sentence `empty`."""
-    if not rows:
-        out.print(Text(empty))
-        return
-    drawn = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(readable(cell)) for cell in row))
-    out.print(drawn)
-
-
-def console() -> Screen:
-    """Standard output, 200 columns wide where it is not a terminal."""
-    out = Screen()
-    return out if out.is_terminal else Screen(width=200)
-
-
-def models_table(out: Console, models: Sequence[tuple[Model, Verdict | None]]) -> None:
-    """Print the registered models."""
-    rows = [
-        (model.name, model.file.owner, model.state, f"v{model.settings_version}", verdict.label if verdict else "-",
-         f"{model.next_due_at:%Y-%m-%d}" if model.next_due_at and model.state == "active" else "-")
-        for model, verdict in models
-    ]  # fmt: skip
-    columns = ("name", "owner", "state", "settings", "last verdict", "next due")
-    table(out, columns, rows, "no model is registered yet; start with: retuned register model.toml")
 
 
 def show_model(out: Console, model: Model, campaigns: Sequence[Campaign], looks: str) -> None:
@@ -110,17 +76,6 @@ def history_tables(out: Console, model: Model, versions: Sequence[Settings], cam
         for campaign in campaigns
     ]  # fmt: skip
     table(out, ("campaign", "kind", "trigger", "queued", "settings", "state", "verdict"), rows, "no campaign yet")
-
-
-def schedule_table(out: Console, planned: Sequence[Planned], months: int) -> None:
-    """Print future due dates, soonest first, in UTC."""
-    rows = [
-        (f"{date.due_at:%Y-%m-%d %H:%M}", date.model,
-         "at once" if date.starts_at <= date.due_at else f"{date.starts_at:%Y-%m-%d %H:%M}", date.why)
-        for date in planned
-    ]  # fmt: skip
-    columns = ("due (UTC)", "model", "may start", "why")
-    table(out, columns, rows, f"no model is due in the next {months} months; see: retuned models")
 
 
 def tokens_table(out: Console, tokens: Sequence[Token]) -> None:

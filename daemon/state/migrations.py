@@ -183,3 +183,9 @@ def m0002_service(db: Database) -> None:
 def m0003_outbox_by_alert(db: Database) -> None:
     """The messages of an alert, without which a list of alerts reads the whole outbox for each."""
     db.execute("CREATE INDEX outbox_by_alert ON outbox (alert_id)")
+
+
+@schema()
+def m0004_alerts_by_model(db: Database) -> None:
+    """The alerts of a model in order, without which a page of them reads those of all models."""
+    db.execute("CREATE INDEX alerts_by_model ON alerts (model_id, id)")
