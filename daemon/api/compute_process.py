@@ -11,7 +11,7 @@ from ...strategies.errors import RetunedError, StateError
 from ..clock import Clock
 from ..config.config import Config
 from ..state.store import Store
-from .listing_verbs import unredacted
+from .around import unredacted
 from .redaction import redacted
 from .verbs import Verbs
 from .wire import dump_error, dump_result, load_arguments, load_error

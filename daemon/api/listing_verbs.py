@@ -1,44 +1,24 @@
 """The verbs that list what there is, page by page. Loads little: the commands that people type most need no more."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from ...strategies.errors import InputError
-from ..clock import Clock
-from ..config.config import Config
 from ..state.alert import alerts_page
 from ..state.models.model_list import list_models
 from ..state.models.models import known_entry
 from ..state.models.schedule_list import schedule_page
 from ..state.paging import MOST, USUAL
-from ..state.store import Store
-from ..upkeep.health_records import Health
+from .around import Around
 from .listing_views import AlertsPage, ModelsPage, SchedulePage
 
 Limit = Annotated[int, Field(json_schema_extra={"minimum": 1, "maximum": MOST})]
 """How many rows a page has at most."""
 
 
-def unredacted(record: Any) -> Any:  # noqa: ANN401 - any record
-    """The record as it is."""
-    return record
-
-
-@dataclass(frozen=True, slots=True)
-class ListingVerbs:
-    """One method for each verb that lists. `user`: the service's user where this is its process; None: the caller's.
-
-    `redact`: what is done to a record before a page is made of it.
-    """
-
-    store: Store
-    config: Config
-    clock: Clock
-    user: str | None = None
-    redact: Callable[[Any], Any] = unredacted
+class ListingVerbs(Around):
+    """One method for each verb that lists."""
 
     def models(self, limit: Limit = USUAL, cursor: str | None = None) -> ModelsPage:
         """Every registered model, in order of name, page by page."""
@@ -60,9 +40,3 @@ class ListingVerbs:
             known_entry(self.store, name)
         page = schedule_page(self.store, self.config.schedule, self.clock.now(), months, name, cursor, limit)
         return SchedulePage(*page)
-
-    def status(self) -> Health:
-        """The service's health: what runs, what waits and what went wrong."""
-        from ..upkeep.health import health_of
-
-        return health_of(self.store, self.config, self.clock.now())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..reports.progress import Progress
 from ..state.campaigns.campaigns import Campaign
-from .views import SentModel
+from .model_view import SentModel
 
 
 @dataclass(frozen=True, slots=True)

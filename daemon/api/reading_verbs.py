@@ -5,28 +5,18 @@ from dataclasses import replace
 from ...strategies.records import Purpose
 from ..reports.drift_record import drift_page
 from ..state.campaign_numbers import campaign_number
-from ..state.campaigns.campaigns import Campaign, find_campaign, last_verdict, open_campaigns
+from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
 from ..state.campaigns.legs import results_of
-from ..state.models.change_checks import next_check_at
-from ..state.models.cool_down import cool_down_of
 from ..state.models.history_list import history_page
 from ..state.models.registry import Model, file_of_version, find_model, settings_of
 from ..state.paging import USUAL, Order
 from .listing_verbs import Limit, ListingVerbs
-from .views import Drift, Ended, History, PageView, PlanView, Replicates, Shown
+from .model_verb import ModelVerb
+from .views import Drift, Ended, History, PageView, PlanView, Replicates
 
 
-class ReadingVerbs(ListingVerbs):
+class ReadingVerbs(ListingVerbs, ModelVerb):
     """One method for each verb that reads what is recorded."""
-
-    def show(self, name: str) -> Shown:
-        """One model, its last verdict and its open campaigns."""
-        model = find_model(self.store, name)
-        cool_down = cool_down_of(self.store, model.id, self.clock.now())
-        next_look = next_check_at(self.store, model.id) if model.state == "active" else None
-        return Shown(
-            model, last_verdict(self.store, model.id), open_campaigns(self.store, model.id), next_look, cool_down
-        )
 
     def history(
         self, name: str, limit: Limit = USUAL, cursor: str | None = None, order: Order = Order.OLDEST

@@ -3,19 +3,23 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from .listing_verbs import ListingVerbs
-
 Method = Callable[..., Any]
 
 
 def method_of(verb: str) -> Method:
     """The method of that verb, as declared; raises AttributeError where there is none."""
+    if verb == "status":
+        from .status_verb import StatusVerb
+
+        return StatusVerb.status
+    if verb == "show":
+        from .model_verb import ModelVerb
+
+        return ModelVerb.show
+    from .listing_verbs import ListingVerbs
+
     if hasattr(ListingVerbs, verb):
         return cast("Method", getattr(ListingVerbs, verb))
-    from .reading_verbs import ReadingVerbs
-
-    if hasattr(ReadingVerbs, verb):
-        return cast("Method", getattr(ReadingVerbs, verb))
     from .verbs import Verbs
 
     return cast("Method", getattr(Verbs, verb))

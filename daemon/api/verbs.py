@@ -17,7 +17,8 @@ from ..reports.progress import progress_of
 from ..state.campaigns.campaign_writes import cancel_campaign
 from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
 from ..state.campaigns.holder_end import end_holder
-from ..state.campaigns.lease import as_only_one, folder_of
+from ..state.campaigns.lease import as_only_one
+from ..state.campaigns.lease_file import folder_of
 from ..state.faults import set_fact
 from ..state.models import adoption
 from ..state.models.merged_values import Values
@@ -27,13 +28,15 @@ from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_to
 from ..training.supervisor import end_workers
 from ..upkeep.backup import FACT as LAST_BACKUP
 from ..upkeep.backup import drop_old_backups, folder_of_backups, make_backup
+from .model_view import SentModel
 from .progress_view import Standing
 from .reading_verbs import ReadingVerbs
+from .status_verb import StatusVerb
 from .user_paths import check_paths_for
-from .views import CopyMade, Queued, Registered, SentModel
+from .views import CopyMade, Queued, Registered
 
 
-class Verbs(ReadingVerbs):
+class Verbs(ReadingVerbs, StatusVerb):
     """One method for each verb; those that read what is recorded are inherited."""
 
     def standing(self, campaign: int) -> Standing:

@@ -13,7 +13,7 @@ from ..alerts.webhooks import deliver_due
 from ..api.verbs import Verbs
 from ..campaign.request import ask_for, baseline_request, check_seed, refuse_retired, retune_request
 from ..state.campaigns.campaigns import Campaign
-from ..state.campaigns.lease import holder_of
+from ..state.campaigns.lease_file import holder_of
 from ..state.models.registry import find_model
 from .foreground import Display, conduct, finish_baseline, follow
 from .json_output import campaign_json

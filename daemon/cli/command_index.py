@@ -45,10 +45,14 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "models": "List the registered models.",
         "schedule": "Show when each model is due in the coming months, and by which rule.",
         "alerts": "List alerts, newest first, with the state of their deliveries.",
+    },
+    "status_command": {
         "status": "Show the service's health: what runs, what waits and why, what went wrong. Exit code: 0 ok, 1 not.",
     },
-    "show_commands": {
+    "model_view_command": {
         "show": "Show a model: its current settings, its search space and its open campaigns.",
+    },
+    "show_commands": {
         "history": "Show the settings versions and the campaigns of a model, oldest first.",
         "plan": "Show what a re-evaluation would do, cost and be able to detect, without running it.",
         "drift": "Show how the stored settings fared over time, of a long record the last part.",

@@ -3,13 +3,11 @@
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter
 
-from ..upkeep.health_records import Health
 from .listing_json import alert_json, listed_json, planned_json
-from .output import print_json, print_json_list, say
+from .output import print_json_list, say
 from .paged import All, Limit, pages, say_more, wants_all
-from .session import CLOCK, Json
+from .session import Json
 
 app = typer.Typer()
 OneModel = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model.")]
@@ -75,17 +73,3 @@ def _alerts(
         if not page.alerts:
             say("no alerts")
         say_more(page, is_whole)
-
-
-@app.command("status")
-def _status(context: typer.Context, as_json: Json = False) -> None:
-    """Show the service's health: what runs, what waits and why, what went wrong. Exit code: 0 ok, 1 not."""
-    health: Health = context.obj.listing.status()
-    if as_json:
-        print_json(TypeAdapter(Health).dump_python(health, mode="json"))
-    else:
-        from .health_view import show_health
-        from .screen import console
-
-        show_health(console(), health, CLOCK.now())
-    raise typer.Exit(0 if health.overall == "ok" else 1)

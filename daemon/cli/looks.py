@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..state.models.cool_down import CoolDown
 
 if TYPE_CHECKING:
-    from ..api.views import Shown
+    from ..api.model_view import Shown
     from ..campaign.look import Looked
 
 

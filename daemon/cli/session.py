@@ -18,7 +18,9 @@ from ..state.store import FILE_NAME, Store
 
 if TYPE_CHECKING:
     from ..api.listing_verbs import ListingVerbs
+    from ..api.model_verb import ModelVerb
     from ..api.reading_verbs import ReadingVerbs
+    from ..api.status_verb import StatusVerb
     from ..api.verbs import Verbs
 
 CLOCK = SystemClock()
@@ -103,6 +105,24 @@ class Session:
         from ..api.listing_verbs import ListingVerbs
 
         return ListingVerbs(self.store, self.config, CLOCK)
+
+    @property
+    def model(self) -> "ModelVerb":
+        """show alone."""
+        if self._verbs is not None or self.place is not None:
+            return self.verbs
+        from ..api.model_verb import ModelVerb
+
+        return ModelVerb(self.store, self.config, CLOCK)
+
+    @property
+    def status(self) -> "StatusVerb":
+        """status alone."""
+        if self._verbs is not None or self.place is not None:
+            return self.verbs
+        from ..api.status_verb import StatusVerb
+
+        return StatusVerb(self.store, self.config, CLOCK)
 
     def _own(self) -> "Verbs":
         from ..api.verbs import Verbs

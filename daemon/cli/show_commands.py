@@ -1,6 +1,5 @@
 """Commands that show what is recorded about a model or a campaign."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,27 +11,12 @@ from ..api.views import History
 from ..reports.drift_plot import write_plot
 from ..reports.self_contained import cannot_write, check_target
 from ..state.paging import Order
-from .json_output import campaign_json, drift_json, looks_json, model_json, settings_json
-from .looks import looks_text
+from .json_output import campaign_json, drift_json, settings_json
 from .output import print_json, print_json_list, print_json_lists, say
 from .paged import All, Limit, pages, say_more, wants_all
 from .session import Json, Name
 
 app = typer.Typer()
-
-
-@app.command("show")
-def _show(context: typer.Context, name: Name, as_json: Json = False) -> None:
-    """Show a model: its current settings, its search space and its open campaigns."""
-    shown = context.obj.reading.show(name)
-    if as_json:
-        file = {"file": json.loads(shown.model.file.to_json()), "source": str(shown.model.source)}
-        print_json(model_json(shown.model, shown.last) | file | looks_json(shown.next_look_at, shown.cool_down))
-        return
-    from .screen import console
-    from .tables import show_model
-
-    show_model(console(), shown.model, shown.campaigns, looks_text(shown))
 
 
 @app.command("history")

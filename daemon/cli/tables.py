@@ -6,14 +6,13 @@ from rich.console import Console
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.drift.segments import SHORT, segments
-from ...strategies.records import Configuration, Outcome, plain
+from ...strategies.records import Configuration, Outcome
 from ...strategies.verdict.notice import render
 from ...strategies.words import duration
 from ..state.campaigns.campaigns import Campaign
-from ..state.models.merged_values import differs_from_file
 from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
-from .screen import Text, table
+from .screen import table
 
 STYLES = {
     Outcome.FRESH: "bold green",
@@ -28,36 +27,6 @@ PANEL_WIDTH = 100
 def number(value: float | None, digits: int = 4) -> str:
     """A number in a table cell, in `digits` significant digits; '-' for None."""
     return "-" if value is None else f"{value:.{digits}g}"
-
-
-def show_model(out: Console, model: Model, campaigns: Sequence[Campaign], looks: str) -> None:
-    """Print a model, its current settings, its search space and its open campaigns; `looks` is about its changes."""
-    due = f"next due {model.next_due_at:%Y-%m-%d}" if model.next_due_at else "no due date"
-    out.print(
-        Text(
-            f"{model.name} of {model.file.owner}: {model.state}, {due}, settings v{model.settings_version}",
-            style="bold",
-        )
-    )
-    out.print(
-        Text(
-            f"judged by {model.file.goal.metric} ({model.file.goal.direction}); "
-            f"file version {model.version}, {model.source}\n{looks}\n"
-        )
-    )
-    rows = [
-        (declared.name,
-         render(model.configuration[declared.name]) if declared.name in model.configuration else "(not in use)",
-         declared.kind.value, declared.allowed)
-        for declared in model.space.hyperparameters
-    ]  # fmt: skip
-    table(out, ("hyperparameter", "current", "type", "search space"), rows, "")
-    differs = differs_from_file(plain(model.configuration), model.file)
-    if differs:
-        out.print(Text(f"\nother values were adopted since{differs}"))
-    for campaign in campaigns:
-        waits = f", {campaign.waits}" if campaign.waits else ""
-        out.print(Text(f"\ncampaign {campaign.id} ({campaign.kind}) is open: {campaign.phase}{waits}"))
 
 
 def history_tables(out: Console, model: Model, versions: Sequence[Settings], campaigns: Sequence[Campaign]) -> None:

@@ -157,21 +157,6 @@ def campaigns_page(
     return tuple(_campaign(row) for row in rows)
 
 
-def last_verdict(store: Store, model_id: int) -> Verdict | None:
-    """The verdict of the model's last re-evaluation that has one; None: none has."""
-    row = store.row(
-        """SELECT verdict FROM campaigns WHERE model_id = ? AND kind = 'retune' AND verdict IS NOT NULL
-        ORDER BY id DESC LIMIT 1""",
-        (model_id,),
-    )
-    return None if row is None else _verdict(row)
-
-
-@of_row("a verdict")
-def _verdict(row: Row) -> Verdict:
-    return Verdict.from_json(json.loads(row["verdict"]))
-
-
 def open_campaigns(store: Store, model_id: int | None = None) -> tuple[Campaign, ...]:
     """Campaigns that have not ended, baselines first, then in the order they were queued."""
     of_model = "" if model_id is None else " AND +model_id = ?"  # few are open: that index is the better one

@@ -16,7 +16,6 @@ from ...config.measure import changes_of_measure
 from ...config.model_file import ModelFile
 from ...config.schedule_tables import HouseScheduleTable
 from ..campaign_numbers import refuse_number
-from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
 from ..database_errors import of_row
 from ..paging import Order
 from ..store import Row, Store, from_text, to_json, to_text
@@ -270,6 +269,8 @@ def insert_settings(
     has_file: bool,
 ) -> None:
     """Add a settings version inside the open transaction, make it current and queue its baseline."""
+    from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
+
     version = entry.settings_version + 1
     store.insert(
         "settings",

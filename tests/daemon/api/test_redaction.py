@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from retuned.daemon.api.listing_views import SchedulePage
 from retuned.daemon.api.redaction import HIDDEN, redacted, redacted_error
 from retuned.daemon.api.routes import ROUTES
 from retuned.daemon.api.server import Api
@@ -14,6 +15,7 @@ from retuned.daemon.state.alert import raise_alert
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import note_fault
 from retuned.daemon.state.models.registry import find_model
+from retuned.daemon.state.models.schedule_list import Planned
 from retuned.daemon.state.tokens import Role, create_token
 from retuned.strategies.errors import InputError
 from retuned.strategies.verdict.notice import Notice
@@ -132,6 +134,12 @@ def test_every_result_of_a_viewer_can_be_redacted_twice(served):
     shown = Verbs(served.store, Config(state=served.store.state), SystemClock()).show("toy")
     once = redacted(shown, served.store)
     assert dump_result("show", redacted(once, served.store)) == dump_result("show", once)
+
+
+def test_a_viewer_reads_the_rule_of_a_due_date_as_it_is(served):
+    now = SystemClock().now()
+    page = SchedulePage((Planned("toy", now, now, "cron 0 3 1 */3 *"),), None)
+    assert redacted(page, served.store) == page
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from retuned.daemon.config.config import Config
 from retuned.daemon.reports.campaign_record import record_of
 from retuned.daemon.reports.page import page_of, render_page
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
-from retuned.daemon.state.campaigns.lease import folder_of
+from retuned.daemon.state.campaigns.lease_file import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.models.adoption import adopt
 from retuned.daemon.state.models.registry import find_model
