@@ -24,6 +24,14 @@ def configuration_of(values: Mapping[str, Any]) -> Configuration:
     }
 
 
+def plain(configuration: Configuration) -> dict[str, Any]:
+    """A configuration as JSON and TOML values: schedules become lists."""
+    return {
+        name: [list(point) for point in value] if isinstance(value, tuple) else value
+        for name, value in configuration.items()
+    }
+
+
 class BudgetUnit(StrEnum):
     """What a trial's budget counts."""
 

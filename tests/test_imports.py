@@ -45,21 +45,23 @@ SERVING = frozenset({"fastapi", "starlette", "uvicorn", "apscheduler", "promethe
 STORING = frozenset(
     {"sqlite3", "sqlite_utils", "tomlkit", "retuned.daemon.config.config"}
 )  # typer itself uses pydantic
+LISTING = COMPUTING | SERVING | {"sqlite_utils", "tomlkit", "ssl", "retuned.daemon.config.model_file"}
+READING = COMPUTING | SERVING | {"sqlite_utils", "ssl", "retuned.daemon.api.verbs", "retuned.daemon.campaign.look"}
 SHORT = [
     (("--help",), COMPUTING | SERVING | STORING),
     (("modles",), COMPUTING | SERVING | STORING | {"rich"}),
     (("--no-such-option",), COMPUTING | SERVING | STORING | {"rich"}),
     (("token", "--help"), COMPUTING | SERVING | {"sqlite_utils"}),
-    (("models",), COMPUTING | SERVING | {"sqlite_utils"}),
-    (("models", "--json"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
-    (("show", "toy"), COMPUTING | SERVING | {"sqlite_utils"}),
+    (("models",), LISTING),
+    (("models", "--json"), LISTING | {"rich"}),
+    (("show", "toy"), READING),
     (("show", "nobody"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
-    (("history", "toy"), COMPUTING | SERVING | {"sqlite_utils"}),
-    (("alerts",), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
-    (("schedule",), COMPUTING | SERVING | {"sqlite_utils"}),
-    (("drift", "toy"), COMPUTING | SERVING | {"sqlite_utils"}),
-    (("status",), COMPUTING | SERVING | {"sqlite_utils"}),
-    (("status", "--json"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
+    (("history", "toy"), READING),
+    (("alerts",), LISTING | {"rich"}),
+    (("schedule",), LISTING),
+    (("drift", "toy"), READING),
+    (("status",), LISTING),
+    (("status", "--json"), LISTING | {"rich"}),
     (("pause", "toy"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
     (("cancel", "toy"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
 ]

@@ -8,14 +8,17 @@ import ssl
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from ...strategies.errors import StateError, UnknownName
 from ..state.running_service import UNIX, Place
 from .routes import BY_VERB, Route
-from .verbs import Verbs
+from .verb_methods import method_of
 from .wire import dump_arguments, load_error, load_result
+
+if TYPE_CHECKING:
+    from .verbs import Verbs
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 200.0
@@ -27,7 +30,7 @@ class Gone(StateError):
     """The service does not answer."""
 
 
-def remote(place: Place) -> Verbs:
+def remote(place: Place) -> "Verbs":
     """The verbs as the service at that place runs them. They raise their own errors, or Gone."""
     return cast("Verbs", _Remote(place))
 
@@ -42,7 +45,7 @@ class _Remote:
     def __getattr__(self, verb: str) -> Any:  # noqa: ANN401 - each verb gives another type
         if verb not in BY_VERB:
             raise AttributeError(verb)
-        route, signature = BY_VERB[verb], inspect.signature(getattr(Verbs, verb))
+        route, signature = BY_VERB[verb], inspect.signature(method_of(verb))
 
         def call(*words: object, **named: object) -> Any:  # noqa: ANN401
             bound = signature.bind(None, *words, **named).arguments

@@ -11,8 +11,9 @@ from ...strategies.errors import RetunedError, StateError
 from ..clock import Clock
 from ..config.config import Config
 from ..state.store import Store
+from .around import unredacted
 from .redaction import redacted
-from .verbs import Verbs, unredacted
+from .verbs import Verbs
 from .wire import dump_error, dump_result, load_arguments, load_error
 
 TIMEOUT_S = 120.0

@@ -20,8 +20,11 @@ from ..config.model_file import ModelFile
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.legs import failure_details
 from ..state.faults import Fault
+from ..state.models.model_list import ListedModel
 from ..state.models.registry import Model, find_model
+from ..state.models.schedule_list import Planned
 from ..state.outbox import place_of
+from ..state.overview import OpenCampaign
 from ..state.store import Store
 from ..upkeep.health_records import Health
 
@@ -107,12 +110,14 @@ class _Redaction:
             return _hiding((*(fault.sentence for fault in record.faults), *failures), hide)
         if isinstance(record, Fault):
             return lambda _text: HIDDEN
+        if isinstance(record, Planned | ListedModel):  # nothing in them is about how the model is trained
+            return lambda text: text
         model = record if isinstance(record, Model) else getattr(record, "model", None)
         if isinstance(model, Model):
             hide = self._of_models[model.name] = _hiding(_words_of(model), _without_paths)
         elif isinstance(model, str):
             hide = self._of_model(model)
-        number = record.id if isinstance(record, Campaign) else getattr(record, "campaign_id", None)
+        number = record.id if isinstance(record, Campaign | OpenCampaign) else getattr(record, "campaign_id", None)
         if isinstance(number, int):
             hide = _hiding(failure_details(self.store, number), hide)
         return hide

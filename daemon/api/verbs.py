@@ -4,164 +4,48 @@ The command line calls them in its own process, or over HTTP in the service's; t
 """
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ...strategies.errors import InputError
-from ...strategies.records import Purpose
-from ...strategies.verdict.verdict_records import Verdict
 from ..campaign.look import Looked, look_at
 from ..campaign.panda_wishes import Wished, wish_back, wish_hold, wish_values
 from ..campaign.reopen import reopen
 from ..campaign.request import ask_for, baseline_request, retune_request, trainable
 from ..campaign.seen_parts import SharedReads
-from ..clock import Clock
-from ..config.config import Config
 from ..config.model_file import model_file_in
-from ..reports.drift_record import drift_points
 from ..reports.progress import progress_of
-from ..state.alert import Alert, list_alerts
-from ..state.campaign_numbers import campaign_number
 from ..state.campaigns.campaign_writes import cancel_campaign
-from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign, open_campaigns
+from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
 from ..state.campaigns.holder_end import end_holder
-from ..state.campaigns.lease import as_only_one, folder_of
-from ..state.campaigns.legs import results_of
+from ..state.campaigns.lease import as_only_one
+from ..state.campaigns.lease_file import folder_of
 from ..state.faults import set_fact
 from ..state.models import adoption
-from ..state.models.change_checks import next_check_at
-from ..state.models.cool_down import cool_down_of
 from ..state.models.merged_values import Values
-from ..state.models.model_calendar import Planned, preview
-from ..state.models.registry import Model, all_models, file_of_version, find_model, register, set_state, settings_of
+from ..state.models.registry import register, set_state
 from ..state.models.removal import Removal, retire_unless_busy
 from ..state.running_service import is_serving
-from ..state.store import Store
 from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token
 from ..training.supervisor import end_workers
 from ..upkeep.backup import FACT as LAST_BACKUP
 from ..upkeep.backup import drop_old_backups, folder_of_backups, make_backup
-from ..upkeep.health import health_of
-from ..upkeep.health_records import Health
 from ..upkeep.removal import remove_with_folders
 from ..upkeep.retention import empty_trash
+from .model_view import SentModel
+from .progress_view import Standing
+from .reading_verbs import ReadingVerbs
+from .status_verb import StatusVerb
 from .user_paths import check_paths_for
-from .views import (
-    CopyMade,
-    Drift,
-    Ended,
-    History,
-    Listed,
-    Measured,
-    PageView,
-    PlanView,
-    Queued,
-    Registered,
-    Replicates,
-    SentModel,
-    Shown,
-    Standing,
-)
+from .views import CopyMade, Queued, Registered
 
 
-def unredacted(record: Any) -> Any:  # noqa: ANN401 - any record
-    """The record as it is."""
-    return record
-
-
-@dataclass(frozen=True, slots=True)
-class Verbs:
-    """One method for each verb. `user`: the service's user where this is its process; None: the caller's process.
-
-    `redact`: what is done to a record before a page is made of it. `caller`: the name of the token that asks.
-    """
-
-    store: Store
-    config: Config
-    clock: Clock
-    user: str | None = None
-    redact: Callable[[Any], Any] = unredacted
-    caller: str | None = None
-
-    def models(self) -> tuple[Listed, ...]:
-        """Every registered model."""
-        return tuple(Listed(model, self._last_verdict(model)) for model in all_models(self.store))
-
-    def show(self, name: str) -> Shown:
-        """One model, its last verdict and its open campaigns."""
-        model = find_model(self.store, name)
-        cool_down = cool_down_of(self.store, model.id, self.clock.now())
-        next_look = next_check_at(self.store, model.id) if model.state == "active" else None
-        return Shown(model, self._last_verdict(model), open_campaigns(self.store, model.id), next_look, cool_down)
-
-    def history(self, name: str) -> History:
-        """A model's settings versions and campaigns."""
-        model = find_model(self.store, name)
-        campaigns = campaigns_of(self.store, model.id)
-        versions = sorted({campaign.model_version for campaign in campaigns})
-        objectives = {version: file_of_version(self.store, model.id, version).objective() for version in versions}
-        measured = tuple(Measured(version, o.metric, o.lower_is_better) for version, o in objectives.items())
-        return History(model, settings_of(self.store, model), campaigns, measured)
-
-    def alerts(self, name: str | None = None) -> tuple[Alert, ...]:
-        """The alerts, newest first; of one model where `name` is given."""
-        if name is not None:
-            find_model(self.store, name)
-        return list_alerts(self.store, name)
-
-    def drift(self, name: str) -> Drift:
-        """A model's drift record."""
-        model = find_model(self.store, name)
-        return Drift(model, drift_points(self.store, model))
-
-    def plan(self, name: str) -> PlanView:
-        """What a re-evaluation would do, cost and be able to detect."""
-        from ..campaign.plan import plan_of
-
-        plan = plan_of(self.store, find_model(self.store, name), self.config, self.clock.now())
-        return PlanView(plan.sentences, plan.to_json())
-
-    def report(self, named: str) -> PageView:
-        """The page about a campaign, by its number or its model's name."""
-        from ..reports.campaign_record import record_of
-        from ..reports.page import page_of, render_page
-
-        record = self.redact(record_of(self.store, named))
-        return PageView(record.campaign.id, render_page(page_of(record)))
-
-    def schedule(self, months: int = 12, name: str | None = None) -> tuple[Planned, ...]:
-        """The due dates of the next months, soonest first."""
-        if not 1 <= months <= 120:
-            raise InputError(f"--months {months} is out of range", "allowed: 1 to 120", "for instance --months 12")
-        if name is not None:
-            find_model(self.store, name)
-        return preview(self.store, self.config.schedule, self.clock.now(), months, name)
+class Verbs(ReadingVerbs, StatusVerb):
+    """One method for each verb; those that read what is recorded are inherited."""
 
     def standing(self, campaign: int) -> Standing:
         """A campaign's current state."""
         present = find_campaign(self.store, campaign)
         return Standing(self._model_of(present), present, progress_of(self.store, present))
-
-    def open_of(self, named: str) -> tuple[Campaign, ...]:
-        """The campaign of that number, or the open ones of the model of that name, baseline first."""
-        number = campaign_number(self.store, named)
-        if number is not None:
-            return (find_campaign(self.store, number),)
-        return open_campaigns(self.store, find_model(self.store, named).id)
-
-    def ended(self, campaign: int) -> Ended:
-        """How a campaign ended."""
-        ended = find_campaign(self.store, campaign)
-        model = self._model_of(ended)
-        values = {version.version: version.configuration for version in settings_of(self.store, model)}
-        return Ended(model, ended, values[ended.settings_version], self._replicates(ended))
-
-    def _model_of(self, campaign: Campaign) -> Model:
-        """The campaign's model with the file that it was run with: an older one may have measured otherwise."""
-        model = find_model(self.store, campaign.model)
-        return replace(model, file=file_of_version(self.store, model.id, campaign.model_version))
 
     def register(self, content: str, file: Path, values: Values | None = None) -> Registered:
         """Register a model file's content; `file` is its absolute path, and relative paths count from its folder.
@@ -250,10 +134,6 @@ class Verbs:
         """Adopt an older settings version again."""
         return adoption.rollback(self.store, name, to, self.clock.now())
 
-    def status(self) -> Health:
-        """The service's health: what runs, what waits and what went wrong."""
-        return health_of(self.store, self.config, self.clock.now())
-
     def backup(self) -> CopyMade:
         """Make a checked copy of the database now."""
         path = make_backup(self.config.state, folder_of_backups(self.config), self.clock.now())
@@ -283,14 +163,3 @@ class Verbs:
             with as_only_one(self.store.state, campaign.id) as is_mine:
                 if is_mine:
                     end_workers(folder_of(self.store.state, campaign.id), self.clock)
-
-    def _replicates(self, campaign: Campaign) -> Replicates:
-        results = results_of(self.store, campaign.id)
-        runs = [result for result in results if result.request.purpose is Purpose.REPLICATE]
-        failed = [run for run in runs if run.score is None]
-        why = f"{failed[0].end.value.replace('_', ' ')}: {failed[0].detail}" if failed else ""
-        return Replicates(tuple(run.score for run in runs if run.score is not None), len(runs), why)
-
-    def _last_verdict(self, model: Model) -> Verdict | None:
-        verdicts = [campaign.verdict for campaign in campaigns_of(self.store, model.id, "retune") if campaign.verdict]
-        return verdicts[-1] if verdicts else None

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 from ...strategies import errors
 from ...strategies.errors import InputError, RetunedError
 from ..config.toml_input import shown
-from .verbs import Verbs
+from .verb_methods import method_of
 
 _MARK = "$number"
 LARGEST_NUMBER = 2**53  # exact in every JSON reader, and far within what a database holds
@@ -115,7 +115,7 @@ def load_error(content: bytes) -> RetunedError | None:
 @cache
 def arguments_of(verb: str) -> type[BaseModel]:
     """The arguments of a verb as a table that refuses unknown names."""
-    method = getattr(Verbs, verb)
+    method = method_of(verb)
     hints = get_type_hints(method, include_extras=True)
     parameters = list(inspect.signature(method).parameters.values())[1:]
     declared = {
@@ -137,7 +137,7 @@ def schema_of_result(verb: str) -> Mapping[str, Any]:
 
 @cache
 def _result_of(verb: str) -> TypeAdapter[Any]:
-    return TypeAdapter(get_type_hints(getattr(Verbs, verb), include_extras=True)["return"])
+    return TypeAdapter(get_type_hints(method_of(verb), include_extras=True)["return"])
 
 
 def _in_one_line(verb: str, error: ValidationError) -> InputError:

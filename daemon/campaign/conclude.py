@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...strategies.records import Configuration, Outcome
+from ...strategies.records import Configuration, Outcome, plain
 from ...strategies.verdict.notice import Subject, write_notice
 from ...strategies.verdict.verdict_records import Verdict
-from ..config.settings_file import plain
 from ..state.alert import raise_alert
 from .causes import find_causes
 from .context import CampaignContext, costs_of, prepared_of

@@ -8,11 +8,11 @@ from pathlib import Path
 from ...strategies.drift.fingerprints import DataFingerprint, EnvironmentFingerprint, describe_change
 from ...strategies.drift.outliers import DataRanges
 from ...strategies.errors import CampaignFailed, InputError
-from ...strategies.records import Configuration
+from ...strategies.records import Configuration, plain
 from ..config.config import Config
 from ..config.config_template import ConfigTemplate, read_template
 from ..config.model_file import ModelFile
-from ..config.settings_file import plain, read_settings
+from ..config.settings_file import read_settings
 from ..masking import mask_of, masked
 from ..state.campaigns.phase_records import Prepared
 from ..state.models.registry import Model

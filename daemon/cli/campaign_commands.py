@@ -13,7 +13,7 @@ from ..alerts.webhooks import deliver_due
 from ..api.verbs import Verbs
 from ..campaign.request import ask_for, baseline_request, check_seed, refuse_retired, retune_request
 from ..state.campaigns.campaigns import Campaign
-from ..state.campaigns.lease import holder_of
+from ..state.campaigns.lease_file import holder_of
 from ..state.models.registry import find_model
 from .foreground import Display, conduct, finish_baseline, follow
 from .json_output import campaign_json
@@ -219,7 +219,7 @@ def _show_end(session: Session, number: int, as_json: bool) -> NoReturn:
     if as_json:
         print_json(campaign_json(campaign, ended.model.file.objective().sign))
     else:
-        from .tables import console
+        from .screen import console
         from .verdict_panel import baseline_panel, verdict_panel
 
         panel = (

@@ -47,17 +47,23 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "campaign": "Run one campaign; the service starts this.",
         "answer": "Compute the result of the verb that standard input names; the service's API starts this.",
     },
-    "show_commands": {
+    "listing_commands": {
         "models": "List the registered models.",
-        "show": "Show a model: its current settings, its search space and its open campaigns.",
-        "history": "Show the settings versions and the campaigns of a model.",
-        "plan": "Show what a re-evaluation would do, cost and be able to detect, without running it.",
         "schedule": "Show when each model is due in the coming months, and by which rule.",
         "alerts": "List alerts, newest first, with the state of their deliveries.",
-        "drift": "Show how the stored settings fared over time.",
+    },
+    "status_command": {
+        "status": "Show the service's health: what runs, what waits and why, what went wrong. Exit code: 0 ok, 1 not.",
+    },
+    "model_view_command": {
+        "show": "Show a model: its current settings, its search space and its open campaigns.",
+    },
+    "show_commands": {
+        "history": "Show the settings versions and the campaigns of a model, oldest first.",
+        "plan": "Show what a re-evaluation would do, cost and be able to detect, without running it.",
+        "drift": "Show how the stored settings fared over time, of a long record the last part.",
         "report": "Write a self-contained page about a finished campaign: what it found, how certain, why, and at "
         "what cost.",
-        "status": "Show the service's health: what runs, what waits and why, what went wrong. Exit code: 0 ok, 1 not.",
     },
     "doctor_command": {
         "doctor": "Check everything that the service needs and say what to do. Exit code: 0 no errors, 1 errors.",

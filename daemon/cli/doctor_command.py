@@ -21,7 +21,7 @@ def _doctor(context: typer.Context, as_json: Json = False) -> None:
         print_json([asdict(finding) for finding in findings])
     else:
         from .health_view import show_findings
-        from .tables import console
+        from .screen import console
 
         show_findings(console(), findings)
     raise typer.Exit(1 if any(finding.level == "error" for finding in findings) else 0)

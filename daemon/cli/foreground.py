@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 from ...strategies.errors import CampaignFailed, ConflictError, RetunedError
 from ..api.client import Gone
+from ..api.progress_view import Standing
 from ..api.verbs import Verbs
-from ..api.views import Standing
 from ..clock import Clock
 from ..config.config import Config
 from ..reports.progress import Progress, progress_of

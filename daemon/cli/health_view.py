@@ -9,8 +9,7 @@ from ...strategies.words import age, readable
 from ..upkeep.doctor_findings import Finding
 from ..upkeep.health_records import Health
 from .looks import due_text
-from .screen import Text
-from .tables import table
+from .screen import Text, table
 
 COLOURS = {"ok": "green", "degraded": "yellow", "failing": "red", "warning": "yellow", "error": "red"}
 

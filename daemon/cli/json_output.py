@@ -1,51 +1,23 @@
 """Records as plain JSON values, for --json and other programs."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.drift.segments import segments
+from ...strategies.records import plain
 from ...strategies.verdict.verdict_records import Verdict
-from ..campaign.look import Looked
-from ..config.settings_file import plain
-from ..state.alert import Alert
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import ChosenStrategy, Ended, Prepared, Searched
-from ..state.models.cool_down import CoolDown
-from ..state.models.model_calendar import Planned
-from ..state.models.registry import Model, Settings
+from ..state.models.registry import Settings
 from ..state.tokens import Token
+from .model_json import looks_json
+
+if TYPE_CHECKING:
+    from ..campaign.look import Looked
 
 
-def model_json(model: Model, last: Verdict | None) -> dict[str, Any]:
-    """A model and its state; `last` is its last verdict."""
-    return {
-        "name": model.name,
-        "owner": model.file.owner,
-        "state": model.state,
-        "version": model.version,
-        "settings_version": model.settings_version,
-        "settings": plain(model.configuration),
-        "metric": model.file.goal.metric,
-        "direction": model.file.goal.direction,
-        "next_due_at": None if model.next_due_at is None else model.next_due_at.isoformat(),
-        "registered_at": model.registered_at.isoformat(),
-        "last_verdict": None if last is None else last.outcome.value,
-        "is_critical": last is not None and last.critical,
-        "watch": last is not None and last.watch,
-    }
-
-
-def looks_json(next_look_at: datetime | None, cool_down: CoolDown | None) -> dict[str, Any]:
-    """When a model is looked at for changes next, and until when none makes it due."""
-    return {
-        "next_look_at": None if next_look_at is None else next_look_at.isoformat(),
-        "cool_down_until": None if cool_down is None else cool_down.until.isoformat(),
-    }
-
-
-def looked_json(looked: Looked) -> dict[str, Any]:
+def looked_json(looked: "Looked") -> dict[str, Any]:
     """What a look saw, and what follows."""
     parts = {part.part: {"is_changed": bool(part.change), "seen": part.words} for part in looked.parts}
     looks = looks_json(looked.next_look_at, looked.cool_down)
@@ -135,31 +107,6 @@ def verdict_json(verdict: Verdict, sign: float) -> dict[str, Any]:
         "incumbent_runs": verdict.incumbent_runs,
         "is_critical": verdict.critical,
         "watch": verdict.watch,
-    }
-
-
-def alert_json(alert: Alert) -> dict[str, Any]:
-    """An alert and its deliveries."""
-    return {
-        "id": alert.id,
-        "campaign": alert.campaign_id,
-        "model": alert.model,
-        "severity": alert.severity,
-        "title": alert.title,
-        "text": alert.text,
-        "is_critical": alert.is_critical,
-        "created_at": alert.created_at.isoformat(),
-        "deliveries": list(alert.deliveries),
-    }
-
-
-def planned_json(planned: Planned) -> dict[str, Any]:
-    """A future due date."""
-    return {
-        "model": planned.model,
-        "due_at": planned.due_at.isoformat(),
-        "starts_at": planned.starts_at.isoformat(),
-        "why": planned.why,
     }
 
 

@@ -1,11 +1,15 @@
 """What a look at a model saw, and when the next one is, in lines for people."""
 
-from ..api.views import Shown
-from ..campaign.look import Looked
+from typing import TYPE_CHECKING
+
 from ..state.models.cool_down import CoolDown
 
+if TYPE_CHECKING:
+    from ..api.model_view import Shown
+    from ..campaign.look import Looked
 
-def looks_text(shown: Shown) -> str:
+
+def looks_text(shown: "Shown") -> str:
     """When a model is looked at for changes next, and from when on one makes it due."""
     if shown.model.state != "active":
         return f"not looked at for changes while it is {shown.model.state}"
@@ -14,7 +18,7 @@ def looks_text(shown: Shown) -> str:
     return f"next look for changes: {at}; {cooling}a change makes it due {due_text(shown.cool_down)}"
 
 
-def looked_text(looked: Looked) -> str:
+def looked_text(looked: "Looked") -> str:
     """What a look saw, part by part, and what follows."""
     width = max(len(part.part) for part in looked.parts)
     lines = [f"{part.part:<{width}}  {part.words}" for part in looked.parts]

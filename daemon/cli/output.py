@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -45,6 +46,33 @@ def say_aside(text: str) -> None:
 def print_json(value: object) -> None:
     """Print a value as JSON, exactly: what is not ASCII in it is escaped as JSON does."""
     print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def print_json_list(values: Iterable[object]) -> None:
+    """Print a list as `print_json` does, value by value as they come, so that a long one is never held whole."""
+    for piece in _list_pieces(values, ""):
+        print(piece, end="")
+    print()
+
+
+def print_json_lists(lists: Mapping[str, Iterable[object]]) -> None:
+    """Print an object of lists as `print_json` does, one after the other and each value by value."""
+    print("{", end="")
+    for number, (name, values) in enumerate(lists.items()):
+        print(f"{',' if number else ''}\n  {json.dumps(name)}: ", end="")
+        for piece in _list_pieces(values, "  "):
+            print(piece, end="")
+    print("\n}")
+
+
+def _list_pieces(values: Iterable[object], margin: str) -> Iterator[str]:
+    """The text of a list in pieces; `margin` stands before each of its lines but the first."""
+    is_empty = True
+    for value in values:
+        lines = json.dumps(value, indent=2, allow_nan=False).replace("\n", f"\n{margin}  ")
+        yield f"{'[' if is_empty else ','}\n{margin}  {lines}"
+        is_empty = False
+    yield "[]" if is_empty else f"\n{margin}]"
 
 
 def open_streams() -> None:

@@ -1,12 +1,13 @@
-"""The terminal as rich draws on it, with every text cleaned on its way there."""
+"""The terminal as rich draws on it, with every text cleaned on its way there. Loads rich."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 import rich.text
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.style import Style
+from rich.table import Table
 
 from ...strategies.words import readable
 from .output import OutputGone
@@ -39,3 +40,22 @@ class Screen(Console):
     def on_broken_pipe(self) -> NoReturn:
         """End as every command does whose reader has gone."""
         raise OutputGone
+
+
+def console() -> Screen:
+    """Standard output, 200 columns wide where it is not a terminal."""
+    out = Screen()
+    return out if out.is_terminal else Screen(width=200)
+
+
+def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
+    """Print rows under their columns; without rows, the sentence `empty`."""
+    if not rows:
+        out.print(Text(empty))
+        return
+    drawn = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(readable(cell)) for cell in row))
+    out.print(drawn)

@@ -5,20 +5,25 @@ import os
 import pwd
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...strategies.errors import RetunedError, StateError
-from ..api.client import remote
 from ..api.find_service import find_service
-from ..api.verbs import Verbs
 from ..clock import SystemClock
 from ..config.config import Config, load_config
 from ..state.database_errors import Unreadable, damaged
 from ..state.running_service import Place
 from ..state.store import FILE_NAME, Store
-from ..upkeep.backup import folder_of_backups
+from .paged import pages
+
+if TYPE_CHECKING:
+    from ..api.listing_verbs import ListingVerbs
+    from ..api.model_verb import ModelVerb
+    from ..api.reading_verbs import ReadingVerbs
+    from ..api.status_verb import StatusVerb
+    from ..api.verbs import Verbs
 
 CLOCK = SystemClock()
 
@@ -29,7 +34,7 @@ def _complete_model(context: typer.Context, incomplete: str) -> list[str]:
     with contextlib.suppress(RetunedError, OSError):
         session = open_session(options.get("state"), options.get("config"))
         if session.is_remote or (session.config.state / FILE_NAME).exists():
-            names = (entry.model.name for entry in session.verbs.models())
+            names = (model.name for page in pages(session.listing.models, None, True) for model in page.models)
             return [name for name in names if name.startswith(incomplete)]
     return []
 
@@ -72,12 +77,12 @@ class Session:
         """The service that owns the state folder; None: this process runs the command itself."""
         return find_service(self.config, os.environ)
 
-    def again(self) -> Verbs | None:
+    def again(self) -> "Verbs | None":
         """The verbs of the service that succeeds one that went away; None while there is none."""
         place = find_service(self.config, os.environ)
         if place is None:
             return None
-        self.place, self._verbs = place, remote(place)
+        self.place, self._verbs = place, self._remote(place)
         return self._verbs
 
     @property
@@ -95,11 +100,57 @@ class Session:
         return self.config
 
     @property
-    def verbs(self) -> Verbs:
+    def verbs(self) -> "Verbs":
         """The verbs: the service's where one owns the state folder, else this process's own."""
         if self._verbs is None:
-            self._verbs = Verbs(self.store, self.config, CLOCK) if self.place is None else remote(self.place)
+            self._verbs = self._own() if self.place is None else self._remote(self.place)
         return self._verbs
+
+    @property
+    def reading(self) -> "ReadingVerbs":
+        """Those that read, without loading what the others need."""
+        if self._verbs is not None or self.place is not None:
+            return self.verbs
+        from ..api.reading_verbs import ReadingVerbs
+
+        return ReadingVerbs(self.store, self.config, CLOCK)
+
+    @property
+    def listing(self) -> "ListingVerbs":
+        """Those that list, which load least."""
+        if self._verbs is not None or self.place is not None:
+            return self.verbs
+        from ..api.listing_verbs import ListingVerbs
+
+        return ListingVerbs(self.store, self.config, CLOCK)
+
+    @property
+    def model(self) -> "ModelVerb":
+        """show alone."""
+        if self._verbs is not None or self.place is not None:
+            return self.verbs
+        from ..api.model_verb import ModelVerb
+
+        return ModelVerb(self.store, self.config, CLOCK)
+
+    @property
+    def status(self) -> "StatusVerb":
+        """status alone."""
+        if self._verbs is not None or self.place is not None:
+            return self.verbs
+        from ..api.status_verb import StatusVerb
+
+        return StatusVerb(self.store, self.config, CLOCK)
+
+    def _own(self) -> "Verbs":
+        from ..api.verbs import Verbs
+
+        return Verbs(self.store, self.config, CLOCK)
+
+    def _remote(self, place: Place) -> "Verbs":
+        from ..api.client import remote
+
+        return remote(place)
 
 
 def _refuse_root(state: Path) -> None:
@@ -129,5 +180,7 @@ def open_session(state: Path | None, config: Path | None) -> Session:
 def explained(session: Session, error: RetunedError) -> RetunedError:
     """The error; one over what the database holds says which copy to restore."""
     if isinstance(error, Unreadable):
+        from ..upkeep.backup import folder_of_backups
+
         return damaged(session.config.state / FILE_NAME, error.found, folder_of_backups(session.config))
     return error

@@ -3,21 +3,16 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.drift.segments import SHORT, segments
 from ...strategies.records import Configuration, Outcome
 from ...strategies.verdict.notice import render
-from ...strategies.verdict.verdict_records import Verdict
-from ...strategies.words import duration, readable
-from ..config.settings_file import plain
+from ...strategies.words import duration
 from ..state.campaigns.campaigns import Campaign
-from ..state.models.merged_values import differs_from_file
-from ..state.models.model_calendar import Planned
 from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
-from .screen import Screen, Text
+from .screen import table
 
 STYLES = {
     Outcome.FRESH: "bold green",
@@ -32,66 +27,6 @@ PANEL_WIDTH = 100
 def number(value: float | None, digits: int = 4) -> str:
     """A number in a table cell, in `digits` significant digits; '-' for None."""
     return "-" if value is None else f"{value:.{digits}g}"
-
-
-def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
-    """Print rows under their columns; without rows, the sentence `empty`."""
-    if not rows:
-        out.print(Text(empty))
-        return
-    drawn = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(readable(cell)) for cell in row))
-    out.print(drawn)
-
-
-def console() -> Screen:
-    """Standard output, 200 columns wide where it is not a terminal."""
-    out = Screen()
-    return out if out.is_terminal else Screen(width=200)
-
-
-def models_table(out: Console, models: Sequence[tuple[Model, Verdict | None]]) -> None:
-    """Print the registered models."""
-    rows = [
-        (model.name, model.file.owner, model.state, f"v{model.settings_version}", verdict.label if verdict else "-",
-         f"{model.next_due_at:%Y-%m-%d}" if model.next_due_at and model.state == "active" else "-")
-        for model, verdict in models
-    ]  # fmt: skip
-    columns = ("name", "owner", "state", "settings", "last verdict", "next due")
-    table(out, columns, rows, "no model is registered yet; start with: retuned register model.toml")
-
-
-def show_model(out: Console, model: Model, campaigns: Sequence[Campaign], looks: str) -> None:
-    """Print a model, its current settings, its search space and its open campaigns; `looks` is about its changes."""
-    due = f"next due {model.next_due_at:%Y-%m-%d}" if model.next_due_at else "no due date"
-    out.print(
-        Text(
-            f"{model.name} of {model.file.owner}: {model.state}, {due}, settings v{model.settings_version}",
-            style="bold",
-        )
-    )
-    out.print(
-        Text(
-            f"judged by {model.file.goal.metric} ({model.file.goal.direction}), found in {model.file.goal.found_in}; "
-            f"file version {model.version}, {model.source}\n{looks}\n"
-        )
-    )
-    rows = [
-        (declared.name,
-         render(model.configuration[declared.name]) if declared.name in model.configuration else "(not in use)",
-         declared.kind.value, declared.allowed)
-        for declared in model.space.hyperparameters
-    ]  # fmt: skip
-    table(out, ("hyperparameter", "current", "type", "search space"), rows, "")
-    differs = differs_from_file(plain(model.configuration), model.file)
-    if differs:
-        out.print(Text(f"\nother values were adopted since{differs}"))
-    for campaign in campaigns:
-        waits = f", {campaign.waits}" if campaign.waits else ""
-        out.print(Text(f"\ncampaign {campaign.id} ({campaign.kind}) is open: {campaign.phase}{waits}"))
 
 
 def history_tables(out: Console, model: Model, versions: Sequence[Settings], campaigns: Sequence[Campaign]) -> None:
@@ -119,17 +54,6 @@ def _outcome(campaign: Campaign) -> str:
     contract = campaign.facts.contract if campaign.kind == "baseline" else None
     breaches = ", ".join(() if contract is None else contract.all_breaches)
     return campaign.failure or (f"breaks the contract: {breaches}" if breaches else "-")
-
-
-def schedule_table(out: Console, planned: Sequence[Planned], months: int) -> None:
-    """Print future due dates, soonest first, in UTC."""
-    rows = [
-        (f"{date.due_at:%Y-%m-%d %H:%M}", date.model,
-         "at once" if date.starts_at <= date.due_at else f"{date.starts_at:%Y-%m-%d %H:%M}", date.why)
-        for date in planned
-    ]  # fmt: skip
-    columns = ("due (UTC)", "model", "may start", "why")
-    table(out, columns, rows, f"no model is due in the next {months} months; see: retuned models")
 
 
 def tokens_table(out: Console, tokens: Sequence[Token]) -> None:

@@ -38,7 +38,8 @@ def _token_list(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json([token_json(token) for token in listed])
         return
-    from .tables import console, tokens_table
+    from .screen import console
+    from .tables import tokens_table
 
     tokens_table(console(), listed)
 

@@ -10,17 +10,9 @@ import tomlkit
 from tomlkit.exceptions import ParseError
 
 from ...strategies.errors import InputError, StateError
-from ...strategies.records import Configuration
+from ...strategies.records import Configuration, plain
 from ..durable_files import sweep, temporary_beside
 from .model_file import ModelFile
-
-
-def plain(configuration: Configuration) -> dict[str, Any]:
-    """A configuration as JSON and TOML values: schedules become lists."""
-    return {
-        name: [list(point) for point in value] if isinstance(value, tuple) else value
-        for name, value in configuration.items()
-    }
 
 
 def read_settings(file: ModelFile) -> Mapping[str, Any] | None:

@@ -6,23 +6,39 @@ from ...strategies.drift.drift import DriftPoint, mean_held_out_score
 from ...strategies.records import Role
 from ..config.model_file import ModelFile
 from ..state.campaigns.campaign_facts import reached
-from ..state.campaigns.campaigns import Campaign, campaigns_of
-from ..state.campaigns.legs import results_of
+from ..state.campaigns.campaigns import Campaign, campaigns_page
+from ..state.campaigns.legs import held_out_results
 from ..state.models.registry import Model, file_of_version
+from ..state.paging import MOST, Order, checked_limit, cursor_after, key_in
 from ..state.store import Store, to_json
 
 
 def drift_points(store: Store, model: Model) -> tuple[DriftPoint, ...]:
-    """The drift record of a model, oldest first: its finished baselines and re-evaluations."""
-    done = (campaign for campaign in campaigns_of(store, model.id) if campaign.phase == "done")
-    return tuple(_point(store, campaign) for campaign in done)
+    """The whole drift record of a model, oldest first: its finished baselines and re-evaluations."""
+    points, cursor = drift_page(store, model, Order.OLDEST, None, MOST)
+    while cursor is not None:
+        more, cursor = drift_page(store, model, Order.OLDEST, cursor, MOST)
+        points += more
+    return points
 
 
-def _point(store: Store, campaign: Campaign) -> DriftPoint:
-    results = results_of(store, campaign.id)
+def drift_page(
+    store: Store, model: Model, order: Order, cursor: str | None, limit: int
+) -> tuple[tuple[DriftPoint, ...], str | None]:
+    """Points of a model's drift record, and the cursor of the next ones; None: there are no more."""
+    listing = f"drift {order}"
+    (after,) = key_in(cursor, listing, (int,)) or (None,)
+    done = campaigns_page(store, model.id, order, after, checked_limit(limit) + 1, phase="done")
+    versions = {campaign.model_version for campaign in done}
+    files = {version: file_of_version(store, model.id, version) for version in versions}
+    points = tuple(_point(store, campaign, files[campaign.model_version]) for campaign in done[:limit])
+    return points, cursor_after(listing, points[-1].campaign_id) if len(done) > limit else None
+
+
+def _point(store: Store, campaign: Campaign, file: ModelFile) -> DriftPoint:
+    results = held_out_results(store, campaign.id)
     verdict, prepared, ended = campaign.verdict, reached(campaign.facts.prepared), reached(campaign.facts.ended)
     assert campaign.ended_at is not None
-    file = file_of_version(store, campaign.model_id, campaign.model_version)
     return DriftPoint(
         campaign_id=campaign.id,
         kind=campaign.kind,

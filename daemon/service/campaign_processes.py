@@ -17,7 +17,8 @@ from ...strategies.words import duration
 from ..clock import Clock
 from ..durable_files import read_json, replace_json
 from ..processes import Identity, identify, identity_from, is_alive, send
-from ..state.campaigns.lease import Holder, as_only_one, folder_of, holder_of, progress_of_holder
+from ..state.campaigns.lease import as_only_one, progress_of_holder
+from ..state.campaigns.lease_file import Holder, folder_of, holder_of
 from ..training.supervisor import end_workers
 from .standstill import KILL_GRACE_S, Sign, Standstill
 

@@ -3,21 +3,24 @@
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...strategies.verdict.notice import Notice
 from ...strategies.words import readable
-from ..config.config import Config
 from ..masking import masked
-from .campaigns.campaigns import Campaign
 from .database_errors import of_row
 from .faults import INSTALLATION, get_fact, put_fact
-from .models.registry import Model
 from .numbers import next_number
 from .outbox import enqueue, place_of
+from .paging import LAST, MOST, checked_limit, cursor_after, key_in
 from .store import Row, Store, from_text, to_json, to_text
+
+if TYPE_CHECKING:
+    from ...strategies.verdict.notice import Notice
+    from ..config.config import Config
+    from .campaigns.campaigns import Campaign
+    from .models.registry import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,11 @@ class Alert:
 
 def raise_alert(
     store: Store,
-    model: Model,
-    campaign: Campaign,
-    notice: Notice,
+    model: "Model",
+    campaign: "Campaign",
+    notice: "Notice",
     details: Mapping[str, Any],
-    config: Config,
+    config: "Config",
     now: datetime,
 ) -> None:
     """Record an alert and queue its messages inside the open transaction; a digest entry sends nothing.
@@ -72,24 +75,39 @@ def raise_alert(
         )  # fmt: skip
 
 
-def _for_people(notice: Notice) -> Notice:
+def _for_people(notice: "Notice") -> "Notice":
     """The notice with nothing in it that acts on a terminal or a chat, and no secret: it quotes names of data columns,
     metrics and files, and what trainings wrote."""
-    return Notice(
+    return replace(
+        notice,
         title=readable(masked(notice.title)),
         sentences=tuple(readable(masked(sentence)) for sentence in notice.sentences),
-        severity=notice.severity,
         commands=tuple(readable(command) for command in notice.commands),
     )
 
 
 def list_alerts(store: Store, model: str | None = None) -> tuple[Alert, ...]:
-    """Alerts, newest first."""
+    """Every alert, or every one of a model, newest first."""
+    alerts, cursor = alerts_page(store, model, None, MOST)
+    while cursor is not None:
+        more, cursor = alerts_page(store, model, cursor, MOST)
+        alerts += more
+    return alerts
+
+
+def alerts_page(
+    store: Store, model: str | None, cursor: str | None, limit: int
+) -> tuple[tuple[Alert, ...], str | None]:
+    """Alerts, newest first, and the cursor of the next ones; None: there are no more."""
+    (before,) = key_in(cursor, "alerts", (int,)) or (None,)
+    of_model = "" if model is None else "models.name = :model AND "
     rows = store.rows(
-        "SELECT alerts.*, models.name AS model FROM alerts JOIN models ON models.id = alerts.model_id "
-        "ORDER BY alerts.id DESC"
+        "SELECT alerts.*, models.name AS model FROM alerts JOIN models ON models.id = alerts.model_id "  # noqa: S608
+        f"WHERE {of_model}alerts.id < :before ORDER BY alerts.id DESC LIMIT :limit",
+        {"model": model, "before": LAST if before is None else before, "limit": checked_limit(limit) + 1},
     )
-    return tuple(_alert(store, row) for row in rows if model is None or row["model"] == model)
+    alerts = tuple(_alert(store, row) for row in rows[:limit])
+    return alerts, cursor_after("alerts", alerts[-1].id) if len(rows) > limit else None
 
 
 def alert_times(store: Store, model_id: int) -> Mapping[int, datetime]:
@@ -111,7 +129,7 @@ def _replaced(store: Store, row: Row) -> int | None:
     return int(earlier["id"])
 
 
-def _message_id(store: Store, campaign: Campaign, now: datetime) -> str:
+def _message_id(store: Store, campaign: "Campaign", now: datetime) -> str:
     """An id of this message alone, of all installations: receivers drop ids that they have seen."""
     continued = 0 if campaign.facts.continued is None else len(campaign.facts.continued.earlier_verdicts)
     return f"msg_{installation_of(store, now)}_{campaign.id}" + (f"_{continued}" if continued else "")
@@ -127,7 +145,7 @@ def installation_of(store: Store, now: datetime) -> str:
     return made
 
 
-def _channel(model: Model, config: Config) -> tuple[str | None, str | None]:
+def _channel(model: "Model", config: "Config") -> tuple[str | None, str | None]:
     if model.file.alerts.webhook is not None:
         return model.file.alerts.webhook, model.file.alerts.webhook_secret
     return config.alerts.webhook, config.alerts.webhook_secret

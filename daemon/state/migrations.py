@@ -178,7 +178,6 @@ _STEP_0004 = (
         last_alert INTEGER NOT NULL
     ) STRICT""",
     # rows that go with a model: without these, each removal would read every fault, setting and alert
-    "CREATE INDEX alerts_by_model ON alerts (model_id)",
     "CREATE INDEX settings_by_campaign ON settings (campaign_id) WHERE campaign_id IS NOT NULL",
 )
 
@@ -208,3 +207,9 @@ def m0004_removed_models(db: Database) -> None:
     """What is kept of a model that was removed."""
     for statement in _STEP_0004:
         db.execute(statement)
+
+
+@schema()
+def m0005_alerts_by_model(db: Database) -> None:
+    """The alerts of a model in order, without which a page of them reads those of all models."""
+    db.execute("CREATE INDEX alerts_by_model ON alerts (model_id, id)")

@@ -1,8 +1,10 @@
 """Counts over all models and campaigns, for health and metrics; an index answers each query."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from ...strategies.verdict.verdict_records import Verdict
 from .database_errors import of_row
 from .store import Row, Store, from_text
 
@@ -82,6 +84,28 @@ def claimed_campaigns(store: Store) -> tuple[OpenCampaign, ...]:
 def first_open(store: Store, limit: int) -> tuple[OpenCampaign, ...]:
     """The first open campaigns; thousands may be queued after a bulk import."""
     return tuple(_open(row) for row in store.rows(f"{_OPEN} ORDER BY campaigns.id LIMIT ?", (limit,)))
+
+
+def open_of_model(store: Store, model_id: int) -> tuple[OpenCampaign, ...]:
+    """The open campaigns of a model, baselines first, then in the order they were queued."""
+    # few are open: that index is the better one
+    rows = store.rows(f"{_OPEN} AND +model_id = ? ORDER BY kind = 'retune', campaigns.id", (model_id,))
+    return tuple(_open(row) for row in rows)
+
+
+def last_verdict(store: Store, model_id: int) -> Verdict | None:
+    """The verdict of the model's last re-evaluation that has one; None: none has."""
+    row = store.row(
+        """SELECT verdict FROM campaigns WHERE model_id = ? AND kind = 'retune' AND verdict IS NOT NULL
+        ORDER BY id DESC LIMIT 1""",
+        (model_id,),
+    )
+    return None if row is None else _verdict(row)
+
+
+@of_row("a verdict")
+def _verdict(row: Row) -> Verdict:
+    return Verdict.from_json(json.loads(row["verdict"]))
 
 
 def next_models_due(store: Store, limit: int) -> tuple[JudgedModel, ...]:

@@ -13,7 +13,7 @@ from ..config.config import Config
 from ..durable_files import sweep, sync_folder
 from ..logs import log
 from ..state.campaigns.campaigns import highest_number
-from ..state.campaigns.lease import holder_of
+from ..state.campaigns.lease_file import holder_of
 from ..state.checks import examine_copy, open_to_read, take_log_in
 from ..state.faults import INSTALLATION, forget_fact, get_fact, note_fault, set_fact
 from ..state.running_service import FILE as PLACE_FILE

@@ -18,7 +18,7 @@ from typing import Any
 
 from ...strategies.words import age, counted
 from ..config.config import Config
-from ..state.campaigns.lease import holder_of
+from ..state.campaigns.lease_file import holder_of
 from ..state.campaigns.legs import leg_counts
 from ..state.faults import Fault, get_fact, recent_faults
 from ..state.models.change_checks import next_checks

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ...strategies.errors import ConflictError
 from ..state.campaigns.campaigns import campaigns_of
-from ..state.campaigns.lease import holder_of
+from ..state.campaigns.lease_file import holder_of
 from ..state.models.models import entry_named
 from ..state.models.removal import Removal, remove_model
 from ..state.store import Store

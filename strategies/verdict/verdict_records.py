@@ -91,6 +91,11 @@ class Continue:
     sentence: str
 
 
+def label_of(outcome: Outcome, is_critical: bool, watch: bool) -> str:
+    """An outcome in a word for tables, as 'STALE, critical' or 'INCONCLUSIVE, watch'."""
+    return outcome.value.upper() + (", critical" if is_critical else ", watch" if watch else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a campaign found, the numbers behind it and the reason, in score units (higher is better).
@@ -160,8 +165,7 @@ class Verdict:
     @property
     def label(self) -> str:
         """The outcome in a word for tables, as 'STALE, critical' or 'INCONCLUSIVE, watch'."""
-        mark = ", critical" if self.critical else ", watch" if self.watch else ""
-        return f"{self.outcome.value.upper()}{mark}"
+        return label_of(self.outcome, self.critical, self.watch)
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as values that JSON can hold; without what only some verdicts have and this one has not."""

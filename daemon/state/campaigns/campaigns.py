@@ -15,6 +15,7 @@ from ....strategies.errors import UnknownName
 from ....strategies.schedule.grants import Grant
 from ....strategies.verdict.verdict_records import Verdict
 from ..database_errors import of_row
+from ..paging import Order
 from ..store import Row, Store, from_text, to_text
 from .campaign_facts import CampaignFacts
 
@@ -137,10 +138,33 @@ def finished_baseline(store: Store, model_id: int, settings_version: int) -> Cam
     return None if row is None else _campaign(row)
 
 
+def campaigns_page(
+    store: Store, model_id: int, order: Order, after: int | None, limit: int, phase: str | None = None
+) -> tuple[Campaign, ...]:
+    """Campaigns of a model that follow the one numbered `after`; None: from the first. `phase`: those in it alone.
+
+    Their facts are without what is large and only reports show: the profile of the data, and a panda's diary.
+    """
+    compared, direction = order.sql
+    in_phase = "" if phase is None else "phase = :phase AND "
+    rows = store.rows(
+        f"""SELECT campaigns.*, models.name AS model, json_remove(facts, '$.profile', '$.panda') AS facts
+        FROM campaigns JOIN models ON models.id = campaigns.model_id
+        WHERE model_id = :model AND {in_phase}(:after IS NULL OR campaigns.id {compared} :after)
+        ORDER BY campaigns.id {direction} LIMIT :limit""",  # noqa: S608 - words of our own source
+        {"model": model_id, "phase": phase, "after": after, "limit": limit},
+    )
+    return tuple(_campaign(row) for row in rows)
+
+
 def open_campaigns(store: Store, model_id: int | None = None) -> tuple[Campaign, ...]:
     """Campaigns that have not ended, baselines first, then in the order they were queued."""
-    rows = store.rows(f"{_SELECT} WHERE ended_at IS NULL ORDER BY kind = 'retune', campaigns.id")
-    return tuple(_campaign(row) for row in rows if model_id is None or row["model_id"] == model_id)
+    of_model = "" if model_id is None else " AND +model_id = ?"  # few are open: that index is the better one
+    rows = store.rows(
+        f"{_SELECT} WHERE ended_at IS NULL{of_model} ORDER BY kind = 'retune', campaigns.id",
+        () if model_id is None else (model_id,),
+    )
+    return tuple(_campaign(row) for row in rows)
 
 
 def ended_since(store: Store, moment: datetime) -> frozenset[int]:

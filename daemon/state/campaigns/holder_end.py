@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...clock import Clock
 from ...processes import is_stopped, send
-from .lease import holder_of
+from .lease_file import holder_of
 
 LOOK_S = 0.1
 LEAVES_WITHIN_S = 12.0  # it looks every second, and then gives its workers ten to end

@@ -9,34 +9,24 @@ import contextlib
 import fcntl
 import json
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 from ....strategies.errors import ConflictError
 from ....strategies.records import LegRequest, LegResult
 from ....strategies.verdict.verdict_records import Verdict
-from ...processes import Identity, identify, identity_from
+from ...processes import identify
 from ..store import Store
 from .campaign_facts import CampaignFacts
 from .campaign_writes import claim_campaign, fail_campaign, finish_campaign, set_facts, set_phase
 from .campaigns import Campaign, find_campaign
+from .lease_file import folder_of, locked
 from .legs import end_legs, plan_legs, planned_legs
 
 Change = Callable[[CampaignFacts], CampaignFacts]
 """Returns new facts for the current ones inside the transaction; other processes may write them too."""
-
-LOCK_TRIES, LOCK_PAUSE_S = 5, 0.01  # another process may be checking who holds it
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who works on a campaign; `process` None just after it took the lease."""
-
-    process: Identity | None
-    is_of_service: bool
 
 
 def unchanged(facts: CampaignFacts) -> CampaignFacts:
@@ -60,7 +50,7 @@ class Lease:
         self.campaign_id = campaign_id
         self.folder = folder_of(store.state, campaign_id)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = _lock(self.folder / "lease", fcntl.LOCK_EX)
+        lock = locked(self.folder / "lease", fcntl.LOCK_EX)
         if lock is None:
             raise ConflictError(
                 f"campaign {campaign_id} is already being worked on",
@@ -145,27 +135,6 @@ class Lease:
         return campaign
 
 
-def folder_of(state: Path, campaign_id: int) -> Path:
-    """The folder of a campaign's lease and legs."""
-    return state / "campaigns" / str(campaign_id)
-
-
-def holder_of(state: Path, campaign_id: int) -> Holder | None:
-    """Who works on the campaign now; None for no one."""
-    path = folder_of(state, campaign_id) / "lease"
-    if not path.exists():
-        return None
-    lock = _lock(path, fcntl.LOCK_SH, tries=1)
-    if lock is not None:
-        os.close(lock)
-        return None
-    try:
-        holder = json.loads(path.read_bytes())
-        return Holder(identity_from(holder), holder["is_of_service"] is True)
-    except (OSError, ValueError, KeyError, TypeError):
-        return Holder(None, False)
-
-
 def progress_of_holder(state: Path, campaign_id: int) -> tuple[int, int] | None:
     """What changes whenever the holder of a campaign's lease gets on; None where there is no lease."""
     with contextlib.suppress(OSError):
@@ -178,25 +147,12 @@ def progress_of_holder(state: Path, campaign_id: int) -> tuple[int, int] | None:
 def as_only_one(state: Path, campaign_id: int) -> Iterator[bool]:
     """Hold a campaign's lock briefly, without claiming its row; False while another process holds it."""
     folder = folder_of(state, campaign_id)
-    lock = _lock(folder / "lease", fcntl.LOCK_EX) if folder.exists() else None
+    lock = locked(folder / "lease", fcntl.LOCK_EX) if folder.exists() else None
     try:
         yield lock is not None
     finally:
         if lock is not None:
             os.close(lock)
-
-
-def _lock(path: Path, kind: int, tries: int = LOCK_TRIES) -> int | None:
-    """The descriptor of the locked file; None while another process holds the lock."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    for attempt in range(tries):
-        if attempt > 0:
-            time.sleep(LOCK_PAUSE_S)
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            return descriptor
-    os.close(descriptor)
-    return None
 
 
 def _sign(lock: int, is_of_service: bool) -> None:

@@ -29,6 +29,21 @@ def results_of(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
     return tuple(_result(row) for row in rows)
 
 
+def held_out_results(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
+    """The completed legs on held-out rows with their scores alone, in the order they were planned."""
+    rows = store.rows(
+        """SELECT request, score FROM legs WHERE campaign_id = ? AND ended = 'completed'
+        AND request ->> '$.purpose' IN ('confirm', 'replicate') ORDER BY rowid""",
+        (campaign_id,),
+    )
+    return tuple(_score(row) for row in rows)
+
+
+@of_row("a training run")
+def _score(row: Row) -> LegResult:
+    return LegResult(request_of(json.loads(row["request"])), LegEnd.COMPLETED, row["score"])
+
+
 def leg_states(store: Store, campaign_id: int) -> tuple[LegState, ...]:
     """Every leg of a campaign in the order they were planned, without its reports."""
     rows = store.rows(

@@ -9,10 +9,9 @@ from ....strategies.drift.cost_drift import CostDrift
 from ....strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint
 from ....strategies.drift.outliers import DataRanges
 from ....strategies.panda.diary import DayEnd, Nudge
-from ....strategies.records import Configuration, configuration_of
+from ....strategies.records import Configuration, configuration_of, plain
 from ....strategies.search.choose import Strategy
 from ....strategies.verdict.verdict_records import TestPlan, Verdict
-from ...config.settings_file import plain
 
 Fields = Mapping[str, Any]
 """JSON values by name."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ....strategies.errors import ConflictError, InputError, RetunedError
-from ....strategies.records import Configuration
+from ....strategies.records import Configuration, plain
 from ....strategies.space import configuration_key
-from ...config.settings_file import plain, read_settings, write_settings
+from ...config.settings_file import read_settings, write_settings
 from ..campaigns.campaigns import campaigns_of, find_campaign
 from ..store import Store
 from .models import find_entry

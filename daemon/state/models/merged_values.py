@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ....strategies.errors import InputError
-from ....strategies.records import Configuration
+from ....strategies.records import Configuration, plain
 from ...config.model_file import ModelFile
-from ...config.settings_file import plain
 
 Values = Literal["file", "keep"]
 """Whose values hold where a file was edited after an adoption: the file's, or the current ones."""

@@ -1,40 +1,13 @@
 """A stored model's calendar: when it is due, and how often."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
-from ....strategies.schedule.adaptive_interval import interval_of
 from ....strategies.schedule.due_calendar import Calendar
 from ....strategies.space import derive_seed
-from ...config.schedule_tables import HouseScheduleTable, days_in
+from ...config.schedule_tables import HouseScheduleTable
 from ..campaigns.campaigns import campaigns_of, count_campaigns
 from ..store import Store
-from .models import ModelEntry, entries_with_dates
-from .registry import Model, model_of
-
-PREVIEWED = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A future due date, the start that the windows allow, and the rule behind it."""
-
-    model: str
-    due_at: datetime
-    starts_at: datetime
-    why: str
-
-
-def preview(
-    store: Store, house: HouseScheduleTable, now: datetime, months: int = 12, name: str | None = None
-) -> tuple[Planned, ...]:
-    """The due dates of all active models, or of one, in the coming months, in order of time."""
-    until = now + timedelta(days=30.44 * months)
-    entries = entries_with_dates(store, name)
-    planned = [date for entry in entries for date in islice(_planned(store, entry, house, until), PREVIEWED)]
-    return tuple(sorted(planned, key=lambda date: (date.due_at, date.model)))
+from .registry import Model
 
 
 def calendar_of(model: Model, house: HouseScheduleTable, interval_days: int | None = None) -> Calendar:
@@ -61,23 +34,3 @@ def campaigns_a_year(store: Store, model: Model, now: datetime) -> float:
     )
     scheduled = model.file.schedule.calendar(HouseScheduleTable(), model.name).campaigns_a_year
     return max(scheduled, 1.0 + automatic if automatic else 0.0)
-
-
-def _planned(store: Store, entry: ModelEntry, house: HouseScheduleTable, until: datetime) -> Iterator[Planned]:
-    model = model_of(store, entry)
-    calendar = calendar_of(model, house, entry.interval_days)
-    moment, why = entry.next_due_at, _rule(model, entry)
-    while moment is not None and moment <= until:
-        yield Planned(model.name, moment, calendar.starts_at(moment), why)
-        moment = calendar.next_due(moment, model.anchor_at)
-
-
-def _rule(model: Model, entry: ModelEntry) -> str:
-    table = model.file.schedule
-    if table.is_auto:
-        first = interval_of((), days_in(table.shortest), days_in(table.longest))
-        return f"auto: {entry.interval_reason or first.reason}"
-    if table.cron is not None:
-        return f"cron {table.cron}"
-    every = " ".join(table.every.lower().split())
-    return every if every.startswith("every") else f"every {every}"

@@ -1,11 +1,15 @@
 """The table of models: which versions are current, and when each model is due. Files and settings: registry.py."""
 
+import difflib
 from dataclasses import dataclass
 from datetime import datetime
 
+from ....strategies.errors import UnknownName
 from ..database_errors import of_row
 from ..numbers import next_number
 from ..store import Row, Store, from_text, to_text
+
+NAMED_BESIDE = 10  # models in an error message, on each side of the name that is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +40,43 @@ def entry_named(store: Store, name: str) -> ModelEntry | None:
     return None if row is None else _entry(row)
 
 
+def known_entry(store: Store, name: str) -> ModelEntry:
+    """The row of that name; raises UnknownName with the names there are, of many those next in the alphabet, and the
+    one that may be meant."""
+    entry = entry_named(store, name)
+    if entry is not None:
+        return entry
+    names, count = _names_beside(store, name)
+    more = f" and {count - len(names)} more" if count > len(names) else ""
+    near = difflib.get_close_matches(name, _names(store), n=1, cutoff=0.6)
+    raise UnknownName(
+        f"no model is registered as '{name}'{_removed_before(store, name)}",
+        f"registered: {', '.join(names) or 'none yet'}{more}",
+        f"did you mean '{near[0]}'?" if near else "see: retuned models",
+    )
+
+
+def _names(store: Store) -> list[str]:
+    return [row["name"] for row in store.rows("SELECT name FROM models")]
+
+
+def _removed_before(store: Store, name: str) -> str:
+    """What is added where a model of that name was removed; empty where none was."""
+    row = store.row("SELECT max(removed_at) AS at FROM removed_models WHERE name = ?", (name,))
+    return f"; one was removed on {from_text(row['at']):%Y-%m-%d}" if row is not None and row["at"] else ""
+
+
+def _names_beside(store: Store, name: str) -> tuple[list[str], int]:
+    """The names next in the alphabet, before and after, and how many there are in all."""
+    above = store.rows("SELECT name FROM models WHERE name < ? ORDER BY name DESC LIMIT ?", (name, NAMED_BESIDE))
+    below = store.rows("SELECT name FROM models WHERE name > ? ORDER BY name LIMIT ?", (name, NAMED_BESIDE))
+    count = store.rows("SELECT count(*) AS n FROM models")[0]["n"]
+    return [row["name"] for row in (*reversed(above), *below)], count
+
+
 def all_entries(store: Store) -> tuple[ModelEntry, ...]:
     """Every row, in order of name."""
     return tuple(_entry(row) for row in store.rows("SELECT * FROM models ORDER BY name"))
-
-
-def entries_with_dates(store: Store, name: str | None = None) -> tuple[ModelEntry, ...]:
-    """The rows of all active models, or of one, that have a due date."""
-    rows = store.rows(
-        "SELECT * FROM models WHERE state = 'active' AND next_due_at IS NOT NULL AND name = coalesce(?, name)", (name,)
-    )
-    return tuple(_entry(row) for row in rows)
-
-
-def model_names(store: Store) -> tuple[str, ...]:
-    """The names of all models, in order."""
-    return tuple(row["name"] for row in store.rows("SELECT name FROM models ORDER BY name"))
 
 
 def names_in_use(store: Store) -> tuple[str, ...]:

@@ -4,22 +4,20 @@ Nothing is overwritten: a changed model file is a new version, adopted or rolled
 settings version, and each records where it came from.
 """
 
-import difflib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ....strategies.errors import ConflictError, UnknownName
-from ....strategies.records import Configuration, configuration_of
+from ....strategies.errors import ConflictError
+from ....strategies.records import Configuration, configuration_of, plain
 from ....strategies.space import Space, derive_seed
 from ...config.measure import changes_of_measure
 from ...config.model_file import ModelFile
 from ...config.schedule_tables import HouseScheduleTable
-from ...config.settings_file import plain
 from ..campaign_numbers import refuse_number
-from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
 from ..database_errors import of_row
+from ..paging import Order
 from ..store import Row, Store, from_text, to_json, to_text
 from .due_dates import move_on, without_campaign
 from .merged_values import Values, differs_from_file, merged_values
@@ -28,12 +26,11 @@ from .models import (
     all_entries,
     entry_named,
     insert_entry,
-    model_names,
+    known_entry,
     set_settings_version,
     set_state_of,
     set_version,
 )
-from .removal import removed_before
 
 STATES = ("active", "paused", "retired")
 
@@ -82,15 +79,8 @@ class Registration:
 
 
 def find_model(store: Store, name: str) -> Model:
-    """The model of that name; raises UnknownName with the names there are."""
-    entry = entry_named(store, name)
-    if entry is None:
-        names = model_names(store)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-        registered = f"registered: {', '.join(names) or 'none yet'}"
-        remedy = f"did you mean '{near[0]}'?" if near else "see: retuned models"
-        raise UnknownName(f"no model is registered as '{name}'{removed_before(store, name)}", registered, remedy)
-    return model_of(store, entry)
+    """The model of that name; raises UnknownName."""
+    return model_of(store, known_entry(store, name))
 
 
 def all_models(store: Store) -> tuple[Model, ...]:
@@ -98,9 +88,16 @@ def all_models(store: Store) -> tuple[Model, ...]:
     return tuple(model_of(store, entry) for entry in all_entries(store))
 
 
-def settings_of(store: Store, model: Model) -> tuple[Settings, ...]:
-    """Every settings version of a model, oldest first."""
-    rows = store.rows("SELECT * FROM settings WHERE model_id = ? ORDER BY version", (model.id,))
+def settings_of(
+    store: Store, model: Model, order: Order = Order.OLDEST, after: int | None = None, limit: int = -1
+) -> tuple[Settings, ...]:
+    """Settings versions of a model, those that follow the version `after`; -1: without a limit."""
+    compared, direction = order.sql
+    rows = store.rows(
+        f"SELECT * FROM settings WHERE model_id = :model AND (:after IS NULL OR version {compared} :after)"  # noqa: S608
+        f" ORDER BY version {direction} LIMIT :limit",
+        {"model": model.id, "after": after, "limit": limit},
+    )
     return tuple(_settings(row) for row in rows)
 
 
@@ -272,6 +269,8 @@ def insert_settings(
     has_file: bool,
 ) -> None:
     """Add a settings version inside the open transaction, make it current and queue its baseline."""
+    from ..campaigns.campaign_writes import cancel_outdated_baselines, queue_campaign
+
     version = entry.settings_version + 1
     store.insert(
         "settings",

@@ -8,11 +8,11 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from ....strategies.errors import ConflictError, UnknownName
+from ....strategies.errors import ConflictError
 from ..database_errors import of_row
 from ..numbers import LAST
 from ..store import Row, Store, from_text, to_json, to_text
-from .models import ModelEntry, entry_named, model_names, set_state_of
+from .models import ModelEntry, known_entry, set_state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def remove_model(store: Store, name: str, now: datetime, by: str | None) -> Remo
     Raises UnknownName, and ConflictError where it is in use or a campaign of it is open.
     """
     with store.transaction():
-        entry = _entry_or_refuse(store, name)
+        entry = known_entry(store, name)
         refuse_in_use(entry.name, entry.state)
         refuse_open_campaigns(store, entry)
         rows = store.rows("SELECT id FROM campaigns WHERE model_id = ? ORDER BY id", (entry.id,))
@@ -68,7 +68,7 @@ def remove_model(store: Store, name: str, now: datetime, by: str | None) -> Remo
 def retire_unless_busy(store: Store, name: str) -> None:
     """Retire a model that has no open campaign. Raises UnknownName, and ConflictError where it has one."""
     with store.transaction():
-        entry = _entry_or_refuse(store, name)
+        entry = known_entry(store, name)
         refuse_open_campaigns(store, entry)
         set_state_of(store, entry.id, "retired")
 
@@ -94,28 +94,10 @@ def refuse_open_campaigns(store: Store, entry: ModelEntry) -> None:
         )
 
 
-def removed_before(store: Store, name: str) -> str:
-    """What an error about an unknown name adds where a model of that name was removed; empty where none was."""
-    known = removals(store, name)
-    return f"; one was removed on {known[-1].removed_at:%Y-%m-%d}" if known else ""
-
-
 def removals(store: Store, name: str | None = None) -> tuple[Removal, ...]:
     """What was removed, oldest first; of one name where it is given."""
     rows = store.rows("SELECT * FROM removed_models WHERE name = coalesce(?, name) ORDER BY id", (name,))
     return tuple(map(_removal, rows))
-
-
-def _entry_or_refuse(store: Store, name: str) -> ModelEntry:
-    entry = entry_named(store, name)
-    if entry is None:
-        names = ", ".join(model_names(store)) or "none yet"
-        raise UnknownName(
-            f"no model is registered as '{name}'{removed_before(store, name)}",
-            f"registered: {names}",
-            "see: retuned models",
-        )
-    return entry
 
 
 @of_row("a removed model")

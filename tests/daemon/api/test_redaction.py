@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from retuned.daemon.api.listing_views import SchedulePage
 from retuned.daemon.api.redaction import HIDDEN, redacted, redacted_error
 from retuned.daemon.api.routes import ROUTES
 from retuned.daemon.api.server import Api
@@ -15,6 +16,7 @@ from retuned.daemon.state.alert import raise_alert
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import note_fault
 from retuned.daemon.state.models.registry import find_model
+from retuned.daemon.state.models.schedule_list import Planned
 from retuned.daemon.state.tokens import Role, create_token
 from retuned.strategies.errors import InputError
 from retuned.strategies.verdict.notice import Notice
@@ -96,7 +98,7 @@ def test_a_viewer_sees_none_elsewhere(served, path):
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.ADMIN])
 @pytest.mark.parametrize(
     "path",
-    ["/models/toy", "/models", "/models/broken/history", "/reports/2", "/status", "/alerts", "/campaigns/3/end"],
+    ["/models/toy", "/models/broken/history", "/reports/2", "/status", "/alerts", "/campaigns/3/end"],
 )
 def test_operators_and_admins_see_how_a_model_is_trained(served, role, path):
     assert holds_canary(served.ask(f"/api/v1{path}", role).text)
@@ -159,6 +161,12 @@ def test_the_list_of_a_split_is_hidden_and_the_rest_of_it_shown(desk):
     assert f"{CANARY}.csv" not in shown.to_json()
     assert (shown.split.by, shown.split.list_file) == ("rows", HIDDEN)
     assert ModelFile.from_json(shown.to_json()) == shown
+
+
+def test_a_viewer_reads_the_rule_of_a_due_date_as_it_is(served):
+    now = SystemClock().now()
+    page = SchedulePage((Planned("toy", now, now, "cron 0 3 1 */3 *"),), None)
+    assert redacted(page, served.store) == page
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,15 @@ def test_a_web_page_of_elsewhere_gets_nowhere(served):
         ("POST", "/models/toy/pause", b"x" * ((1 << 20) + 1), 413),
         ("GET", "/schedule?months=0", None, 400),
         ("GET", "/schedule?months=many", None, 400),
+        ("GET", "/models?limit=0", None, 400),
+        ("GET", "/models?limit=1001", None, 400),
+        ("GET", "/alerts?limit=many", None, 400),
+        ("GET", "/alerts?limit=1e400", None, 400),
+        ("GET", "/alerts?cursor=nonsense", None, 400),
+        ("GET", "/schedule?cursor=%ED%A0%80", None, 400),
+        ("GET", "/models/toy/history?cursor=" + "W" * 3000, None, 400),
+        ("GET", "/models/toy/history?order=random", None, 400),
+        ("GET", "/models/toy/drift?cursor=WyJkcmlmdCBvbGRlc3QiLDFlNDAwXQ", None, 400),
         ("GET", "/campaigns/many", None, 400),
     ],
 )
@@ -321,13 +330,38 @@ def test_answers_have_the_fields_that_their_description_names(read_only):
             assert set(schema.get("required", ())) <= set(value), route.verb
 
 
+LISTS = [("/models", "models"), ("/alerts", "alerts"), ("/schedule", "dates"), ("/models/toy/history", "campaigns"),
+         ("/models/toy/drift", "points")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "rows"), LISTS)
+def test_a_list_comes_in_pages_with_a_cursor(read_only, path, rows):
+    whole = read_only.ask("GET", PREFIX + path).json()
+    assert whole["next"] is None
+    found, cursor = [], ""
+    while cursor is not None:
+        page = read_only.ask("GET", f"{PREFIX}{path}?limit=1{cursor and f'&cursor={cursor}'}").json()
+        found, cursor = found + page[rows], page["next"]
+        assert len(page[rows]) <= 1
+    assert found == whole[rows]
+
+
+def test_the_description_tells_the_bounds_of_a_page(read_only):
+    described = read_only.ask("GET", f"{PREFIX}/openapi.json").json()
+    for path, _ in LISTS:
+        arguments = described["paths"][f"{PREFIX}{path.replace('toy', '{name}')}"]["get"]["parameters"]
+        limit = next(one["schema"] for one in arguments if one["name"] == "limit")
+        assert (limit["type"], limit["minimum"], limit["maximum"], limit["default"]) == ("integer", 1, 1000, 100)
+        assert "cursor" in {one["name"] for one in arguments}
+
+
 def test_the_own_users_command_line_has_a_socket_of_its_own(served):
     place = read_place(served.desk.config.state)
     path = Path(place.local.removeprefix("unix:"))
     assert path == served.desk.config.state / f"api.{os.getpid()}.sock"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert remote(replace(place, url="http://127.0.0.1:9")).models()
-    assert remote(replace(place, local=f"unix:{path}.gone")).models()  # the other way is left
+    assert remote(replace(place, url="http://127.0.0.1:9")).models().models
+    assert remote(replace(place, local=f"unix:{path}.gone")).models().models  # the other way is left
     served.api.stop()
     assert not path.exists()
 
@@ -339,7 +373,7 @@ def test_a_state_folder_whose_path_is_too_long_for_a_socket_is_served_all_the_sa
     api.start()
     try:
         assert read_place(deep).local == ""
-        assert remote(read_place(deep)).models()
+        assert remote(read_place(deep)).models().models
     finally:
         api.stop()
 
@@ -364,7 +398,7 @@ def test_neither_silent_nor_slow_clients_keep_others_out(served):
         clients += [opened(served.url, slow) for _ in range(200)]
         for _ in range(3):
             assert served.ask("GET", f"{PREFIX}/models/toy").status_code == 200
-            assert remote(read_place(served.desk.config.state)).models()
+            assert remote(read_place(served.desk.config.state)).models().models
         for client in clients:
             client.close()
     finally:

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from retuned.daemon.cli.tables import console
+from retuned.daemon.cli.screen import console
 from retuned.daemon.cli.verdict_panel import verdict_panel
 from retuned.daemon.reports.drift_record import drift_points
 from retuned.daemon.state.alert import list_alerts

@@ -14,15 +14,15 @@ import pytest
 from retuned.daemon.api.verbs import Verbs
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
-from retuned.daemon.config.settings_file import plain
 from retuned.daemon.reports.campaign_record import record_of
 from retuned.daemon.reports.page import page_of, render_page
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
-from retuned.daemon.state.campaigns.lease import folder_of
+from retuned.daemon.state.campaigns.lease_file import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.models.adoption import adopt
 from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.errors import ConflictError, InputError
+from retuned.strategies.records import plain
 
 RECIPE = Path(__file__).parents[2] / "toys" / "line_recipe.py"
 DESCENT = RECIPE.with_name("descent.py")

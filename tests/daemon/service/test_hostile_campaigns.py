@@ -16,7 +16,7 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.foreign_files import remove
 from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
-from retuned.daemon.state.campaigns.lease import holder_of
+from retuned.daemon.state.campaigns.lease_file import holder_of
 from retuned.daemon.state.models.registry import register
 
 HOSTILE = Path(__file__).parents[2] / "toys" / "hostile.py"

@@ -15,8 +15,10 @@ from retuned.daemon.config.schedule_tables import HouseScheduleTable
 from retuned.daemon.service.schedule import adapt_interval, queue_due
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import recent_faults
-from retuned.daemon.state.models.model_calendar import campaign_seed, campaigns_a_year, preview
+from retuned.daemon.state.models.model_calendar import campaign_seed, campaigns_a_year
 from retuned.daemon.state.models.registry import find_model, register, set_state
+from retuned.daemon.state.models.schedule_list import schedule_page
+from retuned.daemon.state.paging import MOST
 from retuned.daemon.state.store import Store, to_text
 from retuned.strategies.schedule.due import next_due, parse_every
 
@@ -44,6 +46,13 @@ def taken_up(desk, clock, name="toy", every="3 months", schedule=None):
 def close_campaigns(store):
     with store.transaction():
         store.change("UPDATE campaigns SET phase = 'done', ended_at = created_at WHERE ended_at IS NULL")
+
+
+def dates_of(store, house, now, months=12):
+    """All dates of the coming months."""
+    dates, cursor = schedule_page(store, house, now, months, None, None, MOST)
+    assert cursor is None
+    return dates
 
 
 def retunes(desk):
@@ -207,7 +216,7 @@ def test_dates_that_a_triggered_campaign_stands_for_do_not_come_again_when_the_c
 
 def test_a_cron_expression_gives_the_dates_in_its_time_zone(desk, clock):
     taken_up(desk, clock, schedule='cron = "0 3 1 */3 *"\ntimezone = "Europe/Berlin"')
-    planned = preview(desk.store, HOUSE, clock.now())
+    planned = dates_of(desk.store, HOUSE, clock.now())
     assert [f"{one.due_at:%Y-%m-%d %H:%M}" for one in planned] == [
         "2026-04-01 01:00", "2026-07-01 01:00", "2026-10-01 01:00", "2027-01-01 02:00",
     ]  # fmt: skip
@@ -217,14 +226,14 @@ def test_a_cron_expression_gives_the_dates_in_its_time_zone(desk, clock):
 def test_the_preview_tells_when_the_window_opens(desk, clock):
     taken_up(desk, clock)
     house = HouseScheduleTable(windows=("Sat Sun",))
-    first = preview(desk.store, house, clock.now())[0]
+    first = dates_of(desk.store, house, clock.now())[0]
     assert (first.due_at, first.starts_at) == (date("2026-04-30"), datetime(2026, 5, 2, tzinfo=UTC))
 
 
 def test_jitter_spreads_models_over_time_and_stays_the_same_for_each(desk, clock):
     for name in ("a", "b", "c", "d"):
         taken_up(desk, clock, name, schedule='jitter = "10d"')
-    dates = {one.model: one.due_at for one in preview(desk.store, HOUSE, clock.now(), months=4)}
+    dates = {one.model: one.due_at for one in dates_of(desk.store, HOUSE, clock.now(), 4)}
     assert len(set(dates.values())) == 4
     assert all(date("2026-04-30") <= due < date("2026-04-30") + timedelta(days=10) for due in dates.values())
     clock.move(days=150)
@@ -243,7 +252,7 @@ def test_an_interval_that_adapts_is_halved_after_stale(judged_copy):
     later = stale.ended_at + timedelta(days=10)
     assert adapt_interval(judged_copy.store, stale, later, HOUSE) == interval
     assert find_model(judged_copy.store, "toy") == model
-    assert preview(judged_copy.store, HOUSE, later)[0].why == "auto: halved from 91 to 46 days after STALE"
+    assert dates_of(judged_copy.store, HOUSE, later)[0].why == "auto: halved from 91 to 46 days after STALE"
 
 
 def test_the_error_budget_counts_what_came_unasked(judged_copy):

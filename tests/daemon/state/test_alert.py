@@ -4,12 +4,12 @@ import json
 
 import pytest
 from retuned.daemon.config.config import AlertsTable, Config
-from retuned.daemon.config.settings_file import plain
 from retuned.daemon.state.alert import installation_of, list_alerts, raise_alert
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
 from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.store import Store
 from retuned.daemon.upkeep.backup import make_backup, restore
+from retuned.strategies.records import plain
 from retuned.strategies.verdict.notice import Notice
 
 ALERT = Notice("toy: something", ("One.", "Two."), "alert", ("retuned drift toy",))

@@ -16,14 +16,13 @@ from retuned.daemon.state.campaigns.campaign_facts import CampaignFacts
 from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign, give_up_campaign
 from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
 from retuned.daemon.state.campaigns.lease import (
-    Holder,
     Lease,
     LostLease,
     as_only_one,
-    holder_of,
     progress_of_holder,
     unchanged,
 )
+from retuned.daemon.state.campaigns.lease_file import Holder, holder_of
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.campaigns.phase_records import Ended
 from retuned.daemon.state.store import Store

@@ -1,0 +1,30 @@
+"""What every verb works on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..clock import Clock
+from ..config.config import Config
+from ..state.store import Store
+
+
+def unredacted(record: Any) -> Any:  # noqa: ANN401 - any record
+    """The record as it is."""
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The state, the configuration and the clock.
+
+    `user`: that of the service where this is its process; None: the caller's. `redact`: what is done to a record before
+    a page is made of it. `caller`: the name of the token that asks; None: the command line itself.
+    """
+
+    store: Store
+    config: Config
+    clock: Clock
+    user: str | None = None
+    redact: Callable[[Any], Any] = unredacted
+    caller: str | None = None

@@ -1,0 +1,26 @@
+"""The command that shows a model."""
+
+import json
+
+import typer
+
+from .looks import looks_text
+from .model_json import looks_json, model_json
+from .output import print_json
+from .session import Json, Name
+
+app = typer.Typer()
+
+
+@app.command("show")
+def _show(context: typer.Context, name: Name, as_json: Json = False) -> None:
+    """Show a model: its current settings, its search space and its open campaigns."""
+    shown = context.obj.model.show(name)
+    if as_json:
+        file = {"file": json.loads(shown.model.file.to_json()), "source": str(shown.model.source)}
+        print_json(model_json(shown.model, shown.last) | file | looks_json(shown.next_look_at, shown.cool_down))
+        return
+    from .model_table import show_model
+    from .screen import console
+
+    show_model(console(), shown.model, shown.campaigns, looks_text(shown))
