@@ -63,7 +63,8 @@ class Landscape:
                 optimum, place = (self._on_levels(point) for point in (optimum, place))
             incumbent = {**{f"x{i}": float(coordinate) for i, coordinate in enumerate(place)}, **choice}
             is_inside = np.all((place >= 0) & (place <= 1)) and (not self.cliff or place[0] <= optimum[0] + 0.15)
-            if is_inside and abs(-self.value(incumbent, optimum) - gap) <= (0.15 * min(gap, 1.0) if self.levels else 1e-6):
+            slack = 0.15 * min(gap, 1.0) if self.levels else 1e-6
+            if is_inside and abs(-self.value(incumbent, optimum) - gap) <= slack:
                 return incumbent, optimum
 
     def _on_levels(self, point: Floats) -> Floats:

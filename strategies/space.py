@@ -138,7 +138,7 @@ class Space:
     ) -> Configuration:
         """Another allowed configuration near this one, mostly one or two coordinates away; itself where all are fixed.
 
-        `scale` is the standard deviation of a step, as a fraction of the range; `moves_all`: in every coordinate, though
+        `scale` is the standard deviation of a step, as a fraction of the range; `moves_all`: in every coordinate, but
         a choice may stay. A hyperparameter that the move activates starts anywhere in its range.
         """
         active = set(self.active(configuration))

@@ -98,11 +98,16 @@ def _recorded(
 def _finish(
     task: SearchTask, plan: SearchPlan, trials: Mapping[str, Configuration], results: Mapping[str, LegResult]
 ) -> Finished:
-    """The end: the challenger of the highest expected score at the full budget, and what the search can claim of it."""
+    """The end: the challenger of the highest expected score at the full budget, and what the search can claim of it.
+
+    One that pairs have tested already is not named again.
+    """
     last = len(plan.rungs) - 1
     expected = _expected_scores(task, trials, last, results)
+    tested = {configuration_key(tested) for tested, _ in task.paired.scores} if task.paired is not None else set()
     challengers = sorted(
-        (trial for trial in expected if trial != INCUMBENT), key=lambda trial: (-expected[trial], trial)
+        (trial for trial in expected if trial != INCUMBENT and configuration_key(trials[trial]) not in tested),
+        key=lambda trial: (-expected[trial], trial),
     )
     winner = challengers[0] if challengers else INCUMBENT
     is_above = bool(challengers) and _is_above(task, trials, last, results, expected, winner)

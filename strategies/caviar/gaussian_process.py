@@ -38,38 +38,54 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """A point of the grid."""
+    """A kernel of the grid, with the correlations of the groups' functions."""
 
     kernel: str
     length: float
-    noise: float
     rung: float
     earlier: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
-    """A fitted point of the grid: `weights` (n,) of the observations and the Cholesky factor (n, n)."""
+class _Spectrum:
+    """The covariances (n, n) of the observations without noise, as eigenvalues (n,) and eigenvectors (n, n)."""
 
-    weight: float
     shape: _Shape
     correlation: Floats  # (n,) of each observation's function with the modelled one
     unit: float  # the kernel's variance over the tried places, which it is divided by
+    values: Floats
+    vectors: Floats
+
+    def alike(self, squared: Floats) -> Floats:
+        """Covariances (p, n) of the modelled function with the n observations, at squared distances (h, p, n)."""
+        alike = kernel(self.shape.kernel, squared, self.shape.length)
+        return np.asarray(self.correlation * alike / self.unit, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A fitted point of the grid: `weights` (n,) of the observations; `noise` as a share of the `variance`."""
+
+    weight: float
+    spectrum: _Spectrum
+    noise: float
     level: float
     weights: Floats
-    factor: Floats
     variance: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """What a grid is fitted to: values (n,), squared distances (h, n, n), each one's group, and its source."""
+    """What a grid is fitted to: squared distances (h, n, n), the group of each observation, and the groups' sources."""
 
-    values: Floats
     squared: Floats
     of_group: NDArray[np.int64]
     sources: tuple[Source, ...]
-    noise: float | None  # expected standard deviation of the noise, in the unit of the values
+
+    @property
+    def levels(self) -> Floats:
+        """Which observations (n, group) have each group's level."""
+        return (self.of_group[:, None] == np.arange(len(self.sources))).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +121,20 @@ class GaussianProcess:
             return None
         places = np.array([coordinates(space, tried) for group in groups for tried, _ in group.scores])  # (n, c)
         counts = widths(space)
-        squared = squared_distances(places, places, counts)
         of_group = np.repeat(np.arange(len(groups)), [len(scores) for scores in lifted])  # (n,)
-        found: tuple[float, Warp, float, tuple[_Member, ...]] | None = None
-        for scale in scales(lifted[0], noise):
-            warps = [Warp(float(scores.max()), scale) for scores in lifted]
-            warped = [warp.of(scores) for warp, scores in zip(warps, lifted, strict=True)]
-            spread = float(np.concatenate([values - values.mean() for values in warped]).std())
-            values = np.concatenate(warped) / spread
-            expected = None if noise is None else noise / spread
-            data = _Data(values, squared, of_group, tuple(group.source for group in groups), expected)
-            evidence, members = _fitted(data)
-            slopes = sum(warp.log_jacobian(scores) for warp, scores in zip(warps, lifted, strict=True))
-            evidence += slopes - len(values) * math.log(spread)
-            if found is None or evidence > found[0] + 1e-9:
-                found = evidence, warps[0], spread, members
-        assert found is not None
-        return cls(places, counts, *found[1:])
+        data = _Data(squared_distances(places, places, counts), of_group, tuple(group.source for group in groups))
+        warped = [_Warped.of(lifted, scale) for scale in scales(lifted[0], noise)]
+        middles = [correlations[len(correlations) // 2] for correlations in _correlations(data)]
+        spectra = [_spectrum(data, _Shape(*shape, *middles)) for shape in product(KERNELS, LENGTHS)]
+        fits = [_fitted(data, spectra, scores, noise) for scores in warped]
+        best = max(range(len(fits)), key=lambda index: (fits[index][0], -index))
+        members = fits[best][1]
+        if any(len(correlations) > 1 for correlations in _correlations(data)):
+            likely = sorted(members, key=lambda member: -member.weight)[:_MOST_REFINED]
+            kept = dict.fromkeys((member.spectrum.shape.kernel, member.spectrum.shape.length) for member in likely)
+            shapes = [_Shape(*shape, *correlation) for shape in kept for correlation in product(*_correlations(data))]
+            members = _fitted(data, [_spectrum(data, shape) for shape in shapes], warped[best], noise)[1]
+        return cls(places, counts, warped[best].warp, warped[best].spread, members)
 
     def means(self, places: Floats) -> Floats:
         """The expected scores (p,) at places (p, c) in the first group, in the unit of the scores."""
@@ -130,15 +143,20 @@ class GaussianProcess:
     def warped_means(self, places: Floats) -> Floats:
         """The expected warped scores (p,)."""
         squared = squared_distances(places, self.places, self.counts)
-        mean = sum(member.weight * (member.level + _across(member, squared) @ member.weights) for member in self.members)
-        return np.asarray(self.spread * mean, dtype=np.float64)
+        mean = np.full(len(places), sum(member.weight * member.level for member in self.members))
+        for spectrum in {id(member.spectrum): member.spectrum for member in self.members}.values():
+            weights = sum(
+                member.weight * (1 - member.noise) * member.weights
+                for member in self.members
+                if member.spectrum is spectrum
+            )
+            mean += spectrum.alike(squared) @ weights
+        return self.spread * mean
 
     @property
     def noise(self) -> float:
         """The standard deviation of the noise in a warped score; near the best also that of a score itself."""
-        return self.spread * sum(
-            member.weight * math.sqrt(member.shape.noise * member.variance) for member in self.members
-        )
+        return self.spread * sum(member.weight * math.sqrt(member.noise * member.variance) for member in self.members)
 
     def posteriors(self, places: Floats, most: int = 6) -> Iterator[Posterior]:
         """The posteriors of the `most` likeliest members at places (p, c), in units of the spread of warped scores."""
@@ -147,86 +165,98 @@ class GaussianProcess:
         between = squared_distances(places, places, self.counts)
         to_observed = squared_distances(places, self.places, self.counts)
         for member in likeliest:
-            across, shape = _across(member, to_observed), member.shape  # (p, n)
-            half = np.linalg.solve(member.factor, across.T)  # (n, p)
-            prior = (1 - shape.noise) / member.unit * kernel(shape.kernel, between, shape.length)
+            across, shape = (1 - member.noise) * member.spectrum.alike(to_observed), member.spectrum.shape  # (p, n)
+            half = (across @ member.spectrum.vectors) / np.sqrt(_noisy(member.spectrum, member.noise))  # (p, n)
+            prior = (1 - member.noise) / member.spectrum.unit * kernel(shape.kernel, between, shape.length)
             yield Posterior(
                 weight=member.weight / total,
                 means=member.level + across @ member.weights,
-                covariance=(prior - half.T @ half) * member.variance,
-                noise=shape.noise * member.variance,
+                covariance=(prior - half @ half.T) * member.variance,
+                noise=member.noise * member.variance,
             )
 
 
-def _fitted(data: _Data) -> tuple[float, tuple[_Member, ...]]:
-    """The logarithm of the evidence and the fitted members; those far less likely than the likeliest are left out.
+@dataclass(frozen=True, slots=True)
+class _Warped:
+    """Scores warped with one scale: values (n,) in units of their spread; `log_slopes` makes likelihoods comparable."""
 
-    Where there are other groups, the correlations are tried with the likeliest kernels, lengths and noises alone.
-    """
+    warp: Warp
+    values: Floats
+    spread: float
+    log_slopes: float
+
+    @classmethod
+    def of(cls, groups: Sequence[Floats], scale: float | None) -> Self:
+        """The scores of all groups, each warped around its own best; `warp` is that of the first."""
+        warps = [Warp(float(scores.max()), scale) for scores in groups]
+        warped = [warp.of(scores) for warp, scores in zip(warps, groups, strict=True)]
+        spread = float(np.concatenate([values - values.mean() for values in warped]).std())
+        values = np.concatenate(warped) / spread
+        slopes = sum(warp.log_jacobian(scores) for warp, scores in zip(warps, groups, strict=True))
+        return cls(warps[0], values, spread, slopes - len(values) * math.log(spread))
+
+
+def _correlations(data: _Data) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The correlations to try of lower rungs and of earlier campaigns with this search."""
     rungs, campaigns = (CORRELATIONS if source in data.sources else (1.0,) for source in (Source.RUNG, Source.EARLIER))
-    middles = [correlations[len(correlations) // 2] for correlations in (rungs, campaigns)]
-    grid = [_Shape(*shape, *middles) for shape in product(KERNELS, LENGTHS, NOISE)]
-    logs, members = _members(data, grid)
-    if len(rungs) * len(campaigns) > 1:
-        best = np.argsort(-logs, kind="stable")[:_MOST_REFINED]
-        grid = [
-            _Shape(grid[index].kernel, grid[index].length, grid[index].noise, *correlations)
-            for index in best
-            for correlations in product(rungs, campaigns)
-        ]
-        logs, members = _members(data, grid)
-    evidence = float(logs.max()) + math.log(float(np.exp(logs - logs.max()).mean()))
-    return evidence, members
+    return rungs, campaigns
 
 
-def _members(data: _Data, grid: Sequence[_Shape]) -> tuple[Floats, tuple[_Member, ...]]:
-    """The logarithms of the likelihoods (m,) of these points of the grid, and the likely ones as members."""
-    values, count = data.values, len(data.values)
-    levels = (data.of_group[:, None] == np.arange(len(data.sources))).astype(np.float64)  # (n, group)
-    same_group, full = data.of_group[:, None] == data.of_group[None], data.of_group == 0
-    kernels: dict[tuple[str, float], tuple[float, Floats]] = {}
-    for shape in grid:
-        if (shape.kernel, shape.length) not in kernels:
-            alike = kernel(shape.kernel, data.squared, shape.length)
-            unit = max(1.0 - float(alike[np.ix_(full, full)].mean()), 1e-6)
-            kernels[shape.kernel, shape.length] = unit, alike / unit
-    of_member = []  # m of (n,)
-    covariances = np.empty((len(grid), count, count))
-    for index, shape in enumerate(grid):
-        of_source = {Source.RUNG: shape.rung, Source.EARLIER: shape.earlier}
-        correlation = np.array([of_source.get(source, 1.0) for source in data.sources])[data.of_group]
-        of_member.append(correlation)
-        alike = np.where(same_group, 1.0, correlation[:, None] * correlation[None])
-        covariances[index] = (1 - shape.noise) * alike * kernels[shape.kernel, shape.length][1]
-        covariances[index].flat[:: count + 1] += shape.noise + 1e-9
-    factors = np.linalg.cholesky(covariances)
-    solved = np.linalg.solve(covariances, np.column_stack([values, levels])[None].repeat(len(grid), axis=0))
-    level = np.linalg.solve(levels.T @ solved[..., 1:], levels.T @ solved[..., :1])  # (m, group, 1)
-    weights = solved[..., 0] - (solved[..., 1:] @ level)[..., 0]  # (m, n)
-    variances = np.maximum(((values - (levels @ level)[..., 0]) * weights).sum(axis=1) / count, 1e-12)  # (m,)
-    logs = -0.5 * count * np.log(variances) - np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-    if data.noise is not None:
-        noises = 0.5 * np.log(np.array([shape.noise for shape in grid]) * variances)
-        logs -= 0.5 * ((noises - math.log(data.noise)) / NOISE_WIDTH) ** 2
+def _spectrum(data: _Data, shape: _Shape) -> _Spectrum:
+    of_source = {Source.RUNG: shape.rung, Source.EARLIER: shape.earlier}
+    correlation = np.array([of_source.get(source, 1.0) for source in data.sources])[data.of_group]
+    full = data.of_group == 0
+    alike = kernel(shape.kernel, data.squared, shape.length)
+    unit = max(1.0 - float(alike[np.ix_(full, full)].mean()), 1e-6)
+    same_group = data.of_group[:, None] == data.of_group[None]
+    covariance = np.where(same_group, 1.0, correlation[:, None] * correlation[None]) * alike / unit
+    values, vectors = np.linalg.eigh(covariance)
+    return _Spectrum(shape, correlation, unit, np.maximum(values, 0.0), vectors)
+
+
+def _fitted(
+    data: _Data, spectra: Sequence[_Spectrum], warped: _Warped, noise: float | None
+) -> tuple[float, tuple[_Member, ...]]:
+    """The logarithm of the evidence, and the members; those far less likely than the likeliest are left out.
+
+    `noise`: the expected standard deviation of a score; the prior on it is log-normal.
+    """
+    fitted = [_at_noises(spectrum, data.levels, warped.values) for spectrum in spectra]
+    logs = np.array([log for log, *_ in fitted])  # (spectrum, noise)
+    if noise is not None:
+        noises = 0.5 * np.log(np.array(NOISE) * np.array([variances for _, variances, *_ in fitted]))
+        logs = logs - 0.5 * ((noises - math.log(noise / warped.spread)) / NOISE_WIDTH) ** 2
     likelihoods = np.exp(logs - logs.max())
-    likely = [index for index in range(len(grid)) if likelihoods[index] >= _LEAST_WEIGHT]
-    return logs, tuple(
+    likely = [(int(row), int(column)) for row, column in np.argwhere(likelihoods >= _LEAST_WEIGHT)]
+    total = sum(float(likelihoods[place]) for place in likely)
+    members = tuple(
         _Member(
-            weight=float(likelihoods[index] / likelihoods[likely].sum()),
-            shape=grid[index],
-            correlation=of_member[index],
-            unit=kernels[grid[index].kernel, grid[index].length][0],
-            level=float(level[index, 0, 0]),
-            weights=weights[index],
-            factor=factors[index],
-            variance=float(variances[index]),
+            weight=float(likelihoods[row, column]) / total,
+            spectrum=spectra[row],
+            noise=NOISE[column],
+            level=float(fitted[row][2][column, 0]),
+            weights=spectra[row].vectors @ fitted[row][3][column],
+            variance=float(fitted[row][1][column]),
         )
-        for index in likely
+        for row, column in likely
     )
+    return float(logs.max()) + math.log(float(likelihoods.mean())) + warped.log_slopes, members
 
 
-def _across(member: _Member, squared: Floats) -> Floats:
-    """Covariances (p, n) of the modelled function with the n observations, at squared distances (h, p, n)."""
-    shape = member.shape
-    alike = kernel(shape.kernel, squared, shape.length) / member.unit
-    return np.asarray((1 - shape.noise) * member.correlation * alike, dtype=np.float64)
+def _at_noises(spectrum: _Spectrum, levels: Floats, values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """For each of m noises: log likelihood (m,), variance (m,), levels (m, group), rotated weights (m, n)."""
+    count = len(values)
+    diagonal = np.stack([_noisy(spectrum, share) for share in NOISE])  # (m, n)
+    value, level = spectrum.vectors.T @ values, spectrum.vectors.T @ levels  # (n,), (n, group)
+    scaled = level[None] / diagonal[..., None]  # (m, n, group)
+    fitted = np.linalg.solve(level.T @ scaled, (value @ scaled)[..., None])[..., 0]  # (m, group)
+    left = value - fitted @ level.T  # (m, n)
+    weights = left / diagonal
+    variances = np.maximum((left * weights).sum(axis=1) / count, 1e-12)
+    logs = -0.5 * (count * np.log(variances) + np.log(diagonal).sum(axis=1))
+    return np.asarray(logs, dtype=np.float64), variances, np.asarray(fitted, dtype=np.float64), weights
+
+
+def _noisy(spectrum: _Spectrum, share: float) -> Floats:
+    """The eigenvalues (n,) of the covariances with noise."""
+    return (1 - share) * spectrum.values + share + 1e-9
