@@ -64,10 +64,10 @@ def search_size(
         wanted = enough
     if room >= 2 * enough + tests:
         each = min(int((room - tests) / 2), wanted)
-        return SearchSize(each, 2, f"{each} for each of two stages over {_counted(coordinates)}, since {why}")
+        return SearchSize(each, 2, f"{_counted(coordinates)}; {why}")
     each = max(LEAST, min(int(room - TESTS_RUNS - probe_runs), WANTED * coordinates))
-    return SearchSize(each, 1, f"{each} over {_counted(coordinates)} in one stage, since {why}")
+    return SearchSize(each, 1, f"{_counted(coordinates)}; {why}, too few for two stages")
 
 
 def _counted(coordinates: int) -> str:
-    return "1 coordinate" if coordinates == 1 else f"{coordinates} coordinates"
+    return f"{coordinates} coordinate{'' if coordinates == 1 else 's'} to move"
