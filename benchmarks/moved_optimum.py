@@ -1,64 +1,31 @@
-"""Whole campaigns in simulation, search included: the optimum of a quadratic landscape moves, or it does not.
+"""Whole campaigns in simulation, search included: the optimum of a landscape moves, or it does not.
 
 The search is the one that campaigns run, strategies/caviar, shown simulated scores; verdict.py prints the
 tables. A run's score has a standard deviation of 1 around its true value, and the gap is in that unit.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
+from landscapes import CLIFF, CONE, MIXED, SATURATING, Landscape, bowl
 from numpy.typing import NDArray
 from retuned.strategies.caviar.caviar import decide
 from retuned.strategies.legs.names import INCUMBENT
-from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegRequest, LegResult
+from retuned.strategies.records import BudgetUnit, Configuration, LegEnd, LegResult
+from retuned.strategies.search.observations import Observations, Source
+from retuned.strategies.search.search_size import LEAST, coordinates_of
 from retuned.strategies.search.task import Finished, SearchTask
-from retuned.strategies.space import Hyperparameter, Kind, Space
 from retuned.strategies.verdict.margin import LEAST_EFFECT
 from retuned.strategies.verdict.power import first_crossings
 from retuned.strategies.verdict.safe_t_test import Floats, look_sizes
 
 Figures = dict[str, float | int | str]
 ALPHA, BETA, D0, N_MAX = 0.0125, 0.10, 1.0, 32
-BUDGET, CHALLENGERS = 9.0, 16
+BUDGET = 9.0
 GAPS = (0.0, 1.0, 2.0)
-
-
-@dataclass(frozen=True)
-class Landscape:
-    """A true score of 0 at the optimum that falls with the distance, weighted by `curvature` in each direction and
-    raised to `power`. With `wrong_choice` there is a choice of three beside the cube, two of which cost that much."""
-
-    name: str
-    curvature: tuple[float, ...]
-    power: float = 2.0
-    wrong_choice: float = 0.0
-
-    @property
-    def space(self) -> Space:
-        """The unit cube, and the choice."""
-        cube = [Hyperparameter(f"x{i}", Kind.FLOAT, 0.0, 1.0) for i in range(len(self.curvature))]
-        choice = Hyperparameter("choice", Kind.CATEGORICAL, choices=("wrong", "right", "wrong too"))
-        return Space.of([*cube, choice] if self.wrong_choice else cube)
-
-    def value(self, configuration: Configuration, optimum: Floats) -> float:
-        """The true score of a configuration."""
-        place = np.array([configuration[f"x{i}"] for i in range(len(optimum))], dtype=np.float64)
-        loss = float(np.sum(np.asarray(self.curvature) * (place - optimum) ** 2)) ** (self.power / 2)
-        return -loss - self.wrong_choice * (configuration.get("choice", "right") != "right")
-
-    def draw(self, gap: float, generator: np.random.Generator) -> tuple[Configuration, Floats]:
-        """An incumbent and an optimum anywhere in the cube, in any direction, the incumbent `gap` worse."""
-        curvature = np.asarray(self.curvature)
-        while True:
-            optimum, direction = generator.random(len(curvature)), generator.standard_normal(len(curvature))
-            squared = gap ** (2 / self.power)
-            place = optimum + direction * math.sqrt(squared / float(np.sum(curvature * direction**2)))
-            if np.all((place >= 0) & (place <= 1)):
-                choice = {"choice": "right"} if self.wrong_choice else {}
-                return {**{f"x{i}": float(coordinate) for i, coordinate in enumerate(place)}, **choice}, optimum
 
 
 @dataclass(frozen=True)
@@ -75,86 +42,106 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Searched:
-    """A search beside the truth. `found`: it named a challenger, whose true gain over the incumbent is `gain`.
+class Ended:
+    """A campaign beside the truth: its first search's winner and its true gain over the incumbent.
 
-    `best_gain` is the largest true gain among the challengers tried, `best_score` the best score one was seen with.
+    `best_gain` is the largest true gain among the challengers tried in the first stage, `best_score` the best score one
+    was seen with. `stale_in`: the stage that ended STALE, 0 for none; `pairs` of all stages. `one_stage_stale`: what
+    the first stage's pairs would have said at the error rates of a campaign that has no other, with `one_stage_runs`.
     """
 
-    found: bool
     gain: float
     best_gain: float
     best_score: float
     incumbent_score: float
-    full_runs: float
+    search_runs: float
+    stale_in: int = 0
+    pairs: int = 0
+    one_stage_stale: bool = False
+    one_stage_runs: float = 0.0
 
 
-BOWL = Landscape("bowl", (8.0, 8.0))
+BOWL = bowl(2)
 OTHERS = (
     Landscape("narrow", (32.0, 32.0)),
     Landscape("valley", (32.0, 2.0)),
     Landscape("cone", (8.0, 8.0), power=1.0),
     Landscape("a choice of three", (8.0, 8.0), wrong_choice=1.5),
-    Landscape("4 dimensions", (8.0,) * 4),
-    Landscape("6 dimensions", (8.0,) * 6),
 )
+LARGER = (bowl(4), SATURATING, CLIFF, CONE, bowl(6), MIXED, bowl(8))
 UNIT = Noise("unit", 1.0, 1.0)  # nothing shared in a search, half of the variance in a pair
 SHARED = Noise("half shared", math.sqrt(0.5), 1.0)
 ALONE = Noise("none shared", 1.0, math.sqrt(2.0))
 
 
-def end_to_end(landscape: Landscape, noise: Noise, is_resumable: bool, runs: int, seed: int) -> list[Figures]:
-    """One row a gap: how often the verdict and the naive rules say that the settings are stale.
+def end_to_end(
+    landscape: Landscape,
+    noise: Noise,
+    is_resumable: bool,
+    each: int,
+    runs: int,
+    seed: int,
+    gaps: Sequence[float] = GAPS,
+) -> list[Figures]:
+    """One row a gap: how often the verdict, of one stage and of two, and the naive rules say that settings are stale.
 
-    "best_beats_stored_score": the best trial against the best score of the search that once chose the settings.
-    "best_beats_one_rerun": the best trial against one more run of the incumbent. `if_best_tried` and
-    `if_optimum`: how often the same test would end STALE with the truly best challenger of the search, or with the
-    optimum itself, in the winner's place; what is missing there is lost by the selection, or by the proposals.
+    `each`: challengers of each coordinate in a stage. "best_beats_stored_score": the best trial of the first stage
+    against the best score of the search that once chose the settings. "best_beats_one_rerun": the best trial against
+    one more run of the incumbent. `if_best_tried` and `if_optimum`: how often the first stage's test would end STALE
+    with the truly best challenger of its search, or with the optimum itself, in the winner's place; what is missing
+    there is lost by the selection, or by the proposals.
     """
-    generator = np.random.default_rng([seed, is_resumable, *landscape.name.encode(), *noise.name.encode()])
-    born = [search(landscape, landscape.draw(0.0, generator), noise, is_resumable, generator) for _ in range(runs)]
-    stored = np.array([max(searched.best_score, searched.incumbent_score) for searched in born])
+    words = [seed, is_resumable, each, *landscape.name.encode(), *noise.name.encode()]
+    generator = np.random.default_rng(words)
+    count = max(LEAST, each * coordinates_of(landscape.space))
+    scenes = [landscape.draw(0.0, generator) for _ in range(runs)]
+    born = [campaign(landscape, scene, noise, is_resumable, count, generator, stages=0) for scene in scenes]
+    stored = np.array([max(ended.best_score, ended.incumbent_score) for ended in born])
     rows: list[Figures] = []
-    for gap in GAPS:
-        now = [search(landscape, landscape.draw(gap, generator), noise, is_resumable, generator) for _ in range(runs)]
+    for gap in gaps:
+        scenes = [landscape.draw(gap, generator) for _ in range(runs)]
+        now = [campaign(landscape, scene, noise, is_resumable, count, generator) for scene in scenes]
         row: Figures = {"table": "search and test", "landscape": landscape.name, "noise": noise.name}
-        row |= {"rungs": 2 if is_resumable else 1, "gap": gap}
+        row |= {"rungs": 2 if is_resumable else 1, "each": each, "challengers": count, "gap": gap}
         rows.append(row | _figures(now, stored, gap, noise, generator))
     return rows
 
 
-def _figures(
-    now: Sequence[Searched], stored: Floats, gap: float, noise: Noise, generator: np.random.Generator
-) -> Figures:
-    best = np.array([searched.best_score for searched in now])
-    gains = np.array([searched.gain for searched in now])
-    best_tried = np.array([searched.best_gain for searched in now])
-    found = np.array([searched.found for searched in now])
+def _figures(now: Sequence[Ended], stored: Floats, gap: float, noise: Noise, generator: np.random.Generator) -> Figures:
+    best = np.array([ended.best_score for ended in now])
+    best_tried = np.array([ended.best_gain for ended in now])
     rerun = generator.standard_normal(len(now)) - gap
     deviations = generator.standard_normal((len(now), N_MAX)) * noise.pair
-    stale, pairs = tested(deviations + gains[:, None])
+    shares = {
+        "one_stage_stale": [ended.one_stage_stale for ended in now],
+        "verdict_stale": [ended.stale_in > 0 for ended in now],
+        "best_beats_stored_score": best > stored,
+        "best_beats_one_rerun": best > rerun,
+        "ends_without_pairs": [ended.pairs == 0 for ended in now],
+        "if_best_tried": decided(deviations + best_tried[:, None])[0],
+        "if_optimum": decided(deviations + gap)[0],
+    }
     return {
-        "verdict_stale": _share(found & stale),
-        "best_beats_stored_score": _share(best > stored),
-        "best_beats_one_rerun": _share(best > rerun),
-        "ends_without_pairs": _share(~found),
-        "winners_gain": round(float(gains[found].mean()), 3),
+        **{name: _share(np.array(claims, dtype=np.bool_)) for name, claims in shares.items()},
+        "winners_gain": round(fmean(ended.gain for ended in now), 3),
         "best_tried_gain": round(float(best_tried.mean()), 3),
-        "if_best_tried": _share(tested(deviations + best_tried[:, None])[0]),
-        "if_optimum": _share(tested(deviations + gap)[0]),
-        "mean_pairs": round(float(pairs[found].mean()), 2),
-        "full_runs": round(fmean(searched.full_runs for searched in now), 1),
+        "search_runs": round(fmean(ended.search_runs for ended in now), 1),
+        "all_runs": round(fmean(ended.search_runs + 2 * ended.pairs for ended in now), 1),
+        "one_stage_runs": round(fmean(ended.one_stage_runs for ended in now), 1),
     }
 
 
-def search(
+def campaign(
     landscape: Landscape,
     scene: tuple[Configuration, Floats],
     noise: Noise,
     is_resumable: bool,
+    count: int,
     generator: np.random.Generator,
-) -> Searched:
-    """One search of 16 challengers; a leg to a third of the budget is as noisy as a full one, and unbiased."""
+    stages: int = 2,
+) -> Ended:
+    """One campaign with `count` challengers a stage; a leg to a third of the budget is as noisy as a full one, and
+    unbiased. Without stages the search alone. The same pairs are also tested as those of a campaign of one stage."""
     incumbent, optimum = scene
     task = SearchTask(
         space=landscape.space,
@@ -164,41 +151,76 @@ def search(
         budget=BUDGET,
         unit=BudgetUnit.EPOCHS,
         resumable=is_resumable,
-        challengers=CHALLENGERS,
+        challengers=count,
+        noise=1.0,
     )
-    common = generator.standard_normal() * math.sqrt(1 - noise.search**2)
-    results: dict[str, LegResult] = {}
-    while not isinstance(decision := decide(task, tuple(results.values())), Finished):
-        for leg in decision.legs:
-            if leg.name not in results:
-                score = landscape.value(leg.configuration, optimum) + common
-                results[leg.name] = _ended(leg, score + noise.search * generator.standard_normal())
-    return _searched(landscape, optimum, decision, results)
+    common, results = generator.standard_normal() * math.sqrt(1 - noise.search**2), dict[str, LegResult]()
+
+    def score(configuration: Configuration) -> float:
+        return landscape.value(configuration, optimum) + common + noise.search * generator.standard_normal()
+
+    decision = _searched(task, results, score)
+    ended = _ended(landscape, optimum, decision, results)
+    if not stages:
+        return ended
+    for stage in range(1, stages + 1):
+        if stage > 1:
+            decision = _searched(task, results, score)
+            ended = replace(ended, search_runs=_runs(results))
+        if not decision.nothing_better:
+            gain = landscape.value(decision.winner, optimum) - landscape.value(incumbent, optimum)
+            pairs = gain + noise.pair * generator.standard_normal((1, N_MAX))
+            stale, taken = decided(pairs, stages)
+            ended = replace(ended, pairs=ended.pairs + int(taken[0]))
+            if stage == 1:
+                alone, by_itself = decided(pairs)
+                ended = replace(ended, one_stage_stale=bool(alone[0]))
+                ended = replace(ended, one_stage_runs=ended.search_runs + 2 * int(by_itself[0]))
+            if stale[0]:
+                return replace(ended, stale_in=stage)
+            if taken[0] >= N_MAX:  # undecided: a campaign then asks for more pairs
+                return ended
+            half = [(place, sign * each / 2) for each in pairs[0, : taken[0]] for place, sign in
+                    ((incumbent, -1.0), (decision.winner, 1.0))]  # fmt: skip
+            task = replace(task, paired=Observations(tuple(half), Source.PAIRED))
+        task = replace(task, more=count)
+    return ended
 
 
-def tested(draws: Floats) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def decided(draws: Floats, stages: int = 1) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Whether each row of paired differences ends STALE, and after how many pairs it is decided."""
-    stale_at, fresh_at = first_crossings(draws, None, ALPHA, BETA, D0, look_sizes(N_MAX), LEAST_EFFECT)
+    stale_at, fresh_at = first_crossings(
+        draws, None, ALPHA / stages, BETA / stages, D0, look_sizes(N_MAX), LEAST_EFFECT
+    )
     return (stale_at < fresh_at) & (stale_at <= N_MAX), np.minimum(np.minimum(stale_at, fresh_at), N_MAX)
 
 
-def _searched(landscape: Landscape, optimum: Floats, decision: Finished, results: Mapping[str, LegResult]) -> Searched:
+def _searched(task: SearchTask, results: dict[str, LegResult], score: Callable[[Configuration], float]) -> Finished:
+    """The end of a search; its results are added to those there are."""
+    while not isinstance(decision := decide(task, tuple(results.values())), Finished):
+        for leg in decision.legs:
+            if leg.name not in results:
+                results[leg.name] = LegResult(leg, LegEnd.COMPLETED, score(leg.configuration))
+    return decision
+
+
+def _ended(landscape: Landscape, optimum: Floats, decision: Finished, results: Mapping[str, LegResult]) -> Ended:
     full = [result for result in results.values() if result.request.to_step == BUDGET]
     scores = {result.request.trial: float(result.score or 0.0) for result in full}
     values = {trial: landscape.value(configuration, optimum) for trial, configuration, _ in decision.ranking}
     challengers = [trial for trial in values if trial != INCUMBENT]
-    return Searched(
-        found=not decision.nothing_better,
+    return Ended(
         gain=values[decision.winner_trial] - values[INCUMBENT],
         best_gain=max(values[trial] for trial in challengers) - values[INCUMBENT],
         best_score=max(score for trial, score in scores.items() if trial != INCUMBENT),
         incumbent_score=scores[INCUMBENT],
-        full_runs=sum(result.request.to_step - result.request.from_step for result in results.values()) / BUDGET,
+        search_runs=_runs(results),
+        one_stage_runs=_runs(results),
     )
 
 
-def _ended(leg: LegRequest, score: float) -> LegResult:
-    return LegResult(leg, LegEnd.COMPLETED, score)
+def _runs(results: Mapping[str, LegResult]) -> float:
+    return sum(result.request.to_step - result.request.from_step for result in results.values()) / BUDGET
 
 
 def _share(claims: NDArray[np.bool_]) -> float:

@@ -190,6 +190,32 @@ class Hyperparameter:
             return self.grid.at(index + aside if 0 <= index + aside < self.grid.count else index - aside)
         return there
 
+    def drifted(self, value: Value, generator: random.Random, scale: float) -> Value:
+        """An allowed value near this one, often the same: as `moved`, but a choice may stay.
+
+        Choices without an order change with the probability `scale`, the others by as many as the step spans.
+        """
+        here = self.nearest(value)
+        if self.low is not None:
+            return self.moved(here, generator, scale)
+        if not self.is_ordered:
+            return self._other_choice(here, 0.0, generator) if generator.random() < scale else here
+        place = self.to_unit(here) + generator.gauss(0.0, scale)
+        return self.from_unit(-place if place < 0.0 else 2.0 - place if place > 1.0 else place)
+
+    def near(self, value: Value, coordinate: float, reach: float) -> Value:
+        """The allowed value at a coordinate in [0, 1] of the part of the range within `reach` of this value.
+
+        Of choices without an order, this one has half of the part, the others share the rest.
+        """
+        here = self.nearest(value)
+        if self.low is None and not self.is_ordered:
+            others = [option for option in self.options if not same(option, here)]
+            return here if coordinate < 0.5 else others[min(int((2 * coordinate - 1) * len(others)), len(others) - 1)]
+        place = self.to_unit(here)
+        start, end = max(0.0, place - reach), min(1.0, place + reach)
+        return self.from_unit(start + (end - start) * coordinate)
+
     def _canonical_choice(self, value: object) -> Value:
         if self.kind is Kind.BOOL and not isinstance(value, bool):
             raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", "allowed: true or false")

@@ -112,23 +112,35 @@ class Space:
             for parameter in self.hyperparameters
         )
 
-    def from_unit(self, point: Sequence[float], base: Configuration | None = None) -> Configuration:
-        """The configuration at a place in the unit cube; `base` gives the values of fixed hyperparameters."""
+    def from_unit(
+        self, point: Sequence[float], base: Configuration | None = None, reach: float | None = None
+    ) -> Configuration:
+        """The configuration at a place in the unit cube; `base` gives the values of fixed hyperparameters.
+
+        With `reach` the cube spans only what lies within that fraction of each range around `base`; a hyperparameter
+        that `base` does not have spans its range.
+        """
         built: dict[str, Value] = {}
         active: list[str] = []
         for parameter, place in zip(self.hyperparameters, point, strict=True):
-            if _is_active(parameter, built, active):
-                built[parameter.name] = (
-                    _fixed_value(parameter, base or {}) if parameter.is_fixed else parameter.from_unit(place)
-                )
-                active.append(parameter.name)
+            if not _is_active(parameter, built, active):
+                continue
+            active.append(parameter.name)
+            if parameter.is_fixed:
+                built[parameter.name] = _fixed_value(parameter, base or {})
+            elif reach is None or base is None or parameter.name not in base:
+                built[parameter.name] = parameter.from_unit(place)
+            else:
+                built[parameter.name] = parameter.near(base[parameter.name], place, reach)
         return built
 
-    def neighbour(self, configuration: Configuration, generator: random.Random, scale: float) -> Configuration:
+    def neighbour(
+        self, configuration: Configuration, generator: random.Random, scale: float, moves_all: bool = False
+    ) -> Configuration:
         """Another allowed configuration near this one, mostly one or two coordinates away; itself where all are fixed.
 
-        `scale` is the standard deviation of a step, as a fraction of the range. A hyperparameter that the
-        move activates starts anywhere in its range.
+        `scale` is the standard deviation of a step, as a fraction of the range; `moves_all`: in every coordinate, but
+        a choice may stay. A hyperparameter that the move activates starts anywhere in its range.
         """
         active = set(self.active(configuration))
         candidates = [parameter for parameter in self.movable if parameter.name in active]
@@ -149,9 +161,12 @@ class Space:
                 built[parameter.name] = parameter.from_unit(generator.random())
             else:
                 value = configuration[parameter.name]
-                built[parameter.name] = (
-                    parameter.moved(value, generator, scale) if parameter.name in chosen else parameter.nearest(value)
-                )
+                if moves_all:
+                    built[parameter.name] = parameter.drifted(value, generator, scale)
+                elif parameter.name in chosen:
+                    built[parameter.name] = parameter.moved(value, generator, scale)
+                else:
+                    built[parameter.name] = parameter.nearest(value)
         return built
 
     def enumerate(self, base: Configuration, limit: int) -> tuple[Configuration, ...] | None:

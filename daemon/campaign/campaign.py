@@ -14,6 +14,7 @@ from ...strategies.records import Configuration, LegEnd, LegResult, Purpose, Rol
 from ...strategies.search.task import Finished
 from ...strategies.verdict.contract import Breach, Contract
 from ...strategies.verdict.runs import Run, SearchSummary
+from ...strategies.verdict.verdict_records import TestPlan, Verdict
 from ..clock import Clock
 from ..config.config import Config
 from ..masking import masked
@@ -31,6 +32,7 @@ from .contract_probe import probe_contract
 from .data_probe import probe_data
 from .failure_alert import alert_of_failure
 from .search import choose_strategy, search_for_challenger
+from .second_stage import also_searched, begin_second_stage, goes_on
 
 BASELINE_REPLICATES = 8
 
@@ -114,20 +116,47 @@ def _re_evaluate(context: CampaignContext) -> None:
         return
     contract = _contract(context)
     chosen = context.campaign.facts.chosen or choose_strategy(context)
-    started_at = context.clock.now()
-    context.lease.advance("search", lambda facts: replace(facts, contract=contract, chosen=chosen), started_at)
-    search = _without_search(context) if contract.forbids_pairs else search_for_challenger(context)
-    summary = replace(
-        _summary(context, search.reason, search.too_small),
-        nothing_better=search.nothing_better,
-        has_failed=search.failed,
-        was_skipped=contract.forbids_pairs,
-    )
-    _refuse_without_a_score(context)
-    plan = freeze_plan(context)
-    if summary.has_challenger:
-        contract = _contract_by_challenger(context, contract, search.winner)
-    searched = Searched(
+    if context.campaign.facts.first is None:
+        started_at = context.clock.now()
+        context.lease.advance("search", lambda facts: replace(facts, contract=contract, chosen=chosen), started_at)
+        search = _without_search(context) if contract.forbids_pairs else search_for_challenger(context)
+        summary = replace(
+            _summary(context, search.reason, search.too_small),
+            nothing_better=search.nothing_better,
+            has_failed=search.failed,
+            was_skipped=contract.forbids_pairs,
+        )
+        _refuse_without_a_score(context)
+        plan = freeze_plan(context)
+        if summary.has_challenger:
+            contract = _contract_by_challenger(context, contract, search.winner)
+        _start_pairs(context, contract, _searched(plan, search, summary))
+        verdict = confirm(context, plan, contract, summary, search.winner)
+        if not goes_on(context, chosen, contract, verdict):
+            record(context, verdict, search.winner)
+            return
+        begin_second_stage(context, verdict, search)
+    record(context, *_second_stage(context, reached(context.campaign.facts.contract)))
+
+
+def _second_stage(context: CampaignContext, contract: Contract) -> tuple[Verdict, Configuration]:
+    """The verdict of both stages, and the challenger that it is about.
+
+    A second search that finds nothing better leaves the first stage's verdict, which it adds to.
+    """
+    facts = context.campaign.facts
+    first = reached(facts.first)
+    search, plan = search_for_challenger(context), freeze_plan(context)
+    if search.nothing_better or search.failed:
+        return also_searched(first.verdict), first.challenger or context.configuration
+    summary = replace(_summary(context, search.reason, search.too_small), pairs_before=first.verdict.n_pairs)
+    _start_pairs(context, contract, _searched(plan, search, summary))
+    return confirm(context, plan, contract, summary, search.winner), search.winner
+
+
+def _searched(plan: TestPlan, search: Finished, summary: SearchSummary) -> Searched:
+    """The record of a search."""
+    return Searched(
         test_plan=plan,
         reason=search.reason,
         winner=search.winner_trial,
@@ -135,9 +164,6 @@ def _re_evaluate(context: CampaignContext) -> None:
         top=tuple(configuration for _, configuration, score in search.ranking[:5] if score is not None),
         too_small=summary.too_small,
     )
-    _start_pairs(context, contract, searched)
-    verdict = confirm(context, plan, contract, summary, search.winner)
-    record(context, verdict, search.winner)
 
 
 def _refuse_without_a_score(context: CampaignContext) -> None:

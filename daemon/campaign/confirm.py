@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...strategies.drift.drift import noise_of
+from ...strategies.legs.names import SECOND_STAGE
 from ...strategies.records import Configuration, LegRequest, LegResult, Outcome, Purpose, Role
 from ...strategies.verdict.contract import Contract
 from ...strategies.verdict.margin import margin_of
@@ -24,16 +25,19 @@ Noise = tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
 
 
 def freeze_plan(context: CampaignContext) -> TestPlan:
-    """The rules of the test, frozen in the record before the first pair."""
-    searched = context.campaign.facts.searched
+    """The rules of the test, frozen in the record before the first pair; a second stage has the same."""
+    searched, chosen = context.campaign.facts.searched, context.campaign.facts.chosen
     if searched is not None:
         return searched.test_plan
     noise = noise_before(context.store, context.model.id, context.campaign.settings_version, context.campaign.id)
     a_year = campaigns_a_year(context.store, context.model, context.campaign.created_at)
-    return rules_of(context.file, baseline_results(context), noise, a_year)
+    stages = 1 if chosen is None else chosen.stages
+    return rules_of(context.file, baseline_results(context), noise, a_year, stages)
 
 
-def rules_of(file: ModelFile, baseline: Sequence[LegResult], noise: Noise, campaigns_a_year: float) -> TestPlan:
+def rules_of(
+    file: ModelFile, baseline: Sequence[LegResult], noise: Noise, campaigns_a_year: float, stages: int = 1
+) -> TestPlan:
     """The rules of a model's next test, from the legs of its baseline and the noise of earlier campaigns."""
     return plan_test(
         campaigns_a_year=campaigns_a_year,
@@ -45,6 +49,7 @@ def rules_of(file: ModelFile, baseline: Sequence[LegResult], noise: Noise, campa
         trivial=file.trivial_score,
         drop_least=margin_of(file.goal.least_drop),
         n_max=file.search.max_pairs,
+        stages=stages,
     )
 
 
@@ -72,6 +77,9 @@ def confirm(
 ) -> Verdict:
     """The verdict, after as many pairs, or runs of the incumbent alone, as it needs.
 
+    The pairs of a second stage have seeds and rows of their own. What the first one's runs of the incumbent say about
+    its failures and its fall since the baseline counts, too.
+
     A campaign that was continued with more pairs keeps its frozen rules, with a later end: its looks are those of
     the longer test from the start. Both bounds are e-values, whose error rates hold at any stopping time, so also
     when the decision to continue was made after the evidence was seen. Source: Ville's inequality;
@@ -80,27 +88,43 @@ def confirm(
     facts = context.campaign.facts
     if facts.judged is not None:  # the campaign was interrupted while it looked for causes
         return facts.judged
-    base = slice_base(context.campaign.seed, "confirm")
+    start = 0 if facts.first is None else SECOND_STAGE
+    base = slice_base(context.campaign.seed, "confirm") + (0 if facts.first is None else facts.first.pairs - start)
     allowed = None if facts.continued is None else facts.continued.pairs_allowed
     budget_s = budget_s_of(context) if allowed is None else None  # a person who asks for more pairs accepts their cost
     if allowed is not None:
         plan = replace(plan, n_max=max(FIRST_LOOK, allowed))
     pairs: tuple[Pair, ...] = ()
-    alone: tuple[Run, ...] = ()
+    alone = _alone_before(context)
     while True:
-        is_spent = budget_s is not None and _spent_s(context, max(len(pairs), len(alone))) >= budget_s
+        judged = start + len(pairs) if start else max(len(pairs), len(alone))
+        is_spent = budget_s is not None and spent_s(context, judged) >= budget_s
         decision = judge(plan, contract, summary, pairs, alone, budget_spent=is_spent, suspicions=facts.suspicions)
         if isinstance(decision, Verdict):
             return decision
         assert isinstance(decision, Continue)
-        pairs = _run_pairs(context, decision.pairs, base, challenger) if decision.pairs else pairs
-        alone = (
-            tuple(Run.of(result) for result in context.runs.run(_incumbents(context, decision.incumbent_runs, base)))
-            or alone
-        )
+        if decision.pairs:
+            pairs = _run_pairs(context, decision.pairs, start, base, challenger)
+        if decision.incumbent_runs:
+            requests = _incumbents(context, decision.incumbent_runs, start, base)
+            alone = tuple(Run.of(result) for result in context.runs.run(requests))
 
 
-def _spent_s(context: CampaignContext, judged: int) -> float:
+def _alone_before(context: CampaignContext) -> tuple[Run, ...]:
+    """The incumbent's runs of the first stage, once a second one goes on; lost ones are left out."""
+    if context.campaign.facts.first is None:
+        return ()
+    by_number = {result.request.number: result for result in context.runs.results if _is_of_first_stage(result)}
+    runs = [Run.of(by_number[number]) for number in sorted(by_number)]
+    return tuple(run for run in runs if not run.is_void)
+
+
+def _is_of_first_stage(result: LegResult) -> bool:
+    request = result.request
+    return request.is_of_confirm and request.role is Role.INCUMBENT and request.number < SECOND_STAGE
+
+
+def spent_s(context: CampaignContext, judged: int) -> float:
     """Seconds of training up to the runs that are being judged: after an interruption later ones may exist already,
     and the decision must be the same as before."""
     return sum(
@@ -110,17 +134,19 @@ def _spent_s(context: CampaignContext, judged: int) -> float:
     )
 
 
-def _run_pairs(context: CampaignContext, count: int, base: int, challenger: Configuration) -> tuple[Pair, ...]:
+def _run_pairs(
+    context: CampaignContext, count: int, start: int, base: int, challenger: Configuration
+) -> tuple[Pair, ...]:
     requests: list[LegRequest] = []
-    for incumbent, number in zip(_incumbents(context, count, base), range(count), strict=True):
-        rival = full_run(context, Purpose.CONFIRM, Role.CHALLENGER, number, challenger, base)
+    for incumbent in _incumbents(context, count, start, base):
+        rival = full_run(context, Purpose.CONFIRM, Role.CHALLENGER, incumbent.number, challenger, base)
         requests += [incumbent, rival]
     results = context.runs.run(requests)
     return tuple(Pair(number, Run.of(results[2 * number]), Run.of(results[2 * number + 1])) for number in range(count))
 
 
-def _incumbents(context: CampaignContext, count: int, base: int) -> tuple[LegRequest, ...]:
+def _incumbents(context: CampaignContext, count: int, start: int, base: int) -> tuple[LegRequest, ...]:
     return tuple(
         full_run(context, Purpose.CONFIRM, Role.INCUMBENT, number, context.configuration, base)
-        for number in range(count)
+        for number in range(start, start + count)
     )

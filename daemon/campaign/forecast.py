@@ -10,7 +10,7 @@ from ...strategies.legs.names import PROBES
 from ...strategies.records import LegResult
 from ...strategies.schedule.grants import Machine
 from ...strategies.search import choose
-from ...strategies.search.task import DEFAULT_CHALLENGERS
+from ...strategies.search.search_size import coordinates_of
 from ..config.config import Config
 from ..config.model_file import ModelFile
 
@@ -100,7 +100,9 @@ def _capacity(file: ModelFile, legs: Sequence[LegResult], slots: int) -> choose.
         resumable=file.training.is_resumable,
         budget=budget.amount,
         unit=budget.unit,
-        challengers=file.search.challengers or DEFAULT_CHALLENGERS,
+        coordinates=coordinates_of(file.space()),
+        challengers=file.search.challengers,
+        stages=file.search.stages,
         probe_share=PROBE_SHARE,
         no_panda=file.why_no_panda(),
         lives=file.search.pandas,

@@ -60,7 +60,7 @@ def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
     machine = machine_of(config)
     found = forecast(model.file, results, machine, config, probe_runs=0 if baseline else PROBE_RUNS)
     noise = noise_before(store, model.id, model.settings_version)
-    test = rules_of(model.file, results, noise, campaigns_a_year(store, model, now))
+    test = rules_of(model.file, results, noise, campaigns_a_year(store, model, now), found.choice.stages)
     detectable = power.detectable(test, tuple(differences for _, differences in noise))
     sentences = (
         found.sentence,

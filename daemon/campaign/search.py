@@ -1,7 +1,10 @@
 """The search phase: what a strategy proposes is run and recorded, and its results are passed back to it."""
 
+from collections.abc import Sequence
+from statistics import stdev
+
 from ...strategies.caviar import caviar
-from ...strategies.records import Role
+from ...strategies.records import LegResult, Purpose, Role
 from ...strategies.search import choose
 from ...strategies.search.task import DEFAULT_CHALLENGERS, Finished, Propose, SearchTask
 from ..state.campaigns.campaign_facts import reached
@@ -11,6 +14,7 @@ from .context import CampaignContext, baseline_results, room_of
 from .forecast import PROBE_RUNS, forecast
 from .leg_runs import LegRuns
 from .panda_search import panda_task, run_panda
+from .second_stage import gone_on
 from .warm_start import earlier_scores, warm_start
 
 
@@ -30,7 +34,7 @@ def search_for_challenger(context: CampaignContext) -> Finished:
     task = _search_task(context, chosen)
     if chosen.strategy is choose.Strategy.PANDA:
         return run_panda(context, panda_task(context, task, chosen.lives))
-    return run_search(context.runs, task)
+    return run_search(context.runs, gone_on(context, task))
 
 
 def choose_strategy(context: CampaignContext) -> ChosenStrategy:
@@ -56,6 +60,8 @@ def choose_strategy(context: CampaignContext) -> ChosenStrategy:
         seconds_per_run=found.seconds_per_run,
         seconds_expected=found.cost.seconds_expected,
         least_budget_s=found.choice.least_s,
+        challengers=found.choice.challengers,
+        stages=found.choice.stages,
     )
 
 
@@ -69,11 +75,19 @@ def _search_task(context: CampaignContext, chosen: ChosenStrategy) -> SearchTask
         budget=training.budget.amount,
         unit=training.budget.unit,
         resumable=training.is_resumable,
-        challengers=context.file.search.challengers or DEFAULT_CHALLENGERS,
+        challengers=chosen.challengers or context.file.search.challengers or DEFAULT_CHALLENGERS,
         full_runs=chosen.full_runs,
         least_budget_s=chosen.least_budget_s,
         lower_is_better=context.file.objective().lower_is_better,
         earlier=earlier_scores(context.store, context.campaign, context.file),
         sampler=context.file.search.sampler,
         stops_hopeless=context.file.search.stop_hopeless,
+        noise=_noise(baseline_results(context)),
+        floor=context.file.objective().floor,
     )
+
+
+def _noise(baseline: Sequence[LegResult]) -> float | None:
+    """The standard deviation of the baseline's scores; None with fewer than three, or where they are all equal."""
+    scores = [leg.score for leg in baseline if leg.request.purpose is Purpose.REPLICATE and leg.score is not None]
+    return (stdev(scores) or None) if len(scores) > 2 else None

@@ -106,7 +106,7 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
         pairs.append((f"{metric}, challenger", number(sign * verdict.challenger_mean)))
     if verdict.mean is not None:
         pairs.append(("improvement", f"{number(verdict.mean, 3)} ({_bounds(verdict)})"))
-        pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {1 / verdict.alpha:.0f}:1"))
+        pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {verdict.stale_at:.0f}:1"))
     if verdict.delta is not None:
         pairs.append(
             ("smallest improvement that matters", number(verdict.delta, 3) + share_in_words(verdict.delta_share))

@@ -130,6 +130,7 @@ class SearchTable(Table):
     nudge: Literal["start", "daily"] = "start"
     pandas: Annotated[Integer, Field(ge=1, le=100)] | None = None
     challengers: Annotated[Integer, Field(ge=2, le=1000)] | None = None
+    stages: Annotated[Integer, Field(ge=1, le=2)] | None = None
     stop_hopeless: Flag = True
     max_pairs: Annotated[Integer, Field(ge=4, le=256, multiple_of=2)] = 32
     budget_s: DurationS | None = Field(default=None, alias="budget")

@@ -30,7 +30,7 @@ def improvement_figure(path: EvidencePath, verdict: Verdict) -> Figure:
     last = max(look.n_pairs for look in path.looks)
     ends = [0.5, last + 0.75]
     low, high = _improvement_frame(path, verdict)
-    bar = 1 / verdict.alpha
+    bar = verdict.stale_at
     data = [_line("no improvement", ends, 0.0, "@muted", "solid")]
     if verdict.delta is not None:
         data.append(_line("delta, the smallest improvement that matters", ends, verdict.delta, "@good", "dash"))

@@ -47,7 +47,7 @@ def verdict_tiles(record: CampaignRecord, verdict: Verdict) -> tuple[Tile, ...]:
         tiles.append(Tile(f"{metric}, stored settings", record.shown(verdict.incumbent_mean), note or record.direction))
     if verdict.mean is not None:
         tiles.append(Tile("improvement by the challenger", figure(verdict.mean), _range(verdict)))
-        tiles.append(Tile("evidence for an improvement", odds(verdict.e_value), f"STALE at {1 / verdict.alpha:.0f}:1"))
+        tiles.append(Tile("evidence for an improvement", odds(verdict.e_value), f"STALE at {verdict.stale_at:.0f}:1"))
     if verdict.incumbent_failed:
         of_runs = f"{verdict.incumbent_failed} of {verdict.incumbent_runs}"
         evidence = f"evidence {odds(verdict.divergence_e)}, BROKEN at {BROKEN_AT:.0f}:1"
@@ -119,7 +119,7 @@ def evidence_section(record: CampaignRecord, verdict: Verdict) -> Section:
     sentences: tuple[str, ...] = (
         "Stored settings and challenger were trained side by side, each pair on a seed and evaluation rows that the "
         f"search had never seen. The test looked at them after 4, 6, 8 ... pairs. STALE needs evidence of "
-        f"{1 / verdict.alpha:.0f}:1, which settings that are still good reach in at most {rate} of re-evaluations, "
+        f"{verdict.stale_at:.0f}:1, which settings that are still good reach in at most {rate} of re-evaluations, "
         "whenever the test stops."
         if verdict.is_covered else
         "Stored settings and challenger were trained side by side on new seeds, but the training breaks the contract, "
@@ -129,7 +129,7 @@ def evidence_section(record: CampaignRecord, verdict: Verdict) -> Section:
     legend = (
         "Above: circles are single pairs, diamonds the mean so far with its interval L to U after each look; early "
         "intervals may extend beyond the frame. FRESH needs the improvement to lie below delta with evidence of "
-        f"{1 / verdict.beta:.0f}:1, STALE an interval wholly above 0. "
+        f"{verdict.fresh_at:.0f}:1, STALE an interval wholly above 0. "
         "Below: the evidence on a logarithmic scale."
     )
     shows = f"Improvement by the challenger over {verdict.n_pairs} pairs, and the evidence for it after each look."

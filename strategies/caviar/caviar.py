@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..legs.names import INCUMBENT, read_name, rung_leg, search_trial
 from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose
 from ..search.least_search import LEAST_CHALLENGERS_SEEN, least_challengers, too_few
-from ..search.successive_halving import SearchPlan, plan_search, survivors
+from ..search.observations import Observations
+from ..search.successive_halving import LEAST_WAVE, WAVES, SearchPlan, later_waves, plan_search, survivors
 from ..search.task import Finished, Propose, Ranked, SearchTask
 from ..space import configuration_key, derive_seed
 from .expected_scores import smoothed, standardized_improvement
@@ -32,6 +33,10 @@ LEAST_IMPROVEMENT = 0.3
 Measured in simulation with unit noise, two dimensions: it ends a third of the searches in which nothing changed, and 0
 to 6% of those on quadratic functions whose optimum moved by one standard deviation (a cone: 20%)."""
 
+CLEARLY_ABOVE = 1.0
+"""Standard deviations of a run's score by which a winner scores above the incumbent and is tested whatever the model of
+the scores says."""
+
 
 def decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished:
     """The next legs, or the end of the search. Legs of other purposes in the history are ignored."""
@@ -48,26 +53,37 @@ def decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished
         if any(leg.name not in results for leg in legs):
             return Propose(legs)
         alive = survivors(_completed(alive, rung, results), plan.kept, INCUMBENT)
-    last = len(plan.rungs) - 1
-    for number, count in enumerate(plan.waves, start=1):
-        proposed = _recorded(task, len(trials), count, last, results) or next_wave(
-            task.space,
-            (*observations_in(trials, last, results), *task.earlier),
-            tuple(trials.values()),
-            task.seed,
-            count,
-            is_last=number == len(plan.waves),
-            sampler=task.sampler,
-        )
-        more = {search_trial(len(trials) + index): configuration for index, configuration in enumerate(proposed)}
-        legs = tuple(
-            _leg(task, plan, trial, configuration, last, is_first=True) for trial, configuration in more.items()
-        )
-        if any(leg.name not in results for leg in legs):
-            may_stop = task.stops_hopeless and not task.resumable
-            return Propose(legs, stop_rule(trials, last, results, task.budget) if may_stop else None)
-        trials |= more
+    last, stages = len(plan.rungs) - 1, [(plan.waves, task.earlier)]
+    if task.more:
+        size = max(LEAST_WAVE, task.more // WAVES)
+        stages.append((later_waves(task.more, size), _others(task)))
+    for waves, others in stages:
+        for number, count in enumerate(waves, start=1):
+            proposed = _recorded(task, len(trials), count, last, results) or next_wave(
+                task.space,
+                (*observations_in(trials, last, results), *others),
+                tuple(trials.values()),
+                task.seed,
+                count,
+                is_last=number == len(waves),
+                sampler=task.sampler,
+                noise=task.noise,
+                floor=task.floor,
+            )
+            more = {search_trial(len(trials) + index): configuration for index, configuration in enumerate(proposed)}
+            legs = tuple(
+                _leg(task, plan, trial, configuration, last, is_first=True) for trial, configuration in more.items()
+            )
+            if any(leg.name not in results for leg in legs):
+                may_stop = task.stops_hopeless and not task.resumable
+                return Propose(legs, stop_rule(trials, last, results, task.budget) if may_stop else None)
+            trials |= more
     return _finish(task, plan, trials, results)
+
+
+def _others(task: SearchTask) -> tuple[Observations, ...]:
+    """What a search knows besides its own scores."""
+    return task.earlier if task.paired is None else (task.paired, *task.earlier)
 
 
 def _recorded(
@@ -82,11 +98,16 @@ def _recorded(
 def _finish(
     task: SearchTask, plan: SearchPlan, trials: Mapping[str, Configuration], results: Mapping[str, LegResult]
 ) -> Finished:
-    """The end: the challenger of the highest expected score at the full budget, and what the search can claim of it."""
+    """The end: the challenger of the highest expected score at the full budget, and what the search can claim of it.
+
+    One that pairs have tested already is not named again.
+    """
     last = len(plan.rungs) - 1
     expected = _expected_scores(task, trials, last, results)
+    tested = {configuration_key(tested) for tested, _ in task.paired.scores} if task.paired is not None else set()
     challengers = sorted(
-        (trial for trial in expected if trial != INCUMBENT), key=lambda trial: (-expected[trial], trial)
+        (trial for trial in expected if trial != INCUMBENT and configuration_key(trials[trial]) not in tested),
+        key=lambda trial: (-expected[trial], trial),
     )
     winner = challengers[0] if challengers else INCUMBENT
     is_above = bool(challengers) and _is_above(task, trials, last, results, expected, winner)
@@ -139,12 +160,15 @@ def _is_above(
     expected: Mapping[str, float],
     winner: str,
 ) -> bool:
-    """Whether the winner's expected improvement is worth training pairs."""
+    """Whether the winner's improvement, expected or as scored, is worth training pairs."""
+    scores = completed_scores(trials, rung, results)
     if INCUMBENT not in expected:
         return True
-    others = observations_below(trials, rung, results) + task.earlier
+    if task.noise is not None and scores[winner] - scores[INCUMBENT] > CLEARLY_ABOVE * task.noise:
+        return True
+    others = observations_below(trials, rung, results) + _others(task)
     return expected[winner] > expected[INCUMBENT] and (
-        standardized_improvement(task.space, trials, completed_scores(trials, rung, results), others, winner, INCUMBENT)
+        standardized_improvement(task.space, trials, scores, others, winner, INCUMBENT, task.noise, task.floor)
         >= LEAST_IMPROVEMENT
     )
 
@@ -153,8 +177,8 @@ def _expected_scores(
     task: SearchTask, trials: Mapping[str, Configuration], rung: int, results: Mapping[str, LegResult]
 ) -> dict[str, float]:
     """The expected score of each trial that completed the rung, from its own score and its neighbours'."""
-    others = observations_below(trials, rung, results) + task.earlier
-    return smoothed(task.space, trials, completed_scores(trials, rung, results), others)
+    others = observations_below(trials, rung, results) + _others(task)
+    return smoothed(task.space, trials, completed_scores(trials, rung, results), others, task.noise, task.floor)
 
 
 def _reason(task: SearchTask, winner: str, is_above: bool, scores: Mapping[str, float | None], completed: str) -> str:

@@ -13,20 +13,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..hyperparameter import Kind
-from ..records import Configuration
 from ..search.observations import Observations, Source
 from ..space import Space
+from .kernels import KERNELS, Floats, coordinates, kernel, squared_distances, widths
+from .score_warp import Warp, raised, scales
 
-Floats = NDArray[np.float64]
-
-KERNELS = ("squared exponential", "matern 5/2")
 LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4)  # of correlation, as fractions of a range
-NOISE = (0.0001, 0.001, 0.01, 0.05, 0.15, 0.4, 0.8)  # noise as fractions of the variance of scores
+NOISE = (0.0002, 0.002, 0.02, 0.06, 0.15, 0.3, 0.5, 0.7, 0.9)  # noise as fractions of the variance of scores
 CORRELATIONS = (0.2, 0.6, 0.9)  # of the function of a lower rung, or of an earlier campaign, with the modelled one
-DEEPEST = 10.0  # how far below the best a score may lie, in units of the median's distance from it
-_OTHER_CHOICE = math.sqrt(0.5)  # puts two unordered choices a whole range apart
+NOISE_WIDTH = 0.7  # of the prior on the noise: the standard deviation of the logarithm of its standard deviation
 _LEAST_WEIGHT = 1e-3  # of a member of the grid, relative to the likeliest one
+_MOST_REFINED = 8  # members for which all correlations are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,174 +37,226 @@ class Posterior:
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
-    """A fitted member of the grid: `weights` (n,) of the observations and the Cholesky factor (n, n)."""
+class _Shape:
+    """A kernel of the grid, with the correlations of the groups' functions."""
 
-    weight: float
     kernel: str
     length: float
-    noise: float
+    rung: float
+    earlier: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Spectrum:
+    """The covariances (n, n) of the observations without noise, as eigenvalues (n,) and eigenvectors (n, n)."""
+
+    shape: _Shape
     correlation: Floats  # (n,) of each observation's function with the modelled one
+    unit: float  # the kernel's variance over the tried places, which it is divided by
+    values: Floats
+    vectors: Floats
+
+    def alike(self, squared: Floats) -> Floats:
+        """Covariances (p, n) of the modelled function with the n observations, at squared distances (h, p, n)."""
+        alike = kernel(self.shape.kernel, squared, self.shape.length)
+        return np.asarray(self.correlation * alike / self.unit, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A fitted point of the grid: `weights` (n,) of the observations; `noise` as a share of the `variance`."""
+
+    weight: float
+    spectrum: _Spectrum
+    noise: float
     level: float
     weights: Floats
-    factor: Floats
     variance: float
 
 
 @dataclass(frozen=True, slots=True)
-class GaussianProcess:
-    """A Gaussian process with a level for each group, averaged over a grid of kernels (squared exponential and Matern
-    5/2), lengths, noise fractions and correlations of groups, weighted by likelihood.
+class _Data:
+    """What a grid is fitted to: squared distances (h, n, n), the group of each observation, and the groups' sources."""
 
-    Source: Rasmussen & Williams, Gaussian Processes for Machine Learning, equations 2.25, 2.30 and 4.17; groups are
-    tasks with one latent function each: Bonilla, Chai & Williams, Multi-task Gaussian Process Prediction, 2007.
+    squared: Floats
+    of_group: NDArray[np.int64]
+    sources: tuple[Source, ...]
+
+    @property
+    def levels(self) -> Floats:
+        """Which observations (n, group) have each group's level."""
+        return (self.of_group[:, None] == np.arange(len(self.sources))).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianProcess:
+    """A Gaussian process with a level for each group, averaged over a grid of kernels, lengths, noise fractions and
+    correlations of groups, weighted by likelihood, of scores that are warped where that makes them likelier.
+
+    Kernels are divided by the variance that a draw has over the tried places, so that a length that hardly bends there
+    is not punished. Source: Rasmussen & Williams, Gaussian Processes for Machine Learning, equations 2.25, 2.30 and
+    4.17; groups are tasks with one latent function each: Bonilla, Chai & Williams, Multi-task Gaussian Process
+    Prediction, 2007.
     """
 
-    places: Floats  # (n, d)
-    middle: float
+    places: Floats  # (n, c)
+    counts: tuple[int, ...]  # coordinates of each hyperparameter
+    warp: Warp
     spread: float
     members: tuple[_Member, ...]
 
     @classmethod
-    def fit(cls, space: Space, groups: Sequence[Observations]) -> Self | None:
+    def fit(
+        cls, space: Space, groups: Sequence[Observations], noise: float | None = None, floor: float | None = None
+    ) -> Self | None:
         """The model of these scores, predicting those of the first group; None where all are equal.
 
-        An absurdly low score is raised, so that one very bad configuration does not stretch the scale on which the
-        good ones differ.
+        An absurdly low score is raised (score_warp.py). `noise`: the expected standard deviation of a score, where it
+        is known; `floor`: no score counts as lower.
         """
         groups = [group for group in groups if group.scores]
-        raised = [_raised([score for _, score in group.scores]) for group in groups]
-        values, middle = np.concatenate(raised), float(raised[0].mean())  # (n,)
-        spread = float(np.concatenate([scores - scores.mean() for scores in raised]).std())
-        if spread <= 1e-12 * float(np.abs(values).max()):
+        lifted = [raised([score for _, score in group.scores], floor) for group in groups]
+        size = max(float(np.abs(scores).max()) for scores in lifted)
+        if max(float(np.ptp(scores)) for scores in lifted) <= 1e-12 * size:
             return None
-        places = np.array(
-            [coordinates(space, configuration) for group in groups for configuration, _ in group.scores]
-        )  # (n, d)
-        of_group = np.repeat(np.arange(len(groups)), [len(group.scores) for group in groups])  # (n,)
-        members = _members(places, (values - middle) / spread, of_group, [group.source for group in groups])
-        return cls(places, middle, spread, members)
+        places = np.array([coordinates(space, tried) for group in groups for tried, _ in group.scores])  # (n, c)
+        counts = widths(space)
+        of_group = np.repeat(np.arange(len(groups)), [len(scores) for scores in lifted])  # (n,)
+        data = _Data(squared_distances(places, places, counts), of_group, tuple(group.source for group in groups))
+        warped = [_Warped.of(lifted, scale) for scale in scales(lifted[0], noise)]
+        middles = [correlations[len(correlations) // 2] for correlations in _correlations(data)]
+        spectra = [_spectrum(data, _Shape(*shape, *middles)) for shape in product(KERNELS, LENGTHS)]
+        fits = [_fitted(data, spectra, scores, noise) for scores in warped]
+        best = max(range(len(fits)), key=lambda index: (fits[index][0], -index))
+        members = fits[best][1]
+        if any(len(correlations) > 1 for correlations in _correlations(data)):
+            likely = sorted(members, key=lambda member: -member.weight)[:_MOST_REFINED]
+            kept = dict.fromkeys((member.spectrum.shape.kernel, member.spectrum.shape.length) for member in likely)
+            shapes = [_Shape(*shape, *correlation) for shape in kept for correlation in product(*_correlations(data))]
+            members = _fitted(data, [_spectrum(data, shape) for shape in shapes], warped[best], noise)[1]
+        return cls(places, counts, warped[best].warp, warped[best].spread, members)
 
     def means(self, places: Floats) -> Floats:
-        """The expected scores (p,) at places (p, d) in the first group, in the unit of the scores."""
-        distances = _distances(places, self.places)
-        mean = sum(
-            member.weight * (member.level + _across(member, distances) @ member.weights) for member in self.members
-        )
-        return np.asarray(self.middle + self.spread * mean, dtype=np.float64)
+        """The expected scores (p,) at places (p, c) in the first group, in the unit of the scores."""
+        return self.warp.back(self.warped_means(places))
+
+    def warped_means(self, places: Floats) -> Floats:
+        """The expected warped scores (p,)."""
+        squared = squared_distances(places, self.places, self.counts)
+        mean = np.full(len(places), sum(member.weight * member.level for member in self.members))
+        for spectrum in {id(member.spectrum): member.spectrum for member in self.members}.values():
+            weights = sum(
+                member.weight * (1 - member.noise) * member.weights
+                for member in self.members
+                if member.spectrum is spectrum
+            )
+            mean += spectrum.alike(squared) @ weights
+        return self.spread * mean
 
     @property
     def noise(self) -> float:
-        """The standard deviation of the noise in a score, in the unit of the scores."""
+        """The standard deviation of the noise in a warped score; near the best also that of a score itself."""
         return self.spread * sum(member.weight * math.sqrt(member.noise * member.variance) for member in self.members)
 
     def posteriors(self, places: Floats, most: int = 6) -> Iterator[Posterior]:
-        """The posteriors of the `most` likeliest members at places (p, d), in units of the spread of scores."""
+        """The posteriors of the `most` likeliest members at places (p, c), in units of the spread of warped scores."""
         likeliest = sorted(self.members, key=lambda member: -member.weight)[:most]
         total = sum(member.weight for member in likeliest)
-        between, to_observed = _distances(places, places), _distances(places, self.places)
+        between = squared_distances(places, places, self.counts)
+        to_observed = squared_distances(places, self.places, self.counts)
         for member in likeliest:
-            across = _across(member, to_observed)  # (p, n)
-            half = np.linalg.solve(member.factor, across.T)  # (n, p)
-            prior = (1 - member.noise) * _kernel(member.kernel, between / member.length)
+            across, shape = (1 - member.noise) * member.spectrum.alike(to_observed), member.spectrum.shape  # (p, n)
+            half = (across @ member.spectrum.vectors) / np.sqrt(_noisy(member.spectrum, member.noise))  # (p, n)
+            prior = (1 - member.noise) / member.spectrum.unit * kernel(shape.kernel, between, shape.length)
             yield Posterior(
                 weight=member.weight / total,
                 means=member.level + across @ member.weights,
-                covariance=(prior - half.T @ half) * member.variance,
+                covariance=(prior - half @ half.T) * member.variance,
                 noise=member.noise * member.variance,
             )
 
 
-def coordinates(space: Space, configuration: Configuration) -> tuple[float, ...]:
-    """The configuration's place in the space of the kernel: a coordinate per range, one per choice without an order.
+@dataclass(frozen=True, slots=True)
+class _Warped:
+    """Scores warped with one scale: values (n,) in units of their spread; `log_slopes` makes likelihoods comparable."""
 
-    A range of floats or schedules has three, for the first, mean and last level; two constant schedules are as far
-    apart as the two numbers.
+    warp: Warp
+    values: Floats
+    spread: float
+    log_slopes: float
+
+    @classmethod
+    def of(cls, groups: Sequence[Floats], scale: float | None) -> Self:
+        """The scores of all groups, each warped around its own best; `warp` is that of the first."""
+        warps = [Warp(float(scores.max()), scale) for scores in groups]
+        warped = [warp.of(scores) for warp, scores in zip(warps, groups, strict=True)]
+        spread = float(np.concatenate([values - values.mean() for values in warped]).std())
+        values = np.concatenate(warped) / spread
+        slopes = sum(warp.log_jacobian(scores) for warp, scores in zip(warps, groups, strict=True))
+        return cls(warps[0], values, spread, slopes - len(values) * math.log(spread))
+
+
+def _correlations(data: _Data) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The correlations to try of lower rungs and of earlier campaigns with this search."""
+    rungs, campaigns = (CORRELATIONS if source in data.sources else (1.0,) for source in (Source.RUNG, Source.EARLIER))
+    return rungs, campaigns
+
+
+def _spectrum(data: _Data, shape: _Shape) -> _Spectrum:
+    of_source = {Source.RUNG: shape.rung, Source.EARLIER: shape.earlier}
+    correlation = np.array([of_source.get(source, 1.0) for source in data.sources])[data.of_group]
+    full = data.of_group == 0
+    alike = kernel(shape.kernel, data.squared, shape.length)
+    unit = max(1.0 - float(alike[np.ix_(full, full)].mean()), 1e-6)
+    same_group = data.of_group[:, None] == data.of_group[None]
+    covariance = np.where(same_group, 1.0, correlation[:, None] * correlation[None]) * alike / unit
+    values, vectors = np.linalg.eigh(covariance)
+    return _Spectrum(shape, correlation, unit, np.maximum(values, 0.0), vectors)
+
+
+def _fitted(
+    data: _Data, spectra: Sequence[_Spectrum], warped: _Warped, noise: float | None
+) -> tuple[float, tuple[_Member, ...]]:
+    """The logarithm of the evidence, and the members; those far less likely than the likeliest are left out.
+
+    `noise`: the expected standard deviation of a score; the prior on it is log-normal.
     """
-    numbers: list[float] = []
-    for hyperparameter, place in zip(space.hyperparameters, space.to_unit(configuration), strict=True):
-        if hyperparameter.is_fixed:
-            continue
-        value = configuration.get(hyperparameter.name)
-        if hyperparameter.low is not None and hyperparameter.kind in (Kind.FLOAT, Kind.SCHEDULE):
-            levels = [hyperparameter.to_unit(level) for _, level in value] if isinstance(value, tuple) else [place]
-            numbers += [level / math.sqrt(3) for level in (levels[0], sum(levels) / len(levels), levels[-1])]
-        elif hyperparameter.low is not None or hyperparameter.is_ordered:
-            numbers.append(place)
-        else:
-            chosen = None if value is None else int(place * len(hyperparameter.options))
-            numbers += [
-                0.5 if chosen is None else _OTHER_CHOICE * (index == chosen)
-                for index in range(len(hyperparameter.options))
-            ]
-    return tuple(numbers)
-
-
-def _raised(scores: Sequence[float]) -> Floats:
-    raw = np.array(scores, dtype=np.float64)
-    best = float(raw.max())
-    return np.maximum(raw, best - DEEPEST * (best - float(np.median(raw))))
-
-
-def _members(
-    places: Floats, values: Floats, of_group: NDArray[np.int64], sources: Sequence[Source]
-) -> tuple[_Member, ...]:
-    """The fitted grid of m members, computed at once; those far less likely than the likeliest are left out."""
-    count, distances = len(values), _distances(places, places)
-    levels = (of_group[:, None] == np.arange(len(sources))).astype(np.float64)  # (n, group)
-    rungs, campaigns = (CORRELATIONS if source in sources else (1.0,) for source in (Source.RUNG, Source.EARLIER))
-    grid = list(product(rungs, campaigns, KERNELS, LENGTHS, NOISE))
-    of_member = []  # m of (n,)
-    for rung, earlier, *_ in grid:
-        of_source = {Source.FULL: 1.0, Source.RUNG: rung, Source.EARLIER: earlier}
-        of_member.append(np.array([of_source[source] for source in sources])[of_group])
-    noise = np.array([share for *_, share in grid])[:, None, None]  # (m, 1, 1)
-    correlations = np.array(
-        [
-            np.where(of_group[:, None] == of_group[None], 1.0, correlation[:, None] * correlation[None])
-            * _kernel(kernel, distances / length)
-            for correlation, (*_, kernel, length, _) in zip(of_member, grid, strict=True)
-        ]
-    )  # (m, n, n)
-    covariances = (1 - noise) * correlations + noise * np.eye(count)
-    factors = np.linalg.cholesky(covariances)
-    solved = np.linalg.solve(covariances, np.column_stack([values, levels]))  # (m, n, 1 + group)
-    level = np.linalg.solve(levels.T @ solved[..., 1:], levels.T @ solved[..., :1])  # (m, group, 1)
-    weights = solved[..., 0] - (solved[..., 1:] @ level)[..., 0]  # (m, n)
-    variances = np.maximum(((values - (levels @ level)[..., 0]) * weights).sum(axis=1) / count, 1e-12)  # (m,)
-    logs = -0.5 * count * np.log(variances) - np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    fitted = [_at_noises(spectrum, data.levels, warped.values) for spectrum in spectra]
+    logs = np.array([log for log, *_ in fitted])  # (spectrum, noise)
+    if noise is not None:
+        noises = 0.5 * np.log(np.array(NOISE) * np.array([variances for _, variances, *_ in fitted]))
+        logs = logs - 0.5 * ((noises - math.log(noise / warped.spread)) / NOISE_WIDTH) ** 2
     likelihoods = np.exp(logs - logs.max())
-    likely = [index for index in range(len(grid)) if likelihoods[index] >= _LEAST_WEIGHT]
-    return tuple(
+    likely = [(int(row), int(column)) for row, column in np.argwhere(likelihoods >= _LEAST_WEIGHT)]
+    total = sum(float(likelihoods[place]) for place in likely)
+    members = tuple(
         _Member(
-            weight=float(likelihoods[index] / likelihoods[likely].sum()),
-            kernel=grid[index][2],
-            length=grid[index][3],
-            noise=grid[index][4],
-            correlation=of_member[index],
-            level=float(level[index, 0, 0]),
-            weights=weights[index],
-            factor=factors[index],
-            variance=float(variances[index]),
+            weight=float(likelihoods[row, column]) / total,
+            spectrum=spectra[row],
+            noise=NOISE[column],
+            level=float(fitted[row][2][column, 0]),
+            weights=spectra[row].vectors @ fitted[row][3][column],
+            variance=float(fitted[row][1][column]),
         )
-        for index in likely
+        for row, column in likely
     )
+    return float(logs.max()) + math.log(float(likelihoods.mean())) + warped.log_slopes, members
 
 
-def _across(member: _Member, distances: Floats) -> Floats:
-    """Covariances (p, n) of the modelled function at p places with the n observations."""
-    return np.asarray(
-        (1 - member.noise) * member.correlation * _kernel(member.kernel, distances / member.length), dtype=np.float64
-    )
+def _at_noises(spectrum: _Spectrum, levels: Floats, values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """For each of m noises: log likelihood (m,), variance (m,), levels (m, group), rotated weights (m, n)."""
+    count = len(values)
+    diagonal = np.stack([_noisy(spectrum, share) for share in NOISE])  # (m, n)
+    value, level = spectrum.vectors.T @ values, spectrum.vectors.T @ levels  # (n,), (n, group)
+    scaled = level[None] / diagonal[..., None]  # (m, n, group)
+    fitted = np.linalg.solve(level.T @ scaled, (value @ scaled)[..., None])[..., 0]  # (m, group)
+    left = value - fitted @ level.T  # (m, n)
+    weights = left / diagonal
+    variances = np.maximum((left * weights).sum(axis=1) / count, 1e-12)
+    logs = -0.5 * (count * np.log(variances) + np.log(diagonal).sum(axis=1))
+    return np.asarray(logs, dtype=np.float64), variances, np.asarray(fitted, dtype=np.float64), weights
 
 
-def _kernel(name: str, scaled: Floats) -> Floats:
-    if name == KERNELS[0]:
-        return np.asarray(np.exp(-0.5 * scaled**2), dtype=np.float64)
-    stretched = math.sqrt(5) * scaled
-    return np.asarray((1 + stretched + stretched**2 / 3) * np.exp(-stretched), dtype=np.float64)
-
-
-def _distances(left: Floats, right: Floats) -> Floats:
-    """Distances (a, b) of places (a, d) and (b, d)."""
-    return np.asarray(np.sqrt(((left[:, None] - right[None]) ** 2).sum(axis=2)), dtype=np.float64)
+def _noisy(spectrum: _Spectrum, share: float) -> Floats:
+    """The eigenvalues (n,) of the covariances with noise."""
+    return (1 - share) * spectrum.values + share + 1e-9

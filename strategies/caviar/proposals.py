@@ -1,4 +1,9 @@
-"""The configurations that a search tries: first some over the whole space, then where a model of the scores leads."""
+"""The configurations that a search tries: first mostly around the incumbent, then where a model of the scores leads.
+
+Settings that rust lie near good ones, and outside the region of good ones scores fall off a cliff, of which a search
+learns little: so wide points stay within a part of each range around the incumbent, and the search walks on from the
+most promising.
+"""
 
 import math
 import random
@@ -13,14 +18,17 @@ from ..records import Configuration
 from ..search.observations import Observations
 from ..search.samplers import Sampler
 from ..space import Space, configuration_key, derive_seed
-from .gaussian_process import Floats, GaussianProcess, coordinates
+from .gaussian_process import GaussianProcess
+from .kernels import Floats, coordinates
 
 MOST_WARM = 4  # top configurations of earlier campaigns that are tried again
-LOCAL_SHARE = 1 / 3  # fraction of the first wave that are moves around the incumbent
+LOCAL_SHARE = 2 / 3  # fraction of the first wave that are moves around the incumbent
+REACH = 0.3  # of wide points around the incumbent, as a fraction of each range
 FIRST_SCALES = (0.1, 0.2, 0.35)  # of moves around the incumbent, as fractions of a range
 NEAR_SCALES = (0.03, 0.08, 0.2)  # of moves around the most promising, which are candidates of later waves
-CANDIDATES = 64  # of a later wave over the whole space, and as many around the most promising
+CANDIDATES = 64  # of a later wave within reach, and as many around the most promising
 PROMISING = 3
+CLIMBS = 5  # rounds in which the highest expected score is looked for
 _NODES, _SHARES = np.polynomial.hermite_e.hermegauss(7)
 _SHARES = _SHARES / _SHARES.sum()
 _LEAST_VARIANCE = 1e-12
@@ -38,8 +46,8 @@ def first_wave(
     """Up to `count` distinct configurations besides the incumbent; fewer only where the space has no more.
 
     A space of at most that size is enumerated. Otherwise: earlier top configurations that are still allowed, then the
-    draws of a Sobol or random sampler; for the others a third of moves around the incumbent, then scrambled Sobol
-    points.
+    draws of a Sobol or random sampler; for the others two thirds of moves around the incumbent, then scrambled Sobol
+    points within reach of it.
     """
     everything = space.enumerate(incumbent, count + 1)
     new = _Distinct([incumbent])
@@ -49,9 +57,9 @@ def first_wave(
     if sampler in (Sampler.SOBOL, Sampler.RANDOM):
         return (*wave, *_drawn(space, (), (incumbent, *wave), seed, count - len(wave), sampler))
     generator = random.Random(derive_seed(seed, "search", "local"))
-    moves = (space.neighbour(incumbent, generator, scale) for scale in _cycle(FIRST_SCALES, ATTEMPTS * count))
-    wave += new.take(moves, math.ceil(count * LOCAL_SHARE))
-    wave += new.take(_sobol(space, incumbent, derive_seed(seed, "search", "wide"), 4 * count), count - len(wave))
+    moves = (space.neighbour(incumbent, generator, scale, True) for scale in _cycle(FIRST_SCALES, ATTEMPTS * count))
+    wave += new.take(moves, min(math.ceil(count * LOCAL_SHARE), count - len(wave)))
+    wave += new.take(_sobol(space, incumbent, derive_seed(seed, "search", "wide"), 4 * count, REACH), count - len(wave))
     return (*wave, *new.take(_anywhere(space, incumbent, generator, count), count - len(wave)))
 
 
@@ -64,43 +72,70 @@ def next_wave(
     *,
     is_last: bool = False,
     sampler: Sampler = Sampler.AUTO,
+    noise: float | None = None,
+    floor: float | None = None,
 ) -> tuple[Configuration, ...]:
     """Up to `count` untried configurations: those of the highest knowledge gradient; in the last wave those of the
     highest expected score. Samplers other than our own model propose in their own way.
 
     `observations`: scores in groups, those of this search at the full budget first. Where there are none, or all are
-    equal, further points over the whole space. Measured with 18 challengers against upper confidence bounds of 1.5
-    and 3 standard deviations: as good or better with much, little and no noise, where each bound was worse in one.
+    equal, further points within reach of the incumbent, which is `tried[0]`. `noise`, `floor`: of GaussianProcess.fit.
     Source: Frazier, Powell & Dayanik, The Knowledge-Gradient Policy for Correlated Normal Beliefs, 2009, equation 10,
     its expectation by Gauss-Hermite quadrature; later choices of a wave treat the earlier ones as already observed.
     """
     if sampler is not Sampler.AUTO:
         return _drawn(space, observations, tried, seed, count, sampler)
     generator = random.Random(derive_seed(seed, "search", "wave", len(tried)))
-    model = GaussianProcess.fit(space, observations) if any(group.scores for group in observations) else None
-    wide = tuple(_sobol(space, tried[0], derive_seed(seed, "search", "candidates", len(tried)), CANDIDATES))
-    if model is None:
-        return _Distinct(tried).take(wide, count)
-    places = np.array([coordinates(space, configuration) for configuration in (*tried, *wide)])  # (tried + wide, d)
-    expected = model.means(places)
-    promising = [(*tried, *wide)[index] for index in np.argsort(-expected, kind="stable")[:PROMISING]]
-    moves = (
-        space.neighbour(promising[index % PROMISING % len(promising)], generator, scale)
-        for index, scale in enumerate(_cycle(NEAR_SCALES, ATTEMPTS * CANDIDATES))
-    )
+    has_scores = any(group.scores for group in observations)
+    model = GaussianProcess.fit(space, observations, noise, floor) if has_scores else None
     everything = space.enumerate(tried[0], CANDIDATES)
+    wide = everything or tuple(
+        _sobol(space, tried[0], derive_seed(seed, "search", "candidates", len(tried)), CANDIDATES, REACH)
+    )
+    if model is None:
+        return _Distinct(tried).take(chain(wide, _anywhere(space, tried[0], generator, count)), count)
+    if is_last:
+        return _Distinct(tried).take(_peaks(space, model, (*tried, *wide), generator), count)
+    promising = _highest(space, model, (*tried, *wide), PROMISING)
     fresh = _Distinct(tried)
-    candidates = [*fresh.take(everything or wide, CANDIDATES), *fresh.take(moves, CANDIDATES)]
+    candidates = [*fresh.take(wide, CANDIDATES), *fresh.take(_moves(space, promising, generator), CANDIDATES)]
     if not candidates:
         return ()
-    places = np.array(
-        [coordinates(space, configuration) for configuration in (*candidates, *tried)]
-    )  # (candidate + tried, d)
-    if is_last:
-        expected = model.means(places[: len(candidates)])
-        return tuple(candidates[index] for index in np.argsort(-expected, kind="stable")[:count])
+    places = _places(space, (*candidates, *tried))
     chosen = _highest_knowledge_gradient(model, places, len(candidates), min(count, len(candidates)))
     return tuple(candidates[index] for index in chosen)
+
+
+def _moves(
+    space: Space, promising: Sequence[Configuration], generator: random.Random, scales: Sequence[float] = NEAR_SCALES
+) -> Iterable[Configuration]:
+    """Moves around each of the most promising in turn, of one coordinate or so and of all of them by turns."""
+    for index, scale in enumerate(_cycle(scales, ATTEMPTS * CANDIDATES)):
+        moves_all = (index // len(promising)) % 2 == 1
+        yield space.neighbour(promising[index % len(promising)], generator, scale, moves_all)
+
+
+def _peaks(
+    space: Space, model: GaussianProcess, known: Sequence[Configuration], generator: random.Random
+) -> tuple[Configuration, ...]:
+    """Configurations by their expected score, the highest first: the known ones, and others that climb from them."""
+    found = list(known)
+    for climb in range(CLIMBS):
+        promising = _highest(space, model, found, PROMISING)
+        scales = [scale / (1 + climb) for scale in NEAR_SCALES]
+        found += _Distinct(found).take(_moves(space, promising, generator, scales), CANDIDATES)
+    return _highest(space, model, found, len(found))
+
+
+def _highest(
+    space: Space, model: GaussianProcess, configurations: Sequence[Configuration], count: int
+) -> tuple[Configuration, ...]:
+    expected = model.warped_means(_places(space, configurations))
+    return tuple(configurations[index] for index in np.argsort(-expected, kind="stable")[:count])
+
+
+def _places(space: Space, configurations: Sequence[Configuration]) -> Floats:
+    return np.array([coordinates(space, configuration) for configuration in configurations])  # (p, c)
 
 
 def _highest_knowledge_gradient(model: GaussianProcess, places: Floats, candidates: int, count: int) -> list[int]:
@@ -178,15 +213,18 @@ class _Distinct:
         return tuple(new)
 
 
-def _sobol(space: Space, base: Configuration, seed: int, count: int) -> Iterable[Configuration]:
-    """At least `count` scrambled Sobol points; drawn at once as a power of two, which keeps them balanced."""
+def _sobol(
+    space: Space, base: Configuration, seed: int, count: int, reach: float | None = None
+) -> Iterable[Configuration]:
+    """At least `count` scrambled Sobol points, within `reach` of the base or anywhere; drawn at once as a power of two,
+    which keeps them balanced."""
     movable = [index for index, hyperparameter in enumerate(space.hyperparameters) if not hyperparameter.is_fixed]
     sequence = qmc.Sobol(d=len(movable), scramble=True, rng=seed)
     for drawn in sequence.random_base2(math.ceil(math.log2(max(2, count)))):
         point = [0.5] * len(space.hyperparameters)
         for index, coordinate in zip(movable, drawn, strict=True):
             point[index] = float(coordinate)
-        yield space.from_unit(point, base)
+        yield space.from_unit(point, base, reach)
 
 
 def _anywhere(space: Space, base: Configuration, generator: random.Random, count: int) -> Iterable[Configuration]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
+from ..legs.names import SECOND_STAGE
 from ..records import LegEnd, LegResult, Outcome, Purpose, Role
 
 
@@ -64,12 +65,19 @@ def mean_held_out_score(results: Sequence[LegResult], role: Role) -> float | Non
 
 
 def noise_of(results: Sequence[LegResult]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The incumbent's confirm scores, and challenger less incumbent of each pair; completed runs only."""
+    """The incumbent's confirm scores, and challenger less incumbent of each pair; completed runs only.
+
+    Of two stages the differences of the one with more pairs: the challengers differ, and so would their means.
+    """
     confirmed = [(r.request, r.score) for r in results if r.score is not None and r.request.purpose is Purpose.CONFIRM]
     incumbent = {request.number: score for request, score in confirmed if request.role is Role.INCUMBENT}
     rivals = {request.number: score for request, score in confirmed if request.role is Role.CHALLENGER}
-    differences = (rivals[number] - score for number, score in incumbent.items() if number in rivals)
-    return tuple(incumbent.values()), tuple(differences)
+    differences = {number: rivals[number] - score for number, score in incumbent.items() if number in rivals}
+    stages = [
+        tuple(difference for number, difference in differences.items() if (number >= SECOND_STAGE) is is_second)
+        for is_second in (False, True)
+    ]
+    return tuple(incumbent.values()), max(stages, key=len)
 
 
 def compute_seconds(results: Sequence[LegResult]) -> float:

@@ -6,7 +6,7 @@ Requests written by versions before role and number were recorded have nothing b
     replicate.000                    a replicate of the baseline
     search.000, search.012           the incumbent's run in a search, and a candidate's; its legs: search.012.r1 to a
                                      rung, search.012.d0003 a day of a panda
-    confirm.i000, confirm.c000       incumbent and challenger of a pair
+    confirm.i000, confirm.c000       incumbent and challenger of a pair; those of a second stage begin with 1000
     cause.i000, cause.c000           the same on the baseline's data
     probe.seed, probe_full.seed      a probe of the contract, also probe_challenger and probe_challenger_full
 """
@@ -22,6 +22,9 @@ PROBES = ("base", "equal", "equal2", "equal3", "seed", "purpose", "confirm_split
 """The probes that are run: "confirm_split" differs from "purpose" in the split seed, all others from "base"."""
 DATA_PROBE = "data"
 """The probe on a part of the data, after the others."""
+
+SECOND_STAGE = 1000
+"""The number of the first pair of a second stage."""
 
 _SEARCH = "search."
 _FULL_RUNS = {

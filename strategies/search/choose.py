@@ -1,13 +1,14 @@
 """Panda or caviar, with the reason in a sentence; and the estimated cost of a campaign before it runs."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ..records import BudgetUnit
 from ..words import counted, duration
 from .least_search import budget_text, least_challengers
 from .samplers import Sampler
+from .search_size import SearchSize, search_size
 from .successive_halving import SearchPlan, plan_search
 
 LEAST_PAIRS = 6  # confirm pairs for which compute budget is reserved first
@@ -36,7 +37,9 @@ class Capacity:
     for no limit. `budget`: of one full training, in `unit`. `memory_share`: measured fraction of the machine's memory
     that one training takes. `requested`: the strategy that the owner requests, None to decide here. `no_panda`: why
     this model cannot be babysat, empty where it can. `lives`: how many pandas to run, None to decide here. `sampler`:
-    what proposes caviar's configurations.
+    what proposes caviar's configurations. `coordinates`: those that a search moves (search_size.py). `challengers`: how
+    many a caviar search tries, None to decide here; `stages`: how many it may have, None to decide here, which is one
+    where the owner says how many challengers.
     """
 
     seconds_per_full_run: float | None
@@ -44,7 +47,9 @@ class Capacity:
     resumable: bool
     budget: float
     unit: BudgetUnit
-    challengers: int = 18
+    coordinates: int = 3
+    challengers: int | None = None
+    stages: int | None = None
     compute_s: float | None = None
     probe_runs: int = 5
     probe_share: float = 1.0  # fraction of the full budget that one probe run takes
@@ -68,7 +73,7 @@ class Choice:
 
     `fits` is False where the compute budget does not cover the smallest search and the fewest useful pairs. `lives`:
     how many pandas to run, one after another; 0 for caviar. `least_s`: the compute budget that covers both; None where
-    no budget limits the search.
+    no budget limits the search. `challengers`: of each of at most `stages` of caviar; 0 and 1 for panda.
     """
 
     strategy: Strategy
@@ -77,6 +82,8 @@ class Choice:
     sentence: str
     lives: int = 0
     least_s: float | None = None
+    challengers: int = 0
+    stages: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +109,8 @@ def choose(capacity: Capacity) -> Choice:
 
     Budget for the probe and six confirm pairs is reserved first.
     """
-    left = _runs_left(capacity)
-    plan = _plan(capacity, left)
+    left, size = _runs_left(capacity), _size(capacity)
+    plan = _plan(capacity, left, size)
     full_s = capacity.seconds_per_full_run
     search_s = None if full_s is None else _search_s(plan, capacity, full_s)
     holds_caviar = left is None or left >= CAVIAR_RUNS
@@ -113,7 +120,9 @@ def choose(capacity: Capacity) -> Choice:
     if strategy is Strategy.PANDA:
         return _panda(capacity, left)
     proposed = f" ({capacity.sampler.words})" if capacity.sampler.words else ""
-    reason = f"caviar: {plan.challengers} challengers{proposed}, {counted(capacity.at_once, 'training')} at once"
+    each = " a stage, two stages at most" if size.stages > 1 else ""
+    reason = f"caviar: {plan.challengers} challengers{each}{proposed}, {counted(capacity.at_once, 'training')} at once"
+    reason += f" ({size.why})" if size.why and plan.challengers == size.challengers else ""
     smallest = _smallest_caviar(capacity)
     fits, least_s = left is None or left >= smallest - 1e-9, _least_s(capacity, smallest)
     reason += "" if fits else _too_small(capacity, "a search that may say FRESH", least_s)
@@ -123,25 +132,31 @@ def choose(capacity: Capacity) -> Choice:
         reason += f"; one babysat run (panda) would fit better, but {capacity.no_panda}"
     elif preferred is Strategy.PANDA:
         reason += f"; panda would fit better here{_room(capacity, left)}"
-    return Choice(Strategy.CAVIAR, None if left is None else max(left, 0.0), fits, reason, least_s=least_s)
+    cap = None if left is None else max(left, 0.0)
+    return Choice(Strategy.CAVIAR, cap, fits, reason, least_s=least_s, challengers=size.challengers, stages=size.stages)
 
 
 def estimate(capacity: Capacity, n_max: int = 32, expected_pairs: int = 8) -> CostEstimate:
     """The expected and the maximal cost of a campaign, with the search that `choose` would allow."""
     choice = choose(capacity)
-    plan = _plan(capacity, choice.full_runs)
-    trials, full_runs = (1 + choice.lives, 1.0 + choice.lives) if choice.lives else (plan.trials, plan.full_runs)
-    expected_pairs = min(expected_pairs, n_max)
+    plan = _plan(capacity, choice.full_runs, _size(capacity))
+    again = plan.challengers if choice.stages > 1 else 0  # of the second stage, all at the full budget
+    trials, full_runs = plan.trials + again, plan.full_runs + again
+    if choice.lives:
+        trials, full_runs = 1 + choice.lives, 1.0 + choice.lives
+    expected_pairs, n_max = min(expected_pairs, n_max) * choice.stages, n_max * choice.stages
     full_s = capacity.seconds_per_full_run
     seconds: list[float | None] = [None, None]
     if full_s is not None:
         search_s = full_runs * full_s if choice.lives else _search_s(plan, capacity, full_s)
+        search_s += math.ceil(again / capacity.at_once) * full_s
         seconds = [_campaign_s(search_s, capacity, full_s, pairs) for pairs in (expected_pairs, n_max)]
     probes = f"{counted(capacity.probe_runs, 'probe run')}, " if capacity.probe_runs else ""
     searched = f"{counted(choice.lives, 'babysat run')} and one of the stored settings" if choice.lives else (
         f"a search of {trials} trials (the cost of {full_runs:.3g} full runs)"
     )  # fmt: skip
     sentence = f"{probes}{searched}, then about {2 * expected_pairs} confirm runs, {2 * n_max} at most"
+    sentence += f"; {again} of the trials only where the first challenger is not confirmed" if again else ""
     if full_s is None:
         sentence += "; the time is unknown until one training has been timed"
     else:
@@ -214,13 +229,24 @@ def _runs_left(capacity: Capacity) -> float | None:
 
 def _smallest_caviar(capacity: Capacity) -> float:
     """What a search costs in full runs that may say that nothing better was found."""
-    least = least_challengers(capacity.challengers)
+    least = least_challengers(_size(capacity).challengers)
     return plan_search(least, None, capacity.budget, capacity.unit, capacity.resumable).full_runs
 
 
-def _plan(capacity: Capacity, cap: float | None) -> SearchPlan:
+def _plan(capacity: Capacity, cap: float | None, size: SearchSize) -> SearchPlan:
     cap = None if cap is None else max(cap, 0.0)
-    return plan_search(capacity.challengers, cap, capacity.budget, capacity.unit, capacity.resumable)
+    return plan_search(size.challengers, cap, capacity.budget, capacity.unit, capacity.resumable)
+
+
+def _size(capacity: Capacity) -> SearchSize:
+    """How large a caviar search is to be, the cap of its compute budget aside."""
+    if capacity.challengers is not None:
+        return SearchSize(capacity.challengers, capacity.stages or 1, "")
+    full_s = capacity.seconds_per_full_run
+    runs = capacity.compute_s / full_s if capacity.compute_s is not None and full_s else None
+    probes = capacity.probe_runs * capacity.probe_share
+    size = search_size(capacity.coordinates, runs, full_s, capacity.at_once, probes)
+    return size if capacity.stages is None else replace(size, stages=capacity.stages)
 
 
 def _campaign_s(search_s: float, capacity: Capacity, full_s: float, pairs: int) -> float:

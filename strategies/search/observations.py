@@ -7,9 +7,10 @@ from ..records import Configuration
 
 
 class Source(StrEnum):
-    """Where scores come from. All but FULL are weighted by how well they correlate with FULL."""
+    """Where scores come from. RUNG and EARLIER are weighted by how well they correlate with FULL."""
 
     FULL = "full"  # this search, at the full budget
+    PAIRED = "paired"  # the pairs of this campaign's first challenger, at their own level
     RUNG = "rung"  # this search, at a lower rung
     EARLIER = "earlier"  # an earlier campaign, at its own level
 

@@ -9,6 +9,7 @@ from ..records import BudgetUnit
 ETA = 3  # the first rung gets 1/ETA of the budget, and 1/ETA of its trials are promoted
 LEAST_CHALLENGERS = 2
 LEAST_WAVE = 3
+WAVES = 6  # in which a search is tried, unless they would be smaller than LEAST_WAVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,14 @@ def _sized(challengers: int, rungs: tuple[float, ...]) -> SearchPlan:
     share = 2 if len(rungs) > 1 else ETA
     first = max(math.ceil(challengers / share), LEAST_CHALLENGERS)
     kept = first if len(rungs) == 1 else math.ceil(first / ETA)
-    left = challengers - first
-    size = max(LEAST_WAVE, challengers // 6)
-    last = (1,) if left > 1 else ()
-    between = left - len(last)
-    waves = (*(min(size, between - start) for start in range(0, between, size)), *last)
-    return SearchPlan(first, kept, waves, rungs)
+    return SearchPlan(first, kept, later_waves(challengers - first, max(LEAST_WAVE, challengers // WAVES)), rungs)
+
+
+def later_waves(trials: int, size: int) -> tuple[int, ...]:
+    """The sizes of waves of so many trials in all, the last of a single one."""
+    last = (1,) if trials > 1 else ()
+    between = trials - len(last)
+    return (*(min(size, between - start) for start in range(0, between, size)), *last)
 
 
 def _shares(rungs: tuple[float, ...]) -> tuple[float, ...]:

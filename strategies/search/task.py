@@ -20,7 +20,10 @@ class SearchTask:
     highest cost in full trainings, None for no cap; `least_budget_s`: the compute budget that would cap it no lower
     than the least search (least_search.py), None where it is not known. `lower_is_better`: of the metric, for
     sentences; scores are already signed. `sampler`: what proposes; halving and the choice of the winner are the same
-    for all. `stops_hopeless`: runs that cannot be resumed may be stopped early, see median_stopping.py.
+    for all. `stops_hopeless`: runs that cannot be resumed may be stopped early, see median_stopping.py. `noise`: the
+    standard deviation of a run's score, None where it is not known. `floor`: the score as which the owner counts
+    anything worse; None for none. `more`: trials of a second stage, which goes on where the pairs of the first
+    challenger, `paired`, confirmed nothing; 0 for the first stage.
     """
 
     space: Space
@@ -37,6 +40,10 @@ class SearchTask:
     earlier: tuple[Observations, ...] = ()
     sampler: Sampler = Sampler.AUTO
     stops_hopeless: bool = False
+    noise: float | None = None
+    floor: float | None = None
+    more: int = 0
+    paired: Observations | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
+from ..legs.names import SECOND_STAGE
 from ..records import LegResult, Purpose, Role
 from .divergence_test import divergence_e_value
 from .runs import Pair, Run, SearchSummary, clipped
@@ -152,7 +153,7 @@ def _bounds(plan: TestPlan, scored: Sequence[tuple[float, float]]) -> Bounds | N
         return None
     differences = [theirs - ours for ours, theirs in scored]
     rounding = _ROUNDING * max(abs(score) for pair in scored for score in pair)
-    return mean_bounds(differences, plan.alpha, plan.beta, plan.d0, least_sd=rounding)
+    return mean_bounds(differences, plan.stage_alpha, plan.stage_beta, plan.d0, least_sd=rounding)
 
 
 def _divergence(failures: Sequence[bool], plan: TestPlan) -> tuple[float, int]:
@@ -211,9 +212,10 @@ def evidence_path(plan: TestPlan, verdict: Verdict, results: Sequence[LegResult]
 
 
 def _recorded(results: Sequence[LegResult]) -> list[tuple[int, LegResult, LegResult]]:
-    """Number, incumbent and challenger of the pairs of which both sides have ended."""
+    """Number, incumbent and challenger of the pairs of which both sides have ended; of the last stage that has any."""
     ours, theirs = (_by_number(results, Purpose.CONFIRM, role) for role in (Role.INCUMBENT, Role.CHALLENGER))
-    return [(number, ours[number], theirs[number]) for number in sorted(ours) if number in theirs]
+    start = SECOND_STAGE if any(number >= SECOND_STAGE for number in theirs) else 0
+    return [(number, ours[number], theirs[number]) for number in sorted(ours) if number in theirs and number >= start]
 
 
 def _by_number(results: Sequence[LegResult], purpose: Purpose, role: Role) -> dict[int, LegResult]:

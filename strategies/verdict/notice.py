@@ -235,7 +235,7 @@ def _loss(subject: Subject, verdict: Verdict) -> tuple[str, ...]:
         f"Keeping these settings makes {subject.metric} worse by at least {verdict.lower:.3g}, "
         f"{verdict.mean:.3g} on average{means}; {direction}.",
         f"Measured on {verdict.n_pairs} pairs of fresh training runs, old and new settings side by side on the same "
-        f"seeds and rows: evidence {odds(verdict.e_value)}; the bar is {1 / verdict.alpha:.0f}:1 "
+        f"seeds and rows: evidence {odds(verdict.e_value)}; the bar is {verdict.stale_at:.0f}:1 "
         f"(settings that are still good pass it in at most {verdict.alpha:.2%} of campaigns).",
         *counted_at_floor(verdict, sign, subject.metric),
     )

@@ -131,4 +131,5 @@ def _smallest_found(plan: TestPlan, sigma: float) -> float | None:
 def _power(plan: TestPlan, sigma: float, gain: float) -> Power:
     """Power at an improvement of `gain`, in standard deviations of a paired difference."""
     delta = None if plan.delta is None else plan.delta / sigma
-    return simulated_power(gain, delta, plan.alpha, plan.beta, plan.d0, plan.n_max, least_effect=plan.least_effect)
+    rates = plan.stage_alpha, plan.stage_beta
+    return simulated_power(gain, delta, *rates, plan.d0, plan.n_max, least_effect=plan.least_effect)

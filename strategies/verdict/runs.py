@@ -58,7 +58,8 @@ class SearchSummary:
     `was_skipped`: there was none, because the contract forbids every verdict that pairs could bring. Otherwise there is
     a challenger to be compared in pairs. `too_small`: why the search cannot have seen whether anything is better, and
     what would do, as clauses; empty where it could. `incumbent` is the search's full run of the incumbent; `scores` are
-    all its full-budget scores, from which a floor is derived where the owner declares none.
+    all its full-budget scores, from which a floor is derived where the owner declares none. `pairs_before`: how many
+    were run with another challenger before, which they did not confirm.
     """
 
     nothing_better: bool = False
@@ -68,6 +69,7 @@ class SearchSummary:
     scores: tuple[float, ...] = ()
     too_small: str = ""
     was_skipped: bool = False
+    pairs_before: int = 0
 
     @property
     def has_challenger(self) -> bool:

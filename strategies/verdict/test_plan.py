@@ -25,6 +25,7 @@ def plan_test(
     drop_least: Margin | None = None,
     n_max: int = 32,
     beta: float = 0.10,
+    stages: int = 1,
 ) -> TestPlan:
     """The rules of a campaign's test, to be recorded before its first pair.
 
@@ -32,6 +33,7 @@ def plan_test(
     `earlier_differences` the paired differences of the model's earlier campaigns, one group per campaign. The pairs
     and trials of the campaign itself must never be among them. `margin` (delta), `floor`, `trivial` (the score of a
     model that has learned nothing) and `drop_least` are declared by the owner, as scores or shares of the skill.
+    `stages` of a search and a test share the error rates.
 
     Without a margin, an improvement matters from one standard deviation of a paired difference on, and from 2% of the
     skill on. The spread of single runs is no measure of it: the luck of a run's held-out rows is most of that spread,
@@ -55,6 +57,7 @@ def plan_test(
         birth_failed=sum(run.has_failed for run in replicates),
         least_effect=LEAST_EFFECT if margin is None else None,
         skill=skill,
+        stages=stages,
     )
 
 

@@ -132,7 +132,7 @@ def _decide(plan: TestPlan, contract: Contract, evidence: Evidence) -> Reason | 
 
 def _is_immaterial(plan: TestPlan, mean: float, sd: float, n: int) -> bool:
     """Whether an improvement that matters is ruled out, at the error rate beta."""
-    return bool(log_e_immaterial(mean, sd, n, plan.d0, plan.delta, plan.least_effect) >= -math.log(plan.beta))
+    return bool(log_e_immaterial(mean, sd, n, plan.d0, plan.delta, plan.least_effect) >= -math.log(plan.stage_beta))
 
 
 def _is_stuck(plan: TestPlan, contract: Contract, evidence: Evidence) -> bool:
@@ -207,6 +207,8 @@ def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidenc
         floor=evidence.floor,
         cut=evidence.cut,
         why_failed=evidence.why_failed,
+        stages=plan.stages,
+        pairs_before=search.pairs_before,
     )
     searched = search.too_small if reason is Reason.SEARCH_TOO_SMALL else search.reason
     return replace(verdict, sentence=sentence_of(verdict, searched))
@@ -249,7 +251,7 @@ def _pairs_needed(plan: TestPlan, contract: Contract, evidence: Evidence) -> int
         return None
     for n in range(max(evidence.n_pairs + 1, FIRST_LOOK), _MOST_PAIRS_FORESEEN + 1):
         error = bounds.sd / math.sqrt(n)
-        is_better = bounds.mean > t_threshold(n, plan.alpha, plan.d0) * error
+        is_better = bounds.mean > t_threshold(n, plan.stage_alpha, plan.d0) * error
         if is_better or _is_immaterial(plan, bounds.mean, bounds.sd, n):
             return n - evidence.n_pairs
     return None

@@ -49,7 +49,7 @@ class TestPlan:
     difference; None: `delta` alone decides. `skill`, the whole of which margins are shares, is the distance of the
     baseline's mean score from that of a model that has learned nothing; None: unknown. `birth_scores` are those of the
     baseline's completed replicates of the current settings; of its `birth_runs` replicates, `birth_failed` had no
-    score.
+    score. `alpha` and `beta` are those of the campaign, which its `stages`, each a search and a test, share equally.
     """
 
     __test__ = False  # the name is the domain's; pytest must not collect it
@@ -66,11 +66,22 @@ class TestPlan:
     birth_failed: int = 0
     least_effect: float | None = None
     skill: float | None = None
+    stages: int = 1
+
+    @property
+    def stage_alpha(self) -> float:
+        """The error rate of STALE in one stage."""
+        return self.alpha / self.stages
+
+    @property
+    def stage_beta(self) -> float:
+        """The error rate of FRESH in one stage."""
+        return self.beta / self.stages
 
     def to_json(self) -> dict[str, Any]:
         """The plan as values that JSON can hold; without what a plan of an earlier version has not."""
-        later = ("least_effect", "skill")
-        return {name: value for name, value in asdict(self).items() if value is not None or name not in later}
+        later = {"least_effect": None, "skill": None, "stages": 1}
+        return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -109,7 +120,8 @@ class Verdict:
     that look like glitches. The means are of completed runs, as measured; `floor` is what a failed run counts as in a
     pair, and `cut` how many completed ones count as it too, being below a floor that the owner declares. `why_failed`:
     the detail of the last run that failed. `delta` is the smallest improvement that matters, as far as the pairs show
-    it, and `delta_share` the same as a share of the skill.
+    it, and `delta_share` the same as a share of the skill. `alpha` and `beta` are shared by `stages`; `pairs_before`
+    were run in the first one, with a challenger that they did not confirm.
     """
 
     outcome: Outcome
@@ -144,6 +156,18 @@ class Verdict:
     cut: int = 0
     why_failed: str = ""
     delta_share: float | None = None
+    stages: int = 1
+    pairs_before: int = 0
+
+    @property
+    def stale_at(self) -> float:
+        """The evidence at which a stage ends STALE, as odds."""
+        return self.stages / self.alpha
+
+    @property
+    def fresh_at(self) -> float:
+        """The evidence against an improvement that matters at which a stage ends FRESH, as odds."""
+        return self.stages / self.beta
 
     @property
     def watch(self) -> bool:
@@ -155,7 +179,7 @@ class Verdict:
     @property
     def critical(self) -> bool:
         """STALE with at least ten times the evidence needed."""
-        return self.outcome is Outcome.STALE and self.e_value >= 10 / self.alpha
+        return self.outcome is Outcome.STALE and self.e_value >= 10 * self.stale_at
 
     @property
     def can_go_on(self) -> bool:
@@ -169,10 +193,8 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as values that JSON can hold; without what only some verdicts have and this one has not."""
-        fields = asdict(self)
-        return {
-            name: value for name, value in fields.items() if value or name not in ("cut", "why_failed", "delta_share")
-        }
+        later = {"cut": 0, "why_failed": "", "delta_share": None, "stages": 1, "pairs_before": 0}
+        return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:

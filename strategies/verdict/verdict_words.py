@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from ..records import Outcome
+from ..words import counted
 from .margin import COARSE_SHARE, share_in_words
 from .verdict_records import Reason, Verdict
 
@@ -35,7 +36,7 @@ def _stale(verdict: Verdict, _: str) -> str:
     return (
         f"The stored settings have gone stale: over {verdict.n_pairs} pairs of fresh runs the challenger is "
         f"{figure(verdict.mean)} better on average and at least {figure(verdict.lower)} better "
-        f"(evidence {odds(verdict.e_value)}; settings that are still good reach {figure(1 / verdict.alpha)}:1 "
+        f"(evidence {odds(verdict.e_value)}; settings that are still good reach {figure(verdict.stale_at)}:1 "
         f"in at most {figure(100 * verdict.alpha)}% of campaigns)."
     )
 
@@ -54,8 +55,16 @@ def _fresh(verdict: Verdict, searched: str) -> str:
     return (
         f"The stored settings are still good: {claim}, the smallest improvement that matters (improvement over "
         f"{verdict.n_pairs} pairs of fresh runs: {figure(verdict.mean)} on average, at most {figure(verdict.upper)}; "
-        f"{error_rate}).{_coarse(verdict)}"
+        f"{error_rate}).{_before(verdict)}{_coarse(verdict)}"
     )
+
+
+def _before(verdict: Verdict) -> str:
+    """That another challenger was tested before this one; empty where none was."""
+    if not verdict.pairs_before:
+        return ""
+    pairs = counted(verdict.pairs_before, "pair")
+    return f" A first challenger, over {pairs}, did not improve on them by that much either."
 
 
 def _coarse(verdict: Verdict) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from ....strategies.panda.diary import Wish
 from ....strategies.verdict.contract import Contract
 from ....strategies.verdict.verdict_records import Verdict
-from .phase_records import ChosenStrategy, Continued, Ended, PandaDiary, Prepared, Searched
+from .phase_records import ChosenStrategy, Continued, Ended, FirstStage, PandaDiary, Prepared, Searched
 
 VERSION = 1
 Record = TypeVar("Record")
@@ -23,7 +23,8 @@ class CampaignFacts:
     """All that is known about a campaign besides its row; None: its phases have not reached that yet.
 
     `contract`: the baseline's while the code is the same, else probed before the search. `judged`: the verdict while
-    its causes are investigated. People write `wishes` while a panda searches.
+    its causes are investigated. People write `wishes` while a panda searches. `first`: where a second stage was begun;
+    `searched` is then that of the stage whose pairs ran last.
     """
 
     prepared: Prepared | None = None
@@ -32,6 +33,7 @@ class CampaignFacts:
     panda: PandaDiary | None = None
     wishes: tuple[Wish, ...] = ()
     searched: Searched | None = None
+    first: FirstStage | None = None
     judged: Verdict | None = None
     continued: Continued | None = None
     ended: Ended | None = None
@@ -46,7 +48,8 @@ class CampaignFacts:
         flat: dict[str, Any] = {"version": VERSION}
         for record in (self.prepared, self.chosen, self.searched, self.continued, self.ended):
             flat |= {} if record is None else record.to_json()
-        for name, part in (("contract", self.contract), ("panda", self.panda), ("judged", self.judged)):
+        parts = {"contract": self.contract, "panda": self.panda, "first_stage": self.first, "judged": self.judged}
+        for name, part in parts.items():
             flat |= {} if part is None else {name: part.to_json()}
         return flat | ({"wishes": [wish.to_json() for wish in self.wishes]} if self.wishes else {})
 
@@ -62,6 +65,7 @@ class CampaignFacts:
             panda=PandaDiary.from_json(fields["panda"]) if "panda" in fields else None,
             wishes=tuple(Wish.from_json(wish) for wish in fields.get("wishes", ())),
             searched=Searched.from_json(fields) if "test_plan" in fields else None,
+            first=FirstStage.from_json(fields["first_stage"]) if "first_stage" in fields else None,
             judged=Verdict.from_json(fields["judged"]) if "judged" in fields else None,
             continued=Continued.from_json(fields) if "pairs_allowed" in fields else None,
             ended=Ended.from_json(fields) if "compute_s" in fields else None,

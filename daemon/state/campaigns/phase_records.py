@@ -72,7 +72,8 @@ class ChosenStrategy:
 
     `full_runs` None: no cap. The seconds are None while no run has been timed. `lives`: those of a panda.
     `least_budget_s`: the compute budget that holds a search which may say that nothing is better; None: it is not
-    known, or nothing limits the search.
+    known, or nothing limits the search. `challengers`: how many a stage of caviar tries, 0 for those of earlier
+    versions; `stages`: how many there are at most.
     """
 
     strategy: Strategy
@@ -83,11 +84,14 @@ class ChosenStrategy:
     seconds_per_run: float | None
     seconds_expected: float | None
     least_budget_s: float | None = None
+    challengers: int = 0
+    stages: int = 1
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON values."""
+        """The record as JSON values; without what a record of an earlier version has not."""
         fields = {**asdict(self), "strategy": self.strategy.value}
-        return {name: value for name, value in fields.items() if value is not None or name != "least_budget_s"}
+        later = {"least_budget_s": None, "challengers": 0, "stages": 1}
+        return {name: value for name, value in fields.items() if name not in later or value != later[name]}
 
     @classmethod
     def from_json(cls, fields: Fields) -> Self:
@@ -101,6 +105,8 @@ class ChosenStrategy:
             seconds_per_run=fields.get("seconds_per_run"),
             seconds_expected=fields.get("seconds_expected"),
             least_budget_s=fields.get("least_budget_s"),
+            challengers=fields.get("challengers", 0),
+            stages=fields.get("stages", 1),
         )
 
 
@@ -174,6 +180,40 @@ class Searched:
             challenger=None if challenger is None else configuration_of(challenger),
             top=tuple(configuration_of(configuration) for configuration in fields["top"]),
             too_small=fields.get("too_small", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStage:
+    """A first search whose challenger the pairs did not confirm, so that a second stage went on from it.
+
+    `challenger` None: it named none. `pairs`: as many as were run, lost ones included, so that later ones are fresh.
+    """
+
+    verdict: Verdict
+    winner: str
+    challenger: Configuration | None
+    pairs: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        challenger = None if self.challenger is None else plain(self.challenger)
+        return {
+            "verdict": self.verdict.to_json(),
+            "winner": self.winner,
+            "challenger": challenger,
+            "pairs": self.pairs,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> Self:
+        """The record in an object of `to_json`."""
+        challenger = fields["challenger"]
+        return cls(
+            verdict=Verdict.from_json(fields["verdict"]),
+            winner=fields["winner"],
+            challenger=None if challenger is None else configuration_of(challenger),
+            pairs=fields["pairs"],
         )
 
 

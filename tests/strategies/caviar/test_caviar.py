@@ -180,11 +180,55 @@ def test_warm_configurations_are_tried_first_and_those_no_longer_allowed_are_lef
     assert len({configuration_key(leg.configuration) for leg in step.legs}) == 10
 
 
-def test_the_first_wave_reaches_over_the_whole_space_and_around_the_incumbent():
-    places = [SPACE.to_unit(leg.configuration) for leg in decide(task_of(), []).legs]
-    rates = sorted(place[0] for place in places)
-    assert max(later - earlier for earlier, later in zip([0.0, *rates], [*rates, 1.0], strict=True)) < 0.35
-    assert sum(abs(rate - places[0][0]) < 0.25 for rate in rates) >= 4
+def test_the_first_wave_is_mostly_moves_around_the_incumbent_and_else_within_reach_of_it():
+    here, *places = (SPACE.to_unit(leg.configuration) for leg in decide(task_of(challengers=36), []).legs)
+    moves, wide = places[:12], places[12:]
+    assert all(place[0] != here[0] and place[1] != here[1] for place in moves)
+    assert all(abs(place[index] - here[index]) <= 0.3 + 1e-3 for place in wide for index in (0, 1))
+    assert max(place[0] for place in wide) - min(place[0] for place in wide) > 0.4
+    assert len({place[3] for place in wide}) == 3  # a choice without an order changes in half of them
+
+
+def test_a_search_walks_out_of_the_reach_of_the_incumbent():
+    best = {**STORED, "lr": 0.9}
+    end, _ = searched(
+        task_of(challengers=36, resumable=False),
+        lambda leg: trained(leg, lambda tried: -abs(math.log10(tried["lr"] / best["lr"]))),
+    )
+    assert SPACE.to_unit(end.winner)[0] > SPACE.to_unit(STORED)[0] + 0.5
+
+
+def test_absurd_scores_do_not_hide_that_others_are_better():
+    def train(leg):
+        rate = math.log10(leg.configuration["lr"] / STORED["lr"])
+        score = -7e10 * rate if rate > 0.4 else (0.5 if rate < -0.1 else -0.05)
+        return LegResult(leg, LegEnd.COMPLETED, score + 0.01 * random.Random(leg.name).gauss(0.0, 1.0))
+
+    for seed in range(3):
+        end, _ = searched(task_of(seed=seed, noise=0.02), train)
+        assert (end.nothing_better, end.failed) == (False, False)
+        assert end.winner["lr"] < STORED["lr"]
+
+
+def test_nothing_counts_as_lower_than_the_declared_floor():
+    def train(leg):
+        rate = math.log10(leg.configuration["lr"] / STORED["lr"])
+        return LegResult(leg, LegEnd.COMPLETED, -1e9 * rate if rate > 0 else -rate)
+
+    with_floor, _ = searched(task_of(floor=-1.0, resumable=False), train)
+    as_floor, _ = searched(
+        task_of(floor=-1.0, resumable=False), lambda leg: replace(train(leg), score=max(train(leg).score, -1.0))
+    )
+    assert with_floor.winner == as_floor.winner
+
+
+def test_a_winner_that_scores_above_the_incumbent_by_more_than_the_known_noise_is_tested():
+    def train(leg):
+        return LegResult(leg, LegEnd.COMPLETED, random.Random(f"{leg.trial}{leg.seed}").gauss(0.0, 1.0))
+
+    ends = [searched(task_of(seed=seed, resumable=False, noise=0.1), train)[0] for seed in (4, 10, 11, 18, 25)]
+    assert [end.nothing_better for end in ends] == [False, True, True, False, False]
+    assert all(end.winner_score < end.incumbent_score + 0.1 for end in ends if end.nothing_better)
 
 
 def test_drawing_sobol_points_warns_of_nothing():
@@ -427,7 +471,7 @@ def test_no_rule_is_given_where_runs_can_be_resumed_or_the_owner_wants_none(resu
     assert set(rules.values()) == {None}
 
 
-@pytest.mark.parametrize("seed", [0, 3, 4])
+@pytest.mark.parametrize("seed", [10, 28, 29])
 def test_stopped_runs_are_reported_rank_below_all_scores_and_do_not_make_a_search_fail(seed):
     end, history, _ = searched_with_stops(task_of(seed=seed, resumable=False, stops_hopeless=True))
     stopped = {leg.request.trial for leg in history if leg.end is LegEnd.STOPPED}
@@ -436,6 +480,48 @@ def test_stopped_runs_are_reported_rank_below_all_scores_and_do_not_make_a_searc
     assert not end.failed
     assert {trial for trial, _, _ in end.ranking[-count:]} == stopped
     assert f"{18 - count} of 18 challengers completed, {count} stopped early, hopeless by the median" in end.reason
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_a_second_stage_goes_on_with_as_many_trials_and_names_what_pairs_have_not_tested(resumable):
+    task = task_of(resumable=resumable)
+    first, history = searched(task)
+    pairs = [(STORED, -0.1), (first.winner, 0.1)] * 4
+    again = replace(task, more=9, paired=Observations(tuple(pairs), Source.PAIRED))
+    second, whole = searched(again, history=history)
+    assert whole[: len(history)] == history
+    added = whole[len(history) :]
+    assert len(added) == 9
+    assert {leg.request.to_step for leg in added} == {300.0}
+    assert min(leg.request.number for leg in added) == 19
+    assert configuration_key(second.winner) != configuration_key(first.winner)
+    shuffled = random.Random(1).sample(whole, len(whole))
+    assert decide(again, shuffled) == second
+
+
+def test_the_pairs_of_the_first_challenger_count_in_the_second_stage():
+    task = task_of(resumable=False)
+    first, history = searched(task)
+    distances = {}
+    for difference in (2.0, -2.0):
+        half = difference / 2
+        pairs = Observations(((STORED, -half), (first.winner, half)) * 8, Source.PAIRED)
+        step = decide(replace(task, more=24, paired=pairs), history)
+        places = [SPACE.to_unit(leg.configuration) for leg in step.legs]
+        distances[difference] = sum(math.dist(place, SPACE.to_unit(first.winner)) for place in places)
+    assert distances[2.0] < 0.9 * distances[-2.0]
+
+
+def test_a_second_stage_in_a_space_that_is_used_up_ends():
+    space = Space.of([Hyperparameter("x", Kind.CATEGORICAL, choices=("a", "b", "c", "d"))])
+    task = task_of(space=space, incumbent={"x": "a"})
+    values = {"a": 0.5, "b": 0.2, "c": 0.9, "d": 0.7}
+    first, history = searched(task, lambda leg: trained(leg, lambda tried: values[tried["x"]]))
+    assert first.winner == {"x": "c"}
+    pairs = Observations((({"x": "a"}, 0.1), ({"x": "c"}, -0.1)), Source.PAIRED)
+    second = decide(replace(task, more=18, paired=pairs), history)
+    assert isinstance(second, Finished)
+    assert second.winner == {"x": "d"}
 
 
 def test_a_search_in_which_nothing_was_hopeless_says_nothing_of_stopping():

@@ -5,7 +5,7 @@ import random
 
 import pytest
 from retuned.strategies.caviar.expected_scores import smoothed, standardized_improvement
-from retuned.strategies.caviar.gaussian_process import coordinates
+from retuned.strategies.caviar.kernels import coordinates
 from retuned.strategies.search.observations import Observations, Source
 from retuned.strategies.space import Hyperparameter, Kind, Space
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from retuned.strategies.records import BudgetUnit
 from retuned.strategies.search.choose import Capacity, Strategy, choose, estimate
 
-TIMED = Capacity(seconds_per_full_run=60.0, slots=2, resumable=True, budget=300, unit=BudgetUnit.STEPS)
+TIMED = Capacity(seconds_per_full_run=60.0, slots=2, resumable=True, budget=300, unit=BudgetUnit.STEPS, challengers=18)
 
 
 def test_without_a_compute_budget_the_search_is_not_capped():
@@ -113,7 +113,7 @@ def test_few_allowed_pairs_bound_the_expected_ones():
 def test_the_search_keeps_within_the_cap_and_more_slots_are_never_slower_for_the_same_strategy(
     seconds, slots, resumable, challengers, compute
 ):
-    capacity = Capacity(seconds, slots, resumable, 90.0, BudgetUnit.SECONDS, challengers, compute)
+    capacity = Capacity(seconds, slots, resumable, 90.0, BudgetUnit.SECONDS, challengers=challengers, compute_s=compute)
     choice, cost = choose(capacity), estimate(capacity)
     assert not choice.fits or cost.full_runs_search <= (choice.full_runs or 0.0) + 1e-6
     assert cost.seconds_expected is not None
@@ -122,3 +122,33 @@ def test_the_search_keeps_within_the_cap_and_more_slots_are_never_slower_for_the
     faster = estimate(replace(capacity, slots=slots + 1, requested=choice.strategy)).seconds_max
     assert faster is not None
     assert faster <= cost.seconds_max + 1e-6
+
+
+FREE = replace(TIMED, challengers=None, coordinates=4)
+
+
+def test_without_a_stated_number_the_search_has_two_stages_sized_by_its_coordinates():
+    choice, cost = choose(FREE), estimate(FREE)
+    assert (choice.challengers, choice.stages) == (24, 2)
+    assert choice.sentence == (
+        "caviar: 24 challengers a stage, two stages at most, 2 trainings at once (4 coordinates to move; no budget is "
+        "stated, so a re-evaluation may take about 160 full runs)"
+    )
+    # a first wave of 12 of which 4 go on, 12 more, and 24 of the second stage at the full budget
+    assert cost.runs_search == 49
+    assert cost.full_runs_search == pytest.approx(13 / 3 + 5 * 2 / 3 + 12 + 24)
+    assert (cost.runs_confirm_expected, cost.runs_confirm_max) == (32, 128)
+    assert "24 of the trials only where the first challenger is not confirmed" in cost.sentence
+
+
+def test_the_owner_may_say_how_many_challengers_and_stages():
+    assert (choose(TIMED).challengers, choose(TIMED).stages) == (18, 1)
+    both = choose(replace(TIMED, stages=2))
+    assert (both.challengers, both.stages) == (18, 2)
+    alone = choose(replace(FREE, stages=1))
+    assert (alone.challengers, alone.stages) == (24, 1)
+
+
+def test_a_panda_has_one_stage():
+    choice = choose(replace(FREE, requested=Strategy.PANDA))
+    assert (choice.challengers, choice.stages) == (0, 1)

@@ -1,0 +1,67 @@
+"""A second stage of a campaign: where the pairs of the first challenger confirmed nothing, the search goes on.
+
+It knows those pairs, its challenger is tested on fresh ones, and the two stages share the error rates of the campaign.
+"""
+
+from dataclasses import replace
+
+from ...strategies.legs.names import SECOND_STAGE
+from ...strategies.records import LegResult, Outcome, Role
+from ...strategies.search.choose import Strategy
+from ...strategies.search.observations import Observations, Source
+from ...strategies.search.task import Finished, SearchTask
+from ...strategies.verdict.contract import Contract
+from ...strategies.verdict.verdict_records import Verdict
+from ..state.campaigns.phase_records import ChosenStrategy, FirstStage
+from .confirm import spent_s
+from .context import CampaignContext, budget_s_of
+
+
+def goes_on(context: CampaignContext, chosen: ChosenStrategy, contract: Contract, verdict: Verdict) -> bool:
+    """Whether a second stage follows: the first found nothing better, STALE can be told, and there is budget."""
+    if context.campaign.facts.judged is not None or chosen.stages < 2 or chosen.strategy is not Strategy.CAVIAR:
+        return False
+    is_open = verdict.outcome in (Outcome.FRESH, Outcome.DEGRADED) and contract.allows_stale and not verdict.suspicions
+    budget_s = budget_s_of(context)
+    return is_open and (budget_s is None or spent_s(context, SECOND_STAGE) < budget_s)
+
+
+def begin_second_stage(context: CampaignContext, verdict: Verdict, search: Finished) -> None:
+    """Record how the first stage ended."""
+    rivals = [result.request.number for result in context.runs.results if _is_of_first(result, Role.CHALLENGER)]
+    challenger = None if search.nothing_better else search.winner
+    first = FirstStage(verdict, search.winner_trial, challenger, max(rivals, default=-1) + 1)
+    context.lease.advance("search", lambda facts: replace(facts, first=first), context.clock.now())
+
+
+def gone_on(context: CampaignContext, task: SearchTask) -> SearchTask:
+    """The search of the second stage: as many trials again, with the pairs as data."""
+    first = context.campaign.facts.first
+    if first is None:
+        return task
+    return replace(task, more=task.challengers, paired=None if first.challenger is None else _pairs(context))
+
+
+def also_searched(verdict: Verdict) -> Verdict:
+    """The first stage's verdict where the second search had nothing to test."""
+    more = "A second search, which knew these runs, found nothing better."
+    return replace(verdict, sentence=f"{verdict.sentence} {more}")
+
+
+def _pairs(context: CampaignContext) -> Observations | None:
+    """The scores of the pairs, each pair's around its mean, which takes the luck of its seed and rows out."""
+    ours, theirs = (
+        {result.request.number: result for result in context.runs.results if _is_of_first(result, role)}
+        for role in (Role.INCUMBENT, Role.CHALLENGER)
+    )
+    scores = []
+    for number in sorted(ours.keys() & theirs.keys()):
+        score, rival = ours[number].score, theirs[number].score
+        if score is not None and rival is not None:
+            half = (rival - score) / 2
+            scores += [(ours[number].request.configuration, -half), (theirs[number].request.configuration, half)]
+    return Observations(tuple(scores), Source.PAIRED) if scores else None
+
+
+def _is_of_first(result: LegResult, role: Role) -> bool:
+    return result.request.is_of_confirm and result.request.role is role and result.request.number < SECOND_STAGE
