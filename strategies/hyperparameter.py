@@ -2,15 +2,13 @@
 
 import math
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
-from typing import TypeGuard
 
 from .errors import InputError
 from .grid import Grid, grid_of
 from .records import Schedule, Value
+from .values import is_number, number_of, peak, schedule_of
 
 FINEST = 1e-4  # proposals are rounded to this fraction of the range, to stay easy to read and copy
 SCHEDULABLE = frozenset({"lr", "learning_rate", "momentum", "beta1", "weight_decay"})
@@ -52,15 +50,15 @@ class Hyperparameter:
         if self.kind is Kind.BOOL and not self.choices:
             return (False, True)
         if self.kind is Kind.FLOAT:
-            return tuple(sorted(float(_number(choice)) for choice in self.choices))
+            return tuple(sorted(float(number_of(choice)) for choice in self.choices))
         if self.kind is Kind.INT:
-            return tuple(sorted(int(_number(choice)) for choice in self.choices))
-        return tuple(sorted(self.choices, key=_number)) if self.is_ordered else self.choices
+            return tuple(sorted(int(number_of(choice)) for choice in self.choices))
+        return tuple(sorted(self.choices, key=number_of)) if self.is_ordered else self.choices
 
     @property
     def is_ordered(self) -> bool:
         """Whether the choices are numbers, so that neighbouring choices are similar."""
-        return bool(self.choices) and all(_is_number(choice) for choice in self.choices)
+        return bool(self.choices) and all(is_number(choice) for choice in self.choices)
 
     @property
     def is_fixed(self) -> bool:
@@ -101,17 +99,17 @@ class Hyperparameter:
         Raises InputError where the type does not fit.
         """
         if self.kind is Kind.SCHEDULE:
-            return _schedule(self.name, value)
+            return schedule_of(self.name, value)
         if self.may_be_schedule and isinstance(value, list | tuple):
-            points = _schedule(self.name, value)
+            points = schedule_of(self.name, value)
             return points if len(points) > 1 else points[0][1]
         if self.kind is Kind.BOOL or self.kind is Kind.CATEGORICAL:
             return self._canonical_choice(value)
-        if not _is_number(value) or (self.kind is Kind.INT and value != int(_number(value))):
+        if not is_number(value) or (self.kind is Kind.INT and value != int(number_of(value))):
             raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", f"allowed: {self.allowed}")
         if self.kind is Kind.INT:
-            return int(_number(value))
-        number = float(_number(value))
+            return int(number_of(value))
+        number = float(number_of(value))
         return number if self.step is None or self.grid is None else self.grid.snapped(number)
 
     def contains(self, value: object) -> bool:
@@ -130,7 +128,7 @@ class Hyperparameter:
             levels = [level for _, level in canonical]  # a decaying rate ends below any range
             is_inside = self.low <= max(levels) <= self.high and min(levels) >= min(self.low, 0.0)
         else:
-            number, grid = _number(canonical), self.grid
+            number, grid = number_of(canonical), self.grid
             is_inside = self.low <= number <= self.high and (grid is None or grid.at(grid.nearest(number)) == number)
         return None if is_inside else f"hyperparameter {self.name!r} has the value {value!r}; allowed: {self.allowed}"
 
@@ -141,7 +139,7 @@ class Hyperparameter:
         if self.low is None:
             return (self._index(value) + 0.5) / len(self.options)
         start, end = self._edges()
-        number = _peak(value)
+        number = peak(value)
         number = min(max(number, start), end)
         if self.log:
             return min(max(math.log(number / start) / math.log(end / start), 0.0), 1.0)
@@ -167,7 +165,7 @@ class Hyperparameter:
             return value
         if isinstance(value, tuple) and self.low is not None and self.high is not None:
             raised = tuple((step, max(level, min(self.low, 0.0))) for step, level in value)
-            return self._scaled(raised, min(max(_peak(raised), self.low), self.high))
+            return self._scaled(raised, min(max(peak(raised), self.low), self.high))
         return self.from_unit(self.to_unit(value))
 
     def moved(self, value: Value, generator: random.Random, scale: float) -> Value:
@@ -184,9 +182,9 @@ class Hyperparameter:
         place = self.to_unit(here)
         there = self.from_unit(place + shift if 0.0 <= place + shift <= 1.0 else place - shift)
         if isinstance(here, tuple):
-            return self._scaled(here, _peak(there))
+            return self._scaled(here, peak(there))
         if self.grid is not None and there == here:
-            index, aside = self.grid.nearest(_number(here)), 1 if shift > 0 else -1
+            index, aside = self.grid.nearest(number_of(here)), 1 if shift > 0 else -1
             return self.grid.at(index + aside if 0 <= index + aside < self.grid.count else index - aside)
         return there
 
@@ -219,14 +217,14 @@ class Hyperparameter:
     def _canonical_choice(self, value: object) -> Value:
         if self.kind is Kind.BOOL and not isinstance(value, bool):
             raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", "allowed: true or false")
-        if isinstance(value, str | bool) or _is_number(value):
+        if isinstance(value, str | bool) or is_number(value):
             return next((option for option in self.options if same(option, value)), value)
         raise InputError(f"hyperparameter {self.name!r} has the value {value!r}", f"allowed: {self.allowed}")
 
     def _index(self, value: Value) -> int:
         options = self.options
         if self.is_ordered and isinstance(value, int | float):
-            return min(range(len(options)), key=lambda index: abs(_number(options[index]) - value))
+            return min(range(len(options)), key=lambda index: abs(number_of(options[index]) - value))
         return next((index for index, option in enumerate(options) if same(option, value)), 0)
 
     def _edges(self) -> tuple[float, float]:
@@ -251,14 +249,14 @@ class Hyperparameter:
         target = index + (width if step > 0 else -width)
         return options[target if 0 <= target < len(options) else 2 * index - target]
 
-    def _scaled(self, schedule: Schedule, peak: float) -> Schedule:
-        """The schedule scaled so that its highest value becomes `peak`; constant where the highest value is zero."""
-        highest = _peak(schedule)
+    def _scaled(self, schedule: Schedule, top: float) -> Schedule:
+        """The schedule scaled so that its highest value becomes `top`; constant where the highest value is zero."""
+        highest = peak(schedule)
         if highest == 0.0:
-            return ((0.0, peak),)
+            return ((0.0, top),)
         lowest = -math.inf if self.low is None else min(self.low, 0.0)
         return tuple(
-            (step, peak if level == highest else min(max(level * (peak / highest), lowest), peak))
+            (step, top if level == highest else min(max(level * (top / highest), lowest), top))
             for step, level in schedule
         )
 
@@ -266,39 +264,3 @@ class Hyperparameter:
 def same(left: object, right: object) -> bool:
     """Whether two values are equal; unlike ==, true is not 1."""
     return isinstance(left, bool) == isinstance(right, bool) and left == right
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
-
-
-def _peak(value: Value) -> float:
-    """The number itself, or a schedule's highest value."""
-    return max(level for _, level in value) if isinstance(value, tuple) else _number(value)
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is not a number")
-    return value
-
-
-def _schedule(name: str, value: object) -> Schedule:
-    """The schedule in canonical form; a single number means a constant schedule."""
-    remedy = "write [[0, first value], [step, next value]] with first step 0 and ascending steps"
-    refusal = InputError(f"hyperparameter {name!r} has the schedule {value!r}", "not a schedule", remedy)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = ((0.0, value),)
-    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        raise refusal
-    points: list[tuple[float, float]] = []
-    for point in value:
-        if not isinstance(point, Sequence) or isinstance(point, str) or len(point) != 2:
-            raise refusal
-        if not all(_is_number(number) for number in point):
-            raise refusal
-        points.append((float(point[0]), float(point[1])))
-    steps = [step for step, _ in points]
-    if steps[0] != 0.0 or any(later <= earlier for earlier, later in pairwise(steps)):
-        raise refusal
-    return tuple(points)

@@ -32,6 +32,10 @@ def plain(configuration: Configuration) -> dict[str, Any]:
     }
 
 
+SECOND_STAGE = 1000
+"""The number of the first pair of a second stage of a campaign."""
+
+
 class BudgetUnit(StrEnum):
     """What a trial's budget counts."""
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # import each other. The files at the top of a folder are the ground: words that all use. What stands in daemon/ may
 # use all of strategies/.
 STRATEGIES = (
-    {"errors", "words", "records", "grid", "hyperparameter", "space", "recipe"},
+    {"errors", "words", "records", "values", "grid", "hyperparameter", "space_checks", "space", "recipe"},
     {"legs", "schedule", "search", "splits", "verdict", "training"},
     {"caviar", "panda", "drift", "fused"},
 )

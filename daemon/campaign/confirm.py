@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...strategies.drift.drift import noise_of
-from ...strategies.legs.names import SECOND_STAGE
-from ...strategies.records import Configuration, LegRequest, LegResult, Outcome, Purpose, Role
+from ...strategies.records import SECOND_STAGE, Configuration, LegRequest, LegResult, Outcome, Purpose, Role
 from ...strategies.verdict.contract import Contract
 from ...strategies.verdict.margin import margin_of
 from ...strategies.verdict.runs import Pair, Run, SearchSummary

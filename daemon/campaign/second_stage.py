@@ -5,8 +5,7 @@ It knows those pairs, its challenger is tested on fresh ones, and the two stages
 
 from dataclasses import replace
 
-from ...strategies.legs.names import SECOND_STAGE
-from ...strategies.records import LegResult, Outcome, Role
+from ...strategies.records import SECOND_STAGE, LegResult, Outcome, Role
 from ...strategies.search.choose import Strategy
 from ...strategies.search.observations import Observations, Source
 from ...strategies.search.task import Finished, SearchTask

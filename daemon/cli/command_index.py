@@ -80,7 +80,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
 
 TASKS: Mapping[str, tuple[str, ...]] = {
     "Start": ("example", "register", "completion"),
-    "Describe models": ("models", "show", "history", "look", "pause", "resume", "retire"),
+    "Describe models": ("models", "show", "history", "look", "pause", "resume", "retire", "remove"),
     "Re-evaluate": ("plan", "baseline", "retune", "confirm", "watch", "cancel", "selftest"),
     "Act on the result": ("adopt", "rollback"),
     "See what was found": ("report", "drift", "alerts"),

@@ -85,7 +85,7 @@ class _Data:
     @property
     def levels(self) -> Floats:
         """Which observations (n, group) have each group's level."""
-        return (self.of_group[:, None] == np.arange(len(self.sources))).astype(np.float64)
+        return np.asarray(self.of_group[:, None] == np.arange(len(self.sources)), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

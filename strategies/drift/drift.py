@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
-from ..legs.names import SECOND_STAGE
-from ..records import LegEnd, LegResult, Outcome, Purpose, Role
+from ..records import SECOND_STAGE, LegEnd, LegResult, Outcome, Purpose, Role
 
 
 @dataclass(frozen=True, slots=True)

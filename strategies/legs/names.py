@@ -23,9 +23,6 @@ PROBES = ("base", "equal", "equal2", "equal3", "seed", "purpose", "confirm_split
 DATA_PROBE = "data"
 """The probe on a part of the data, after the others."""
 
-SECOND_STAGE = 1000
-"""The number of the first pair of a second stage."""
-
 _SEARCH = "search."
 _FULL_RUNS = {
     (Purpose.REPLICATE, Role.INCUMBENT): "replicate.",

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-from ..legs.names import SECOND_STAGE
-from ..records import LegResult, Purpose, Role
+from ..records import SECOND_STAGE, LegResult, Purpose, Role
 from .divergence_test import divergence_e_value
 from .runs import Pair, Run, SearchSummary, clipped
 from .safe_t_test import FIRST_LOOK, Bounds, look_sizes, mean_bounds

@@ -135,7 +135,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 @pytest.mark.parametrize(
     ("words", "place", "found"),
     [
-        ("retuned re", 1, ["register", "resume", "retire", "retune", "report", "restore"]),
+        ("retuned re", 1, ["register", "resume", "retire", "remove", "retune", "report", "restore"]),
         ("retuned retune --s", 2, ["--strategy", "--seed"]),
         ("retuned show t", 2, ["toy"]),
         ("retuned show x", 2, [""]),
