@@ -37,6 +37,8 @@ class Plan:
         return {
             "sentences": list(self.sentences),
             "strategy": self.choice.strategy.value,
+            "challengers": self.choice.challengers,
+            "stages": self.choice.stages,
             "runs_search": self.cost.runs_search,
             "runs_confirm_expected": self.cost.runs_confirm_expected,
             "runs_confirm_max": self.cost.runs_confirm_max,

@@ -155,7 +155,8 @@ def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Pan
     if campaign.facts.panda is not None:
         grid.add_row("panda", panda_view(campaign.facts.panda, model.file.goal.metric, sign, progress.incumbent))
     if progress.pairs:
-        grid.add_row("pairs", f"{progress.pairs} of at most {model.file.search.max_pairs}")
+        stage = ", with the second challenger" if progress.is_second else ""
+        grid.add_row("pairs", f"{progress.pairs} of at most {model.file.search.max_pairs}{stage}")
     left = (
         ""
         if progress.seconds_expected is None
