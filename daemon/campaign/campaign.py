@@ -32,7 +32,7 @@ from .contract_probe import probe_contract
 from .data_probe import probe_data
 from .failure_alert import alert_of_failure
 from .search import choose_strategy, search_for_challenger
-from .second_stage import also_searched, begin_second_stage, goes_on
+from .second_stage import begin_second_stage, goes_on, why_untested
 
 BASELINE_REPLICATES = 8
 
@@ -142,13 +142,14 @@ def _re_evaluate(context: CampaignContext) -> None:
 def _second_stage(context: CampaignContext, contract: Contract) -> tuple[Verdict, Configuration]:
     """The verdict of both stages, and the challenger that it is about.
 
-    A second search that finds nothing better leaves the first stage's verdict, which it adds to.
+    A second search with nothing to test, or no budget left to, leaves the first stage's verdict, which it adds to.
     """
     facts = context.campaign.facts
     first = reached(facts.first)
     search, plan = search_for_challenger(context), freeze_plan(context)
-    if search.nothing_better or search.failed:
-        return also_searched(first.verdict), first.challenger or context.configuration
+    ended = why_untested(context, search)
+    if ended is not None:
+        return replace(first.verdict, sentence=f"{first.verdict.sentence} {ended}"), first.challenger or search.winner
     summary = replace(_summary(context, search.reason, search.too_small), pairs_before=first.verdict.n_pairs)
     _start_pairs(context, contract, _searched(plan, search, summary))
     return confirm(context, plan, contract, summary, search.winner), search.winner
@@ -205,7 +206,8 @@ def _continue(context: CampaignContext) -> None:
     facts = context.campaign.facts
     searched = reached(facts.searched)
     challenger = context.file.space().validate(reached(searched.challenger), strict=False)
-    summary = _summary(context, searched.reason, searched.too_small)
+    before = 0 if facts.first is None else facts.first.verdict.n_pairs
+    summary = replace(_summary(context, searched.reason, searched.too_small), pairs_before=before)
     verdict = confirm(context, freeze_plan(context), reached(facts.contract), summary, challenger)
     record(context, verdict, challenger)
 

@@ -21,8 +21,7 @@ def goes_on(context: CampaignContext, chosen: ChosenStrategy, contract: Contract
     if context.campaign.facts.judged is not None or chosen.stages < 2 or chosen.strategy is not Strategy.CAVIAR:
         return False
     is_open = verdict.outcome in (Outcome.FRESH, Outcome.DEGRADED) and contract.allows_stale and not verdict.suspicions
-    budget_s = budget_s_of(context)
-    return is_open and (budget_s is None or spent_s(context, SECOND_STAGE) < budget_s)
+    return is_open and not _is_spent(context)
 
 
 def begin_second_stage(context: CampaignContext, verdict: Verdict, search: Finished) -> None:
@@ -41,10 +40,24 @@ def gone_on(context: CampaignContext, task: SearchTask) -> SearchTask:
     return replace(task, more=task.challengers, paired=None if first.challenger is None else _pairs(context))
 
 
-def also_searched(verdict: Verdict) -> Verdict:
-    """The first stage's verdict where the second search had nothing to test."""
-    more = "A second search, which knew these runs, found nothing better."
-    return replace(verdict, sentence=f"{verdict.sentence} {more}")
+def why_untested(context: CampaignContext, search: Finished) -> str | None:
+    """Why the second search's challenger is not tested in pairs, as a sentence; None where it is.
+
+    A campaign that is resumed with pairs of the second stage goes on with them.
+    """
+    if search.failed:
+        return f"A second search came to no end: {search.reason}."
+    if search.nothing_better:
+        return "A second search, which knew these runs, found nothing better."
+    has_begun = any(leg.request.is_of_confirm and leg.request.number >= SECOND_STAGE for leg in context.runs.results)
+    return (
+        None if has_begun or not _is_spent(context) else "The budget was spent before a second challenger was tested."
+    )
+
+
+def _is_spent(context: CampaignContext) -> bool:
+    budget_s = budget_s_of(context)
+    return budget_s is not None and spent_s(context, SECOND_STAGE) >= budget_s
 
 
 def _pairs(context: CampaignContext) -> Observations | None:

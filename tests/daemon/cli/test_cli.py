@@ -69,7 +69,8 @@ POINT = {
 }  # fmt: skip
 ALERT = {"id", "campaign", "model", "severity", "title", "text", "is_critical", "created_at", "deliveries"}
 PLAN = {
-    "sentences", "strategy", "challengers", "stages", "runs_search", "runs_confirm_expected", "runs_confirm_max", "seconds_expected",
+    "sentences", "strategy", "challengers", "stages", "runs_search", "runs_confirm_expected", "runs_confirm_max",
+    "seconds_expected",
     "seconds_max", "alpha", "delta", "n_max", "detectable_loss", "detected_with", "pairs_unchanged", "sigma_of_pairs",
     "is_sigma_of_pairs_known",
 }  # fmt: skip
