@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from retuned.daemon.cli.cli import main
+from retuned.daemon.state.alert import list_alerts
 from retuned.daemon.state.campaigns.campaigns import campaigns_of
 
 GOOD = """\
@@ -236,4 +237,6 @@ def test_a_training_with_bad_reports_fails_its_campaign_in_one_line_with_the_rea
     assert found in campaign.failure
     assert allowed in campaign.failure
     assert [one.verdict for one in campaigns_of(desk.store, 1)] == [None]
-    assert desk.store.rows("SELECT * FROM alerts") == []
+    (alert,) = list_alerts(desk.store)  # nobody started it by hand
+    assert alert.title == "toy: its baseline failed"
+    assert found in alert.text

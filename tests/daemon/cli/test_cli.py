@@ -109,7 +109,7 @@ SHOWN = [
         ["next look for changes: as soon as a service runs; in the cool-down: a change makes it due from"],
     ),
     (["history", "toy"], ["v1 *", "registered", "FRESH (nothing_better_found)", "STALE (gain_confirmed)"]),
-    (["plan", "toy"], ["- caviar", "a search of 19 trials", "1.25%", "- detects a loss of 0."]),
+    (["plan", "toy"], ["- caviar", "a search of 25 trials", "1.25%", "- detects a loss of 0."]),
     (["alerts"], ["campaign 3, alert", "have gone stale", "retuned adopt toy", "(waiting for http://127.0.0.1:9, "]),
     (["drift", "toy"], ["(baseline)", "FRESH", "STALE", "the data changed"]),
 ]
