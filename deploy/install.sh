@@ -64,7 +64,7 @@ mkdir -p "$PREFIX/versions"
 VERSION=$PREFIX/versions/$(date -u +%Y%m%dT%H%M%SZ).$$
 BUILD=$(mktemp -d)
 trap 'rm -rf "$BUILD"; [ "$(readlink "$PREFIX/current" 2>/dev/null)" = "$VERSION" ] || rm -rf "$VERSION"' EXIT
-for part in pyproject.toml README.md LICENSE daemon strategies; do
+for part in pyproject.toml README.md LICENSE config.example.toml daemon docs examples strategies; do
     cp -R "$SOURCE/$part" "$BUILD/"
 done
 echo "installing into $VERSION ..."

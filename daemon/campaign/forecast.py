@@ -65,7 +65,13 @@ def forecast(
         requested=None if wanted == "auto" else choose.Strategy(wanted),
     )
     choice = choose.choose(capacity)
-    granted = replace(capacity, slots=min(capacity.slots, at_once or capacity.slots), requested=choice.strategy)
+    granted = replace(
+        capacity,
+        slots=min(capacity.slots, at_once or capacity.slots),
+        requested=choice.strategy,
+        challengers=choice.challengers or capacity.challengers,
+        stages=choice.stages,
+    )
     cost = choose.estimate(replace(granted, lives=choice.lives or None), file.search.max_pairs)
     why = choice.sentence if wanted == "auto" else f"{choice.sentence}; {wanted} was asked for"
     return Forecast(choice, cost, capacity.seconds_per_full_run, why)

@@ -16,7 +16,7 @@ from retuned.strategies.records import LegEnd
 LINE = Path(__file__).parents[2] / "toys" / "line.py"
 TRAINING = f'recipe = "{LINE}:Line"\nbudget = {{epochs = 4}}\ntimeout = "60s"\nslots = 2\nthreads = 1'
 HYPERPARAMETERS = {
-    "hyperparameters.lr": 'type = "float"\nlow = 1e-3\nhigh = 10.0\nlog = true\nvalue = 0.05',
+    "hyperparameters.lr": 'type = "float"\nlow = 1e-3\nhigh = 10.0\nlog = true\nvalue = 0.15',
     "hyperparameters.momentum": 'type = "float"\nlow = 0.0\nhigh = 0.95\nvalue = 0.5',
     "search": "challengers = 8\nmax_pairs = 4",
 }

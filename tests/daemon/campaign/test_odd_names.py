@@ -53,7 +53,10 @@ def test_a_campaign_on_data_with_such_names_runs_to_its_end(odd, data, rows):
     odd.register(training=odd.training, data=data)
     campaign = odd.baseline()
     assert (campaign.phase, campaign.failure) == ("done", None)
-    scores = [row["score"] for row in odd.store.rows("SELECT score FROM legs WHERE score IS NOT NULL")]
+    sql = (
+        "SELECT score FROM legs WHERE name LIKE 'replicate.%' AND score IS NOT NULL"  # a probe reads a part of the data
+    )
+    scores = [row["score"] for row in odd.store.rows(sql)]
     assert {int(score) for score in scores} == {rows}
 
 

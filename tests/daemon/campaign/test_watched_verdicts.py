@@ -31,11 +31,11 @@ def test_evidence_short_of_a_verdict_is_shown_as_watch(judged_copy, words):
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_ten_times_the_evidence_is_shown_as_critical(judged_copy, words):
-    assert "STALE, critical" in shown(rewritten(judged_copy, e_value=800.0), *words)
+    assert "STALE, critical" in shown(rewritten(judged_copy, e_value=1600.0), *words)
 
 
 UNMARKED = [
-    {"e_value": 799.0},  # STALE says it all
+    {"e_value": 1599.0},  # STALE says it all
     {"outcome": Outcome.INCONCLUSIVE, "e_value": 19.9},
     {"outcome": Outcome.BROKEN, "e_value": 50.0},  # raises an alert already
     {"outcome": Outcome.INCONCLUSIVE, "e_value": 50.0, "is_covered": False},  # evidence of a broken contract is none

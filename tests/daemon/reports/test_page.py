@@ -146,7 +146,7 @@ def test_the_last_look_in_table_and_figure_is_the_verdict(stale, stale_verdict):
     assert interval["y"][-1] - interval["error_y"]["arrayminus"][-1] == pytest.approx(stale_verdict.lower)
     assert interval["y"][-1] + interval["error_y"]["array"][-1] == pytest.approx(stale_verdict.upper)
     assert trace(drawn, "evidence for an improvement")["y"][-1] == stale_verdict.e_value
-    assert trace(drawn, "STALE at 80:1")["y"] == [80.0, 80.0]
+    assert trace(drawn, "STALE at 160:1")["y"] == [160.0, 160.0]
     assert trace(drawn, "delta, the smallest improvement that matters")["y"] == [stale_verdict.delta] * 2
     assert len(trace(drawn, "one pair")["y"]) == stale_verdict.n_pairs
 

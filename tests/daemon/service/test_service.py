@@ -339,7 +339,7 @@ def record_an_hours_run(desk, clock):
 
 def test_a_campaign_that_would_exceed_its_models_hours_is_put_off_and_one_by_hand_is_not(desk, clock, starter):
     starter.command = ("sleep", "600")
-    model = take_up(desk, clock, limits="hours_a_month = 10")
+    model = take_up(desk, clock, limits="hours_a_month = 10", search="challengers = 18")
     with desk.store.transaction():
         record_an_hours_run(desk, clock)
         desk.store.change("UPDATE campaigns SET phase = 'done', ended_at = created_at")
@@ -355,7 +355,7 @@ def test_a_campaign_that_would_exceed_its_models_hours_is_put_off_and_one_by_han
 
 def test_hours_of_this_month_that_are_used_up_come_back_with_the_next(desk, clock, starter):
     starter.command = ("sleep", "600")
-    model = take_up(desk, clock)
+    model = take_up(desk, clock, search="challengers = 18")
     with desk.store.transaction():
         record_an_hours_run(desk, clock)
         desk.store.change("UPDATE campaigns SET phase = 'done', ended_at = created_at")

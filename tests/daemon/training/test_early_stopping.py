@@ -65,8 +65,8 @@ def dragging(new_desk, tmp_path_factory):
 def test_hopeless_runs_of_a_search_are_ended_early_and_recorded_up_to_the_report_that_decided(dragging):
     desk, campaign, log = dragging
     stopped = [one for one in results_of(desk.store, campaign.id) if one.end is LegEnd.STOPPED]
-    assert [one.request.trial for one in stopped] == ["search.005", "search.006", "search.007"]
-    assert [[step for step, _ in one.curve][-1] for one in stopped] == [6.0, 6.0, 5.0]
+    assert [one.request.trial for one in stopped] == ["search.005", "search.007", "search.008"]
+    assert [[step for step, _ in one.curve][-1] for one in stopped] == [5.0, 5.0, 6.0]
     assert {(one.score, one.attempts) for one in stopped} == {(None, 1)}
     assert all(one.detail.startswith("stopped as hopeless at ") for one in stopped)
     ended = {line.split()[1].rpartition(".r")[0] for line in log if line.startswith("end search.")}
@@ -75,7 +75,7 @@ def test_hopeless_runs_of_a_search_are_ended_early_and_recorded_up_to_the_report
 
 def test_the_search_says_what_stopping_saved_and_is_sound_all_the_same(dragging):
     desk, campaign, _ = dragging
-    assert "8 of 11 challengers completed, 3 stopped early, hopeless by the median rule, which saved 43% of their" in (
+    assert "8 of 11 challengers completed, 3 stopped early, hopeless by the median rule, which saved 47% of their" in (
         campaign.facts.searched.reason
     )
     assert campaign.facts.searched.challenger is not None

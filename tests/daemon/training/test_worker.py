@@ -239,7 +239,7 @@ def test_a_flood_of_output_leaves_a_small_log_with_both_ends(tmp_path):
     bench = Bench(tmp_path, argv=("sh", "-c", script), idle_s=60.0)
     bench.enqueue(a={})
     worker = bench.start()
-    wait_for(bench.file("a", "exit.json").exists)
+    wait_for(bench.file("a", "exit.json").exists, timeout_s=60.0)
     peak = peak_memory(worker.pid)
     worker.terminate()
     worker.wait(timeout=10)

@@ -12,12 +12,16 @@ from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.state.alert import list_alerts
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, open_campaigns
 from retuned.daemon.state.faults import note_fault
-from retuned.daemon.state.models.models import model_names
+from retuned.daemon.state.models.models import all_entries
 from retuned.daemon.state.models.registry import find_model, register, set_state
 from retuned.daemon.state.models.removal import removals, remove_model
 from retuned.daemon.upkeep.removal import remove_with_folders
 from retuned.daemon.upkeep.retention import empty_trash, prune_step
 from retuned.strategies.errors import ConflictError, UnknownName
+
+
+def model_names(store):
+    return tuple(entry.name for entry in all_entries(store))
 
 
 def now():
