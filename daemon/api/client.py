@@ -39,6 +39,7 @@ class _Remote:
     def __init__(self, place: Place) -> None:
         self._url = place.url
         self._local = place.local
+        self._is_recorded = place.is_recorded
         self._prefix = "" if place.url.startswith(UNIX) else urlsplit(place.url).path.rstrip("/")
         self._headers = {"authorization": f"Bearer {place.token}", "content-type": "application/json"}
 
@@ -66,6 +67,8 @@ class _Remote:
             time.sleep(min(float(wait_s), LONGEST_WAIT_S))  # it was not begun
         if answer.status == 200:
             return self._read(route, content)
+        if answer.status == 401 and self._is_recorded:
+            raise Gone(f"the service at {self._url} was started anew meanwhile", "", "give the command again")
         raise load_error(content) or StateError(
             f"the service at {self._url} answered {answer.status} {answer.reason}",
             remedy="is it a retuned service? see: retuned doctor",

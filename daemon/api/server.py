@@ -80,7 +80,7 @@ class Api:
         self._paths: list[Path] = []
 
     def start(self) -> str | None:
-        """Listen, write STATE/api.json and return the address; None where the configuration says "off".
+        """Listen, write STATE/api.json for callers, before any answer, and return the address; None where it is "off".
 
         Raises StateError when it cannot listen there.
         """
@@ -91,11 +91,11 @@ class Api:
         self._paths = [Path(url.removeprefix(UNIX))] if url.startswith(UNIX) else []
         local = None if self._paths else self._listen_locally()
         sockets = [listening] if local is None else [listening, local]
+        write_place(self._state, Place(url, self._secret, "" if local is None else address_of(local)))
         self._server = uvicorn.Server(_server_config(Guard(self.app())))
         self._thread = threading.Thread(target=_run, args=(self._server, sockets), name="api", daemon=True)
         self._thread.start()
         self._wait_until_started()
-        write_place(self._state, Place(url, self._secret, "" if local is None else address_of(local)))
         log.info("api_started", url=url)
         return url
 

@@ -52,12 +52,14 @@ UNIX = "unix:"
 class Place:
     """The address of a service and a token for it; `url` is http://HOST:PORT or unix:/PATH.
 
-    `local`: the socket that its own user's command line uses, empty where there is none.
+    `local`: the socket that its own user's command line uses, empty where there is none. `is_recorded`: as the service
+    itself wrote it, with a token that is good until the service ends.
     """
 
     url: str
     token: str
     local: str = ""
+    is_recorded: bool = False
 
     def __repr__(self) -> str:
         return f"Place({self.url!r})"
@@ -77,7 +79,7 @@ def read_place(state: Path) -> Place | None:
     """The recorded address; None if there is none or this user cannot read it."""
     try:
         stored = json.loads((state / FILE).read_bytes())
-        return Place(str(stored["url"]), str(stored["token"]), str(stored.get("local", "")))
+        return Place(str(stored["url"]), str(stored["token"]), str(stored.get("local", "")), is_recorded=True)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
