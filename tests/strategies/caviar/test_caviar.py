@@ -133,7 +133,7 @@ def test_a_model_that_cannot_be_resumed_is_searched_at_the_full_budget():
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**31 - 1), st.booleans(), st.randoms(use_true_random=False))
 def test_any_order_and_any_portions_of_the_history_lead_to_the_same_end(seed, resumable, shuffler):
-    task = task_of(seed=seed, resumable=resumable)
+    task = task_of(seed=seed, resumable=resumable, challengers=10)
     expected, complete = searched(task)
     history = []
     while isinstance(step := decide(task, history), Propose):
@@ -148,7 +148,7 @@ def test_any_order_and_any_portions_of_the_history_lead_to_the_same_end(seed, re
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**31 - 1), st.data())
 def test_a_search_resumed_from_any_part_of_its_history_ends_the_same(seed, data):
-    task = task_of(seed=seed)
+    task = task_of(seed=seed, challengers=10)
     expected, complete = searched(task)
     part = data.draw(st.lists(st.sampled_from(complete), unique_by=lambda result: result.request.name))
     assert searched(task, history=part)[0] == expected
