@@ -113,14 +113,19 @@ def _alone_before(context: CampaignContext) -> tuple[Run, ...]:
     """The incumbent's runs of the first stage, once a second one goes on; lost ones are left out."""
     if context.campaign.facts.first is None:
         return ()
-    by_number = {result.request.number: result for result in context.runs.results if _is_of_first_stage(result)}
+    by_number = first_stage_runs(context, Role.INCUMBENT)
     runs = [Run.of(by_number[number]) for number in sorted(by_number)]
     return tuple(run for run in runs if not run.is_void)
 
 
-def _is_of_first_stage(result: LegResult) -> bool:
-    request = result.request
-    return request.is_of_confirm and request.role is Role.INCUMBENT and request.number < SECOND_STAGE
+def first_stage_runs(context: CampaignContext, role: Role) -> dict[int, LegResult]:
+    """The ended runs of the first stage's pairs in that role, by the number of the pair."""
+    requests = ((result.request, result) for result in context.runs.results)
+    return {
+        request.number: result
+        for request, result in requests
+        if request.is_of_confirm and request.role is role and request.number < SECOND_STAGE
+    }
 
 
 def spent_s(context: CampaignContext, judged: int) -> float:

@@ -5,14 +5,14 @@ It knows those pairs, its challenger is tested on fresh ones, and the two stages
 
 from dataclasses import replace
 
-from ...strategies.records import SECOND_STAGE, LegResult, Outcome, Role
+from ...strategies.records import SECOND_STAGE, Outcome, Role
 from ...strategies.search.choose import Strategy
 from ...strategies.search.observations import Observations, Source
 from ...strategies.search.task import Finished, SearchTask
 from ...strategies.verdict.contract import Contract
 from ...strategies.verdict.verdict_records import Verdict
 from ..state.campaigns.phase_records import ChosenStrategy, FirstStage
-from .confirm import spent_s
+from .confirm import first_stage_runs, spent_s
 from .context import CampaignContext, budget_s_of
 
 
@@ -26,7 +26,7 @@ def goes_on(context: CampaignContext, chosen: ChosenStrategy, contract: Contract
 
 def begin_second_stage(context: CampaignContext, verdict: Verdict, search: Finished) -> None:
     """Record how the first stage ended."""
-    rivals = [result.request.number for result in context.runs.results if _is_of_first(result, Role.CHALLENGER)]
+    rivals = first_stage_runs(context, Role.CHALLENGER)
     challenger = None if search.nothing_better else search.winner
     first = FirstStage(verdict, search.winner_trial, challenger, max(rivals, default=-1) + 1)
     context.lease.advance("search", lambda facts: replace(facts, first=first), context.clock.now())
@@ -62,10 +62,7 @@ def _is_spent(context: CampaignContext) -> bool:
 
 def _pairs(context: CampaignContext) -> Observations | None:
     """The scores of the pairs, each pair's around its mean, which takes the luck of its seed and rows out."""
-    ours, theirs = (
-        {result.request.number: result for result in context.runs.results if _is_of_first(result, role)}
-        for role in (Role.INCUMBENT, Role.CHALLENGER)
-    )
+    ours, theirs = (first_stage_runs(context, role) for role in (Role.INCUMBENT, Role.CHALLENGER))
     scores = []
     for number in sorted(ours.keys() & theirs.keys()):
         score, rival = ours[number].score, theirs[number].score
@@ -73,7 +70,3 @@ def _pairs(context: CampaignContext) -> Observations | None:
             half = (rival - score) / 2
             scores += [(ours[number].request.configuration, -half), (theirs[number].request.configuration, half)]
     return Observations(tuple(scores), Source.PAIRED) if scores else None
-
-
-def _is_of_first(result: LegResult, role: Role) -> bool:
-    return result.request.is_of_confirm and result.request.role is role and result.request.number < SECOND_STAGE
