@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STRATEGIES = (
     {"errors", "words", "records", "values", "grid", "hyperparameter", "space_checks", "space", "recipe"},
     {"legs", "schedule", "search", "splits", "verdict", "training"},
-    {"caviar", "panda", "drift", "fused"},
+    {"alerting", "caviar", "panda", "drift", "fused"},
 )
 DAEMON = (
     {

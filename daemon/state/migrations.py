@@ -182,6 +182,40 @@ _STEP_0004 = (
 )
 
 
+_STEP_0006 = (
+    # a message may belong to a channel by name, and to no alert (a digest, a sample); each attempt has a row
+    """CREATE TABLE outbox_new (
+        id TEXT PRIMARY KEY,
+        alert_id INTEGER REFERENCES alerts(id),
+        channel TEXT,
+        url TEXT NOT NULL,
+        secret_reference TEXT,
+        payload TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_attempt_at TEXT NOT NULL,
+        last_error TEXT,
+        created_at TEXT NOT NULL,
+        delivered_at TEXT
+    ) STRICT""",
+    """INSERT INTO outbox_new SELECT id, alert_id, NULL, url, secret_reference, payload, state, attempts,
+        next_attempt_at, last_error, created_at, delivered_at FROM outbox ORDER BY rowid""",
+    "DROP TABLE outbox",
+    "ALTER TABLE outbox_new RENAME TO outbox",
+    "CREATE INDEX outbox_pending ON outbox (next_attempt_at) WHERE state = 'pending'",
+    "CREATE INDEX outbox_dead ON outbox (created_at) WHERE state = 'dead'",
+    "CREATE INDEX outbox_by_alert ON outbox (alert_id)",
+    """CREATE TABLE attempts (
+        message_id TEXT NOT NULL REFERENCES outbox(id),
+        number INTEGER NOT NULL,
+        began_at TEXT NOT NULL,
+        ended_at TEXT,
+        error TEXT,
+        PRIMARY KEY (message_id, number)
+    ) STRICT""",
+)
+
+
 @schema()
 def m0001_first(db: Database) -> None:
     """Models, their versions and settings, campaigns, legs, alerts and the outbox."""
@@ -213,3 +247,10 @@ def m0004_removed_models(db: Database) -> None:
 def m0005_alerts_by_model(db: Database) -> None:
     """The alerts of a model in order, without which a page of them reads those of all models."""
     db.execute("CREATE INDEX alerts_by_model ON alerts (model_id, id)")
+
+
+@schema()
+def m0006_channels(db: Database) -> None:
+    """Messages of channels, and a row for each attempt."""
+    for statement in _STEP_0006:
+        db.execute(statement)

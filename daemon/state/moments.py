@@ -35,6 +35,8 @@ MOMENTS: Mapping[str, Follows] = {
     "outbox.next_attempt_at": Follows.SHIFTED,
     "outbox.created_at": Follows.NOT,
     "outbox.delivered_at": Follows.NOT,
+    "attempts.began_at": Follows.NOT,
+    "attempts.ended_at": Follows.NOT,
     "looks.looked_at": Follows.NOT,
     "tokens.created_at": Follows.NOT,
     "tokens.last_used_at": Follows.NOT,

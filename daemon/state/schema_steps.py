@@ -2,6 +2,13 @@
 
 SCHEMA = "retuned"
 STEP_NAMES = frozenset(
-    {"m0001_first", "m0002_service", "m0003_outbox_by_alert", "m0004_removed_models", "m0005_alerts_by_model"}
+    {
+        "m0001_first",
+        "m0002_service",
+        "m0003_outbox_by_alert",
+        "m0004_removed_models",
+        "m0005_alerts_by_model",
+        "m0006_channels",
+    }
 )
 """Every step this version knows; a database that holds another was written by a newer one."""
