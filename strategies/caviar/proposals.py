@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import numpy as np
-from scipy.stats import qmc
 
 from ..errors import CampaignFailed
 from ..records import Configuration
@@ -219,6 +218,8 @@ def _sobol(
     """At least `count` scrambled Sobol points, within `reach` of the base or anywhere; drawn at once as a power of two,
     which keeps them balanced."""
     movable = [index for index, hyperparameter in enumerate(space.hyperparameters) if not hyperparameter.is_fixed]
+    from scipy.stats import qmc  # a second of work, which a baseline and the processes of other searches do not need
+
     sequence = qmc.Sobol(d=len(movable), scramble=True, rng=seed)
     for drawn in sequence.random_base2(math.ceil(math.log2(max(2, count)))):
         point = [0.5] * len(space.hyperparameters)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -112,6 +112,8 @@ def t_threshold(n: int, alpha: float, d0: float) -> float:
 
     if n < 2 or missing(math.pi / 2) <= 0:
         return math.inf
+    from scipy import optimize  # slow to load, and only a test of pairs needs it
+
     angle: float = optimize.brentq(missing, 0.0, math.pi / 2, xtol=1e-15)
     return math.sqrt(n - 1) * math.tan(angle)
 

@@ -8,19 +8,19 @@ from pathlib import Path
 STUDY = Path(__file__).parents[2] / "benchmarks" / "faults.py"
 
 
-def test_a_service_killed_ten_times_loses_nothing_doubles_nothing_and_leaves_nothing_behind(tmp_path):
+def test_a_service_killed_four_times_loses_nothing_doubles_nothing_and_leaves_nothing_behind(tmp_path):
     out = tmp_path / "faults.json"
     options = [
         "--kills",
-        "10",
+        "4",
         "--leader-kills",
         "1",
         "--stops",
         "1",
         "--pauses",
-        "3",
+        "1",
         "--models",
-        "2",
+        "1",
         "--seed",
         "5",
         "--out",
@@ -28,7 +28,7 @@ def test_a_service_killed_ten_times_loses_nothing_doubles_nothing_and_leaves_not
     ]
     done = subprocess.run([sys.executable, STUDY, *options], stdout=subprocess.DEVNULL, check=False, timeout=300)
     row = json.loads(out.read_text())["killed"]
-    assert row["kills"] == 10
+    assert row["kills"] == 4
     kinds = ("lost", "doubled", "orphans", "temporary_files")
     assert {name: row[name] for name in kinds} == dict.fromkeys(kinds, 0)
     assert row["noticed"] == row["stops"]

@@ -30,7 +30,7 @@ TABLES = {
     "training": f'recipe = "{RECIPE}:Line"\nbudget = {{steps = 200}}\ntimeout = "60s"\nslots = 1\nthreads = 1',
     "objective": 'metric = "loss"\ndirection = "minimize"',
     "hyperparameters.lr": 'type = "float"\nlow = 1e-6\nhigh = 10.0\nlog = true\nvalue = 0.00001',
-    "search": 'strategy = "panda"\nmax_pairs = 8',
+    "search": 'strategy = "panda"\nmax_pairs = 8\nchallengers = 4',
     "settings": 'file = "live.json"',
 }
 
