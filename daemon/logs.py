@@ -19,6 +19,7 @@ EVENTS: Mapping[str, str] = {
     "campaign_process": "a campaign's process stands still, moves again, is ended, or cannot be ended",
     "campaign_without_room": "a campaign's process ended because the disk had no room; this is no try",
     "api_failed_to_accept": "a connection to the API could not be accepted; at most one such line a minute",
+    "sign_in_link_made": "somebody asked for a link that signs in to the pages",
     "service_started": "the service started and locked its state folder",
     "service_stopped": "the service stopped cleanly",
     "api_started": "the API listens",

@@ -37,6 +37,7 @@ DAEMON = (
     {"state", "training"},
     {"campaign", "reports", "upkeep", "alerts"},
     {"api"},
+    {"web"},
     {"service"},
     {"cli"},
 )
@@ -66,6 +67,7 @@ LEVELS = {
 HEAVY = frozenset(
     {
         "torch",
+        "jinja2",
         "numpy",
         "scipy",
         "matplotlib",

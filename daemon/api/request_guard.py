@@ -5,6 +5,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...strategies.errors import InputError, RetunedError, StateError
 from .wire import dump_error
@@ -63,7 +64,7 @@ class Guard:
 
     async def _pass(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(scope["method"], headers)
+        refusal = self._refusal(scope["method"], scope["path"], headers)
         if refusal is not None:
             await refuse(send, *refusal)
             return
@@ -87,18 +88,22 @@ class Guard:
     def _is_full(self, scope: Message) -> bool:
         return not is_local(scope) and (self._read.is_full or self._answered.is_full)
 
-    def _refusal(self, method: str, headers: dict[bytes, str]) -> tuple[int, RetunedError] | None:
+    def _refusal(self, method: str, path: str, headers: dict[bytes, str]) -> tuple[int, RetunedError] | None:
         host = headers.get(b"host", "")
         if not self._is_own(host):
             # A web page can have its own host name resolved to this machine (DNS rebinding); the Host header shows it.
             allowed = f"allowed: an IP address or {', '.join(sorted(self._names))}"
             return 421, InputError(f"the Host header is '{host[:100]}'", allowed, "use the address in api.json")
-        if method != "GET" and b"origin" in headers:
+        if method != "GET" and b"origin" in headers and not self._is_own_page(path, host, headers[b"origin"]):
             return 403, InputError("the request comes from a web page", "allowed: programs and the command line")
         length = headers.get(b"content-length", "0")
         if length.isdecimal() and int(length) > LARGEST_BODY_BYTES:
             return 413, _too_large()
         return None
+
+    def _is_own_page(self, path: str, host: str, origin: str) -> bool:
+        """Whether a form of ours sends it to a page of ours; programs' addresses take nothing from a browser."""
+        return not path.startswith("/api/") and urlsplit(origin).netloc.lower() == host.lower()
 
     def _is_own(self, host: str) -> bool:
         name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")

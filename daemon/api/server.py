@@ -8,9 +8,8 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -28,13 +27,14 @@ from .answers import Refused, as_error, as_json
 from .callers import Callers
 from .compute_process import ask
 from .compute_queue import ComputeQueue
-from .connections import Connection, QuietErrors, most_connections
 from .description import components, described, summary
+from .inside import Computation, Inside
 from .redaction import redacted, redacted_error
 from .request_guard import HEADERS, Guard, is_local
 from .routes import PREFIX, ROUTES, Route
 from .sockets import address_of, listen
 from .user_paths import own_user
+from .uvicorn_settings import run, server_config
 from .verbs import Verbs
 from .wire import dump_result, load_arguments, load_object
 
@@ -45,16 +45,7 @@ LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
 BUSY_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 180.0
 START_TIMEOUT_S, STOP_TIMEOUT_S = 20.0, 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Computation:
-    """A request whose answer has to be computed."""
-
-    caller: str
-    route: Route
-    arguments: dict[str, Any]
-    is_for_viewer: bool
+T = TypeVar("T")
 
 
 class Api:
@@ -63,8 +54,17 @@ class Api:
     The service's own user reaches it through a socket in the state folder as well, which has threads of its own.
     """
 
-    def __init__(self, state: Path, config: Config, clock: Clock, wake: Callable[[], None]) -> None:
-        """`wake` is called after each verb that changes something, so that the next round starts at once."""
+    def __init__(
+        self,
+        state: Path,
+        config: Config,
+        clock: Clock,
+        wake: Callable[[], None],
+        add_pages: Callable[[FastAPI, Inside], None] | None = None,
+    ) -> None:
+        """`wake` is called after each verb that changes something, so that the next round starts at once; `add_pages`
+        adds the pages for a browser."""
+        self._add_pages = add_pages
         self._state = state
         self._config = config
         self._clock = clock
@@ -92,8 +92,8 @@ class Api:
         local = None if self._paths else self._listen_locally()
         sockets = [listening] if local is None else [listening, local]
         write_place(self._state, Place(url, self._secret, "" if local is None else address_of(local)))
-        self._server = uvicorn.Server(_server_config(Guard(self.app())))
-        self._thread = threading.Thread(target=_run, args=(self._server, sockets), name="api", daemon=True)
+        self._server = uvicorn.Server(server_config(Guard(self.app())))
+        self._thread = threading.Thread(target=run, args=(self._server, sockets), name="api", daemon=True)
         self._thread.start()
         self._wait_until_started()
         log.info("api_started", url=url)
@@ -136,6 +136,9 @@ class Api:
         app.add_api_route("/metrics", self._metrics, methods=["GET"], include_in_schema=False)
         app.add_api_route(f"{PREFIX}/openapi.json", self._openapi, methods=["GET"], include_in_schema=False)
         app.add_exception_handler(HTTPException, _no_such_address)
+        if self._add_pages is not None:
+            self._add_pages(app, Inside(self._config, self._clock, self._user, self._callers, self._store,
+                                        self._run_in_thread, self._answer_of, self._note_act))  # fmt: skip
         return app
 
     def _endpoint(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
@@ -166,6 +169,16 @@ class Api:
 
     async def _computed(self, wanted: Computation) -> Response:
         """The answer of a verb that computes, which waits for its turn."""
+        try:
+            content = await self._answer_of(wanted)
+        except RetunedError as error:
+            return as_error(redacted_error(error) if wanted.is_for_viewer else error)
+        if wanted.route.is_acting:
+            self._note_act(wanted.route, wanted.caller)
+        return as_json(200, content)
+
+    async def _answer_of(self, wanted: Computation) -> bytes:
+        """The content that a verb computes; raises RetunedError."""
         key = json.dumps([wanted.route.verb, wanted.arguments, wanted.is_for_viewer], sort_keys=True, default=str)
 
         def compute() -> bytes:
@@ -173,14 +186,9 @@ class Api:
 
         work = self._computing.answer(wanted.caller, key, compute)
         try:
-            content = await asyncio.wait_for(work, ANSWER_TIMEOUT_S)
+            return await asyncio.wait_for(work, ANSWER_TIMEOUT_S)
         except TimeoutError:
-            return as_error(StateError(f"no answer within {ANSWER_TIMEOUT_S:g} s", remedy="ask again later"))
-        except RetunedError as error:
-            return as_error(redacted_error(error) if wanted.is_for_viewer else error)
-        if wanted.route.is_acting:
-            self._note_act(wanted.route, wanted.caller)
-        return as_json(200, content)
+            raise StateError(f"no answer within {ANSWER_TIMEOUT_S:g} s", remedy="ask again later") from None
 
     def _note_act(self, route: Route, caller: str) -> None:
         """Log who changed something, and let the service see to it at once."""
@@ -201,12 +209,19 @@ class Api:
                 log.exception("api_failed")
                 return as_error(RetunedError("the service failed to answer", remedy="see the service's log"), 500)
 
-        threads = self._local_threads if is_local(request.scope) else self._threads
-        work = asyncio.get_running_loop().run_in_executor(threads, guarded)
         try:
-            return await asyncio.wait_for(work, ANSWER_TIMEOUT_S)
+            return await self._run_in_thread(request, guarded)
+        except StateError as error:
+            return as_error(error)
+
+    async def _run_in_thread(self, request: Request, work: Callable[[], T]) -> T:
+        """What `work` returns in a thread of the caller's; raises StateError after a time."""
+        threads = self._local_threads if is_local(request.scope) else self._threads
+        running = asyncio.get_running_loop().run_in_executor(threads, work)
+        try:
+            return await asyncio.wait_for(running, ANSWER_TIMEOUT_S)
         except TimeoutError:
-            return as_error(StateError(f"no answer within {ANSWER_TIMEOUT_S:g} s", remedy="see the service's log"))
+            raise StateError(f"no answer within {ANSWER_TIMEOUT_S:g} s", remedy="see the service's log") from None
 
     def _answer(
         self, route: Route, headers: Mapping[str, str], sent: dict[str, Any], body: bytes
@@ -251,30 +266,6 @@ class Api:
                 break
             waited.wait(0.01)
         raise StateError("the API does not start", remedy="see the service's log")
-
-
-def _protocol() -> type[Connection]:
-    """Connections that know how many of them this process can hold."""
-    return type("LimitedConnection", (Connection,), {"most": most_connections()})
-
-
-def _server_config(app: Guard) -> uvicorn.Config:
-    """Few connections, short timeouts and no log of uvicorn's own: what matters is logged as an event."""
-    return uvicorn.Config(
-        app, loop="asyncio", http=_protocol(), ws="none", lifespan="off", log_config=None, log_level="critical",
-        access_log=False, server_header=False, date_header=False, proxy_headers=False,
-        timeout_keep_alive=5, timeout_graceful_shutdown=5,
-    )  # fmt: skip
-
-
-def _run(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
-    """Serve until told to exit."""
-
-    async def serve() -> None:
-        asyncio.get_running_loop().set_exception_handler(QuietErrors())
-        await server.serve(sockets)
-
-    asyncio.run(serve())
 
 
 def _response(answer: Response | Computation) -> Response:

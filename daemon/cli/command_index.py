@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     },
     "service_commands": {
         "serve": "Run the service, which runs due campaigns and sends alerts, until SIGTERM.",
+        "open": "Open the service's pages in a browser, signed in by a link that is good once and for two minutes.",
     },
     "process_commands": {
         "campaign": "Run one campaign; the service starts this.",
@@ -85,7 +86,7 @@ TASKS: Mapping[str, tuple[str, ...]] = {
     "Act on the result": ("adopt", "rollback"),
     "See what was found": ("report", "drift", "alerts"),
     "Steer a running panda": ("nudge", "back", "hold"),
-    "Run the service": ("serve", "schedule", "status", "doctor", "backup", "restore", "token"),
+    "Run the service": ("serve", "open", "schedule", "status", "doctor", "backup", "restore", "token"),
 }
 """The commands by what a person wants to do, in the order of the help."""
 COMPLETION_VARIABLE = "_RETUNED_COMPLETE"

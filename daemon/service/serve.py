@@ -28,6 +28,7 @@ from .waker import Waker
 def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str, ...]) -> None:
     """Run until SIGTERM or SIGINT. APScheduler only wakes the loop; what is due is read from the database."""
     from ..api.server import Api
+    from ..web.pages import add_pages
 
     waker, notifier = Waker(), Notifier.from_environ(os.environ)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,7 +49,7 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
             parts=_parts(store, config, clock, notifier, checks, disk, deliveries), may_begin=lambda: not disk.is_full,
             is_stopping=waker.is_stopping, deliver=deliveries.step,
         )  # fmt: skip
-        api = Api(state, config, clock, waker.wake)
+        api = Api(state, config, clock, waker.wake, add_pages)
         scheduler = _alarm(waker, _tick_s(config, notifier))
         try:
             api.start()

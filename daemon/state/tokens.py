@@ -115,7 +115,11 @@ def revoke_token(store: Store, name: str, now: datetime) -> Token:
 
 def caller_of(store: Store, secret: str) -> Caller | None:
     """The caller with this token; None for one that is unknown or revoked."""
-    digest = digest_of(secret)
+    return caller_of_digest(store, digest_of(secret))
+
+
+def caller_of_digest(store: Store, digest: str) -> Caller | None:
+    """The caller whose token has this digest; None for one that is unknown or revoked."""
     row = store.row("SELECT * FROM tokens WHERE digest = ? AND revoked_at IS NULL", (digest,))
     if row is None or not is_same(row["digest"], digest):
         return None

@@ -1,0 +1,215 @@
+"""The fleet for a page: one row a model, the one that needs its owner most first, and counts over all of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ....strategies.records import Outcome
+from ....strategies.verdict.verdict_records import Verdict
+from ..database_errors import of_row
+from ..paging import checked_limit
+from ..store import Row, Store, from_text, to_text
+
+LAST_VERDICTS = 8
+NO_VERDICT = "none"
+RANKS = (Outcome.BROKEN, Outcome.STALE, Outcome.DEGRADED, Outcome.INCONCLUSIVE)
+"""The worst first; then models without a verdict, FRESH ones, and those that are paused or retired."""
+
+_LAST = """SELECT id FROM campaigns WHERE campaigns.model_id = models.id AND kind = 'retune'
+    AND verdict IS NOT NULL ORDER BY id DESC LIMIT 1"""
+
+_ROWS = f"""WITH fleet AS (
+    SELECT models.id, models.name, models.state, models.next_due_at, models.interval_days, models.settings_version,
+        body ->> '$.owner' AS owner, body ->> '$.objective.metric' AS metric,
+        body ->> '$.objective.direction' AS direction, settings.created_at AS settings_since,
+        coalesce(judged.verdict ->> '$.outcome', '{NO_VERDICT}') AS outcome, judged.verdict, judged.id AS judged_id,
+        judged.ended_at AS judged_at, judged.settings_version AS judged_version
+    FROM models
+    JOIN model_versions ON model_versions.model_id = models.id AND model_versions.version = models.version
+    JOIN settings ON settings.model_id = models.id AND settings.version = models.settings_version
+    LEFT JOIN campaigns AS judged ON judged.id = ({_LAST}))"""  # noqa: S608 - our own words
+
+_RANK = (
+    "CASE WHEN state <> 'active' THEN 9 "
+    + " ".join(f"WHEN outcome = '{outcome.value}' THEN {rank}" for rank, outcome in enumerate(RANKS))
+    + f" WHEN outcome = '{NO_VERDICT}' THEN 5 ELSE 6 END"
+)
+_ORDERS = {
+    "worst": f"{_RANK}, name",
+    "name": "name",
+    "owner": "owner, name",
+    "due": "next_due_at IS NULL, next_due_at, name",
+    "judged": "judged_at DESC, name",
+}
+ORDERS = tuple(_ORDERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the fleet to show; None: any. `text` is looked for in names and owners; `verdict` is an outcome's value,
+    or NO_VERDICT; `order` one of ORDERS; `page` counts from 1."""
+
+    text: str = ""
+    owner: str | None = None
+    verdict: str | None = None
+    order: str = "worst"
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An earlier verdict: its outcome, when, and the mean scores in the metric's own sign, where pairs were run."""
+
+    campaign: int
+    outcome: Outcome
+    ended_at: datetime
+    stored: float | None
+    challenger: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetModel:
+    """A model's row. `verdict` None: it has none yet; `is_of_current`: whether it is about the current settings.
+
+    `running`: the open campaigns as (number, kind, phase, why it waits). `past`: the last verdicts, oldest first.
+    """
+
+    name: str
+    owner: str
+    state: str
+    metric: str
+    lower_is_better: bool
+    settings_version: int
+    settings_since: datetime
+    next_due_at: datetime | None
+    verdict: Verdict | None
+    judged_by: int | None
+    judged_at: datetime | None
+    is_of_current: bool
+    running: tuple[tuple[int, str, str, str | None], ...]
+    past: tuple[Past, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Models in use by last verdict, those that are paused or retired, and those due since a day or more."""
+
+    by_verdict: Mapping[str, int]
+    resting: int
+    overdue: int
+    oldest_due_at: datetime | None
+
+    @property
+    def active(self) -> int:
+        """How many are in use."""
+        return sum(self.by_verdict.values())
+
+
+def fleet_page(store: Store, wanted: Wanted, limit: int) -> tuple[tuple[FleetModel, ...], int]:
+    """The models of a page, and how many there are on all pages."""
+    limit = checked_limit(limit)
+    conditions, values = _conditions(wanted)
+    (counted,) = store.rows(f"{_ROWS} SELECT count(*) AS n FROM fleet{conditions}", values)  # noqa: S608 - conditions of our own
+    rows = store.rows(
+        f"{_ROWS} SELECT * FROM fleet{conditions} ORDER BY {_ORDERS[wanted.order]} LIMIT :limit OFFSET :skip",  # noqa: S608 - from a table of ours
+        values | {"limit": limit, "skip": (wanted.page - 1) * limit},
+    )
+    numbers = [row["id"] for row in rows]
+    open_ones, past = _open_of(store, numbers), _past_of(store, numbers)
+    return tuple(_model(row, open_ones, past) for row in rows), int(counted["n"])
+
+
+def fleet_counts(store: Store, overdue_since: datetime) -> Counts:
+    """Counts over the whole fleet; overdue is what was due before `overdue_since` and has not run since."""
+    rows = store.rows(
+        f"{_ROWS} SELECT state = 'active' AS is_active, outcome, count(*) AS n FROM fleet GROUP BY 1, 2"  # noqa: S608
+    )
+    (overdue,) = store.rows(
+        "SELECT count(*) AS n, min(next_due_at) AS oldest FROM models WHERE state = 'active' AND next_due_at < ?",
+        (to_text(overdue_since),),
+    )
+    return Counts(
+        by_verdict={row["outcome"]: row["n"] for row in rows if row["is_active"]},
+        resting=sum(row["n"] for row in rows if not row["is_active"]),
+        overdue=overdue["n"],
+        oldest_due_at=None if overdue["oldest"] is None else from_text(overdue["oldest"]),
+    )
+
+
+def owners(store: Store, most: int) -> tuple[str, ...]:
+    """The owners of models, in order of the alphabet; at most so many."""
+    rows = store.rows(f"{_ROWS} SELECT DISTINCT owner FROM fleet ORDER BY owner LIMIT ?", (most,))  # noqa: S608
+    return tuple(row["owner"] for row in rows)
+
+
+def _conditions(wanted: Wanted) -> tuple[str, dict[str, object]]:
+    found, values = [], dict[str, object]()
+    if wanted.text:
+        pattern = wanted.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values["text"] = f"%{pattern}%"
+        found.append("(name LIKE :text ESCAPE '\\' OR owner LIKE :text ESCAPE '\\')")
+    if wanted.owner is not None:
+        values["owner"] = wanted.owner
+        found.append("owner = :owner")
+    if wanted.verdict is not None:
+        values["outcome"] = wanted.verdict
+        found.append("outcome = :outcome AND state = 'active'")
+    return (" WHERE " + " AND ".join(found) if found else ""), values
+
+
+def _open_of(store: Store, numbers: Sequence[int]) -> Mapping[int, list[tuple[int, str, str, str | None]]]:
+    rows = store.rows(
+        """SELECT id, model_id, kind, phase, waits FROM campaigns WHERE ended_at IS NULL
+        AND model_id IN (SELECT value FROM json_each(?)) ORDER BY id""",
+        (json.dumps(numbers),),
+    )
+    found: dict[int, list[tuple[int, str, str, str | None]]] = {}
+    for row in rows:
+        found.setdefault(row["model_id"], []).append((row["id"], row["kind"], row["phase"], row["waits"]))
+    return found
+
+
+def _past_of(store: Store, numbers: Sequence[int]) -> Mapping[int, list[Row]]:
+    rows = store.rows(
+        """SELECT * FROM (
+            SELECT campaigns.id, campaigns.model_id, ended_at, verdict ->> '$.outcome' AS outcome,
+                verdict ->> '$.incumbent_mean' AS stored, verdict ->> '$.challenger_mean' AS challenger,
+                row_number() OVER (PARTITION BY campaigns.model_id ORDER BY campaigns.id DESC) AS place
+            FROM campaigns WHERE kind = 'retune' AND verdict IS NOT NULL
+            AND campaigns.model_id IN (SELECT value FROM json_each(?))
+        ) WHERE place <= ? ORDER BY id""",
+        (json.dumps(numbers), LAST_VERDICTS),
+    )
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["model_id"], []).append(row)
+    return found
+
+
+@of_row("a model")
+def _model(
+    row: Row, open_ones: Mapping[int, list[tuple[int, str, str, str | None]]], past: Mapping[int, list[Row]]
+) -> FleetModel:
+    sign = -1.0 if row["direction"] == "minimize" else 1.0
+    return FleetModel(
+        name=row["name"],
+        owner=row["owner"],
+        state=row["state"],
+        metric=row["metric"],
+        lower_is_better=sign < 0,
+        settings_version=row["settings_version"],
+        settings_since=from_text(row["settings_since"]),
+        next_due_at=None if row["next_due_at"] is None else from_text(row["next_due_at"]),
+        verdict=None if row["verdict"] is None else Verdict.from_json(json.loads(row["verdict"])),
+        judged_by=row["judged_id"],
+        judged_at=None if row["judged_at"] is None else from_text(row["judged_at"]),
+        is_of_current=row["judged_version"] == row["settings_version"],
+        running=tuple(open_ones.get(row["id"], ())),
+        past=tuple(_past(each, sign) for each in past.get(row["id"], ())),
+    )
+
+
+def _past(row: Row, sign: float) -> Past:
+    stored, challenger = (None if row[name] is None else sign * float(row[name]) for name in ("stored", "challenger"))
+    return Past(row["id"], Outcome(row["outcome"]), from_text(row["ended_at"]), stored, challenger)
