@@ -31,7 +31,7 @@ from .context import CampaignContext, costs_of, full_run, open_context, prepared
 from .contract_probe import probe_contract
 from .data_probe import probe_data
 from .failure_alert import alert_of_failure
-from .search import choose_strategy, search_for_challenger
+from .search import choose_strategy, found_in_8_of_10, search_for_challenger
 from .second_stage import begin_second_stage, goes_on, why_untested
 
 BASELINE_REPLICATES = 8
@@ -150,7 +150,8 @@ def _second_stage(context: CampaignContext, contract: Contract) -> tuple[Verdict
     ended = why_untested(context, search)
     if ended is not None:
         return replace(first.verdict, sentence=f"{first.verdict.sentence} {ended}"), first.challenger or search.winner
-    summary = replace(_summary(context, search.reason, search.too_small), pairs_before=first.verdict.n_pairs)
+    summary = _summary(context, search.reason, search.too_small, stages=2)
+    summary = replace(summary, pairs_before=first.verdict.n_pairs)
     _start_pairs(context, contract, _searched(plan, search, summary))
     return confirm(context, plan, contract, summary, search.winner), search.winner
 
@@ -207,7 +208,8 @@ def _continue(context: CampaignContext) -> None:
     searched = reached(facts.searched)
     challenger = context.file.space().validate(reached(searched.challenger), strict=False)
     before = 0 if facts.first is None else facts.first.verdict.n_pairs
-    summary = replace(_summary(context, searched.reason, searched.too_small), pairs_before=before)
+    stages = 1 if facts.first is None else 2
+    summary = replace(_summary(context, searched.reason, searched.too_small, stages), pairs_before=before)
     verdict = confirm(context, freeze_plan(context), reached(facts.contract), summary, challenger)
     record(context, verdict, challenger)
 
@@ -234,8 +236,8 @@ def _contract_by_challenger(context: CampaignContext, contract: Contract, challe
     )
 
 
-def _summary(context: CampaignContext, reason: str, too_small: str) -> SearchSummary:
-    """What the verdict needs to know about a search that named a challenger."""
+def _summary(context: CampaignContext, reason: str, too_small: str, stages: int = 1) -> SearchSummary:
+    """What the verdict needs to know about a search that named a challenger, and about those of the stages before."""
     whole = context.file.training.budget.amount
     full_legs = [result for result in context.runs.results if result.request.is_of_search and
             (result.request.to_step == whole or result.score is None)]  # fmt: skip
@@ -245,4 +247,5 @@ def _summary(context: CampaignContext, reason: str, too_small: str) -> SearchSum
         incumbent=incumbent,
         scores=tuple(result.score for result in full_legs if result.score is not None),
         too_small=too_small,
+        finds=found_in_8_of_10(context, stages),
     )

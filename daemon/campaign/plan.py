@@ -1,12 +1,15 @@
 """What a re-evaluation would do, cost and be able to detect, from what is known before it runs."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from ...strategies.schedule import triggers
 from ...strategies.schedule.grants import Machine, Need, alone_on
 from ...strategies.search import choose
+from ...strategies.search.detection import Offer, detection_of, offers
+from ...strategies.search.samplers import Sampler
+from ...strategies.search.search_size import coordinates_of
 from ...strategies.verdict import power
 from ...strategies.verdict.margin import share_in_words
 from ...strategies.verdict.test_plan import YEARLY_ALPHA
@@ -23,6 +26,15 @@ from .forecast import PROBE_RUNS, forecast
 
 
 @dataclass(frozen=True, slots=True)
+class FoundLoss:
+    """The loss that 8 of 10 such re-evaluations find, search included, in score units; what other sizes would find of
+    it."""
+
+    loss: float
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The strategy, the cost and the power of the next campaign, as sentences and as numbers."""
 
@@ -31,6 +43,7 @@ class Plan:
     cost: choose.CostEstimate
     test: TestPlan
     power: power.Detectable | None
+    found: FoundLoss | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values."""
@@ -52,6 +65,8 @@ class Plan:
             "pairs_unchanged": None if self.power is None else self.power.pairs_unchanged,
             "sigma_of_pairs": None if self.power is None else self.power.sigma,
             "is_sigma_of_pairs_known": self.power is not None and self.power.is_known,
+            "loss_found_in_8_of_10": None if self.found is None else self.found.loss,
+            "offers": [] if self.found is None else [asdict(offer) for offer in self.found.offers],
         }
 
 
@@ -64,14 +79,16 @@ def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
     noise = noise_before(store, model.id, model.settings_version)
     test = rules_of(model.file, results, noise, campaigns_a_year(store, model, now), found.choice.stages)
     detectable = power.detectable(test, tuple(differences for _, differences in noise))
+    would_find = _would_find(model, found.choice, test, detectable)
     sentences = (
         found.sentence,
         found.cost.sentence,
         _of_the_machine(model, machine),
         *_test_sentences(model, test, detectable),
+        *_found_sentences(model, test, would_find),
         *_year_sentences(store, model, test, now),
     )
-    return Plan((*sentences, _watched(model)), found.choice, found.cost, test, detectable)
+    return Plan((*sentences, _watched(model)), found.choice, found.cost, test, detectable, would_find)
 
 
 def _year_sentences(store: Store, model: Model, test: TestPlan, now: datetime) -> tuple[str, ...]:
@@ -118,6 +135,28 @@ def _test_sentences(model: Model, test: TestPlan, found: power.Detectable | None
         else f"no loss is detected with {wanted} in {test.n_max} pairs; raise max_pairs under [search]"
     )
     return (rate, loss, f"about {found.pairs_unchanged:.1f} pairs decide it where nothing changed")
+
+
+def _would_find(
+    model: Model, choice: choose.Choice, test: TestPlan, known: power.Detectable | None
+) -> FoundLoss | None:
+    """What is found where the search must find better values itself; None where no table says."""
+    if known is None or choice.strategy is not choose.Strategy.CAVIAR or model.file.search.sampler is not Sampler.AUTO:
+        return None
+    coordinates = coordinates_of(model.space)
+    detection = detection_of(coordinates, choice.challengers, choice.stages)
+    if detection is None:
+        return None
+    gap = detection.gap()
+    return FoundLoss(max(gap * known.sigma, test.delta or 0.0), offers(coordinates, gap))
+
+
+def _found_sentences(model: Model, test: TestPlan, found: FoundLoss | None) -> tuple[str, ...]:
+    if found is None:
+        return ()
+    loss = f"a loss of {found.loss:.2g} {model.file.goal.metric}{_share(test, found.loss)}"
+    bought = "; ".join(offer.sentence for offer in found.offers)
+    return (f"search included, finds {loss} in about 8 of 10 re-evaluations, by simulation: {bought}",)
 
 
 def _share(test: TestPlan, loss: float) -> str:

@@ -59,7 +59,8 @@ class SearchSummary:
     a challenger to be compared in pairs. `too_small`: why the search cannot have seen whether anything is better, and
     what would do, as clauses; empty where it could. `incumbent` is the search's full run of the incumbent; `scores` are
     all its full-budget scores, from which a floor is derived where the owner declares none. `pairs_before`: how many
-    were run with another challenger before, which they did not confirm.
+    were run with another challenger before, which they did not confirm. `finds`: the loss that such searches and tests
+    find in 8 of 10 campaigns, in standard deviations of a paired difference; None where it is not known.
     """
 
     nothing_better: bool = False
@@ -70,6 +71,7 @@ class SearchSummary:
     too_small: str = ""
     was_skipped: bool = False
     pairs_before: int = 0
+    finds: float | None = None
 
     @property
     def has_challenger(self) -> bool:

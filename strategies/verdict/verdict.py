@@ -11,7 +11,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from ..records import Outcome
-from .confidence_intervals import welch_p_drop
+from .confidence_intervals import pooled_sigma, welch_p_drop
 from .contract import Contract
 from .evidence import Evidence, weigh
 from .runs import Pair, Run, SearchSummary
@@ -210,8 +210,20 @@ def _conclude(plan: TestPlan, contract: Contract, search: SearchSummary, evidenc
         stages=plan.stages,
         pairs_before=search.pairs_before,
     )
+    verdict = _would_find(plan, search, verdict)
     searched = search.too_small if reason is Reason.SEARCH_TOO_SMALL else search.reason
     return replace(verdict, sentence=sentence_of(verdict, searched))
+
+
+def _would_find(plan: TestPlan, search: SearchSummary, verdict: Verdict) -> Verdict:
+    """A FRESH with the loss that it would have found: never less than the improvement that matters."""
+    if verdict.outcome is not Outcome.FRESH or search.finds is None or not verdict.is_covered:
+        return verdict
+    sd = verdict.sd or pooled_sigma([plan.birth_scores]).sigma
+    if not sd:
+        return verdict
+    loss = max(search.finds * sd, verdict.delta or 0.0)
+    return replace(verdict, would_find=loss, would_find_share=None if plan.skill is None else loss / plan.skill)
 
 
 def _may_need_pairs(outcome: Outcome, reason: Reason) -> bool:

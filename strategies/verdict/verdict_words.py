@@ -44,7 +44,7 @@ def _stale(verdict: Verdict, _: str) -> str:
 def _fresh(verdict: Verdict, searched: str) -> str:
     if verdict.reason is Reason.NOTHING_BETTER_FOUND:
         why = f" ({searched.rstrip('.')})" if searched else ""
-        return f"The stored settings are still good: the search found nothing better{why}."
+        return f"The stored settings are still good: the search found nothing better{why}.{_would_find(verdict)}"
     least = f"{figure(verdict.delta)}{share_in_words(verdict.delta_share)}"
     claim = (
         f"a challenger is better, but by less than {least}"
@@ -55,7 +55,7 @@ def _fresh(verdict: Verdict, searched: str) -> str:
     return (
         f"The stored settings are still good: {claim}, the smallest improvement that matters (improvement over "
         f"{verdict.n_pairs} pairs of fresh runs: {figure(verdict.mean)} on average, at most {figure(verdict.upper)}; "
-        f"{error_rate}).{_before(verdict)}{_coarse(verdict)}"
+        f"{error_rate}).{_before(verdict)}{_would_find(verdict)}{_coarse(verdict)}"
     )
 
 
@@ -65,6 +65,14 @@ def _before(verdict: Verdict) -> str:
         return ""
     pairs = counted(verdict.pairs_before, "pair")
     return f" A first challenger, over {pairs}, did not improve on them by that much either."
+
+
+def _would_find(verdict: Verdict) -> str:
+    """What a larger loss would have looked like; empty where it is not known."""
+    if verdict.would_find is None:
+        return ""
+    loss = f"{figure(float(f'{verdict.would_find:.2g}'))}{share_in_words(verdict.would_find_share)}"
+    return f" A loss of {loss} would be found in about 8 of 10 such re-evaluations, by simulation."
 
 
 def _coarse(verdict: Verdict) -> str:

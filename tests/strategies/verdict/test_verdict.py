@@ -539,3 +539,30 @@ def test_suspicions_about_the_data_come_before_stale_and_broken(pairs, contract,
     assert not verdict.watch
     assert (GLITCH[0] in verdict.sentence) == (reason is Reason.LOOK_AT_DATA)
     assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
+
+
+@pytest.mark.parametrize(
+    ("plan", "search", "pairs", "loss", "share"),
+    [
+        # without pairs the baseline's single runs say how noisy a pair is: 1.5 x 0.0120
+        (replace(PLAN, delta=0.01, skill=0.9), replace(NOTHING_BETTER, finds=1.5), 0, 0.01793, 0.01992),
+        # with pairs their own noise does, and the skill is not known
+        (replace(PLAN, delta=0.01), replace(SEARCHED, finds=1.5), 16, None, None),
+        # a loss that the owner declares not to matter is not promised to be found
+        (replace(PLAN, delta=0.5), replace(SEARCHED, finds=1.5), 16, 0.5, None),
+    ],
+)
+def test_a_fresh_says_what_loss_it_would_have_found(plan, search, pairs, loss, share):
+    verdict = judge(plan, HOLDS, search, pairs_of(pairs, -0.01), [] if pairs else [scored(0.8)] * 4)
+    assert verdict.outcome is Outcome.FRESH
+    expected = 1.5 * verdict.sd if loss is None else loss
+    assert verdict.would_find == pytest.approx(expected, rel=1e-3)
+    assert verdict.would_find_share == (None if share is None else pytest.approx(share, rel=1e-3))
+    assert "would be found in about 8 of 10 such re-evaluations, by simulation." in verdict.sentence
+    assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
+
+
+def test_what_a_search_would_have_found_is_not_claimed_where_nobody_knows_it():
+    verdict = judge(PLAN, HOLDS, NOTHING_BETTER, (), [scored(0.8)] * 4)
+    assert verdict.would_find is None
+    assert "would be found" not in verdict.sentence
