@@ -15,13 +15,13 @@ from typing import Any
 PACKAGES = ("retuned", "numpy", "scipy", "torch", "scikit-learn", "schedulefree", "prodigyopt", "optuna")
 
 
-def header(command: str, date: str = "") -> dict[str, Any]:
-    """The head of a result file; `date` stands for today when it is given."""
+def header(command: str, date: str = "", packages: Sequence[str] = ()) -> dict[str, Any]:
+    """The head of a result file; `date` stands for today when it is given. `packages`: further ones that matter."""
     return {
         "command": command,
         "date": date or datetime.now(UTC).date().isoformat(),
         "machine": {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in (*PACKAGES, *packages)}},
     }
 
 

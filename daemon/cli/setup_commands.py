@@ -24,6 +24,11 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     "model": ("model.example.toml", "a model file with every key explained"),
     "config": ("config.example.toml", "the service's configuration with every key explained"),
     "scripts": ("scripts", "three programs that know nothing of retuned: Python, awk, driven by YAML"),
+    "frameworks": (
+        "frameworks",
+        "scripts of scikit-learn, LightGBM, XGBoost, PyTorch, ... as they are (data: flights)",
+    ),
+    "callbacks": ("callbacks", "callbacks that report for Lightning, Transformers, XGBoost, LightGBM"),
     "ordinary": ("ordinary", "an ordinary script whose data retuned cuts (its data: flights)"),
     "shell": ("shell", "a program in shell and awk that keeps the whole contract (its data: flights)"),
     "flights": ("flights", "a torch recipe on real data, which come with it: does a flight arrive late?"),
