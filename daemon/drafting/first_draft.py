@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...strategies.drafting.argparse_source import spelling
 from ...strategies.drafting.draft import Draft, Given, Surroundings
 from ...strategies.drafting.drafting import draft
 from ...strategies.drafting.help_text import help_arguments
@@ -126,15 +127,20 @@ def _may_ask(script: Path, source: str, program: Program) -> bool:
     """Whether `--help` may be given to the program: one that does not know it would begin to train."""
     if program.parser == "text":
         return answers_help(source) or (not source and os.access(script, os.X_OK))
-    return program.has_open_arguments
+    reads_it = program.parser != "argparse" or "parse_" in source
+    return program.has_open_arguments and reads_it
 
 
 def _with_help(program: Program, text: str) -> Program:
     """The program with the arguments that only its help names."""
     own = {plain(argument.name) for argument in program.arguments}
     more = tuple(one for one in help_arguments(text) if plain(one.name) not in own)
-    if program.arguments:  # the positions of the source are sure
-        more = tuple(one for one in more if not one.is_positional)
+    if program.parser != "text":  # the positions of the source are sure, and its parser takes values in one word
+        more = tuple(
+            replace(one, words=spelling(one.words[0].partition("=")[0])) if "{}" in "".join(one.words) else one
+            for one in more
+            if not one.is_positional
+        )
     return replace(program, arguments=(*program.arguments, *more))
 
 

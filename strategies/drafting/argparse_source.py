@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from ..hyperparameter import Kind
 from ..records import Value
-from .constants import constant_of, constants_of
+from .constants import assigned, constant_of, constants_of
 from .program import Argument, kind_of
 
 TYPES: Mapping[str, Kind] = {"float": Kind.FLOAT, "int": Kind.INT, "bool": Kind.BOOL}
@@ -32,8 +32,16 @@ def has_subparsers(tree: ast.Module) -> bool:
 
 
 def _calls(tree: ast.Module, method: str) -> Iterator[ast.Call]:
+    aliases = {
+        name
+        for statement in ast.walk(tree)
+        for name, value in assigned(statement)
+        if isinstance(value, ast.Attribute) and value.attr == method
+    }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
+        called = node.func if isinstance(node, ast.Call) else None
+        is_method = isinstance(called, ast.Attribute) and called.attr == method
+        if isinstance(node, ast.Call) and (is_method or (isinstance(called, ast.Name) and called.id in aliases)):
             yield node
 
 

@@ -58,7 +58,8 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The whole: `todos` say what only a person can settle, `left` which arguments keep the script's default."""
+    """The whole: `command_todos` say what only a person can settle, `left` which arguments keep the script's default,
+    `passed` which variables it reads."""
 
     around: Surroundings
     command: tuple[str, ...]
@@ -76,4 +77,5 @@ class Draft:
     metric_file: str = ""
     left: tuple[str, ...] = ()
     command_todos: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
     source: str = ""

@@ -13,6 +13,7 @@ _PLACEHOLDERS: Mapping[Role, str] = {
     Role.SEED: "{seed}", Role.SPLIT_SEED: "{split_seed}", Role.TRAIN: "{train}", Role.EVAL: "{eval}",
     Role.DATA: "{data}", Role.CONFIG: "{config}",
 }  # fmt: skip
+_ALWAYS_THERE = frozenset({"PATH", "HOME", "USER", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"})
 _SUBCOMMAND = "{TODO_command}"
 
 
@@ -27,6 +28,8 @@ class Words:
     outputs: Mapping[str, str] = field(default_factory=dict)
     left: tuple[str, ...] = ()
     todos: tuple[str, ...] = ()
+    has_variables: bool = False
+    passed: tuple[str, ...] = ()
 
 
 def command_of(
@@ -42,20 +45,36 @@ def command_of(
     overrides = program.parser in ("hydra", "omegaconf")
     on_line = [one for one in arguments if one.words or (overrides and one.place)]
     positions = _positions([one for one in on_line if one.is_positional], texts)
-    options = [word for one in on_line if not one.is_positional for word in _option(one, texts[key_of(one)], names)]
+    written = [
+        (one, word) for one in on_line if not one.is_positional for word in _option(one, texts[key_of(one)], names)
+    ]
+    options = [word for one, word in written if not one.is_variable]
+    variables = [word for one, word in written if one.is_variable]
     positions = [_SUBCOMMAND, *positions] if program.has_subcommands else positions
     ordered = [*options, *positions] if around.options_first else [*positions, *options]
     in_file = [one for one in arguments if has_file and not one.words and one.place]
     told = {key_of(one) for one in on_line + in_file if texts[key_of(one)] is not None}
     return Words(
-        command=(*around.runner, *ordered) if around.runner else (),
+        command=_started(around, variables, ordered),
+        has_variables=bool(variables),
+        passed=tuple(one.shown for one in on_line if one.is_variable and one.default is None
+                     and texts[key_of(one)] is None and one.shown not in _ALWAYS_THERE),
         values=tuple((one.place, text) for one in in_file
                      if key_of(one) not in names and (text := texts[key_of(one)]) is not None),
         placed={names[key_of(one)]: one.place for one in in_file if key_of(one) in names},
         outputs=outputs,
-        left=tuple(_left(one) for one in arguments if key_of(one) not in told and not (has_file and one.place)),
+        left=tuple(_left(one) for one in arguments if key_of(one) not in told and not (has_file and one.place)
+                   and not (one.is_variable and one.default is None)),
         todos=tuple(_todos(program, on_line, texts)),
     )  # fmt: skip
+
+
+def _started(around: Surroundings, variables: list[str], words: list[str]) -> tuple[str, ...]:
+    """The whole command; with variables `env` starts it, and the interpreter's path stands in it."""
+    if not around.runner or not variables:
+        return (*around.runner, *words) if around.runner else ()
+    first = around.python.replace("{", "{{").replace("}", "}}") or around.runner[0]
+    return ("env", *variables, first, *around.runner[1:], *words)
 
 
 def _argument_of(one: DraftedHyperparameter, arguments: tuple[Argument, ...]) -> Argument | None:

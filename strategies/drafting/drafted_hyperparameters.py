@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..hyperparameter import Kind
+from ..errors import InputError
+from ..hyperparameter import Hyperparameter, Kind
 from .draft import DraftedHyperparameter, Given
 from .program import Argument, Program, plain
 from .roles import Role
@@ -22,7 +23,7 @@ def chosen(
     """The hyperparameters: those that another tool knows, else the best known of the program's arguments, else its
     constants, which nothing can set yet."""
     if given is not None and given.hyperparameters:
-        return tuple(_with_value(one, arguments) for one in given.hyperparameters)
+        return tuple(_with_a_fitting_value(_with_value(one, arguments)) for one in given.hyperparameters)
     searched = [one for one in arguments if roles[key_of(one)] is Role.SEARCHED]
     ranged = [(one, known) for one in searched if (known := known_range(one)) and _has_a_value(one, known)]
     if not ranged:
@@ -39,7 +40,7 @@ def chosen(
         if known is not None and key_of(argument) in kept:
             name = name_of(argument, names)
             names.add(name)
-            found.append(_drafted(argument, name, known))
+            found.append(_with_a_fitting_value(_drafted(argument, name, known)))
     return tuple(found)
 
 
@@ -82,6 +83,18 @@ def known_value(name: str, value: object, why: str) -> DraftedHyperparameter | N
     argument = Argument(name, kind=None if isinstance(value, str) else kind, default=value)
     found = known_range(argument) or (None if isinstance(value, str) else around(argument))
     return DraftedHyperparameter(name, found or fixed(kind), value, why)
+
+
+def _with_a_fitting_value(one: DraftedHyperparameter) -> DraftedHyperparameter:
+    """The hyperparameter; a value of another kind, as of an int whose default is False, is left to a person."""
+    if one.value is None:
+        return one
+    found = one.range
+    try:
+        Hyperparameter(one.name, found.kind, found.low, found.high, found.log, found.choices).canonical(one.value)
+    except InputError:
+        return replace(one, value=None)
+    return one
 
 
 def _with_value(one: DraftedHyperparameter, arguments: tuple[Argument, ...]) -> DraftedHyperparameter:

@@ -28,7 +28,8 @@ def draft(program: Program, around: Surroundings, given: Given | None = None) ->
     metric = _metric(program, given, is_in_epochs=Role.BUDGET in by_role and budget[0] == "epochs")
     known_direction = given.direction if given is not None else None
     return Draft(
-        around=around, command=words.command, command_todos=words.todos, left=words.left[:_MOST_LEFT],
+        around=replace(around, python="") if words.has_variables else around,
+        command=words.command, command_todos=words.todos, left=words.left[:_MOST_LEFT], passed=words.passed,
         hyperparameters=tuple(declared(one, words.placed) for one in hyperparameters),
         budget=budget, why_budget=why_budget,
         write=around.config_file if words.values or words.placed else "", values=words.values,

@@ -13,7 +13,7 @@ class Argument:
 
     `words` write it on the command line, "{}" for the value; `switch` has the texts for true and false of a flag that
     takes no value ("" for nothing), `truths` those of a flag that takes one. `kind` None: a text. `place`: its dotted
-    place in a configuration file, where it stands in one.
+    place in a configuration file, where it stands in one. `is_variable`: it is read from the environment.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Argument:
     truths: tuple[str, str] | None = None
     is_required: bool = False
     place: str = ""
+    is_variable: bool = False
 
     @property
     def is_positional(self) -> bool:

@@ -9,9 +9,10 @@ from ..records import Value
 from .argparse_source import argparse_arguments, has_subparsers
 from .argv_source import argv_arguments, uses_argv
 from .constants import constant_arguments, module_constants
+from .environment_source import environment_arguments
 from .function_source import click_arguments, dataclass_arguments, fire_arguments, typer_arguments
 from .metric_sights import metric_sights
-from .program import Argument, MetricSight, Program
+from .program import Argument, MetricSight, Program, plain
 
 _Reader = Callable[[ast.Module, Mapping[str, Value]], tuple[Argument, ...]]
 _READERS: Mapping[str, _Reader] = {
@@ -52,8 +53,10 @@ def _read(tree: ast.Module) -> Program:
     )
     if not parser and uses_argv(tree):
         parser, arguments = "argv", argv_arguments(tree, names)
+    own = {plain(argument.name) for argument in arguments}
+    variables = tuple(one for one in environment_arguments(tree, names) if plain(one.name) not in own)
     return Program(
-        arguments=arguments,
+        arguments=(*arguments, *variables),
         metrics=(*metric_sights(tree), *_of_frameworks(tree, imported)),
         constants=constant_arguments(tree),
         parser=parser,

@@ -61,6 +61,8 @@ def _training(draft: Draft) -> Iterator[str]:
         yield f"values = {{{pairs}}}  # guess: what else is put into that file, by its place"
     if around.python:
         yield f"python = {toml(around.python)}  # guess: {_words(around.python_from)}"
+    if draft.passed:
+        yield f"pass_env = [{', '.join(map(toml, draft.passed))}]  # guess: the script reads them"
     unit, amount = draft.budget
     yield f"budget = {{{unit} = {amount}}}  # guess: {_words(draft.why_budget)}"
     yield '# timeout = "1h"  # how long one training may take'

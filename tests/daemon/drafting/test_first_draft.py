@@ -85,6 +85,9 @@ WHOLE = [
     # Lightning: the metric that is logged, in the table that validate() prints
     ("lit.py", "--data_dir={data} --lr={lr} --hidden_dim={hidden_dim}", ("val_loss", "minimize"), {"epochs": 3},
      {"lr": (6.7e-05, 0.06, 0.002), "hidden_dim": (32, 512, 128)}),
+    # settings from the environment
+    ("variables.py", "env LR={lr} SEED={seed} MODEL_DIR={tmp}/models python3 variables.py",
+     ("val_accuracy", "maximize"), {"epochs": 3}, {"lr": (0.00033, 0.3, 0.01)}),
     # R, whose options stand in its source
     ("fit.R", "--lambda={lambda} --seed={seed}", ("test_rmse", "minimize"), {"epochs": 1},
      {"lambda": (0.001, 10.0, 0.1)}),
@@ -163,6 +166,11 @@ def test_the_files_beside_a_script_are_found_and_its_data_are_cut(folder):
     assert '# split = {by = "groups", column = "customer_id"}' in found.text
     assert '# split = {by = "time", column = "date"}' in found.text
     assert found.fault == ""
+
+
+def test_variables_that_nothing_sets_are_passed_on(folder):
+    model = model_file_in(drafted("variables.py").text.encode(), folder / "model.toml")
+    assert model.training.pass_env == ("CUDA_VISIBLE_DEVICES",)
 
 
 def test_values_go_to_their_places_in_the_configuration_file(folder):
