@@ -53,9 +53,7 @@ def draft_for(
     program, notes = _program(script, source), list[str]()
     around = _around(script, base, folders, environ, program)
     if asks and _may_ask(script, source, program):
-        words = [around.python or around.runner[0], *around.runner[1:-1], os.path.abspath(script)]
-        words = [os.path.abspath(base / words[0]) if around.python else words[0], *words[1:]]
-        answer = ask_for_help(words if around.runner[1:] else [os.path.abspath(script)], environ)
+        answer = ask_for_help(_start_of(around, base, script), environ)
         program = _with_help(program, answer.text)
         notes += [f"the help of {script.name} was not read: {answer.failure}"] if answer.failure else []
     around, more = _with_config(around, program, folders, base, script)
@@ -129,6 +127,14 @@ def _may_ask(script: Path, source: str, program: Program) -> bool:
         return answers_help(source) or (not source and os.access(script, os.X_OK))
     reads_it = program.parser != "argparse" or "parse_" in source
     return program.has_open_arguments and reads_it
+
+
+def _start_of(around: Surroundings, base: Path, script: Path) -> list[str]:
+    """The words that start the program from any folder, with the model's interpreter."""
+    if len(around.runner) == 1:
+        return [os.path.abspath(script)]
+    first = os.path.abspath(base / around.python) if around.python else around.runner[0]
+    return [first, *around.runner[1:-1], os.path.abspath(script)]
 
 
 def _with_help(program: Program, text: str) -> Program:

@@ -63,6 +63,13 @@ def number_or_text(text: str) -> Value | None:
     return usable(text)
 
 
+def last_name(node: ast.AST) -> str:
+    """The name after the last dot of `a.b.c`, or a plain name; "" for what is no name."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def module_constants(tree: ast.Module) -> dict[str, Value]:
     """The constants that a module sets at its top, by name; the last one counts."""
     found: dict[str, Value] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ..hyperparameter import Kind
 from ..records import Value
 from .argparse_source import TYPES
-from .constants import constant_of, number_or_text
+from .constants import constant_of, last_name, number_or_text
 from .program import Argument
 
 
@@ -37,19 +37,13 @@ def _expressions(tree: ast.Module) -> list[ast.expr]:
 
 def _read(node: ast.AST) -> tuple[ast.expr | None, ast.expr | None]:
     """The variable and the default of an expression that reads one; None for others."""
-    if isinstance(node, ast.Subscript) and _last_name(node.value) == "environ":
+    if isinstance(node, ast.Subscript) and last_name(node.value) == "environ":
         return node.slice, None
     if not isinstance(node, ast.Call) or not node.args:
         return None, None
     is_get = (
-        isinstance(node.func, ast.Attribute) and node.func.attr == "get" and _last_name(node.func.value) == "environ"
+        isinstance(node.func, ast.Attribute) and node.func.attr == "get" and last_name(node.func.value) == "environ"
     )
-    if is_get or _last_name(node.func) == "getenv":
+    if is_get or last_name(node.func) == "getenv":
         return node.args[0], node.args[1] if len(node.args) > 1 else None
     return None, None
-
-
-def _last_name(node: ast.AST) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..hyperparameter import Kind
 from ..records import Value
 from .argparse_source import TYPES, best_flag, spelling
-from .constants import constant_of, constants_of
+from .constants import constant_of, constants_of, last_name
 from .program import Argument, kind_of
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -19,7 +19,7 @@ def click_arguments(tree: ast.Module, names: Mapping[str, Value]) -> tuple[Argum
     found = []
     for function in _functions(tree):
         for node in function.decorator_list:
-            if isinstance(node, ast.Call) and _last_name(node.func) in ("option", "argument"):
+            if isinstance(node, ast.Call) and last_name(node.func) in ("option", "argument"):
                 argument = _of_click(node, names)
                 found += [argument] if argument is not None else []
     return tuple(found)
@@ -27,19 +27,19 @@ def click_arguments(tree: ast.Module, names: Mapping[str, Value]) -> tuple[Argum
 
 def typer_arguments(tree: ast.Module, names: Mapping[str, Value]) -> tuple[Argument, ...]:
     """The arguments of a typer command: of a function that `run` gets or that is decorated with `command`."""
-    ran = {_last_name(call.args[0]) for call in _calls_of(tree, "run")}
+    ran = {last_name(call.args[0]) for call in _calls_of(tree, "run")}
     commands = [
         function
         for function in _functions(tree)
         if function.name in ran
-        or any(isinstance(node, ast.Call) and _last_name(node.func) == "command" for node in function.decorator_list)
+        or any(isinstance(node, ast.Call) and last_name(node.func) == "command" for node in function.decorator_list)
     ]
     return tuple(argument for part in _parameters(commands[:1]) if (argument := _of_typer(*part, names)) is not None)
 
 
 def fire_arguments(tree: ast.Module, names: Mapping[str, Value]) -> tuple[Argument, ...]:
     """The arguments of the function that `fire.Fire` gets."""
-    ran = {_last_name(call.args[0]) for call in _calls_of(tree, "Fire")}
+    ran = {last_name(call.args[0]) for call in _calls_of(tree, "Fire")}
     chosen = [function for function in _functions(tree) if function.name in ran][:1]
     found = []
     for name, annotation, node in _parameters(chosen):
@@ -54,7 +54,7 @@ def dataclass_arguments(tree: ast.Module, names: Mapping[str, Value], uses_hyphe
     """The fields of the program's dataclasses, as a library makes arguments of them."""
     found = []
     for node in ast.walk(tree):
-        if not isinstance(node, ast.ClassDef) or not any(_last_name(mark) == "dataclass" for mark in _marks(node)):
+        if not isinstance(node, ast.ClassDef) or not any(last_name(mark) == "dataclass" for mark in _marks(node)):
             continue
         found += [
             _of_field(field.target.id, field, names, uses_hyphens)
@@ -86,7 +86,7 @@ def _of_click(call: ast.Call, names: Mapping[str, Value]) -> Argument | None:
     default = constant_of(given.get("default"), names)
     choices = _click_choices(given.get("type"), names)
     kind = _click_kind(given.get("type"), default)
-    if _last_name(call.func) == "argument":
+    if last_name(call.func) == "argument":
         return Argument(plain(words[0]), ("{}",), kind, default, choices, is_required=default is None)
     flag = best_flag([word for word in words if word.startswith("-")] or [f"--{words[0]}"])
     named = next((word for word in words if not word.startswith("-")), flag.partition("/")[0].lstrip("-"))
@@ -104,8 +104,8 @@ def _of_typer(
     default = node
     marks = [mark for part in (annotation, node) if part is not None for mark in ast.walk(part)]
     for mark in marks:
-        if isinstance(mark, ast.Call) and _last_name(mark.func) in ("Option", "Argument"):
-            is_positional = _last_name(mark.func) == "Argument"
+        if isinstance(mark, ast.Call) and last_name(mark.func) in ("Option", "Argument"):
+            is_positional = last_name(mark.func) == "Argument"
             texts = [constant_of(word, names) for word in mark.args]
             flags = [text for text in texts if isinstance(text, str) and text.startswith("-") and "{" not in text]
             if mark is node:
@@ -146,7 +146,7 @@ def _annotated_kind(node: ast.expr | None) -> Kind | None:
         return _annotated_kind(node.left)
     if isinstance(node, ast.Subscript):
         inner = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
-        return _annotated_kind(inner) if _last_name(node.value) in ("Optional", "Annotated") else None
+        return _annotated_kind(inner) if last_name(node.value) in ("Optional", "Annotated") else None
     return None
 
 
@@ -155,12 +155,12 @@ def _click_kind(node: ast.expr | None, default: Value | None) -> Kind | None:
         return kind_of(default)
     if isinstance(node, ast.Call):
         node = node.func
-    word = _last_name(node).lower().removesuffix("range")
+    word = last_name(node).lower().removesuffix("range")
     return TYPES.get(word)
 
 
 def _click_choices(node: ast.expr | None, names: Mapping[str, Value]) -> tuple[Value, ...]:
-    is_choice = isinstance(node, ast.Call) and _last_name(node.func) == "Choice" and node.args
+    is_choice = isinstance(node, ast.Call) and last_name(node.func) == "Choice" and node.args
     return constants_of(node.args[0], names) if is_choice and isinstance(node, ast.Call) else ()
 
 
@@ -170,17 +170,11 @@ def _functions(tree: ast.Module) -> list[_Function]:
 
 def _calls_of(tree: ast.Module, name: str) -> list[ast.Call]:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [call for call in calls if _last_name(call.func) == name and call.args]
+    return [call for call in calls if last_name(call.func) == name and call.args]
 
 
 def _marks(node: ast.ClassDef) -> list[ast.expr]:
     return [mark.func if isinstance(mark, ast.Call) else mark for mark in node.decorator_list]
-
-
-def _last_name(node: ast.AST) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 def plain(word: str) -> str:

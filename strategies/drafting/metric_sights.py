@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from .constants import last_name
 from .metric_names import is_metric, qualifies
 from .program import MetricSight
 
@@ -36,7 +37,7 @@ def sights_in_text(line: str, number: int, *, goes_on: bool = False) -> Iterator
 
 
 def _of_call(call: ast.Call, counters: _Counters) -> list[MetricSight]:
-    called = _last_name(call.func)
+    called = last_name(call.func)
     if called == "dump" and len(call.args) >= 1 and isinstance(call.args[0], ast.Dict):
         keys = _keys(call.args[0])
         return [MetricSight(key.rpartition(".")[2], call.lineno, "file", key=key) for key in keys if _counts(key)]
@@ -57,7 +58,7 @@ def _of_call(call: ast.Call, counters: _Counters) -> list[MetricSight]:
 
 def _report(node: ast.expr) -> list[MetricSight]:
     """The metrics of a report line: json.dumps({"step": ..., "metrics": {...}}); of another object a pattern."""
-    if not isinstance(node, ast.Call) or _last_name(node.func) != "dumps" or not node.args:
+    if not isinstance(node, ast.Call) or last_name(node.func) != "dumps" or not node.args:
         return []
     keys = _keys(node.args[0])
     inside = [key.removeprefix("metrics.") for key in keys if key.startswith("metrics.")]
@@ -120,7 +121,7 @@ def _counters(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.For) and isinstance(node.iter, ast.Call):
             call, target = node.iter, node.target
             numbers = [part.value for part in ast.walk(call) if isinstance(part, ast.Constant)]
-            if _last_name(call.func) in ("range", "trange", "tqdm", "enumerate") and 1 in numbers[:1]:
+            if last_name(call.func) in ("range", "trange", "tqdm", "enumerate") and 1 in numbers[:1]:
                 first = target.elts[0] if isinstance(target, ast.Tuple) and target.elts else target
                 yield from [first.id] if isinstance(first, ast.Name) else []
 
@@ -179,9 +180,3 @@ def _keys(node: ast.AST, prefix: str = "", depth: int = 0) -> list[str]:
 
 def _counts(key: str) -> bool:
     return is_metric(key) or is_metric(key.rpartition(".")[2])
-
-
-def _last_name(node: ast.AST) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""

@@ -6,7 +6,7 @@ settings first; else what the libraries that made the name known recommend.
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..hyperparameter import Kind
 from ..records import Value
@@ -142,11 +142,6 @@ def around(argument: Argument) -> Range | None:
 def fixed(kind: Kind) -> Range:
     """No range: the value stays as it is."""
     return Range(kind)
-
-
-def moved_to(found: Range, why: str) -> Range:
-    """The range with another reason."""
-    return replace(found, why=why)
 
 
 def _of_choices(argument: Argument, name: str) -> Range | None:
