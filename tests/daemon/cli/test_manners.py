@@ -1,10 +1,13 @@
 """What a newcomer types first: help by task, examples, completion, several models in a file, and what comes next."""
 
 import importlib.metadata
+import itertools
 import json
 import os
 import re
 import shutil
+import signal
+import site
 import subprocess
 import sys
 from dataclasses import replace
@@ -110,6 +113,53 @@ def test_every_example_ships_in_the_wheel(wheel, file):
 def test_the_documentation_ships_in_the_wheel(wheel):
     assert Path("contract.md") in shipped(wheel, "docs", "")
     assert tracked("docs", "") - shipped(wheel, "docs", "") == set()
+
+
+@pytest.fixture(scope="module")
+def installed(wheel):
+    """The program of a new virtual environment that has the wheel; what it depends on is lent by this one."""
+    folder = wheel.parents[1]
+    (file,) = folder.glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
+    python = folder / "env/bin/python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", file]
+    done = subprocess.run([str(word) for word in pip], capture_output=True, text=True)
+    if "No module named pip" in done.stderr:
+        pytest.skip("NOT TESTED: pip is not installed")
+    assert done.returncode == 0, done.stderr
+    ask = [python, "-c", "import site; print(site.getsitepackages()[0])"]
+    own = Path(subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip())
+    (own / "lent.pth").write_text("\n".join(site.getsitepackages()))
+    return folder / "env/bin/retuned"
+
+
+def test_the_demo_of_an_installed_wheel_begins_with_real_data_and_ends_at_ctrl_c(installed, tmp_path):
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "RETUNED_URL": "http://127.0.0.1:9"}
+    demo = subprocess.Popen(
+        [installed, "demo", "--flights"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    said = "".join(itertools.takewhile(lambda line: "(baseline): prepare" not in line, demo.stdout))
+    os.killpg(demo.pid, signal.SIGINT)
+    rest, _ = demo.communicate(timeout=100)
+    assert "9000 flights" in said
+    assert "registered flights: version 1" in said
+    assert demo.returncode == 130, rest
+    assert "Traceback" not in rest
+    assert [path.name for path in tmp_path.iterdir()] == ["retuned-demo"]
+
+
+@pytest.mark.parametrize("made", ["file", "link", "folder"])
+def test_the_demo_takes_no_place_that_something_has(tmp_path, retuned, made):
+    place = tmp_path / "mine"
+    {"file": place.touch, "link": lambda: place.symlink_to(tmp_path), "folder": place.mkdir}[made]()
+    kept = place / "thesis.tex"
+    kept.write_text("mine") if made == "folder" else None
+    done = retuned("demo", "--folder", place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("; name another folder with --folder\n")
+    assert os.path.lexists(place)
+    assert made != "folder" or kept.read_text() == "mine"
 
 
 def tracked(folder, file):

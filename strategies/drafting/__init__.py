@@ -1,0 +1,1 @@
+"""What a training script says about itself, as a first draft of a model file."""

@@ -1,0 +1,182 @@
+"""Where a Python program seems to tell its metric: prints, log calls, report lines, JSON files, trackers."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from .constants import last_name
+from .metric_names import is_metric, qualifies
+from .program import MetricSight
+
+_PRINTS = (
+    "print echo secho write info warning debug error critical log success pprint set_postfix set_postfix_str "
+    "set_description writerow"
+)
+_TRACKERS = "log_metric log_metrics add_scalar add_scalars log_dict"
+_NAME_AT_END = re.compile(r"([A-Za-z][\w@./ -]{0,40}?)([ \t'\"]*(?:[:=][ \t]*|[ \t]|\|[ \t]*))$")
+_CONVERSION = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?l?[diouxXeEfFgGcrs]|\$?\{[^{}]*\}|\$\w+|\$\([^()]*\)")
+_EPOCH_AT_END = re.compile(r"([Ee]poch)\W*$")
+_HOLE = "\0"
+_MOST = 500
+_Counters = frozenset[str]
+
+
+def metric_sights(tree: ast.Module) -> tuple[MetricSight, ...]:
+    """All places, in the order of the source."""
+    counters = frozenset(_counters(tree))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found = [sight for call in calls for sight in _of_call(call, counters)]
+    return tuple(sorted(found, key=lambda sight: sight.line)[:_MOST])
+
+
+def sights_in_text(line: str, number: int, *, goes_on: bool = False) -> Iterator[MetricSight]:
+    """What a text with holes ("epoch %d: val_loss=%.4f") tells; `goes_on`: a value follows it."""
+    parts = _CONVERSION.sub(_HOLE, line).split(_HOLE)
+    for before in parts if goes_on else parts[:-1]:
+        yield from _at_end(before, number)
+
+
+def _of_call(call: ast.Call, counters: _Counters) -> list[MetricSight]:
+    called = last_name(call.func)
+    if called == "dump" and len(call.args) >= 1 and isinstance(call.args[0], ast.Dict):
+        keys = _keys(call.args[0])
+        return [MetricSight(key.rpartition(".")[2], call.lineno, "file", key=key) for key in keys if _counts(key)]
+    if called in _TRACKERS.split() or (called == "log" and not _prints_text(call)):
+        return [MetricSight(name, call.lineno, "log") for name in _tracked(call) if is_metric(name)]
+    if called not in _PRINTS.split():
+        return []
+    reports = [sight for argument in call.args for sight in _report(argument)]
+    if reports:
+        return reports
+    found = [sight for argument in call.args for sight in _of_text(argument, call.lineno, counters)]
+    if called in ("writerow", "write"):
+        found += [sight for argument in call.args for sight in _header(argument)]
+    if called == "set_postfix":
+        found += [_printed(word.arg, "=", call.lineno) for word in call.keywords if word.arg and is_metric(word.arg)]
+    return found + _of_pairs(call)
+
+
+def _report(node: ast.expr) -> list[MetricSight]:
+    """The metrics of a report line: json.dumps({"step": ..., "metrics": {...}}); of another object a pattern."""
+    if not isinstance(node, ast.Call) or last_name(node.func) != "dumps" or not node.args:
+        return []
+    keys = _keys(node.args[0])
+    inside = [key.removeprefix("metrics.") for key in keys if key.startswith("metrics.")]
+    if inside:
+        return [MetricSight(name, node.lineno, "report") for name in inside]
+    names = [key.rpartition(".")[2] for key in keys if _counts(key)]
+    return [MetricSight(name, node.lineno, "print", pattern=rf'"{re.escape(name)}": *([-+.\w]+)') for name in names]
+
+
+def header_sights(names: list[str], line: int) -> list[MetricSight]:
+    """The metrics among the columns of a table that is written; a single column is none."""
+    names = [name.strip() for name in names]
+    if len(names) < 2 or not all(re.fullmatch(r"[A-Za-z][\w ./-]{0,40}", name) for name in names):
+        return []
+    return [MetricSight(name, line, "file", column=name) for name in names if is_metric(name)]
+
+
+def _header(node: ast.expr) -> list[MetricSight]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return header_sights(node.value.strip().split(","), node.lineno)
+    parts = node.elts if isinstance(node, ast.List | ast.Tuple) else []
+    texts = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return header_sights(texts, node.lineno) if len(texts) == len(parts) else []
+
+
+def _of_text(node: ast.expr, line: int, counters: _Counters) -> Iterator[MetricSight]:
+    """An f-string, "..." % values or "...".format(values)."""
+    if isinstance(node, ast.JoinedStr):
+        step, before = "", ""
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                before = str(part.value)
+                continue
+            epoch = _EPOCH_AT_END.search(before)
+            if epoch is not None and isinstance(part, ast.FormattedValue) and _counts_from_1(part.value, counters):
+                step = rf"{epoch[1]}\W*(?P<step>\d+).*"
+            yield from _at_end(before, line, step)
+            before = ""
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod | ast.Add):
+        yield from _of_text(node.left, line, counters)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        yield from _of_text(node.func.value, line, counters)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield from sights_in_text(node.value, line)
+
+
+def _of_pairs(call: ast.Call) -> list[MetricSight]:
+    """print("val_loss", loss) and print("val_loss:", loss)."""
+    found = []
+    for text, value in zip(call.args, call.args[1:], strict=False):
+        is_value = not isinstance(value, ast.Constant | ast.JoinedStr)
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and is_value and "%" not in text.value:
+            found += list(_at_end(text.value.rstrip() + " ", call.lineno))
+    return found
+
+
+def _counters(tree: ast.Module) -> Iterator[str]:
+    """The variables of loops that count from 1."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For) and isinstance(node.iter, ast.Call):
+            call, target = node.iter, node.target
+            numbers = [part.value for part in ast.walk(call) if isinstance(part, ast.Constant)]
+            if last_name(call.func) in ("range", "trange", "tqdm", "enumerate") and 1 in numbers[:1]:
+                first = target.elts[0] if isinstance(target, ast.Tuple) and target.elts else target
+                yield from [first.id] if isinstance(first, ast.Name) else []
+
+
+def _counts_from_1(node: ast.expr, counters: _Counters) -> bool:
+    """Whether a printed number of an epoch begins with 1, as reports count."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and isinstance(node.right, ast.Constant):
+        return node.right.value == 1
+    return isinstance(node, ast.Name) and node.id in counters
+
+
+def _at_end(before: str, line: int, step: str = "") -> Iterator[MetricSight]:
+    match = _NAME_AT_END.search(before)
+    if match is None:
+        return
+    name = re.split(r"[ \t]{2,}|, ", match[1])[-1].strip(" -./")
+    while " " in name and is_metric(name.partition(" ")[2]) and not qualifies(name.partition(" ")[0]):
+        name = name.partition(" ")[2]
+    if is_metric(name):
+        yield _printed(name, match[2], line, step, before[:200])
+
+
+def _printed(name: str, between: str, line: int, step: str = "", context: str = "") -> MetricSight:
+    """A metric that is printed after its name; the name in the model file has no spaces."""
+    mark = "[:=]" if re.search("[:=]", between) else r"\|" if "|" in between else ""
+    quotes = "['\"]*" if re.search("['\"]", between) else ""
+    sure = r"(?<![\w-])" if re.match(r"\w", name) else ""  # val_loss is no loss
+    pattern = rf"{sure}{re.escape(name).replace(chr(92) + ' ', ' ').replace(chr(92) + '-', '-')}{quotes} *{mark}"
+    text = rf"{pattern} *(\S+)" if mark else rf"{pattern.removesuffix(' *')} +(\S+)"
+    curve = f"{step}{text}" if step else ""
+    return MetricSight(re.sub(r"[^\w@-]+", "_", name), line, "print", text, curve, context=context)
+
+
+def _tracked(call: ast.Call) -> list[str]:
+    first = call.args[0] if call.args else None
+    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+        return [first.value]
+    return [key.rpartition(".")[2] for key in _keys(first)] if first is not None else []
+
+
+def _prints_text(call: ast.Call) -> bool:
+    return any(isinstance(argument, ast.JoinedStr) for argument in call.args) or len(call.args) > 2
+
+
+def _keys(node: ast.AST, prefix: str = "", depth: int = 0) -> list[str]:
+    """The dotted places of the numbers in a literal of dictionaries."""
+    if not isinstance(node, ast.Dict) or depth > 5:
+        return []
+    found = []
+    for key, value in zip(node.keys, node.values, strict=True):
+        if isinstance(key, ast.Constant) and isinstance(key.value, str) and 0 < len(key.value) <= 60:
+            is_table = isinstance(value, ast.Dict)
+            found += _keys(value, f"{prefix}{key.value}.", depth + 1) if is_table else [f"{prefix}{key.value}"]
+    return found
+
+
+def _counts(key: str) -> bool:
+    return is_metric(key) or is_metric(key.rpartition(".")[2])

@@ -1,0 +1,89 @@
+"""What is known of a training program before anything is run: its arguments, and where its metric may be found."""
+
+import re
+from dataclasses import dataclass
+
+from ..hyperparameter import Kind
+from ..records import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One value that a program takes, on its command line or in its configuration file.
+
+    `words` write it on the command line, "{}" for the value; `switch` has the texts for true and false of a flag that
+    takes no value ("" for nothing), `truths` those of a flag that takes one. `kind` None: a text. `place`: its dotted
+    place in a configuration file, where it stands in one. `is_variable`: it is read from the environment.
+    """
+
+    name: str
+    words: tuple[str, ...] = ()
+    kind: Kind | None = None
+    default: Value | None = None
+    choices: tuple[Value, ...] = ()
+    switch: tuple[str, str] | None = None
+    truths: tuple[str, str] | None = None
+    is_required: bool = False
+    place: str = ""
+    is_variable: bool = False
+
+    @property
+    def is_positional(self) -> bool:
+        """Whether the program knows it by its place alone."""
+        return self.words == ("{}",)
+
+    @property
+    def shown(self) -> str:
+        """How a person calls it."""
+        flag = self.words[0].removesuffix("{}").rstrip("=") if self.words else ""
+        return self.place or flag or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSight:
+    """A place where a program seems to tell a metric: `how` is "report" (a report line), "print" (found by `pattern`,
+    or with the epoch by `curve`, where that is printed), "file" (`key` of a JSON file, or `column` of a
+    table) or "log" (a tracker, which retuned does not read). `context`: the words before it ("Test set: Average")."""
+
+    name: str
+    line: int
+    how: str
+    pattern: str = ""
+    curve: str = ""
+    key: str = ""
+    column: str = ""
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All that a program's source or help says. `parser` names what reads its command line ("" for nothing), `config`
+    is the (folder, name) that Hydra reads, `constants` are values that nothing outside can set."""
+
+    arguments: tuple[Argument, ...] = ()
+    metrics: tuple[MetricSight, ...] = ()
+    constants: tuple[Argument, ...] = ()
+    parser: str = ""
+    config: tuple[str, str] | None = None
+    reads_a_file: bool = False
+    has_subcommands: bool = False
+
+    @property
+    def has_open_arguments(self) -> bool:
+        """Whether its help may name more arguments than its source."""
+        return self.parser not in ("", "argv", "hydra")
+
+
+def plain(name: str) -> str:
+    """A name to compare by: lower case, words joined by underscores, without leading dashes."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")
+
+
+def kind_of(value: object) -> Kind | None:
+    """The kind of a value; None for a text or none."""
+    if isinstance(value, bool):
+        return Kind.BOOL
+    if isinstance(value, int):
+        return Kind.INT
+    return Kind.FLOAT if isinstance(value, float) else None

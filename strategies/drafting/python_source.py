@@ -1,0 +1,117 @@
+"""What a Python program's source says about its arguments and its metric."""
+
+import ast
+import re
+import warnings
+from collections.abc import Callable, Mapping
+
+from ..records import Value
+from .argparse_source import argparse_arguments, has_subparsers
+from .argv_source import argv_arguments, uses_argv
+from .constants import constant_arguments, module_constants
+from .environment_source import environment_arguments
+from .function_source import click_arguments, dataclass_arguments, fire_arguments, typer_arguments
+from .metric_sights import metric_sights
+from .program import Argument, MetricSight, Program, plain
+
+_Reader = Callable[[ast.Module, Mapping[str, Value]], tuple[Argument, ...]]
+_READERS: Mapping[str, _Reader] = {
+    "argparse": argparse_arguments,
+    "click": click_arguments,
+    "typer": typer_arguments,
+    "fire": fire_arguments,
+    "transformers": lambda tree, names: dataclass_arguments(tree, names, uses_hyphens=False),
+    "simple_parsing": lambda tree, names: dataclass_arguments(tree, names, uses_hyphens=False),
+    "tyro": lambda tree, names: dataclass_arguments(tree, names, uses_hyphens=True),
+}
+_OTHERS = ("hydra", "omegaconf", "jsonargparse", "configargparse", "absl", "docopt", "plac", "tap", "optparse")
+_FILE_FORMATS = frozenset({"yaml", "json", "tomllib", "toml", "tomli", "omegaconf", "ruamel", "configparser"})
+_LIGHTNING = frozenset({"lightning", "pytorch_lightning"})
+
+
+def read_python(source: str) -> Program | None:
+    """What the source says; None where it is no Python that this Python can parse."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the script's, not ours
+            tree = ast.parse(source)
+        return _read(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _read(tree: ast.Module) -> Program:
+    names, imported = module_constants(tree), _imports(tree)
+    arguments: tuple[Argument, ...] = ()
+    parser = ""
+    for library, reader in _READERS.items():
+        if library in imported and not arguments:
+            arguments = reader(tree, names)
+            parser = library if arguments else parser
+    parser = parser or next(
+        (library for library in (*_OTHERS, *_READERS) if library in imported and (library not in ("transformers",))), ""
+    )
+    if not parser and uses_argv(tree):
+        parser, arguments = "argv", argv_arguments(tree, names)
+    own = {plain(argument.name) for argument in arguments}
+    variables = tuple(one for one in environment_arguments(tree, names) if plain(one.name) not in own)
+    return Program(
+        arguments=(*arguments, *variables),
+        metrics=(*metric_sights(tree), *_of_frameworks(tree, imported)),
+        constants=constant_arguments(tree),
+        parser=parser,
+        config=_hydra_config(tree) if "hydra" in imported else None,
+        reads_a_file=bool(imported & _FILE_FORMATS),
+        has_subcommands=has_subparsers(tree),
+    )
+
+
+def _imports(tree: ast.Module) -> frozenset[str]:
+    """The top-level names of everything that the program imports."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return frozenset(found)
+
+
+def _hydra_config(tree: ast.Module) -> tuple[str, str] | None:
+    """(folder, name) of `@hydra.main(config_path=..., config_name=...)`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "main":
+            given = {word.arg: word.value for word in node.keywords if word.arg}
+            texts = {key: value.value for key, value in given.items() if isinstance(value, ast.Constant)}
+            name = texts.get("config_name")
+            if isinstance(name, str):
+                folder = texts.get("config_path")
+                return (folder if isinstance(folder, str) else "", name)
+    return None
+
+
+def _of_frameworks(tree: ast.Module, imported: frozenset[str]) -> tuple[MetricSight, ...]:
+    """What libraries print of their own accord."""
+    calls = {
+        node.func.attr: node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    made = {
+        node.func.id: node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    found = []
+    trainer = next((line for name, line in made.items() if name.endswith("Trainer")), None)
+    if "transformers" in imported and trainer is not None:
+        found.append(MetricSight("eval_loss", trainer, "print", r"'eval_loss': *'?([-+.\w]+)"))
+    if imported & {"keras", "tensorflow"} and "fit" in calls:
+        found.append(MetricSight("val_loss", calls["fit"], "print", r"(?<![\w-])val_loss: *(\S+)"))
+    if imported & _LIGHTNING and calls.keys() & {"validate", "test"}:
+        logged = [sight for sight in metric_sights(tree) if sight.how == "log"]
+        pattern = r"(?<![\w-]){}\W+([-+.\w]+)"  # the table after trainer.validate()
+        found += [
+            MetricSight(sight.name, sight.line, "print", pattern.format(re.escape(sight.name))) for sight in logged
+        ]
+    return tuple(found)

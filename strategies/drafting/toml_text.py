@@ -1,0 +1,216 @@
+"""A draft as the text of a model file, each guess marked and explained."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+from ..hyperparameter import Kind
+from ..records import Value
+from ..words import readable
+from .draft import Draft, DraftedHyperparameter
+from .drafting import is_finished
+
+_TIMES = re.compile(r"(?i).*\b(date|time|timestamp|datetime|ts|day|month|year|when)\b.*|.*_(at|ts|date|time)")
+_GROUPS = re.compile(r"(?i)(.*_)?(id|customer|user|patient|group|subject|session|household|store|account|site|station)")
+_WIDTH = 118
+
+
+def model_text(draft: Draft) -> str:
+    """The whole file. Where something is left to a person, a line says TODO."""
+    sections = (_head(draft), _training(draft), _data(draft), _objective(draft), _hyperparameters(draft))
+    return "\n".join(line for section in sections for line in [*section, ""]).rstrip("\n") + "\n"
+
+
+def _head(draft: Draft) -> Iterator[str]:
+    around = draft.around
+    made_from = " and ".join(filter(None, [around.script, draft.source]))
+    yield from _comment(
+        f"Drafted by `retuned init` from {made_from or 'nothing'}. What is marked 'guess' was guessed: check it."
+    )
+    if not is_finished(draft):
+        yield "# What is marked 'TODO' only you can know; registering says which of them are left."
+    yield "# Every key is explained by: retuned example model"
+    yield ""
+    yield f"name = {toml(around.name)}  # guess: what the file or its folder is called"
+    if around.owner:
+        yield f"owner = {toml(around.owner)}  # guess: {_words(around.owner_from)}; who is alerted"
+    else:
+        yield '# TODO owner = "me@example.org"  # who is alerted'
+
+
+def _training(draft: Draft) -> Iterator[str]:
+    around = draft.around
+    yield "[training]"
+    for todo in draft.command_todos:
+        yield from _comment(f"TODO: {todo}")
+    if draft.command:
+        yield from _command(draft.command)
+    else:
+        names = " ".join(f'"--{one.name}={{{one.name}}}",' for one in draft.hyperparameters).rstrip(",")
+        yield f'# TODO command = ["python3", "train.py", {names}]  # what trains the model, word by word'
+    if any("{tmp}" in word for word in draft.command):
+        yield from _comment(
+            "guess: outputs go to {tmp}, a folder of each training's own, so that no run overwrites your files"
+        )
+    if draft.left:
+        yield from _comment("not handed over, so that the script's own value holds: " + ", ".join(draft.left))
+    if draft.write:
+        yield f"write = {toml(draft.write)}  # guess: each training gets a copy of it at {{config}}, with its values"
+    if draft.values:
+        pairs = ", ".join(f"{_key(place)} = {toml(text)}" for place, text in draft.values)
+        yield f"values = {{{pairs}}}  # guess: what else is put into that file, by its place"
+    if around.python:
+        yield f"python = {toml(around.python)}  # guess: {_words(around.python_from)}"
+    if draft.passed:
+        yield f"pass_env = [{', '.join(map(toml, draft.passed))}]  # guess: the script reads them"
+    unit, amount = draft.budget
+    yield f"budget = {{{unit} = {amount}}}  # guess: {_words(draft.why_budget)}"
+    yield '# timeout = "1h"  # how long one training may take'
+
+
+def _data(draft: Draft) -> Iterator[str]:
+    if not draft.needs_data:
+        yield "# guess: the script finds its data itself. If you name them, retuned sees when they change:"
+        yield "# [data]"
+        yield f"# path = {toml(draft.data or 'data.csv')}"
+        yield from _comment(
+            "Each run should draw its rows by the split seed ($RETUNED_SPLIT_SEED or {split_seed}). Or let it take a "
+            "file to train on and one to score on, and retuned cuts them: split = {by = 'rows'}, {train} and {eval}."
+        )
+        return
+    yield "[data]"
+    if draft.data:
+        yield f"path = {toml(draft.data)}  # guess: {_words(draft.why_data)}"
+    else:
+        yield '# TODO path = "data.csv"  # the file or folder with all rows'
+    if not draft.is_split:
+        yield from _comment(
+            "The script cuts these rows itself: each run should draw them by the split seed ($RETUNED_SPLIT_SEED or "
+            "{split_seed}). Or let it take a file to train on and one to score on, and retuned cuts them: add "
+            "split = {by = 'rows'} here, and {train} and {eval} to the command."
+        )
+        return
+    yield 'split = {by = "rows"}  # guess: rows do not depend on each other; retuned cuts all of them anew. If they do:'
+    columns = draft.around.columns
+    group = next((name for name in columns if _GROUPS.fullmatch(name)), "customer")
+    time = next(
+        (name for name in columns if _TIMES.fullmatch(name.replace("_", " ")) or _TIMES.fullmatch(name)), "date"
+    )
+    yield f'# split = {{by = "groups", column = {toml(group)}}}  # rows of one group stay together'
+    yield f'# split = {{by = "time", column = {toml(time)}}}  # later rows are predicted from earlier ones'
+
+
+def _objective(draft: Draft) -> Iterator[str]:
+    yield "[objective]"
+    metric = draft.metric
+    if metric is None:
+        yield '# TODO metric = "val_loss"  # what decides; no print of a metric was found in the script'
+        yield r"# pattern = 'val_loss[=:] *(\S+)'  # where it is printed; or file and key, see: retuned example model"
+    elif metric.how == "log":
+        seen = f"line {metric.line} logs it to a tracker" if metric.line else "no print of it was found"
+        yield f"# TODO metric = {toml(metric.name)}  # {seen}: print it as well, so that the pattern finds it"
+        yield f"# pattern = {toml(f'{re.escape(metric.name)}[=:] *([-+.0-9a-z]+)')}"
+    else:
+        yield f"metric = {toml(metric.name)}  # guess: line {metric.line} {_TELLS[metric.how]}"
+    yield from _direction(draft)
+    if metric is not None and metric.how == "print":
+        yield f"pattern = {toml(metric.pattern)}  # guess: how it is printed; the last match counts"
+    if metric is not None and metric.how == "file":
+        if draft.metric_file:
+            yield f"file = {toml(draft.metric_file)}  # guess: the output that the command names"
+        else:
+            name = "metrics.json" if metric.key else "metrics.csv"
+            yield f'# TODO file = "{name}"  # the file that line {metric.line} writes'
+        place = f"key = {toml(metric.key)}" if metric.key else f"column = {toml(metric.column)}"
+        yield f"{place}  # guess: its place in that file"
+    yield "# floor = 1.0  # what a useless model scores: what a failed training counts as"
+
+
+_TELLS = {"print": "prints it", "report": "reports it", "file": "writes it to a file"}
+
+
+def _direction(draft: Draft) -> Iterator[str]:
+    if draft.direction is not None:
+        which = "lower" if draft.direction == "minimize" else "higher"
+        yield f"direction = {toml(draft.direction)}  # guess: of its name; {which} is better"
+    else:
+        yield '# TODO direction = "minimize"  # or "maximize"'
+
+
+def _hyperparameters(draft: Draft) -> Iterator[str]:
+    if not draft.hyperparameters:
+        yield "# TODO: no hyperparameter was recognised; one table for each, and its {lr} in the command"
+        yield "# [hyperparameters.lr]"
+        yield '# type = "float"\n# low = 0.0001\n# high = 0.1\n# log = true\n# value = 0.01'
+    for number, one in enumerate(draft.hyperparameters):
+        yield from [""] if number else []
+        yield from _hyperparameter(one)
+
+
+def _hyperparameter(one: DraftedHyperparameter) -> Iterator[str]:
+    found = one.range
+    yield f"[hyperparameters.{_key(one.name)}]"
+    yield f"type = {toml(found.kind.value)}"
+    mark = f"  # guess: {_words(found.why)}" if found.why else ""
+    if found.low is not None and found.high is not None:
+        whole = found.kind is Kind.INT
+        yield f"low = {toml(int(found.low) if whole else float(found.low))}{mark}"
+        yield f"high = {toml(int(found.high) if whole else float(found.high))}"
+        yield from ["log = true  # in orders of magnitude"] if found.log else []
+        yield from [f"step = {toml(one.step)}"] if one.step is not None else []
+    elif found.choices:
+        yield f"choices = [{', '.join(toml(choice) for choice in found.choices)}]{mark}"
+    elif found.kind is not Kind.BOOL:
+        yield "# not searched: with low and high, or choices, it is"
+    if one.when is not None:
+        yield f"when = {{{_key(one.when[0])} = [{', '.join(toml(value) for value in one.when[1])}]}}"
+    if one.value is not None:
+        yield f"value = {toml(one.value)}  # guess: {_words(one.why_value)}"
+    elif one.when is None:
+        yield "# TODO value =  # the current value, the one in production"
+    if one.place and one.place != one.name:
+        yield f"place = {toml(one.place)}"
+
+
+def _command(words: Sequence[str]) -> Iterator[str]:
+    shown = [toml(word) for word in words]
+    line = f"command = [{', '.join(shown)}]"
+    if len(line) <= _WIDTH:
+        yield line
+        return
+    yield "command = ["
+    yield from (f"    {word}," for word in shown)
+    yield "]"
+
+
+def _comment(text: str) -> Iterator[str]:
+    """A comment over as many lines as it takes."""
+    line = "#"
+    for word in _words(text).split(" "):
+        if len(line) + len(word) >= _WIDTH and line != "#":
+            yield line
+            line = "#  "
+        line += f" {word}"
+    yield line
+
+
+def toml(value: Value) -> str:
+    """A value as TOML writes it; a text with backslashes in single quotes where that can be."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        if "\\" in value and "'" not in value and value.isprintable():
+            return f"'{value}'"
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml(name)
+
+
+def _words(text: str) -> str:
+    """Foreign words in a comment, on one line."""
+    return readable(" ".join(text.split()))[:600]

@@ -1,0 +1,1 @@
+print "loss: %f" % 0.5
