@@ -35,6 +35,10 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "adopt": "Adopt the values that a campaign recommended, and write the model's settings file.",
         "rollback": "Adopt an older version of the settings again.",
     },
+    "check_command": {
+        "check": "Try a model out in a few short runs and say what holds, what to change and what it costs; nothing is "
+        "registered. Exit code: 0 passed, 2 not.",
+    },
     "setup_commands": {
         "example": "List the examples, or write one into the current folder; nothing is overwritten.",
         "completion": "Print a script that completes commands, options and models' names; for instance in ~/.bashrc: "
@@ -79,7 +83,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
 """The modules of this folder, each with its commands' names and the first paragraph of their docstrings."""
 
 TASKS: Mapping[str, tuple[str, ...]] = {
-    "Start": ("example", "register", "completion"),
+    "Start": ("example", "check", "register", "completion"),
     "Describe models": ("models", "show", "history", "look", "pause", "resume", "retire", "remove"),
     "Re-evaluate": ("plan", "baseline", "retune", "confirm", "watch", "cancel", "selftest"),
     "Act on the result": ("adopt", "rollback"),
