@@ -76,9 +76,7 @@ def _why_not_here(session: Session, file: ModelFile) -> str:
 
 
 def _refuse_failed(done: Checked, source: Path) -> None:
-    for point in done.points:
-        if point.level is Level.WARNING:
-            say_aside(f"{done.name}: warning: {with_remedy(point)}")
+    """Say what a passed check warns of and left open. Raises InputError for the first point that failed."""
     failed = next((point for point in done.points if point.level is Level.FAILED), None)
     if failed is not None:
         raise InputError(
@@ -86,6 +84,9 @@ def _refuse_failed(done: Checked, source: Path) -> None:
             failed.remedy,
             f"see every point: retuned check {source}; to register it all the same: --no-check",
         )
+    for point in done.points:
+        if point.level is Level.WARNING:
+            say_aside(f"{done.name}: warning: {with_remedy(point)}")
     left = [point.name for point in done.points if point.level is Level.OPEN]
     open_points = f"; left open: {', '.join(left)}" if left else ""
     say_aside(f"{done.name}: checked in {counted(done.runs, 'run')}, {duration(done.seconds)}{open_points}")
