@@ -81,7 +81,7 @@ def point_to_json(point: Point) -> Mapping[str, str]:
 
 def _effect(name: str, matters: bool | None, noise_hides: bool, has_split: bool, is_final: bool) -> Point:
     if matters is None:
-        return Point(name, Level.OPEN, "not tested: a run that it needs has no score")
+        return Point(name, Level.OPEN, "not tested: a run that it needs has no score, or did not end in time")
     if matters:
         built_in = "; retuned cuts the data, so it holds by construction" if has_split and name != "seed" else ""
         return Point(name, Level.OK, f"{_MEANT[name]}{built_in}")
@@ -96,7 +96,7 @@ def _effect(name: str, matters: bool | None, noise_hides: bool, has_split: bool,
 def _repeatable(contract: Contract, noise_hides: bool, is_final: bool) -> Point:
     name = "repeatable"
     if contract.is_deterministic is None:
-        return Point(name, Level.OPEN, "not tested: no second run has a score")
+        return Point(name, Level.OPEN, "not tested: no second run has a score, or ended in time")
     if contract.is_deterministic:
         return Point(name, Level.OK, "two identical runs score the same")
     if not noise_hides:

@@ -20,8 +20,8 @@ class Batches:
     """Runs batches of legs while there is time, and says how far they are."""
 
     def __init__(self, clock: Clock, limit_s: float, show: Show) -> None:
-        """`limit_s`: of training, by the wall clock. `left_out`: runs that there was no time for."""
-        self.planned = self.left_out = 0
+        """`limit_s`: of training, by the wall clock."""
+        self.planned = 0
         self.context: CampaignContext | None = None
         self.slots = 1
         self._clock, self._limit_s, self._show = clock, limit_s, show
@@ -64,6 +64,4 @@ class Batches:
             except _TimeIsUp:
                 self._is_over = True
         ended = {result.request.name: result for result in runs.results}
-        found = {request.name: ended[request.name] for request in requests if request.name in ended}
-        self.left_out += len(requests) - len(found)
-        return found
+        return {request.name: ended[request.name] for request in requests if request.name in ended}

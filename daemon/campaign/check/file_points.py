@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from ....strategies.errors import InputError
+from ....strategies.errors import CampaignFailed, InputError
 from ....strategies.legs.command import placeholders
 from ....strategies.verdict.check_points import Level, Point
 from ...config.model_file import ModelFile
 from ...config.model_paths import check_paths
 from ...config.split_tables import GIVEN_WITH_A_SPLIT
 from ...training.interpreter import find_interpreter, interpreter_notes
+from ...training.snapshot import sources
 from ...training.splits.check import check_split
 from ...training.splits.cut import SMALL_SLICE, sentence_of
 
@@ -35,8 +36,11 @@ def points_of_file(file: ModelFile, environ: Mapping[str, str]) -> tuple[Point, 
 
 
 def is_without_data(file: ModelFile) -> bool:
-    """Whether the data have yet to be brought by the prepare command; a pattern's are looked for by the campaign."""
-    return file.data is not None and file.data.path is not None and not file.data.path.exists()
+    """Whether the data have yet to be brought by the prepare command."""
+    try:
+        return file.data is not None and not sources(file.data)
+    except CampaignFailed:
+        return True
 
 
 def _python(file: ModelFile, environ: Mapping[str, str]) -> Point:

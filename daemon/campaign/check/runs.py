@@ -44,11 +44,10 @@ class CheckRuns:
 
     `to_step`: where short runs end; `is_short`: that is before the budget's end. `contract` None: the first run has no
     score. `is_final`: what looks ignored looked so in whole runs. `noise`: runs that differ in the seed alone, and in
-    the split alone; None: it was not to be measured. `left_out`: how many runs there was no time for. `printed`: what a
-    first run without a metric printed that may be it, as a clause.
+    the split alone, none where there was no time; None: it was not to be measured. `printed`: what a first run without
+    a metric printed that may be it, as a clause.
     """
 
-    model: Model
     prepared: Prepared
     results: tuple[LegResult, ...]
     first: LegResult | None
@@ -57,7 +56,6 @@ class CheckRuns:
     contract: Contract | None
     is_final: bool
     noise: Noise | None
-    left_out: int
     seconds: float
     printed: str
 
@@ -120,7 +118,6 @@ def _all_runs(context: CampaignContext, batches: Batches, with_noise: bool) -> C
             contract, is_final = _in_whole_runs(context, batches, contract, base.seconds * budget.amount / to_step)
         noise = _noise(batches, probes, base.seconds) if with_noise else None
     return CheckRuns(
-        model=context.model,
         prepared=prepared_of(context.campaign),
         results=context.runs.results,
         first=base,
@@ -129,7 +126,6 @@ def _all_runs(context: CampaignContext, batches: Batches, with_noise: bool) -> C
         contract=contract,
         is_final=is_final,
         noise=noise,
-        left_out=batches.left_out,
         seconds=batches.seconds,
         printed=_printed(context, base),
     )
@@ -160,7 +156,6 @@ def _probed(batches: Batches, probes: Mapping[str, LegRequest], base: LegResult)
     """The contract by as many probes as there is time for; more equal calls only where two of them differ."""
     wanted = ("equal", "seed", "purpose", "confirm_split")
     number = next((number for number in range(len(wanted), 0, -1) if batches.fits(number, base.seconds)), 0)
-    batches.left_out += len(wanted) - number
     scores: dict[str, float | None] = {"base": base.score} | _scored(batches, probes, wanted[:number])
     if scores.get("equal") not in (None, base.score) and batches.fits(2, base.seconds):
         scores |= _scored(batches, probes, ("equal2", "equal3"))
@@ -218,7 +213,6 @@ def _noise(batches: Batches, probes: Mapping[str, LegRequest], seconds: float) -
     centre = probes["purpose"]
     number = next((number for number in NOISE_RUNS if batches.fits(2 * number, seconds)), 0)
     if not number:
-        batches.left_out += 2 * NOISE_RUNS[0]
         return (), ()
     groups = {
         differs_in: [_noise_run(centre, differs_in, step) for step in range(1, number + 1)]
