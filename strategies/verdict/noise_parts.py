@@ -28,6 +28,13 @@ class NoiseParts:
     sigma_low: float
     sigma_high: float
 
+    @property
+    def sigma_of_pairs(self) -> tuple[float, float]:
+        """Between which values the standard deviation of a pair's difference should lie: both sides share the split,
+        and all that comes with it cancels at best; at worst no more than half of a run's variance is common to both."""
+        low, high = sorted((math.sqrt(2 * self.seed_variance), self.sigma))
+        return low, high
+
     def sigma_with_slices(self, times: float) -> float:
         """The standard deviation with evaluation slices that many times as large, if all that the splits bring is the
         luck of the slice; less of it goes away where the draw of training rows has a part in it."""

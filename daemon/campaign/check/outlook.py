@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ....strategies.records import LegResult, Purpose
 from ....strategies.verdict.check_points import Level, Point
-from ....strategies.verdict.margin import COARSE_SHARE, share_in_words
+from ....strategies.verdict.margin import COARSE_SHARE
 from ....strategies.verdict.noise_parts import NoiseParts, noise_parts
 from ....strategies.verdict.power import WANTED, loss_found
 from ....strategies.verdict.verdict_records import TestPlan
@@ -76,23 +76,26 @@ def _noise(runs: CheckRuns, parts: NoiseParts) -> Point:
 
 
 def _detects(file: ModelFile, runs: CheckRuns, parts: NoiseParts, test: TestPlan) -> Point:
-    """The smallest loss that is found, if pairs vary as single runs do; rows in common make that less, as a rule."""
-    loss, with_larger = loss_found(test, parts.sigma), loss_found(test, parts.sigma_with_slices(2.0))
-    guess = "a guess, as long as no pairs were made"
-    if loss is None:
-        return Point("detects", Level.WARNING, f"no loss with {WANTED:.0%} in {test.n_max} pairs ({guess})",
-                     "raise max_pairs under [search]")  # fmt: skip
-    share = None if test.skill is None else loss / test.skill
-    least, most = (loss_found(test, sigma) for sigma in (parts.sigma_low, parts.sigma_high))
-    reach = f"{least or loss:.2g} to {'more' if most is None else f'{most:.2g}'}"
-    text = f"a loss of {loss:.2g} in {file.goal.metric}{share_in_words(share)} with {WANTED:.0%} ({reach}: {guess})"
-    what = "with slices twice as large" if runs.prepared.cut is not None else "with twice as many evaluation rows"
-    if with_larger is not None and with_larger < 0.95 * loss:
-        text += f"; {what}, {with_larger:.2g} at best"
-    is_coarse = share is not None and share > COARSE_SHARE
-    cut = runs.prepared.cut
+    """The smallest loss that is found, from the best to the worst that single runs let expect of pairs."""
+    low, high = parts.sigma_of_pairs
+    least, most = loss_found(test, low) if low > 0 else test.delta, loss_found(test, high)
+    if least is None or most is None:
+        found = f"with pairs as noisy as single runs, no loss in {test.n_max} pairs"
+        return Point("detects", Level.WARNING, found, "raise max_pairs under [search]")
+    shares = None if test.skill is None else (least / test.skill, most / test.skill)
+    of_skill = "" if shares is None else f" ({shares[0]:.0%} to {shares[1]:.0%} of the skill)"
+    single = "single short runs" if runs.is_short else "single runs"
+    text = (
+        f"a loss of {least:.2g} to {most:.2g} in {file.goal.metric}{of_skill} with {WANTED:.0%}, a guess from {single}:"
+        " the less, the more of what comes with the split is common to both sides of a pair, as pairs will show"
+    )
+    cut, with_larger = runs.prepared.cut, loss_found(test, parts.sigma_with_slices(2.0))
+    what = "with slices twice as large" if cut is not None else "with twice as many evaluation rows"
+    if with_larger is not None and with_larger < 0.95 * most:
+        text += f"; {what}, {with_larger:.2g} where it was {most:.2g}"
+    is_coarse = shares is not None and shares[0] > COARSE_SHARE
     if not is_coarse and (cut is None or cut.smallest >= SMALL_SLICE):
         return Point("detects", Level.OK, text)
     larger = "give more data, so that slices grow, or fewer max_pairs"
-    remedy = larger if parts.split_share > 0.5 else "train longer, or raise max_pairs"
+    remedy = larger if parts.split_share > 0.5 else "train longer, or raise max_pairs under [search]"
     return Point("detects", Level.WARNING, f"{text}; smaller losses go unnoticed", remedy)

@@ -34,6 +34,17 @@ def test_larger_slices_take_away_from_the_splits_part_alone():
 
 
 @pytest.mark.parametrize(
+    ("by_seed", "by_split", "pairs"),
+    [
+        ([0.0, 1.0, 2.0], [0.0, 3.0, 6.0], (2**0.5, 10**0.5)),  # the luck of the rows may cancel
+        ([0.0, 3.0, 6.0], [0.0, 1.0, 2.0], (10**0.5, 18**0.5)),  # that of the seed does not
+    ],
+)
+def test_what_pairs_vary_by_lies_between_the_seeds_part_twice_and_a_whole_run(by_seed, by_split, pairs):
+    assert noise_parts(by_seed, by_split).sigma_of_pairs == pytest.approx(pairs)
+
+
+@pytest.mark.parametrize(
     ("by_seed", "by_split"),
     [([1.0, 2.0], [1.0, 2.0, 3.0]), ([], []), ([1.0] * 4, [1.0] * 4)],
     ids=["too few", "none", "no spread"],
