@@ -20,7 +20,7 @@ def bike_share(folder: Path, fuse: str, python: str) -> dict[str, Any]:
     file = folder / "model" / "model.toml"
     file.write_text(file.read_text().replace('timeout = "2m"', f'timeout = "2m"\nfuse = "{fuse}"'))
     _prepare(folder, python, "2010H2")
-    _retuned(folder, python, "register", str(file))
+    _retuned(folder, python, "register", "--no-check", str(file))
     _retuned(folder, python, "baseline", "bike-share")
     _prepare(folder, python, "2015H2")
     _retuned(folder, python, "retune", "bike-share", "--seed", "1")

@@ -88,7 +88,7 @@ def _environ(folder: Path) -> dict[str, str]:
 def _register(folder: Path, environ: Mapping[str, str]) -> None:
     (folder / "data.json").write_text("{}")
     (folder / "model.toml").write_text(TOY_MODEL % "30s")
-    for words in (["register", str(folder / "model.toml")], ["cancel", "toy"], ["pause", "toy"]):
+    for words in (["register", "--no-check", str(folder / "model.toml")], ["cancel", "toy"], ["pause", "toy"]):
         subprocess.run(
             [sys.executable, "-m", "retuned.daemon", *words], env=environ, check=True, stdout=subprocess.DEVNULL
         )

@@ -86,7 +86,7 @@ def open_context(
             prepared = prepare(model, file, configuration, before, store.state, environ, lease.show_progress)
             splits = _splits(file, lease.folder, prepared.snapshot, lease.show_progress)
             if splits is not None:
-                prepared = replace(prepared, notes=(*prepared.notes, splits.sentence))
+                prepared = replace(prepared, notes=(*prepared.notes, splits.sentence), cut=splits.sizes)
             campaign = lease.advance("prepare", lambda facts: replace(facts, prepared=prepared), clock.now())
 
         def runner_in(folder: Path, data: str) -> Runner:

@@ -20,11 +20,11 @@ def probe_contract(
     tested again in full runs before it counts.
     """
     share = short_budget(budget)
-    legs = _requests(configuration, seed, share, of_challenger=of_challenger, is_full=False)
+    legs = probe_requests(configuration, seed, share, of_challenger=of_challenger, is_full=False)
     short = _contract(runs.run(legs))
     if not short.breaches or share >= budget.amount:
         return short
-    legs = _requests(configuration, seed, budget.amount, of_challenger=of_challenger, is_full=True)
+    legs = probe_requests(configuration, seed, budget.amount, of_challenger=of_challenger, is_full=True)
     return _contract(runs.run(legs))
 
 
@@ -36,12 +36,13 @@ def short_budget(budget: BudgetTable) -> float:
 
 def base_probe(configuration: Configuration, seed: int, budget: BudgetTable) -> LegRequest:
     """The short run that all other probes differ from in one thing."""
-    return _requests(configuration, seed, short_budget(budget), of_challenger=False, is_full=False)[0]
+    return probe_requests(configuration, seed, short_budget(budget))[0]
 
 
-def _requests(
-    configuration: Configuration, seed: int, to_step: float, *, of_challenger: bool, is_full: bool
+def probe_requests(
+    configuration: Configuration, seed: int, to_step: float, *, of_challenger: bool = False, is_full: bool = False
 ) -> tuple[LegRequest, ...]:
+    """The probes of one configuration, in the order of names.PROBES."""
     named = [names.probe(variant, of_challenger=of_challenger, is_full=is_full) for variant in names.PROBES]
     return tuple(
         LegRequest(

@@ -15,12 +15,13 @@ from ...strategies.verdict.margin import share_in_words
 from ...strategies.verdict.test_plan import YEARLY_ALPHA
 from ...strategies.verdict.verdict_records import TestPlan
 from ..config.config import Config
-from ..state.campaigns.campaigns import campaigns_of, finished_baseline
+from ..state.campaigns.campaigns import Campaign, campaigns_of, finished_baseline
 from ..state.campaigns.legs import results_of
 from ..state.models.model_calendar import campaigns_a_year
 from ..state.models.registry import Model
 from ..state.store import Store
 from ..training.machine import machine_of
+from ..training.splits.cut import slices_in_words
 from .confirm import noise_before, rules_of
 from .forecast import PROBE_RUNS, forecast
 
@@ -84,11 +85,25 @@ def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
         found.sentence,
         found.cost.sentence,
         _of_the_machine(model, machine),
+        *_split_sentences(model, baseline),
         *_test_sentences(model, test, detectable),
         *_found_sentences(model, test, would_find),
         *_year_sentences(store, model, test, now),
     )
     return Plan((*sentences, _watched(model)), found.choice, found.cost, test, detectable, would_find)
+
+
+def _split_sentences(model: Model, baseline: Campaign | None) -> tuple[str, ...]:
+    """How the data is cut, where retuned does it: as it was at the baseline, whose data may have been others."""
+    split = model.file.split
+    if split is None:
+        return ()
+    cut = None if baseline is None or baseline.facts.prepared is None else baseline.facts.prepared.cut
+    if cut is None:
+        slices = split.shares(model.file.search.max_pairs).slices
+        known = f"how large they are is known once a baseline has run, or by: retuned check {model.name} --quick"
+        return (f"[data.split] cuts the data by {split.by} into {slices} held-out slices, one a pair; {known}",)
+    return (f"{slices_in_words(cut, split)}, as it was at the baseline",)
 
 
 def _year_sentences(store: Store, model: Model, test: TestPlan, now: datetime) -> tuple[str, ...]:

@@ -40,6 +40,10 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "run.",
         "demo": "Show the main job on real data, in a minute or two: register, re-evaluate, verdict, alert, drift.",
     },
+    "check_command": {
+        "check": "Try a model out in a few short runs and say what holds, what to change and what it costs; nothing is "
+        "registered. Exit code: 0 passed, 2 not.",
+    },
     "setup_commands": {
         "example": "List the examples, or write one into the current folder; nothing is overwritten.",
         "completion": "Print a script that completes commands, options and models' names; for instance in ~/.bashrc: "
@@ -85,7 +89,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
 """The modules of this folder, each with its commands' names and the first paragraph of their docstrings."""
 
 TASKS: Mapping[str, tuple[str, ...]] = {
-    "Start": ("init", "demo", "example", "register", "completion"),
+    "Start": ("init", "demo", "example", "check", "register", "completion"),
     "Describe models": ("models", "show", "history", "look", "pause", "resume", "retire", "remove"),
     "Re-evaluate": ("plan", "baseline", "retune", "confirm", "watch", "cancel", "selftest"),
     "Act on the result": ("adopt", "rollback"),

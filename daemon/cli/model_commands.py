@@ -32,15 +32,28 @@ def _register(
         str | None,
         typer.Option(help="If the file was edited after an adoption: 'file', its values, or 'keep', the current ones."),
     ] = None,
+    is_checked: Annotated[
+        bool,
+        typer.Option(
+            "--check/--no-check",
+            envvar="RETUNED_CHECK",
+            help="Try it out first, for a minute of training at most; one that fails is not registered.",
+        ),
+    ] = True,
 ) -> None:
     """Register a model, or a changed model file as a new version."""
     contents = contents_in(content_of(file), file)  # errors in it name the path as it was typed
+    files = [model_file_in(content, file) for content in contents]
     if context.obj.place is None:
-        for content in contents:  # of all, before a state folder is made
-            check_paths(model_file_in(content, file))
-            check_split(model_file_in(content, file))
+        for model_file in files:  # of all, before a state folder is made
+            check_paths(model_file)
+            check_split(model_file)
     if values not in (None, "file", "keep"):
         raise InputError(f"--values is '{values}'", "allowed: file or keep")
+    if is_checked:
+        from .checking import check_before_registration  # loads what plans a test
+
+        check_before_registration(context.obj, files, file)
     for content in contents:
         done = context.obj.verbs.register(content.decode(), Path(os.path.abspath(file)), values)
         say(done.sentence)

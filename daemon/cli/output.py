@@ -135,3 +135,28 @@ def _stream(number: int, present: TextIO | None) -> TextIO:
         io.BufferedWriter(handle), encoding="utf-8" if present is None else present.encoding, errors="backslashreplace",
         line_buffering=number == ERROR or handle.isatty(),
     )  # fmt: skip
+
+
+class LineShown:
+    """A line on standard error that is replaced as things move; without a terminal, each stays."""
+
+    def __init__(self) -> None:
+        self.is_terminal = sys.stderr.isatty()
+        self._last = ""
+
+    def __enter__(self) -> "LineShown":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._last and self.is_terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def show(self, text: str) -> None:
+        """Show it, unless it is shown already."""
+        if text == self._last:
+            return
+        self._last = text
+        if self.is_terminal:
+            print(f"\r{readable(text)}\x1b[K", end="", file=sys.stderr, flush=True)
+        else:
+            say_aside(text)

@@ -17,7 +17,7 @@ from ..state.faults import get_fact
 from ..state.running_service import UNIX, is_serving, read_place
 from ..state.store import Store
 from .doctor_findings import Case, Finding
-from .doctor_models import check_channels, check_machine, check_models, sample_of
+from .doctor_models import check_channels, check_machine, check_models, check_slices, sample_of
 from .doctor_state import (
     can_be_opened,
     check_backups,
@@ -66,6 +66,7 @@ def _with_database(case: Case) -> Iterator[Finding]:
         models, count, broken = sample_of(store)
         yield from broken
         yield from _caught("models", lambda: check_models(models, count))
+        yield from _caught("slices", lambda: check_slices(store, models))
         yield from _caught("machine", lambda: check_machine(case, models))
         yield from _caught("channels", lambda: check_channels(case, models))
 

@@ -8,20 +8,25 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 from ...strategies.errors import RetunedError
+from ...strategies.splits.partition import Sizes
 from ...strategies.words import counted
 from ..config.config import resolve_secret, signing_key
 from ..config.model_paths import check_paths
+from ..state.campaigns.campaigns import finished_baseline
 from ..state.models.models import names_in_use
 from ..state.models.registry import Model, find_model
 from ..state.outbox import place_of
 from ..state.store import Store
 from ..training.machine import machine_of
+from ..training.splits.check import check_split
+from ..training.splits.cut import SMALL_SLICE, slices_in_words
 from .doctor_findings import Case, Finding
 
 MODELS_CHECKED = 200
 PLACES_TRIED = 20
 REPORTED = 5
 CONNECT_TIMEOUT_S = 3.0
+CUT_WHOLE_BYTES = 1 << 20  # data up to this size are looked through as a whole, of others the first rows
 
 
 def sample_of(store: Store) -> tuple[tuple[Model, ...], int, tuple[Finding, ...]]:
@@ -51,6 +56,20 @@ def check_models(models: tuple[Model, ...], count: int) -> Iterator[Finding]:
         sample = f"{len(models)} of {count} models, evenly chosen" if some else counted(count, "model")
         sentence = f"{sample}: programs, data and settings exist" if count else "none is registered"
         yield Finding("models", "ok", sentence, "" if count else "retuned register FILE")
+
+
+def check_slices(store: Store, models: tuple[Model, ...]) -> Iterator[Finding]:
+    """That the data which retuned cuts can still be cut, by its first rows where it is large; and how large the slices
+    were at the baselines."""
+    cut = tuple(model for model in models if model.file.split is not None)
+    wrong = [finding for model in cut for finding in _check_slices(store, model)]
+    yield from wrong[:REPORTED]
+    if len(wrong) > REPORTED:
+        yield Finding("slices", "warning", f"and {len(wrong) - REPORTED} more models", "retuned plan NAME shows each")
+    if cut and not wrong:
+        said = [said for model in cut if (said := _slices_said(store, model))]
+        more = f"; {said[0]}" if len(said) == 1 else ""
+        yield Finding("slices", "ok", f"the data of {counted(len(cut), 'model')} with [data.split] can be cut{more}")
 
 
 def check_machine(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
@@ -137,6 +156,33 @@ def _check_model(model: Model) -> Iterator[Finding]:
             "models", "error", f"{model.name}: its settings file {settings} cannot be written by this user",
             "let the service's user write it: chmod, chgrp or setfacl",
         )  # fmt: skip
+
+
+def _check_slices(store: Store, model: Model) -> Iterator[Finding]:
+    try:
+        check_split(model.file, whole_bytes=CUT_WHOLE_BYTES)
+    except RetunedError as error:
+        yield Finding("slices", "error", f"{model.name}: {error.found}", error.remedy)
+        return
+    except OSError as error:
+        yield Finding("slices", "error", f"{model.name}: {_line(error)}", "let the service's user read its data")
+        return
+    sizes = _sizes_at_baseline(store, model)
+    if sizes is not None and sizes.smallest < SMALL_SLICE:
+        yield Finding(
+            "slices", "warning", _slices_said(store, model), "give more data, or fewer max_pairs under [search]"
+        )
+
+
+def _slices_said(store: Store, model: Model) -> str:
+    """How large the slices were at the baseline; empty without one."""
+    sizes, split = _sizes_at_baseline(store, model), model.file.split
+    return "" if sizes is None or split is None else f"{model.name}: {slices_in_words(sizes, split)}"
+
+
+def _sizes_at_baseline(store: Store, model: Model) -> Sizes | None:
+    baseline = finished_baseline(store, model.id, model.settings_version)
+    return None if baseline is None or baseline.facts.prepared is None else baseline.facts.prepared.cut
 
 
 def _data_of(model: Model) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ Requests written by versions before role and number were recorded have nothing b
     confirm.i000, confirm.c000       incumbent and challenger of a pair; those of a second stage begin with 1000
     cause.i000, cause.c000           the same on the baseline's data
     probe.seed, probe_full.seed      a probe of the contract, also probe_challenger and probe_challenger_full
+    noise.seed1, noise.split1        a run of a check: the probe "purpose" with another seed or split
 """
 
 import re
@@ -81,6 +82,11 @@ def day_leg(trial: str, day: int) -> str:
 def probe(variant: str, *, of_challenger: bool, is_full: bool) -> str:
     """The name of a probe of the contract: a short run of the stored settings, or of the challenger, or a full one."""
     return f"probe{'_challenger' if of_challenger else ''}{'_full' if is_full else ''}.{variant}"
+
+
+def noise_run(differs_in: str, number: int) -> str:
+    """The name of a run that measures noise: it differs from the probe "purpose" in "seed" or "split" alone."""
+    return f"noise.{differs_in}{number}"
 
 
 def piece(leg: str, number: int) -> str:

@@ -38,6 +38,18 @@ class Shares:
     pairs: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many rows train, are for development, and are in the smallest and the largest of the slices."""
+
+    rows: int
+    train: int
+    development: int
+    slices: int
+    smallest: int
+    largest: int
+
+
 def part_rows(rows: int, shares: Shares, classes: Sequence[int] = ()) -> Parts:
     """The part of each row, drawn at random but the same for the same number of rows; slices are of equal size.
 

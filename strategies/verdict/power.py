@@ -62,6 +62,12 @@ def detectable(plan: TestPlan, differences: Sequence[Sequence[float]] = ()) -> D
     )
 
 
+def loss_found(plan: TestPlan, sigma: float) -> float | None:
+    """The smallest loss that the test of `plan` finds with probability WANTED, in score units, where the differences of
+    pairs vary by `sigma`; None where it has too few pairs for any."""
+    return _smallest_found(plan, sigma)
+
+
 def simulated_power(
     gain: float,
     delta: float | None,

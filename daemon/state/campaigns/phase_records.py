@@ -11,6 +11,7 @@ from ....strategies.drift.outliers import DataRanges
 from ....strategies.panda.diary import DayEnd, Nudge
 from ....strategies.records import Configuration, configuration_of, plain
 from ....strategies.search.choose import Strategy
+from ....strategies.splits.partition import Sizes
 from ....strategies.verdict.verdict_records import TestPlan, Verdict
 
 Fields = Mapping[str, Any]
@@ -22,7 +23,8 @@ class Prepared:
     """The data, code and environment of the training, and what changed since the baseline of the settings.
 
     `data` None: the model file names none, and `snapshot` is empty. `ranges`: usual values in the data. `told`: the
-    output of the owner's fingerprint command; None without one.
+    output of the owner's fingerprint command; None without one. `cut`: how large the parts are where retuned cut the
+    data.
     """
 
     data: DataFingerprint | None
@@ -34,10 +36,12 @@ class Prepared:
     told: str | None = None
     notes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    cut: Sizes | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
-        return {
+        cut = {} if self.cut is None else {"cut": asdict(self.cut)}
+        return cut | {
             "data": None if self.data is None else self.data.to_json(),
             "snapshot": self.snapshot,
             "profile": None if self.ranges is None else self.ranges.to_json(),
@@ -63,6 +67,7 @@ class Prepared:
             told=fields.get("told"),
             notes=tuple(fields.get("notes", ())),
             changes=tuple(fields.get("changes", ())),
+            cut=None if fields.get("cut") is None else Sizes(**fields["cut"]),
         )
 
 

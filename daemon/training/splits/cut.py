@@ -16,6 +16,7 @@ from ....strategies.splits.partition import (
     TRAIN,
     Parts,
     Shares,
+    Sizes,
     part_groups,
     part_rows,
     part_times,
@@ -31,18 +32,6 @@ from .streams import Damaged, changed
 VERSION = 1
 SMALL_SLICE = 30  # rows, below which the luck of the slice is most of what a pair measures
 Progress = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How many rows train, are for development, and are in the smallest and the largest of the slices."""
-
-    rows: int
-    train: int
-    development: int
-    slices: int
-    smallest: int
-    largest: int
 
 
 @dataclass(slots=True)
@@ -249,13 +238,24 @@ def _read(path: Path, typecode: str) -> "array[int]":
 
 def sentence_of(sizes: Sizes, split: SplitTable) -> str:
     """What was cut, for the owner; with a warning where the slices are small."""
-    size = f"{sizes.smallest:,}" if sizes.smallest == sizes.largest else f"{sizes.smallest:,} to {sizes.largest:,}"
     text = (
         f"retuned cut the data by {split.by}: {sizes.train:,} rows to train on, {sizes.development:,} for the "
-        f"search, {sizes.slices} held-out slices of {size}"
+        f"search, {sizes.slices} held-out slices of {_rows_a_slice(sizes)}"
     )
-    if sizes.smallest >= SMALL_SLICE:
-        return text
-    return (
-        f"{text}; scores on so few rows vary much: with larger slices (more data, or fewer max_pairs) more is detected"
+    return f"{text}; {_FEW_ROWS}" if sizes.smallest < SMALL_SLICE else text
+
+
+def slices_in_words(sizes: Sizes, split: SplitTable) -> str:
+    """How many pairs the slices are enough for, and how many rows each has; with a warning where they are small."""
+    text = (
+        f"[data.split] by {split.by} gives {sizes.slices} held-out slices of {_rows_a_slice(sizes)} rows: enough for "
+        f"{sizes.slices} pairs"
     )
+    return f"{text}; {_FEW_ROWS}" if sizes.smallest < SMALL_SLICE else text
+
+
+_FEW_ROWS = "scores on so few rows vary much: with larger slices (more data, or fewer max_pairs) more is detected"
+
+
+def _rows_a_slice(sizes: Sizes) -> str:
+    return f"{sizes.smallest:,}" if sizes.smallest == sizes.largest else f"{sizes.smallest:,} to {sizes.largest:,}"

@@ -18,7 +18,7 @@ from pathlib import Path
 from ....strategies.errors import CampaignFailed, DiskFull, InputError, StateError
 from ....strategies.records import LegRequest, Purpose
 from ....strategies.splits.draws import counts_of_part, drawn_groups, drawn_rows, drawn_window, part_scored
-from ....strategies.splits.partition import DEVELOPMENT, FIRST_SLICE
+from ....strategies.splits.partition import DEVELOPMENT, FIRST_SLICE, Sizes
 from ...config.model_tables import DataTable
 from ...config.split_tables import SplitTable
 from ...durable_files import is_no_room, sweep, sync_file, sync_folder, temporary_beside
@@ -62,6 +62,11 @@ class SplitFiles:
     def sentence(self) -> str:
         """What was cut, for the owner."""
         return sentence_of(self._cut.sizes, self._split)
+
+    @property
+    def sizes(self) -> Sizes:
+        """How large its parts are."""
+        return self._cut.sizes
 
     def files_for(self, request: LegRequest, open_legs: Iterable[LegRequest] = ()) -> LegData:
         """The files of a leg, made where they are not there yet. `open_legs`: those whose files must stay.

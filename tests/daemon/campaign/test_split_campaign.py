@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from retuned.daemon.api.verbs import Verbs
 from retuned.daemon.campaign.campaign import run_campaign
+from retuned.daemon.campaign.plan import plan_of
 from retuned.daemon.campaign.reopen import reopen
 from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.state.campaigns.campaigns import open_campaigns
 from retuned.daemon.state.campaigns.lease import folder_of
 from retuned.daemon.state.models.registry import find_model
+from retuned.daemon.upkeep.doctor_models import check_slices
 from retuned.strategies.errors import ConflictError
 from retuned.strategies.records import Outcome
 
@@ -73,6 +75,27 @@ def test_a_rate_thirty_times_off_is_found_and_a_good_one_is_not_called_stale(des
         verdicts.append(place.retune(seed=1).verdict.outcome)
     assert verdicts[0] in (Outcome.STALE, Outcome.BROKEN)
     assert verdicts[1] in (Outcome.FRESH, Outcome.INCONCLUSIVE)
+
+
+def test_plan_and_doctor_say_for_how_many_pairs_the_slices_are_enough_and_how_large_they_are(desk):
+    write_points(desk.folder / "points.csv", rows=1600)
+    model = register(desk, '{by = "rows"}')
+    planned = " ".join(plan_of(desk.store, model, desk.config, SystemClock().now()).sentences)
+    assert "[data.split] cuts the data by rows into 32 held-out slices, one a pair" in planned
+    assert [finding.sentence for finding in check_slices(desk.store, (model,))] == [
+        "the data of 1 model with [data.split] can be cut"
+    ]
+    desk.baseline()
+    said = (
+        "[data.split] by rows gives 32 held-out slices of 20 rows: enough for 32 pairs; scores on so few rows vary much"
+    )
+    planned = plan_of(desk.store, model, desk.config, SystemClock().now()).sentences
+    assert [sentence for sentence in planned if sentence.startswith(said)] != []
+    (finding,) = check_slices(desk.store, (model,))
+    assert (finding.level, finding.sentence.startswith(f"toy: {said}")) == ("warning", True)
+    (desk.folder / "points.csv").write_text("x,y\n")
+    (finding,) = check_slices(desk.store, (model,))
+    assert (finding.level, finding.sentence) == ("error", "toy: points.csv has no row")
 
 
 def test_both_sides_of_a_pair_read_the_same_files_and_no_two_pairs_the_same(desk):
