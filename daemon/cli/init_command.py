@@ -123,12 +123,12 @@ def _written(drafted: Drafted, out: Path) -> Iterator[str]:
     if todos:
         yield f"only you can know {counted(len(todos), 'thing')}:"
         yield from (f"  line {number}: {line.strip().removeprefix('# ')}" for number, line in todos)
-        yield f"next: write what is missing, then: retuned register {shlex.quote(str(out))}"
+        yield f"next: write what is missing, then: retuned check {shlex.quote(str(out))}"
     elif drafted.fault:
         yield f"not ready: {drafted.fault}"
-        yield f"next: correct it, then: retuned register {shlex.quote(str(out))}"
+        yield f"next: correct it, then: retuned check {shlex.quote(str(out))}"
     else:
-        yield f"next: read the guesses, then: retuned register {shlex.quote(str(out))}"
+        yield f"next: read the guesses, then: retuned check {shlex.quote(str(out))}"
 
 
 def _summary(draft: Draft) -> Iterator[str]:
