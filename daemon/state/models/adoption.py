@@ -113,7 +113,8 @@ def _write_pending(store: Store, model_id: int) -> None:
     assert entry is not None
     model = model_of(store, entry)
     if model.file.settings_file is not None:
-        write_settings(model.file.settings_file, model.configuration, model.file.hyperparameters)
+        file = model.file
+        write_settings(model.file.settings_file, model.configuration, file.hyperparameters, file.settings.keys)
     with store.transaction():
         _note_file_written(store, model)
 
