@@ -70,10 +70,14 @@ off: off
         # what is switched off leaves with its line
         (HYDRA, {"lr": 0.01}, HYDRA.replace("1e-2", "0.01").replace("    momentum: 0.9\n", "")),
         # what is new stands below its neighbours, as they stand
-        ("optimizer:\n  lr: 1 # rate\nlast: 1\n", {"lr": 2, "momentum": 0.5}, "optimizer:\n  lr: 2 # rate\n  momentum: 0.5\nlast: 1\n"),
+        (
+            "optimizer:\n  lr: 1 # rate\nlast: 1\n",
+            {"lr": 2, "momentum": 0.5},
+            "optimizer:\n  lr: 2 # rate\n  momentum: 0.5\nlast: 1\n",
+        ),
         ("optimizer: {lr: 1}\n", {"lr": 2, "momentum": 0.5}, "optimizer: {lr: 2, momentum: 0.5}\n"),
         ("optimizer: {lr: 1, momentum: 3} # x\n", {"lr": 2}, "optimizer: {lr: 2} # x\n"),
-        ("optimizer:\r\n  lr: 1\r\n  momentum: 2\r\n", {"lr": 3, "momentum": 4}, "optimizer:\r\n  lr: 3\r\n  momentum: 4\r\n"),
+        ("optimizer:\r\n  lr: 1\r\nx: 1\r\n", {"lr": 3}, "optimizer:\r\n  lr: 3\r\nx: 1\r\n"),
         # a schedule takes the place of a list in lines of its own
         ("optimizer:\n  lr:\n    - [0, 1]\n    - [5, 2]\n  momentum: 1\n", {"lr": ((0, 0.5), (9, 0.1)), "momentum": 1},
          "optimizer:\n  lr: [[0, 0.5], [9, 0.1]]\n  momentum: 1\n"),
@@ -92,7 +96,7 @@ def test_a_yaml_file_changes_at_its_places_alone(tmp_path, text, configuration, 
 @pytest.mark.parametrize(
     ("name", "text", "written"),
     [
-        ("s.json", '{"a": [1,2],\n   "optimizer": {"lr": 1,\n "x":null}}', '{"a": [1,2],\n   "optimizer": {"lr": 0.5,\n "x":null}}'),
+        ("s.json", '{"a": [1,2],\n "optimizer": {"lr": 1,\n"x":null}}', '{"a": [1,2],\n "optimizer": {"lr": 0.5,\n"x":null}}'),
         # tabs are no YAML: such a file is written anew
         ("s.json", '{\n\t"optimizer": {\n\t\t"lr": 1}}', '{\n  "optimizer": {\n    "lr": 0.5\n  }\n}\n'),
         ("s.toml", "[optimizer]\nlr = 1 # rate\n\n[x]\ny=2\n", "[optimizer]\nlr = 0.5 # rate\n\n[x]\ny=2\n"),
@@ -133,7 +137,8 @@ def test_a_yaml_file_without_room_is_refused_and_stays(tmp_path, text, words):
 
 KEY = st.text("abcdefgh_-.'\"#: ", min_size=1, max_size=6)
 LEAF = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=12), st.booleans())
-TREE = st.dictionaries(KEY, st.recursive(LEAF, lambda t: st.dictionaries(KEY, t, max_size=3) | st.lists(t, max_size=3), max_leaves=8), max_size=4)  # fmt: skip
+NODE = st.recursive(LEAF, lambda t: st.dictionaries(KEY, t, max_size=3) | st.lists(t, max_size=3), max_leaves=8)
+TREE = st.dictionaries(KEY, NODE, max_size=4)
 
 
 @given(tree=TREE, value=LEAF, flow=st.sampled_from([None, False, True]))
