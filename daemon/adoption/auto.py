@@ -1,6 +1,7 @@
 """Adopting without a person what a campaign's process found fit for it, once the schedule's windows allow."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,6 @@ from ...strategies.schedule.windows import next_open
 from ...strategies.words import readable
 from ..clock import Clock
 from ..config.config import Config
-from ..logs import log
 from ..masking import masked
 from ..state.alert import installation_of
 from ..state.audit import BY_SERVICE, Act, recorded
@@ -30,33 +30,41 @@ from ..state.outbox import enqueue
 from ..state.store import Store, to_json, to_text
 
 
-def adopt_what_waits(store: Store, config: Config, clock: Clock) -> int:
-    """Make the automatic adoptions whose time has come; how many were made or refused. One that fails with an error is
-    recorded as a fault, and the others still go on."""
-    decided = 0
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a campaign's values: adopted without a person or not, and why, as a sentence."""
+
+    model: str
+    campaign_id: int
+    is_adopted: bool
+    sentence: str
+
+
+def adopt_what_waits(store: Store, config: Config, clock: Clock) -> tuple[Decided, ...]:
+    """Make the automatic adoptions whose time has come; those that were made or refused. One that fails with an error
+    is recorded as a fault, and the others still go on."""
+    decided: list[Decided | None] = []
     for waiting in waiting_auto_adoptions(store):
         try:
-            decided += _decide(store, waiting, config, clock.now())
+            decided.append(_decide(store, waiting, config, clock.now()))
         except (RetunedError, ValueError, AssertionError) as error:
             sentence = f"campaign {waiting.campaign_id} is not adopted by itself: {error}"
             note_fault(store, "adoption", sentence, clock.now(), model_id=waiting.model_id)
-    return decided
+    return tuple(made for made in decided if made is not None)
 
 
-def _decide(store: Store, waiting: AutoAdoption, config: Config, now: datetime) -> bool:
+def _decide(store: Store, waiting: AutoAdoption, config: Config, now: datetime) -> Decided | None:
     entry = find_entry(store, waiting.model_id)
     if entry is None:
-        return False
+        return None
     model = model_of(store, entry)
     refused = _refusal(store, waiting, model)
     if refused:
-        _refuse(store, waiting, model, refused, config, now)
-        return True
+        return _refuse(store, waiting, model, refused, config, now)
     calendar = calendar_of(model, config.schedule, entry.interval_days)
     if next_open(calendar.windows, now, calendar.zone) > now:
-        return False
-    _adopt(store, waiting, model, config, now)
-    return True
+        return None
+    return _adopt(store, waiting, model, config, now)
 
 
 def _refusal(store: Store, waiting: AutoAdoption, model: Model) -> str:
@@ -75,7 +83,7 @@ def _refusal(store: Store, waiting: AutoAdoption, model: Model) -> str:
     return f"the settings file was edited by hand ({', '.join(edited)})" if edited else ""
 
 
-def _adopt(store: Store, waiting: AutoAdoption, model: Model, config: Config, now: datetime) -> None:
+def _adopt(store: Store, waiting: AutoAdoption, model: Model, config: Config, now: datetime) -> Decided:
     found = proposal(store, model.name, waiting.campaign_id)
     origin = f"adopted by itself from campaign {waiting.campaign_id}, because {waiting.reason}"
     proposed = Proposal(model, found.configuration, Kind.BY_ITSELF, origin, found.campaign)
@@ -89,16 +97,16 @@ def _adopt(store: Store, waiting: AutoAdoption, model: Model, config: Config, no
     act = Act(BY_SERVICE, "adopt", model.name, f"campaign {waiting.campaign_id}", waiting.reason)
     with recorded(store, act, now, also=together):
         make_current(store, proposed, now, by=BY_SERVICE, why=waiting.reason)
-    log.info("adopted_by_itself", model=model.name, campaign=waiting.campaign_id, why=waiting.reason)
+    return Decided(model.name, waiting.campaign_id, True, sentence)
 
 
-def _refuse(store: Store, waiting: AutoAdoption, model: Model, why: str, config: Config, now: datetime) -> None:
+def _refuse(store: Store, waiting: AutoAdoption, model: Model, why: str, config: Config, now: datetime) -> Decided:
     sentence = f"The values of campaign {waiting.campaign_id} were not adopted without a person, because {why}."
     with store.transaction():
         end_auto_adoption(store, waiting.campaign_id, "refused", why, now)
         _tell(store, waiting, model, "new settings were not adopted", sentence, (f"retuned adopt {model.name}",),
               config, now)  # fmt: skip
-    log.warning("not_adopted_by_itself", model=model.name, campaign=waiting.campaign_id, why=why)
+    return Decided(model.name, waiting.campaign_id, False, sentence)
 
 
 def _tell(

@@ -32,14 +32,20 @@ from .change import change_of
 from .hook import HookEnd, run_hook
 
 
-def run_waiting_hooks(store: Store, clock: Clock, environ: Mapping[str, str] = os.environ) -> int:
-    """Run every hook that waits, one after the other; how many ended. None where another process runs hooks now."""
+def run_waiting_hooks(
+    store: Store,
+    clock: Clock,
+    environ: Mapping[str, str] = os.environ,
+    report: Callable[[Adoption, HookEnd], None] = lambda _adoption, _end: None,
+) -> int:
+    """Run every hook that waits, one after the other; how many there were. None where another process runs hooks now.
+
+    `report` is given each end, once it is on record.
+    """
     with _alone(store.state) as is_alone:
-        if not is_alone:
-            return 0
-        waiting = waiting_hooks(store)
+        waiting = waiting_hooks(store) if is_alone else ()
         for adoption in waiting:
-            _run(store, adoption, clock, environ)
+            _run(store, adoption, clock, environ, report)
         return len(waiting)
 
 
@@ -70,7 +76,7 @@ class Hooks:
         try:
             store = Store(self._store.state, backups=self._backups)
             with contextlib.closing(store):
-                run_waiting_hooks(store, self._clock)
+                run_waiting_hooks(store, self._clock, report=_log)
         except RetunedError as error:
             log.error("hooks_not_run", error=str(error))
         except Exception:
@@ -78,7 +84,19 @@ class Hooks:
         self._wake()
 
 
-def _run(store: Store, adoption: Adoption, clock: Clock, environ: Mapping[str, str]) -> None:
+def _log(adoption: Adoption, end: HookEnd) -> None:
+    write = log.info if end.is_done else log.warning
+    write("hook_ended", model_id=adoption.model_id, settings_version=adoption.settings_version,
+          start=adoption.hook_starts, is_done=end.is_done, end=end.detail)  # fmt: skip
+
+
+def _run(
+    store: Store,
+    adoption: Adoption,
+    clock: Clock,
+    environ: Mapping[str, str],
+    report: Callable[[Adoption, HookEnd], None],
+) -> None:
     note_hook_start(store, adoption)
     present = adoption_of(store, adoption.model_id, adoption.settings_version)
     if present is None:
@@ -88,8 +106,7 @@ def _run(store: Store, adoption: Adoption, clock: Clock, environ: Mapping[str, s
     except RetunedError as error:
         end = HookEnd(False, str(error))
     note_hook_end(store, present, is_done=end.is_done, detail=end.detail, now=clock.now())
-    fields = {"settings_version": present.settings_version, "start": present.hook_starts, "end": end.detail}
-    (log.info if end.is_done else log.warning)("hook_ended", model_id=present.model_id, is_done=end.is_done, **fields)
+    report(present, end)
 
 
 def _end_of(store: Store, adoption: Adoption, environ: Mapping[str, str]) -> HookEnd:

@@ -17,7 +17,7 @@ from ..campaign.request import ask_for, baseline_request, retune_request, traina
 from ..campaign.seen_parts import SharedReads
 from ..config.model_file import model_file_in
 from ..reports.progress import progress_of
-from ..state.audit import Act, Snapshot, recorded
+from ..state.audit import Act, Snapshot, reason_text, recorded
 from ..state.campaigns.campaign_writes import cancel_campaign
 from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
 from ..state.campaigns.holder_end import end_holder
@@ -211,7 +211,7 @@ class Verbs(ReadingVerbs, StatusVerb):
     def _make_current(self, verb: str, proposed: adoption.Proposal, why: str | None) -> SentModel:
         """Make settings current; the hook is run here where no service does."""
         name, campaign = proposed.model.name, proposed.campaign
-        why = why or proposed.origin
+        why = None if why is None else reason_text(why)
         subject = None if campaign is None else f"campaign {campaign.id}"
         with self._recorded(verb, name, subject=subject, why=why):
             model = adoption.make_current(self.store, proposed, self.clock.now(), self.by, why)

@@ -20,7 +20,7 @@ from ..state.campaigns.lease_file import holder_of
 from ..state.models.registry import find_model
 from .foreground import Display, conduct, finish_baseline, follow
 from .json_output import campaign_json
-from .output import print_json, say
+from .output import print_json, say, say_aside
 from .plan_view import refuse_beside_dry_run, show_plan
 from .session import CLOCK, Json, Name, Named, Session
 
@@ -179,8 +179,9 @@ def _asked(session: Session, request: Request) -> Campaign:
 def _conduct(session: Session, campaign: Campaign, display: Display) -> None:
     model = find_model(session.store, campaign.model)
     conduct(session.store, model, campaign, CLOCK, session.config, display)
-    if adopt_what_waits(session.store, session.config, CLOCK):
-        run_waiting_hooks(session.store, CLOCK)
+    for decided in adopt_what_waits(session.store, session.config, CLOCK):
+        say_aside(f"{decided.model}: {decided.sentence}")
+    run_waiting_hooks(session.store, CLOCK)
     deliver_due(session.store, CLOCK.now())
 
 

@@ -95,7 +95,9 @@ def _parts(
 
 
 def _adopt(store: Store, config: Config, clock: Clock) -> None:
-    adopt_what_waits(store, config, clock)
+    for decided in adopt_what_waits(store, config, clock):
+        event = "adopted_by_itself" if decided.is_adopted else "not_adopted_by_itself"
+        log.info(event, model=decided.model, campaign=decided.campaign_id, why=decided.sentence)
 
 
 def _tick_s(config: Config, notifier: Notifier) -> float:

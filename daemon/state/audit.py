@@ -80,7 +80,7 @@ def note_act(store: Store, act: Act, before: Snapshot, after: Snapshot, now: dat
     """Record an act inside the open transaction."""
     changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     sides = [{name: side[name] for name in changed if name in side} for side in (before, after)]
-    why = None if not act.why else readable(masked(act.why))[:LONGEST_WHY]
+    why = None if not act.why else reason_text(act.why)
     store.insert(
         "audit",
         {
@@ -89,6 +89,11 @@ def note_act(store: Store, act: Act, before: Snapshot, after: Snapshot, now: dat
             "why": why, "request_id": act.request_id,
         },
     )  # fmt: skip
+
+
+def reason_text(why: str) -> str:
+    """A reason that a person gave, as it is recorded: without secrets, and not too long."""
+    return readable(masked(why))[:LONGEST_WHY]
 
 
 def model_snapshot(store: Store, name: str | None) -> Snapshot | None:

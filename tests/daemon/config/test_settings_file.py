@@ -96,7 +96,7 @@ def test_a_yaml_file_changes_at_its_places_alone(tmp_path, text, configuration, 
 @pytest.mark.parametrize(
     ("name", "text", "written"),
     [
-        ("s.json", '{"a": [1,2],\n "optimizer": {"lr": 1,\n"x":null}}', '{"a": [1,2],\n "optimizer": {"lr": 0.5,\n"x":null}}'),
+        ("s.json", '{"a": [1,2],\n "optimizer": {"lr": 1,"x":0}}', '{"a": [1,2],\n "optimizer": {"lr": 0.5,"x":0}}'),
         # tabs are no YAML: such a file is written anew
         ("s.json", '{\n\t"optimizer": {\n\t\t"lr": 1}}', '{\n  "optimizer": {\n    "lr": 0.5\n  }\n}\n'),
         ("s.toml", "[optimizer]\nlr = 1 # rate\n\n[x]\ny=2\n", "[optimizer]\nlr = 0.5 # rate\n\n[x]\ny=2\n"),
