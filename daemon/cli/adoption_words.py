@@ -6,10 +6,16 @@ from ...strategies.records import configuration_of
 from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_words import figure, odds
 from ..api.proposed_view import Proposed
-from ..state.models.adoption_log import Adoption
+from ..state.models.adoption_log import Adoption, Kind
 from ..state.models.auto_adoptions import AutoAdoption
 
 UNUSED = "(unused)"
+_KINDS = {
+    Kind.ADOPTED: "adopted",
+    Kind.BY_ITSELF: "adopted without a person",
+    Kind.FROM_FILE: "adopted from the settings file",
+    Kind.ROLLED_BACK: "rolled back to",
+}
 
 
 def proposed_lines(proposed: Proposed) -> Iterator[str]:
@@ -34,7 +40,7 @@ def adoption_lines(adoption: Adoption | None, only_hook: bool = False) -> Iterat
         return
     if not only_hook:
         why = "" if not adoption.why else f": {adoption.why}"
-        words = adoption.kind.replace("_", " ")
+        words = _KINDS[adoption.kind]
         version = f"settings v{adoption.settings_version}"
         yield f"{version} {words} on {adoption.adopted_at:%Y-%m-%d} by {adoption.by}{why}"
         yield adoption.gain_sentence
@@ -63,7 +69,9 @@ def _side_by_side(proposed: Proposed) -> Iterator[str]:
 def _evidence(proposed: Proposed) -> Iterator[str]:
     verdict, model = proposed.verdict, proposed.model
     if verdict is None:
-        yield "evidence: none, these values come from a person"
+        version = proposed.to_version
+        before = f"they were current as settings v{version}"
+        yield f"evidence: none of a campaign; {'a person chose them' if version is None else before}"
         return
     metric = model.file.goal.metric
     when = "" if proposed.judged_at is None else f" of {proposed.judged_at:%Y-%m-%d}"

@@ -49,7 +49,7 @@ class Account:
         of = (
             ""
             if self.measured == self.adoptions
-            else f", of {counted(self.adoptions, 'adoption')} {self.measured} measured"
+            else f"; {self.measured} of {counted(self.adoptions, 'adoption')} measured"
         )
         if self.earned >= 0:
             return f"re-tuning has earned {figure(self.earned)} {self.metric}{share} {price}{of}"
