@@ -19,6 +19,7 @@ CHANGE = {
 }  # fmt: skip
 
 TOKEN = {"FORGE_TOKEN": "secret-token"}
+MLFLOW = {"MLFLOW_TRACKING_TOKEN": "t-1"}
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_the_newest_version_in_mlflow_gets_tags_and_the_alias(server):
     url, seen, answers = server
     answers["/api/2.0/mlflow/model-versions/search"] = (200, {"model_versions": [{"version": "9"}, {"version": "10"}]})
     words = ("mlflow_alias.py", "--name", "rides", "--alias", "live")
-    done = run(*words, MLFLOW_TRACKING_URI=url, MLFLOW_TRACKING_TOKEN="t-1")
+    done = run(*words, MLFLOW_TRACKING_URI=url, **MLFLOW)
     assert (done.returncode, done.stdout) == (0, "rides version 10 has the alias live\n"), done.stderr
     posted = [(path.rpartition("mlflow/")[2], body) for method, path, _, body in seen if method == "POST"]
     assert posted[0] == (
