@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ...strategies.errors import InputError, RetunedError
+from ...strategies.errors import InputError, RetunedError, StateError
 from ...strategies.schedule.windows import next_open
 from ...strategies.words import readable
 from ..clock import Clock
@@ -41,8 +41,11 @@ class Decided:
 
 
 def adopt_what_waits(store: Store, config: Config, clock: Clock) -> tuple[Decided, ...]:
-    """Make the automatic adoptions whose time has come; those that were made or refused. One that fails with an error
-    is recorded as a fault, and the others still go on."""
+    """Make the automatic adoptions whose time has come; those that were made or refused.
+
+    One that can never be made is refused with the error, one that the disk or the database does not let through is a
+    fault and is tried again; the others still go on.
+    """
     decided: list[Decided | None] = []
     for waiting in waiting_auto_adoptions(store):
         try:
@@ -50,6 +53,9 @@ def adopt_what_waits(store: Store, config: Config, clock: Clock) -> tuple[Decide
         except (RetunedError, ValueError, AssertionError) as error:
             sentence = f"campaign {waiting.campaign_id} is not adopted by itself: {error}"
             note_fault(store, "adoption", sentence, clock.now(), model_id=waiting.model_id)
+            if not isinstance(error, StateError):
+                with store.transaction():
+                    end_auto_adoption(store, waiting.campaign_id, "refused", str(error), clock.now())
     return tuple(made for made in decided if made is not None)
 
 

@@ -16,7 +16,7 @@ from ...strategies.words import readable
 from ..masking import Mask, masked
 
 MOST_OUTPUT = 4096
-"""Bytes of its output that are kept: the last ones."""
+"""Characters of its output that are kept: the last ones. It is masked before it is cut to them."""
 _AFTER_END_S = 0.5
 """What a process that it left behind may still write, it is not waited for."""
 
@@ -59,7 +59,7 @@ def run_hook(
         except BaseException:
             _kill(process)
             raise
-    said = readable(" ".join(mask(output.decode(errors="replace")).split()))
+    said = readable(" ".join(mask(output.decode(errors="replace")).split()))[-MOST_OUTPUT:]
     if is_late:
         return HookEnd(False, _joined(f"it did not end within {timeout_s:g} s and was killed", said))
     code = process.returncode
@@ -88,7 +88,7 @@ def _output(process: "subprocess.Popen[bytes]", stream: IO[bytes], deadline: flo
         until = time.monotonic() + _AFTER_END_S
         while is_open and not is_late and time.monotonic() < until and waiting.select(0.0):
             kept, is_open = _read(stream, kept)
-    return kept[-MOST_OUTPUT:], is_late
+    return kept, is_late
 
 
 def _read(stream: IO[bytes], kept: bytes) -> tuple[bytes, bool]:

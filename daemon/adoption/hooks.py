@@ -76,12 +76,13 @@ class Hooks:
         try:
             store = Store(self._store.state, backups=self._backups)
             with contextlib.closing(store):
-                run_waiting_hooks(store, self._clock, report=_log)
+                has_run = run_waiting_hooks(store, self._clock, report=_log)
+            if has_run:  # else the next round tries again in its own time
+                self._wake()
         except RetunedError as error:
             log.error("hooks_not_run", error=str(error))
         except Exception:
             log.exception("hooks_not_run")
-        self._wake()
 
 
 def _log(adoption: Adoption, end: HookEnd) -> None:

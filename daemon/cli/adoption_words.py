@@ -14,7 +14,7 @@ _KINDS = {
     Kind.ADOPTED: "adopted",
     Kind.BY_ITSELF: "adopted without a person",
     Kind.FROM_FILE: "adopted from the settings file",
-    Kind.ROLLED_BACK: "rolled back to",
+    Kind.ROLLED_BACK: "rolled back to older values",
 }
 
 

@@ -113,3 +113,4 @@ def test_one_that_cannot_be_made_does_not_hold_up_the_others(waiting, clock):
     assert [made.campaign_id for made in adopt_what_waits(desk.store, desk.config, clock)] == [3]
     faults = desk.store.rows("SELECT sentence FROM faults")
     assert "campaign 2 is not adopted by itself: " in faults[-1]["sentence"]
+    assert [made.state for made in auto_adoptions_of(desk.store, 1)] == ["refused", "adopted"]
