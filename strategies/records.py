@@ -61,6 +61,9 @@ class Role(StrEnum):
     PROBE = "probe"  # a short run that tests the contract
     CAUSE_INCUMBENT = "cause_incumbent"  # a replicate made once more on the baseline's data, to tell causes apart
     CAUSE_CHALLENGER = "cause_challenger"  # the same with the challenger
+    PREVIOUS = (
+        "previous"  # the settings before the last adoption, on the seeds and rows of a pair: did its gain arrive?
+    )
 
 
 class LegEnd(StrEnum):
@@ -119,7 +122,7 @@ class LegRequest:
     @property
     def is_of_confirm(self) -> bool:
         """Whether it is a side of a pair, or a run of the incumbent alone in the place of pairs."""
-        return self.purpose is Purpose.CONFIRM and self.role is not Role.PROBE
+        return self.purpose is Purpose.CONFIRM and self.role not in (Role.PROBE, Role.PREVIOUS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STRATEGIES = (
     {"errors", "words", "records", "values", "grid", "hyperparameter", "space_checks", "space", "recipe"},
     {"drafting", "legs", "schedule", "search", "splits", "verdict", "training"},
-    {"alerting", "caviar", "panda", "drift", "fused"},
+    {"adoption", "alerting", "caviar", "panda", "drift", "fused"},
 )
 DAEMON = (
     {
@@ -37,7 +37,7 @@ DAEMON = (
     },
     {"config"},
     {"drafting", "state", "training"},
-    {"campaign", "reports", "upkeep", "alerts"},
+    {"adoption", "campaign", "reports", "upkeep", "alerts"},
     {"api"},
     {"web"},
     {"service"},

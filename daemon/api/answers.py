@@ -1,5 +1,7 @@
 """Answers of the API: a result or an error, as JSON with its status."""
 
+from collections.abc import Mapping
+
 from fastapi import Response
 
 from ...strategies.errors import (
@@ -41,3 +43,10 @@ def as_error(error: RetunedError, status: int | None = None) -> Response:
     if status == 429:
         answer.headers["retry-after"] = str(RETRY_AFTER_S)
     return answer
+
+
+def refuse_other_content(headers: Mapping[str, str], body: bytes) -> None:
+    """Refuse what a web page can send without a preflight request: forms and plain text."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if body.strip() and kind != "application/json":
+        raise Refused(415, f"the body is of type '{kind[:60]}'", "allowed: application/json")

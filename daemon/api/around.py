@@ -6,6 +6,7 @@ from typing import Any
 
 from ..clock import Clock
 from ..config.config import Config
+from ..state.audit import login_user
 from ..state.store import Store
 
 
@@ -19,7 +20,8 @@ class Around:
     """The state, the configuration and the clock.
 
     `user`: that of the service where this is its process; None: the caller's. `redact`: what is done to a record before
-    a page is made of it. `caller`: the name of the token that asks; None: the command line itself.
+    a page is made of it. `caller`: the name of the token that asks; None: the command line itself. `person`: who uses
+    the service's own command line; `request_id`: of the request to the API.
     """
 
     store: Store
@@ -28,3 +30,10 @@ class Around:
     user: str | None = None
     redact: Callable[[Any], Any] = unredacted
     caller: str | None = None
+    person: str | None = None
+    request_id: str | None = None
+
+    @property
+    def by(self) -> str:
+        """Who acts, for the audit."""
+        return self.person or self.caller or login_user()

@@ -1,8 +1,11 @@
 """Who makes a request, and what they may: by the token in its header."""
 
+import re
+import secrets
 from collections.abc import Mapping
 
 from ...strategies.errors import StateError
+from ...strategies.words import readable
 from ..clock import Clock
 from ..logs import log
 from ..state.store import Store
@@ -11,6 +14,23 @@ from .answers import Refused
 
 OF_THE_SERVICE = "the service's own command line"
 HOW_TO_GET_ONE = "create one where the service runs: retuned token create NAME --role viewer"
+
+
+PERSON = "x-retuned-user"
+"""The header in which the service's own command line says who uses it."""
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def id_of(headers: Mapping[str, str]) -> str:
+    """The id of a request: the caller's own x-request-id, or a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def person_of(caller: Caller, headers: Mapping[str, str]) -> str | None:
+    """Who uses the service's own command line, which alone is believed; None for every other caller."""
+    named = readable(headers.get(PERSON, ""))[:100]
+    return named if caller.name == OF_THE_SERVICE and named else None
 
 
 class Callers:

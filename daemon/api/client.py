@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from ...strategies.errors import StateError, UnknownName
+from ..state.audit import login_user
 from ..state.running_service import UNIX, Place
 from .routes import BY_VERB, Route
 from .verb_methods import method_of
@@ -42,6 +43,7 @@ class _Remote:
         self._is_recorded = place.is_recorded
         self._prefix = "" if place.url.startswith(UNIX) else urlsplit(place.url).path.rstrip("/")
         self._headers = {"authorization": f"Bearer {place.token}", "content-type": "application/json"}
+        self._headers["x-retuned-user"] = login_user().encode("ascii", "backslashreplace").decode()
 
     def __getattr__(self, verb: str) -> Any:  # noqa: ANN401 - each verb gives another type
         if verb not in BY_VERB:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..state.alert import Alert
+from ..state.audit import AuditEntry
 from ..state.models.model_list import ListedModel
 from ..state.models.schedule_list import Planned
 
@@ -28,4 +29,12 @@ class SchedulePage:
     """Due dates, soonest first."""
 
     dates: tuple[Planned, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """Who did what, newest first."""
+
+    entries: tuple[AuditEntry, ...]
     next: str | None

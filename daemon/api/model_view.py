@@ -11,6 +11,8 @@ from pydantic import PlainSerializer, PlainValidator, SerializationInfo
 from ...strategies.records import plain
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.model_file import ModelFile
+from ..state.models.adoption_log import Adoption
+from ..state.models.auto_adoptions import AutoAdoption
 from ..state.models.cool_down import CoolDown
 from ..state.models.registry import Model
 from ..state.outbox import place_of
@@ -50,7 +52,9 @@ class Shown:
     """A model with its last verdict and its open campaigns.
 
     `next_look_at`: when a service looks for changes next; None: never, or it is about to. `cool_down`: the time in
-    which no change makes it due; None where it is in none.
+    which no change makes it due; None where it is in none. `adoption`: how its current settings were adopted, None
+    where they were registered; `auto_adoption`: the last decision about adopting without a person; `account`: what
+    re-tuning has earned, as a sentence, empty while nothing was adopted.
     """
 
     model: SentModel
@@ -58,3 +62,6 @@ class Shown:
     campaigns: tuple[OpenCampaign, ...]
     next_look_at: datetime | None = None
     cool_down: CoolDown | None = None
+    adoption: Adoption | None = None
+    auto_adoption: AutoAdoption | None = None
+    account: str = ""

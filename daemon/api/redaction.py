@@ -31,7 +31,7 @@ from ..upkeep.health_records import Health
 HIDDEN = "(shown to operators)"
 _HIDDEN_PATH = Path("/") / HIDDEN
 _EMPTY_FIELDS = frozenset({"snapshot", "interpreter", "told"})
-_HIDDEN_FIELDS = frozenset({"last_error", "dead_error", "path", "detail", "source"})
+_HIDDEN_FIELDS = frozenset({"last_error", "dead_error", "path", "detail", "source", "hook_detail"})
 _TEXTS = frozenset(
     """sentence sentences covered suspicions why_failed reason waits why notes changes cause words of summary skipped
     data_note choice estimate title text deliveries label state""".split()  # noqa: SIM905 (a list of them fills a screen)
@@ -152,12 +152,13 @@ def _words_of(model: Model) -> Iterable[str]:
     paths += [] if data is None else [data.path, None if data.glob is None else Path(data.glob)]
     paths += [Path(data.split.list_file)] if data is not None and data.split and data.split.list_file else []
     named = {str(path) for path in paths if path is not None} | {path.name for path in paths if path is not None}
-    commands = [training.command or (), (data.prepare if data else None) or (), fingerprint or ()]
+    commands = [training.command or (), (data.prepare if data else None) or (), fingerprint or (),
+                model.file.settings.hook or ()]  # fmt: skip
     words = {word for command in commands for word in command if not placeholders((word,))}
     words |= {Path(word).name for word in words} | {part for word in words for part in word.split("=", 1)}
     public = {model.name, model.file.goal.metric, *model.file.hyperparameters}
     long = {word for word in words | named if len(word) >= _LEAST_CHARACTERS and not word.isdecimal()}
-    return (long | set(training.pass_env)) - public
+    return (long | {*training.pass_env, *model.file.settings.pass_env}) - public
 
 
 def _placed(file: ModelFile) -> tuple[str, ...]:
@@ -194,7 +195,11 @@ def _file(file: ModelFile) -> ModelFile:
                 update={"fingerprint": None if file.triggers.fingerprint is None else (HIDDEN,)}
             ),
             "settings": settings.model_copy(
-                update={"file": None if settings.file is None else _HIDDEN_PATH.with_suffix(settings.file.suffix)}
+                update={
+                    "file": None if settings.file is None else _HIDDEN_PATH.with_suffix(settings.file.suffix),
+                    "hook": None if settings.hook is None else (HIDDEN,),
+                    "pass_env": (),
+                }
             ),
             "goal": goal.model_copy(
                 update={

@@ -23,8 +23,8 @@ from ..state.running_service import UNIX, Place, remove_place, write_place
 from ..state.store import Store
 from ..state.tokens import Role, new_secret
 from ..upkeep.metrics import CONTENT_TYPE, metrics_text
-from .answers import Refused, as_error, as_json
-from .callers import Callers
+from .answers import as_error, as_json, refuse_other_content
+from .callers import Callers, id_of, person_of
 from .compute_process import ask
 from .compute_queue import ComputeQueue
 from .description import components, described, summary
@@ -229,19 +229,25 @@ class Api:
         with self._store() as store:
             caller = self._callers.enter(store, headers, route.role)
             if route.is_acting:
-                _refuse_other_content(headers, body)
+                refuse_other_content(headers, body)
                 sent = load_object(body) | sent
             arguments = load_arguments(route.verb, sent)
             is_viewer = caller.role is Role.VIEWER
             if route.is_heavy:
                 return Computation(caller.name, route, arguments, is_viewer)
-            verbs = Verbs(store, self._config, self._clock, self._user, caller=caller.name)
+            request_id = id_of(headers)
+            verbs = Verbs(
+                store, self._config, self._clock, self._user,
+                caller=caller.name, person=person_of(caller, headers), request_id=request_id,
+            )  # fmt: skip
             result = getattr(verbs, route.verb)(**arguments)
             result = redacted(result, store) if is_viewer else result
             content = dump_result(route.verb, result, is_masked=caller.role < Role.ADMIN)
         if route.is_acting:
             self._note_act(route, caller.name)
-        return as_json(200, content)
+        sent_back = as_json(200, content)
+        sent_back.headers["x-request-id"] = request_id
+        return sent_back
 
     def _is_operator(self, request: Request) -> bool:
         """Whether the caller of a request that failed may see paths of this machine."""
@@ -282,10 +288,3 @@ async def _no_such_address(request: Request, error: Exception) -> Response:
     what = "no such address" if status == 404 else "not possible at this address"
     found = f"{request.method} {request.url.path[:200]}: {what}"
     return as_error(UnknownName(found, remedy=f"for the addresses: GET {PREFIX}/openapi.json"), status)
-
-
-def _refuse_other_content(headers: Mapping[str, str], body: bytes) -> None:
-    """Refuse what a web page can send without a preflight request: forms and plain text."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body.strip() and kind != "application/json":
-        raise Refused(415, f"the body is of type '{kind[:60]}'", "allowed: application/json")

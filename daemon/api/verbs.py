@@ -4,9 +4,12 @@ The command line calls them in its own process, or over HTTP in the service's; t
 """
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ...strategies.errors import InputError
+from ..adoption.hooks import run_waiting_hooks
 from ..campaign.look import Looked, look_at
 from ..campaign.panda_wishes import Wished, wish_back, wish_hold, wish_values
 from ..campaign.reopen import reopen
@@ -14,6 +17,7 @@ from ..campaign.request import ask_for, baseline_request, retune_request, traina
 from ..campaign.seen_parts import SharedReads
 from ..config.model_file import model_file_in
 from ..reports.progress import progress_of
+from ..state.audit import Act, Snapshot, reason_text, recorded
 from ..state.campaigns.campaign_writes import cancel_campaign
 from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
 from ..state.campaigns.holder_end import end_holder
@@ -25,7 +29,7 @@ from ..state.models.merged_values import Values
 from ..state.models.registry import register, set_state
 from ..state.models.removal import Removal, retire_unless_busy
 from ..state.running_service import is_serving
-from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token
+from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token, token_snapshot
 from ..training.supervisor import end_workers
 from ..upkeep.backup import FACT as LAST_BACKUP
 from ..upkeep.backup import drop_old_backups, folder_of_backups, make_backup
@@ -33,6 +37,7 @@ from ..upkeep.removal import remove_with_folders
 from ..upkeep.retention import empty_trash
 from .model_view import SentModel
 from .progress_view import Standing
+from .proposed_view import Proposed, proposed_view
 from .reading_verbs import ReadingVerbs
 from .status_verb import StatusVerb
 from .user_paths import check_paths_for
@@ -56,54 +61,65 @@ class Verbs(ReadingVerbs, StatusVerb):
             raise InputError(f"{file} is a relative path", "allowed: the model file's absolute path")
         model_file = model_file_in(content.encode(errors="surrogateescape"), file)
         check_paths_for(self.user, model_file)
-        done = register(self.store, model_file, file, self.clock.now(), self.config.schedule, values)
+        with self._recorded("register", model_file.name):
+            done = register(self.store, model_file, file, self.clock.now(), self.config.schedule, values)
         waits = any(campaign.kind == "baseline" for campaign in open_campaigns(self.store, done.model.id))
         return Registered(done.model.name, done.sentence, waits)
 
-    def pause(self, name: str) -> SentModel:
+    def pause(self, name: str, why: str | None = None) -> SentModel:
         """Stop scheduled re-evaluations until the model is resumed."""
-        return set_state(self.store, name, "paused")
+        with self._recorded("pause", name, why=why):
+            return set_state(self.store, name, "paused")
 
-    def resume(self, name: str) -> SentModel:
+    def resume(self, name: str, why: str | None = None) -> SentModel:
         """Resume scheduled re-evaluations."""
-        return set_state(self.store, name, "active")
+        with self._recorded("resume", name, why=why):
+            return set_state(self.store, name, "active")
 
     def look(self, name: str) -> Looked:
         """Look at a model's data, code and environment now; a change that counts queues a re-evaluation."""
         return look_at(self.store, trainable(self.store, name), self.config, self.clock, SharedReads(os.environ))
 
-    def retire(self, name: str) -> SentModel:
+    def retire(self, name: str, why: str | None = None) -> SentModel:
         """Take a model out of service; its open campaigns are cancelled."""
-        model = set_state(self.store, name, "retired")
+        with self._recorded("retire", name, why=why):
+            model = set_state(self.store, name, "retired")
         for campaign in open_campaigns(self.store, model.id):
             self._cancel(campaign)
         return model
 
-    def remove(self, name: str, retire: bool = False) -> Removal:
+    def remove(self, name: str, retire: bool = False, why: str | None = None) -> Removal:
         """Delete a retired model with its history and what its campaigns left; `retire`: one in use, too."""
         if retire:
-            retire_unless_busy(self.store, name)
-        removal = remove_with_folders(self.store, name, self.clock.now(), self.caller)
+            with self._recorded("retire", name, why=why):
+                retire_unless_busy(self.store, name)
+        with self._recorded("remove", name, why=why):
+            removal = remove_with_folders(self.store, name, self.clock.now(), self.caller)
         if self.user is None and not is_serving(self.store.state):
             empty_trash(self.store.state)
         return removal
 
     def baseline(self, name: str) -> Queued:
         """Queue the training of the current settings on fresh seeds, or continue the open one."""
-        return Queued(ask_for(self.store, baseline_request(self.store, name), self.clock), None)
+        request = baseline_request(self.store, name)
+        with self._recorded("baseline", name):
+            return Queued(ask_for(self.store, request, self.clock), None)
 
     def retune(
         self, name: str, strategy: str | None = None, budget_s: float | None = None, seed: int | None = None
     ) -> Queued:
         """Queue a manual re-evaluation, or continue the open one; an open baseline runs first."""
         request = retune_request(self.store, name, strategy, budget_s, seed)
-        campaign = ask_for(self.store, request, self.clock)
+        with self._recorded("retune", name):
+            campaign = ask_for(self.store, request, self.clock)
         baselines = [other for other in open_campaigns(self.store, campaign.model_id) if other.kind == "baseline"]
         return Queued(campaign, baselines[0] if baselines else None)
 
     def confirm(self, name: str, more: int = 8, campaign: int | None = None) -> Campaign:
         """Reopen an INCONCLUSIVE re-evaluation for more pairs."""
-        return reopen(self.store, trainable(self.store, name), more, campaign)
+        model = trainable(self.store, name)
+        with self._recorded("confirm", name, subject=None if campaign is None else f"campaign {campaign}"):
+            return reopen(self.store, model, more, campaign)
 
     def cancel(self, named: str) -> tuple[Campaign, ...]:
         """Cancel the campaign of that number, or the open ones of that model."""
@@ -114,25 +130,41 @@ class Verbs(ReadingVerbs, StatusVerb):
 
     def nudge(self, campaign: int, values: dict[str, float]) -> Wished:
         """Give a running panda new values from the next day."""
-        return wish_values(self.store, campaign, values)
+        with self._recorded("nudge", self._name_of(campaign), subject=_wished(campaign, **values)):
+            return wish_values(self.store, campaign, values)
 
     def back(self, campaign: int, to_day: int) -> Wished:
         """Roll a running panda back to the end of an earlier day."""
-        return wish_back(self.store, campaign, to_day)
+        with self._recorded("back", self._name_of(campaign), subject=_wished(campaign, to_day=to_day)):
+            return wish_back(self.store, campaign, to_day)
 
     def hold(self, campaign: int, release: bool = False) -> Wished:
         """Stop automatic moves of a running panda, or resume them."""
-        return wish_hold(self.store, campaign, release=release)
+        with self._recorded("hold", self._name_of(campaign), subject=_wished(campaign, release=release)):
+            return wish_hold(self.store, campaign, release=release)
 
-    def adopt(self, name: str, campaign: int | None = None, from_file: bool = False) -> SentModel:
+    def proposed(
+        self,
+        name: str,
+        campaign: int | None = None,
+        from_file: bool = False,
+        back: bool = False,
+        to: int | None = None,
+    ) -> Proposed:
+        """What adopt would make current, or with `back` what rollback would, and the evidence; nothing is changed."""
+        found = self._proposal(name, campaign, from_file, back, to)
+        adoption.check_proposal(found)
+        return proposed_view(found)
+
+    def adopt(
+        self, name: str, campaign: int | None = None, from_file: bool = False, why: str | None = None
+    ) -> SentModel:
         """Adopt recommended values, or those edited in the settings file."""
-        if from_file:
-            return adoption.adopt_file(self.store, name, self.clock.now())
-        return adoption.adopt(self.store, name, campaign, self.clock.now())
+        return self._make_current("adopt", self._proposal(name, campaign, from_file, False, None), why)
 
-    def rollback(self, name: str, to: int | None = None) -> SentModel:
+    def rollback(self, name: str, to: int | None = None, why: str | None = None) -> SentModel:
         """Adopt an older settings version again."""
-        return adoption.rollback(self.store, name, to, self.clock.now())
+        return self._make_current("rollback", self._proposal(name, None, False, True, to), why)
 
     def backup(self) -> CopyMade:
         """Make a checked copy of the database now."""
@@ -144,7 +176,8 @@ class Verbs(ReadingVerbs, StatusVerb):
 
     def token_create(self, name: str, role: str) -> NewToken:
         """Create a token; its secret is returned this once."""
-        return create_token(self.store, name, role, self.clock.now())
+        with self._recorded("token create", subject=name, look=lambda: token_snapshot(self.store, name)):
+            return create_token(self.store, name, role, self.clock.now())
 
     def token_list(self) -> tuple[Token, ...]:
         """Every token, including revoked ones."""
@@ -152,14 +185,57 @@ class Verbs(ReadingVerbs, StatusVerb):
 
     def token_revoke(self, name: str) -> Token:
         """Revoke a token."""
-        return revoke_token(self.store, name, self.clock.now())
+        with self._recorded("token revoke", subject=name, look=lambda: token_snapshot(self.store, name)):
+            return revoke_token(self.store, name, self.clock.now())
 
     def _cancel(self, campaign: Campaign) -> None:
         """Cancel a campaign; the service ends its process and remaining workers, or we where there is none."""
-        cancel_campaign(self.store, campaign, self.clock.now())
+        with self._recorded("cancel", campaign.model, subject=f"campaign {campaign.id}"):
+            cancel_campaign(self.store, campaign, self.clock.now())
         if self.user is None:
             if not is_serving(self.store.state):
                 end_holder(self.store.state, campaign.id, self.clock)
             with as_only_one(self.store.state, campaign.id) as is_mine:
                 if is_mine:
                     end_workers(folder_of(self.store.state, campaign.id), self.clock)
+
+    def _proposal(
+        self, name: str, campaign: int | None, from_file: bool, back: bool, to: int | None
+    ) -> adoption.Proposal:
+        if back:
+            return adoption.rollback_proposal(self.store, name, to)
+        if from_file:
+            return adoption.file_proposal(self.store, name)
+        return adoption.proposal(self.store, name, campaign)
+
+    def _make_current(self, verb: str, proposed: adoption.Proposal, why: str | None) -> SentModel:
+        """Make settings current; the hook is run here where no service does."""
+        name, campaign = proposed.model.name, proposed.campaign
+        why = None if why is None else reason_text(why)
+        subject = None if campaign is None else f"campaign {campaign.id}"
+        with self._recorded(verb, name, subject=subject, why=why):
+            model = adoption.make_current(self.store, proposed, self.clock.now(), self.by, why)
+        if self.user is None and not is_serving(self.store.state):
+            run_waiting_hooks(self.store, self.clock)
+        return model
+
+    def _name_of(self, campaign: int) -> str:
+        return find_campaign(self.store, campaign).model
+
+    def _recorded(
+        self,
+        verb: str,
+        model: str | None = None,
+        *,
+        subject: str | None = None,
+        why: str | None = None,
+        look: Callable[[], Snapshot] | None = None,
+    ) -> AbstractContextManager[None]:
+        """Records the act in the audit, with the next transaction in the block."""
+        act = Act(self.by, verb, model, subject, why, self.request_id)
+        return recorded(self.store, act, self.clock.now(), look)
+
+
+def _wished(campaign: int, **wish: object) -> str:
+    words = ", ".join(f"{name} {value}" for name, value in wish.items())
+    return f"campaign {campaign}: {words}"

@@ -8,6 +8,8 @@ from typing import Any
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.records import Configuration
 from ..state.campaigns.campaigns import Campaign
+from ..state.models.adoption_log import Adoption
+from ..state.models.auto_adoptions import AutoAdoption
 from ..state.models.history_list import Measured
 from ..state.models.registry import Settings
 from .model_view import SentModel
@@ -16,13 +18,17 @@ from .model_view import SentModel
 @dataclass(frozen=True, slots=True)
 class History:
     """Settings versions and campaigns of a model; `measured` by version of the model file. `next`: the cursor of the
-    next page, None at the end."""
+    next page, None at the end. `adoptions` are those of these settings, `auto_adoptions` those of these campaigns;
+    `account`: what re-tuning has earned, as a sentence."""
 
     model: SentModel
     settings: tuple[Settings, ...]
     campaigns: tuple[Campaign, ...]
     measured: tuple[Measured, ...] = ()
     next: str | None = None
+    adoptions: tuple[Adoption, ...] = ()
+    auto_adoptions: tuple[AutoAdoption, ...] = ()
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,18 @@ from ...strategies.records import Configuration, Outcome, plain
 from ...strategies.verdict.notice import Subject, write_notice
 from ...strategies.verdict.verdict_records import Verdict
 from ..state.alert import raise_alert
+from ..state.models.adoption_log import note_gain
+from ..state.models.auto_adoptions import insert_auto_adoption
+from .auto_adoption import decide_on_adoption
 from .causes import find_causes
 from .context import CampaignContext, costs_of, prepared_of
+from .follow_up import follow_up
 
 
 def record(context: CampaignContext, verdict: Verdict, challenger: Configuration) -> None:
     """The verdict, its drift record and its alert, committed together once the causes are known."""
     recommended = challenger if verdict.challenger_confirmed else None
+    gain = follow_up(context)
     causes, drift = find_causes(context, verdict, challenger)
     ended = replace(costs_of(context), recommended=recommended, causes=causes, cost_drift=drift)
     subject = Subject(
@@ -31,10 +36,17 @@ def record(context: CampaignContext, verdict: Verdict, challenger: Configuration
         changes=prepared_of(context.campaign).changes,
         why=tuple(reason.sentence for reason in (causes, drift) if reason is not None and reason.sentence),
     )
-    notice = write_notice(subject, verdict)
     now = context.clock.now()
+    decision = decide_on_adoption(context, verdict, now)
+    notice = write_notice(subject, verdict)
+    if notice is not None and decision is not None:
+        notice = replace(notice, sentences=(*notice.sentences, _capital(decision.sentence)))
     with context.store.transaction():
         campaign = context.lease.finish(verdict, lambda facts: replace(facts, ended=ended), now)
+        if gain is not None:
+            note_gain(context.store, campaign.model_id, campaign.settings_version, gain, campaign.id, now)
+        if decision is not None:
+            insert_auto_adoption(context.store, decision)
         if notice is not None:
             raise_alert(
                 context.store,
@@ -45,6 +57,10 @@ def record(context: CampaignContext, verdict: Verdict, challenger: Configuration
                 context.config,
                 now,
             )
+
+
+def _capital(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."
 
 
 def _details(verdict: Verdict, incumbent: Configuration, recommended: Configuration | None) -> Mapping[str, Any]:

@@ -9,15 +9,18 @@ import typer
 from ...strategies.errors import CampaignFailed, ConflictError, InputError
 from ...strategies.records import Outcome
 from ...strategies.schedule.due import parse_duration_s
+from ..adoption.auto import adopt_what_waits
+from ..adoption.hooks import run_waiting_hooks
 from ..alerts.webhooks import deliver_due
 from ..api.verbs import Verbs
-from ..campaign.request import ask_for, baseline_request, check_seed, refuse_retired, retune_request
+from ..campaign.request import Request, ask_for, baseline_request, check_seed, refuse_retired, retune_request
+from ..state.audit import Act, login_user, recorded
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease_file import holder_of
 from ..state.models.registry import find_model
 from .foreground import Display, conduct, finish_baseline, follow
 from .json_output import campaign_json
-from .output import print_json, say
+from .output import print_json, say, say_aside
 from .plan_view import refuse_beside_dry_run, show_plan
 from .session import CLOCK, Json, Name, Named, Session
 
@@ -46,7 +49,7 @@ def _baseline(context: typer.Context, name: Name, detach: Detach = False) -> Non
         follow(verbs, campaign.id, CLOCK, _display(), session.again)
     else:
         request = baseline_request(session.store, name)
-        campaign = ask_for(session.store, request, CLOCK)
+        campaign = _asked(session, request)
         conduct(session.store, request.model, campaign, CLOCK, session.config, _display())
     _show_end(session, campaign.id, as_json=False)
 
@@ -161,14 +164,24 @@ def _retune_here(
     """Re-evaluate in this process; the campaign's number."""
     request = retune_request(session.store, name, strategy, budget_s, seed)
     finish_baseline(session.store, request.model, CLOCK, session.config, display)
-    campaign = ask_for(session.store, request, CLOCK)
+    campaign = _asked(session, request)
     _conduct(session, campaign, display)
     return campaign.id
+
+
+def _asked(session: Session, request: Request) -> Campaign:
+    """The campaign of a request, which the audit knows of."""
+    act = Act(login_user(), request.kind, request.model.name)
+    with recorded(session.store, act, CLOCK.now()):
+        return ask_for(session.store, request, CLOCK)
 
 
 def _conduct(session: Session, campaign: Campaign, display: Display) -> None:
     model = find_model(session.store, campaign.model)
     conduct(session.store, model, campaign, CLOCK, session.config, display)
+    for decided in adopt_what_waits(session.store, session.config, CLOCK):
+        say_aside(f"{decided.model}: {decided.sentence}")
+    run_waiting_hooks(session.store, CLOCK)
     deliver_due(session.store, CLOCK.now())
 
 

@@ -32,6 +32,8 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "retire": "Take a model out of service; its history stays.",
         "remove": "Delete a retired model for good, with its history and what its campaigns left on the disk.",
         "cancel": "Cancel a campaign, or the open ones of a model; what they recorded stays.",
+    },
+    "adoption_commands": {
         "adopt": "Adopt the values that a campaign recommended, and write the model's settings file.",
         "rollback": "Adopt an older version of the settings again.",
     },
@@ -78,6 +80,9 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     "doctor_command": {
         "doctor": "Check everything that the service needs and say what to do. Exit code: 0 no errors, 1 errors.",
     },
+    "audit_command": {
+        "audit": "Show who changed what, when and why, newest first; nothing in it can be changed.",
+    },
     "upkeep_commands": {
         "backup": "Make a checked copy of the database now, in addition to those that the service makes each day.",
         "restore": "Replace the database by a copy; the one in use is kept. Only while no service runs.",
@@ -95,7 +100,7 @@ TASKS: Mapping[str, tuple[str, ...]] = {
     "Act on the result": ("adopt", "rollback"),
     "See what was found": ("report", "drift", "alerts"),
     "Steer a running panda": ("nudge", "back", "hold"),
-    "Run the service": ("serve", "open", "schedule", "status", "doctor", "backup", "restore", "token"),
+    "Run the service": ("serve", "open", "schedule", "status", "doctor", "backup", "restore", "token", "audit"),
 }
 """The commands by what a person wants to do, in the order of the help."""
 COMPLETION_VARIABLE = "_RETUNED_COMPLETE"

@@ -13,7 +13,6 @@ from ..config.model_file import model_file_in
 from ..config.model_list import contents_in
 from ..config.model_paths import check_paths
 from ..config.toml_input import content_of
-from ..state.models.registry import Model
 from ..state.models.removal import refuse_in_use
 from ..training.splits.check import check_split
 from .json_output import looked_json
@@ -22,6 +21,7 @@ from .output import print_json, say
 from .session import Json, Name, Named, Session
 
 app = typer.Typer()
+Why = Annotated[str | None, typer.Option("--why", help="The reason, for the audit.")]
 
 
 @app.command("register")
@@ -62,16 +62,16 @@ def _register(
 
 
 @app.command("pause")
-def _pause(context: typer.Context, name: Name) -> None:
+def _pause(context: typer.Context, name: Name, why: Why = None) -> None:
     """Stop scheduled re-evaluations of a model until it is resumed."""
-    context.obj.verbs.pause(name)
+    context.obj.verbs.pause(name, why)
     say(f"{name} is paused; to undo: retuned resume {name}")
 
 
 @app.command("resume")
-def _resume(context: typer.Context, name: Name) -> None:
+def _resume(context: typer.Context, name: Name, why: Why = None) -> None:
     """Resume scheduled re-evaluations of a paused or retired model."""
-    context.obj.verbs.resume(name)
+    context.obj.verbs.resume(name, why)
     say(f"{name} is active")
 
 
@@ -89,9 +89,9 @@ def _look(context: typer.Context, name: Name, as_json: Json = False) -> None:
 
 
 @app.command("retire")
-def _retire(context: typer.Context, name: Name) -> None:
+def _retire(context: typer.Context, name: Name, why: Why = None) -> None:
     """Take a model out of service; its history stays."""
-    context.obj.verbs.retire(name)
+    context.obj.verbs.retire(name, why)
     say(f"{name} is retired, its history stays; to undo: retuned resume {name}")
 
 
@@ -101,6 +101,7 @@ def _remove(
     name: Name,
     retire: Annotated[bool, typer.Option("--retire", help="Retire it first, if it is in use.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    why: Why = None,
 ) -> None:
     """Delete a retired model for good, with its history and what its campaigns left on the disk."""
     verbs = context.obj.verbs
@@ -109,7 +110,7 @@ def _remove(
         if not retire:
             refuse_in_use(name, history.model.state)
         _ask_before_removal(name, len(history.campaigns))
-    removal = verbs.remove(name, retire)
+    removal = verbs.remove(name, retire, why)
     say(f"{name} is removed, with {counted(len(removal.campaigns), 'campaign')}; its own files are untouched")
 
 
@@ -133,39 +134,3 @@ def _cancel(context: typer.Context, named: Named) -> None:
         say(f"campaign {campaign.id} ({campaign.kind}) is cancelled")
     if not campaigns:
         say(f"{f'campaign {named}' if named.isdecimal() else named} has no open campaign")
-
-
-@app.command("adopt")
-def _adopt(
-    context: typer.Context,
-    name: Name,
-    campaign: Annotated[
-        int | None, typer.Option(help="Adopt this campaign's values, not the last confirmed ones.")
-    ] = None,
-    from_file: Annotated[
-        bool, typer.Option("--from-file", help="Adopt the values edited in the settings file.")
-    ] = False,
-) -> None:
-    """Adopt the values that a campaign recommended, and write the model's settings file."""
-    _print_adopted(context.obj.verbs.adopt(name, campaign, from_file))
-
-
-@app.command("rollback")
-def _rollback(
-    context: typer.Context,
-    name: Name,
-    to: Annotated[int | None, typer.Option(help="Settings version to adopt again; default: the previous one.")] = None,
-) -> None:
-    """Adopt an older version of the settings again."""
-    _print_adopted(context.obj.verbs.rollback(name, to))
-
-
-def _print_adopted(model: Model) -> None:
-    from .tables import configuration_text
-
-    say(f"{model.name}: settings v{model.settings_version} are now current: {configuration_text(model.configuration)}")
-    if model.file.settings_file is not None:
-        say(f"written to {model.file.settings_file}")
-    else:
-        say("no file was written, because the model file names no [settings] file: copy the values to your training")
-    say(f"a baseline of them is queued; to undo: retuned rollback {model.name}")

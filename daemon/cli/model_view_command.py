@@ -4,9 +4,11 @@ import json
 
 import typer
 
+from .adoption_json import adoption_json
+from .adoption_words import adoption_lines, auto_lines
 from .looks import looks_text
 from .model_json import looks_json, model_json
-from .output import print_json
+from .output import print_json, say
 from .session import Json, Name
 
 app = typer.Typer()
@@ -18,9 +20,13 @@ def _show(context: typer.Context, name: Name, as_json: Json = False) -> None:
     shown = context.obj.model.show(name)
     if as_json:
         file = {"file": json.loads(shown.model.file.to_json()), "source": str(shown.model.source)}
-        print_json(model_json(shown.model, shown.last) | file | looks_json(shown.next_look_at, shown.cool_down))
+        made = adoption_json(shown.adoption, shown.auto_adoption, shown.account)
+        print_json(model_json(shown.model, shown.last) | file | looks_json(shown.next_look_at, shown.cool_down) | made)
         return
     from .model_table import show_model
     from .screen import console
 
     show_model(console(), shown.model, shown.campaigns, looks_text(shown))
+    lines = (*adoption_lines(shown.adoption), *auto_lines(shown.auto_adoption), *filter(None, (shown.account,)))
+    if lines:
+        say("\n" + "\n".join(lines))

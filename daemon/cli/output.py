@@ -48,6 +48,11 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
+def print_json_line(value: object) -> None:
+    """Print a value as JSON on one line."""
+    print(json.dumps(value, allow_nan=False))
+
+
 def print_json_list(values: Iterable[object]) -> None:
     """Print a list as `print_json` does, value by value as they come, so that a long one is never held whole."""
     for piece in _list_pieces(values, ""):

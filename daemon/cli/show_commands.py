@@ -11,6 +11,9 @@ from ..api.views import History
 from ..reports.drift_plot import write_plot
 from ..reports.self_contained import cannot_write, check_target
 from ..state.paging import Order
+from .adoption_json import made_json
+from .adoption_words import adoption_lines, auto_lines
+from .history_export import export_history
 from .json_output import campaign_json, drift_json, settings_json
 from .output import print_json_list, print_json_lists, say
 from .paged import All, Limit, pages, say_more, wants_all
@@ -22,21 +25,34 @@ app = typer.Typer()
 
 @app.command("history")
 def _history(
-    context: typer.Context, name: Name, limit: Limit = None, is_all: All = False, as_json: Json = False
+    context: typer.Context,
+    name: Name,
+    limit: Limit = None,
+    is_all: All = False,
+    as_json: Json = False,
+    csv: Annotated[Path | None, typer.Option(help="Write all campaigns to this .csv file, a row each.")] = None,
+    jsonl: Annotated[Path | None, typer.Option(help="The same as JSON, an object a line.")] = None,
+    parquet: Annotated[Path | None, typer.Option(help="The same as Parquet (needs the extra 'parquet').")] = None,
 ) -> None:
     """Show the settings versions and the campaigns of a model, oldest first."""
+    files = {"csv": csv, "jsonl": jsonl, "parquet": parquet}
+    if any(file is not None for file in files.values()):
+        say(export_history(context.obj.reading, name, files, is_all=limit is None, as_json=as_json))
+        return
     is_whole = wants_all(limit, is_all, as_json)
     order, verbs = Order.OLDEST if is_whole else Order.NEWEST, context.obj.reading
     found = pages(lambda rows, cursor: _oldest_first(verbs.history(name, rows, cursor, order), order), limit, is_whole)
     if as_json:
         settings: list[dict[str, Any]] = []
-        print_json_lists({"campaigns": _history_json(found, settings), "settings": settings})
+        made: list[dict[str, Any]] = []
+        print_json_lists({"campaigns": _history_json(found, settings, made), "settings": settings, "adoptions": made})
         return
     from .screen import console
     from .tables import history_tables
 
     for page in found:
         history_tables(console(), page.model, page.settings, page.campaigns)
+        say_adoptions(page)
         say_more(page, is_whole)
 
 
@@ -46,13 +62,25 @@ def _oldest_first(history: History, order: Order) -> History:
     return replace(history, settings=history.settings[::-1], campaigns=history.campaigns[::-1])
 
 
-def _history_json(found: Iterable[History], settings: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The campaigns of pages, one after the other; their settings, which are small, are put aside."""
+def _history_json(
+    found: Iterable[History], settings: list[dict[str, Any]], adoptions: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """The campaigns of pages, one after the other; their settings and adoptions, which are small, are put aside."""
     for page in found:
         settings += [settings_json(version) for version in page.settings]
+        adoptions += [made_json(made) for made in page.adoptions]
         signs = {measured.version: -1.0 if measured.lower_is_better else 1.0 for measured in page.measured}
         for campaign in page.campaigns:
             yield campaign_json(campaign, signs.get(campaign.model_version, 1.0))
+
+
+def say_adoptions(page: History) -> None:
+    """What became of the adoptions on a page, and what re-tuning has earned in all."""
+    lines = [line for made in page.adoptions for line in adoption_lines(made)]
+    lines += [line for decision in page.auto_adoptions for line in auto_lines(decision)]
+    lines += [page.account] if page.account else []
+    if lines:
+        say("\n" + "\n".join(lines))
 
 
 @app.command("plan")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ...strategies.words import counted
+from ..state.audit import Act, login_user, note_act
 from ..upkeep.backup import restore
 from .output import say
 from .session import CLOCK, Session
@@ -28,6 +29,8 @@ def _restore(
     session: Session = context.obj
     session.refuse_root()
     restored = restore(session.config.state, file.absolute(), CLOCK.now())
+    with session.store.transaction():  # in the copy, which knows nothing of what came after it
+        note_act(session.store, Act(login_user(), "restore", subject=file.name), {}, {}, CLOCK.now())
     say(f"restored {file}: {counted(restored.campaigns, 'campaign')}")
     if restored.kept_as is not None:
         say(f"the previous database is kept: {restored.kept_as}")

@@ -53,6 +53,23 @@ def check_template_keys(training: TrainingTable, hyperparameters: Mapping[str, H
     _check_places(places_of(training, hyperparameters), training.values)
 
 
+def check_settings_keys(keys: Mapping[str, str], names: Collection[str]) -> None:
+    """Raise what a validator raises where a place in the settings file is given for no hyperparameter.
+
+    `names`: those of the hyperparameters.
+    """
+    for name in keys:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            remedy = f"did you mean '{near[0]}'?" if near else "remove it"
+            raise refusal("is no hyperparameter", f"allowed: {', '.join(names)}", remedy, key=f"settings.keys.{name}")
+    for name in names:
+        if name not in keys and name in keys.values():
+            found = f"is {name!r}, where the hyperparameter of that name is put"
+            other = next(key for key, place in keys.items() if place == name)
+            raise refusal(found, "allowed: a place each", "correct it", key=f"settings.keys.{other}")
+
+
 def _check_places(places: Mapping[str, str], values: Collection[str]) -> None:
     if not places and not values:
         found = "gets no value: all hyperparameters are in the command"

@@ -25,12 +25,13 @@ from .handover import (
     NEEDS_A_TEMPLATE,
     check_flags,
     check_metric_source,
+    check_settings_keys,
     check_template_keys,
     check_values,
     given_by_retuned,
     places_of,
 )
-from .model_tables import AlertsTable, DataTable, HyperparameterTable, SearchTable, SettingsTable
+from .model_tables import AdoptionTable, AlertsTable, DataTable, HyperparameterTable, SearchTable, SettingsTable
 from .objective_table import ObjectiveTable
 from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
 from .split_tables import GIVEN_WITH_A_SPLIT, SplitTable
@@ -80,6 +81,7 @@ class ModelFile(Table):
     limits: LimitsTable = LimitsTable()
     search: SearchTable = SearchTable()
     settings: SettingsTable = SettingsTable()
+    adoption: AdoptionTable = AdoptionTable()
     alerts: AlertsTable = AlertsTable()
 
     @model_validator(mode="after")
@@ -100,6 +102,7 @@ class ModelFile(Table):
             self._check_placeholders(self.training.command)
             check_flags(self.training.command, self.hyperparameters)
         check_template_keys(self.training, self.hyperparameters)
+        check_settings_keys(self.settings.keys, self.hyperparameters)
         if self.search.strategy == "panda" and (why := self.why_no_panda()):
             raise refusal(f"is 'panda', but {why}", "allowed: 'auto', 'caviar'", "write 'auto'", key="search.strategy")
         return self

@@ -14,6 +14,7 @@ from ...strategies.search.samplers import LEAST_OPTUNA, Sampler
 from ..start_errors import program_of, shebang_fault
 from .config_template import read_template
 from .model_file import ModelFile
+from .settings_file import read_settings
 
 
 def check_paths(model: ModelFile) -> None:
@@ -42,6 +43,10 @@ def check_paths(model: ModelFile) -> None:
         raise InputError(
             f"settings.file: there is no folder {settings.parent}", remedy="correct the path or create the folder"
         )
+    if model.settings.keys:
+        read_settings(model)
+    if model.settings.hook is not None:
+        _check_program("settings.hook", model.settings.hook[0], training.workdir)
     _check_sampler(model.search.sampler)
 
 

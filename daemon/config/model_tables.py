@@ -27,7 +27,9 @@ from .toml_input import (
     refusal,
     shown,
 )
-from .training_tables import _DEFAULT_TIMEOUT_S, Command
+from .training_tables import _DEFAULT_TIMEOUT_S, Command, Variable
+
+_HOOK_TIMEOUT_S = 60.0
 
 
 def _day(value: object) -> object:
@@ -43,8 +45,8 @@ def _day(value: object) -> object:
 
 
 def _settings_path(value: Path) -> Path:
-    if value.suffix not in (".json", ".toml"):
-        raise refusal(f"is {shown(str(value))}", "allowed: a path that ends in .json or .toml")
+    if value.suffix not in (".json", ".toml", ".yaml", ".yml"):
+        raise refusal(f"is {shown(str(value))}", "allowed: a path that ends in .json, .toml, .yaml or .yml")
     return value
 
 
@@ -138,9 +140,50 @@ class SearchTable(Table):
 
 
 class SettingsTable(Table):
-    """The file that holds the current settings for the model's own code, written at adoption."""
+    """The file that holds the current settings for the model's own code, written at adoption, and what runs after it.
+
+    `keys`: the dotted place in the file of each hyperparameter that is not at its top under its own name. `hook`: the
+    argument list that is run after an adoption, with the variables of `pass_env` beside a few harmless ones.
+    """
 
     file: Annotated[OwnersPath, AfterValidator(_settings_path)] | None = None
+    keys: Mapping[str, Annotated[str, BeforeValidator(dotted_names)]] = {}
+    hook: Command | None = None
+    hook_timeout_s: DurationS = Field(default=_HOOK_TIMEOUT_S, alias="hook_timeout")
+    pass_env: tuple[Variable, ...] = ()
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.keys and self.file is None:
+            raise refusal("stands there without a file", "allowed: with settings.file", "add file = ...", key="keys")
+        first: dict[str, str] = {}
+        for name, place in self.keys.items():
+            if place in first:
+                found = f"is {place!r}, where {first[place]} is put, too"
+                raise refusal(found, "allowed: a place each", "correct one", key=f"keys.{name}")
+            first[place] = name
+        if self.pass_env and self.hook is None:
+            raise refusal("stands there without a hook", "allowed: with settings.hook", "remove it", key="pass_env")
+        return self
+
+
+class AdoptionTable(Table):
+    """Whether confirmed values are adopted without a person, and what they must show for that.
+
+    `evidence`: the least odds; `least_gain`: the least improvement that is certain, in the metric.
+    """
+
+    auto: Flag = False
+    evidence: Annotated[Number, Field(ge=80)] = 400.0
+    least_gain: Annotated[Number, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_floor(self) -> Self:
+        if self.auto and self.least_gain is None:
+            found = "is missing, and adoption.auto is true"
+            remedy = "write least_gain = ..., the improvement in the metric below which a change is not worth it"
+            raise refusal(found, "allowed: a number of 0 or more", remedy, key="least_gain")
+        return self
 
 
 class AlertsTable(Table):

@@ -89,6 +89,10 @@ def _template(value: object) -> str:
 Command = Annotated[tuple[Text, ...], BeforeValidator(command_list)]
 
 
+Variable = Annotated[Text, AfterValidator(_variable)]
+"""The name of an environment variable that is passed on."""
+
+
 Positive = Annotated[Number, Field(gt=0)]
 
 
@@ -145,7 +149,7 @@ class TrainingTable(Table):
     evaluate_every: Positive | None = None
     fuse: Literal["auto", "off"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"
-    pass_env: tuple[Annotated[Text, AfterValidator(_variable)], ...] = ()
+    pass_env: tuple[Variable, ...] = ()
     resources: ResourcesTable = ResourcesTable()
 
     @model_validator(mode="after")
@@ -204,4 +208,9 @@ class TrainingTable(Table):
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The part of an environment that trainings may see: a few harmless variables and those in pass_env."""
-        return {name: environ[name] for name in (*_ALWAYS_PASSED, *self.pass_env) if name in environ}
+        return passed_on(environ, self.pass_env)
+
+
+def passed_on(environ: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """A few harmless variables of an environment, and those of these names."""
+    return {name: environ[name] for name in (*_ALWAYS_PASSED, *names) if name in environ}

@@ -16,7 +16,8 @@ from .page_parts import Section, Table, pairs_table
 _STAGES = {Purpose.SEARCH: "search", Purpose.CONFIRM: "fresh runs, on held-out rows",
            Purpose.REPLICATE: "replicates of the stored settings"}  # fmt: skip
 _STAGES_OF_ROLES = {Role.PROBE: "probes of the contract", Role.CAUSE_INCUMBENT: "causes, on the old data",
-                    Role.CAUSE_CHALLENGER: "causes, on the old data"}  # fmt: skip
+                    Role.CAUSE_CHALLENGER: "causes, on the old data",
+                    Role.PREVIOUS: "settings before the last adoption"}  # fmt: skip
 
 
 def cost_section(record: CampaignRecord) -> Section:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from ..adoption.auto import adopt_what_waits
+from ..adoption.hooks import Hooks
 from ..alerts.deliveries import Deliveries
 from ..clock import Clock
 from ..config.config import Config
@@ -44,10 +46,11 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
         )
         disk = Disk(store, config.disk.ballast_bytes)
         deliveries = Deliveries(store, clock, waker.wake)
+        hooks = Hooks(store, clock, waker.wake, config.backup.folder)
         service = Service(
             store, config, clock, processes, lambda: machine_of(config),
-            parts=_parts(store, config, clock, notifier, checks, disk, deliveries), may_begin=lambda: not disk.is_full,
-            is_stopping=waker.is_stopping, deliver=deliveries.step,
+            parts=_parts(store, config, clock, notifier, checks, disk, deliveries, hooks),
+            may_begin=lambda: not disk.is_full, is_stopping=waker.is_stopping, deliver=deliveries.step,
         )  # fmt: skip
         api = Api(state, config, clock, waker.wake, add_pages)
         scheduler = _alarm(waker, _tick_s(config, notifier))
@@ -72,6 +75,7 @@ def _parts(
     checks: ChangeChecks,
     disk: Disk,
     deliveries: Deliveries,
+    hooks: Hooks,
 ) -> tuple[Part, ...]:
     """The steps of each round other than the campaigns' own; the heartbeat is the first and the last."""
     url = config.service.heartbeat_url
@@ -82,11 +86,19 @@ def _parts(
     return (
         Part("heartbeat", heartbeat.begin, is_first=True),
         Part("disk", lambda: disk.step(clock.now()), is_first=True),
+        Part("adoptions", lambda: _adopt(store, config, clock), begins=True),
+        Part("hooks", hooks.step, begins=True),
         Part("looks", lambda: checks.step(clock.now()), begins=True),
         Part("backup", lambda: backups.step(clock.now()), begins=True),
         Part("retention", lambda: retention.step(clock.now())),
         Part("heartbeat", heartbeat.end),
     )
+
+
+def _adopt(store: Store, config: Config, clock: Clock) -> None:
+    for decided in adopt_what_waits(store, config, clock):
+        event = "adopted_by_itself" if decided.is_adopted else "not_adopted_by_itself"
+        log.info(event, model=decided.model, campaign=decided.campaign_id, why=decided.sentence)
 
 
 def _tick_s(config: Config, notifier: Notifier) -> float:

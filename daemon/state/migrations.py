@@ -6,6 +6,7 @@ A step's name stands in schema_steps.py too. This module is only loaded where a 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from .adoption_tables import STEP_0008
 from .schema_steps import SCHEMA
 
 schema = Migrations(SCHEMA)
@@ -253,4 +254,11 @@ def m0005_alerts_by_model(db: Database) -> None:
 def m0006_channels(db: Database) -> None:
     """Messages of channels, and a row for each attempt."""
     for statement in _STEP_0006:
+        db.execute(statement)
+
+
+@schema()
+def m0008_adoptions_and_audit(db: Database) -> None:
+    """What adoptions promised and brought, their hooks, and who did what."""
+    for statement in STEP_0008:
         db.execute(statement)

@@ -44,6 +44,11 @@ MOMENTS: Mapping[str, Follows] = {
     "service_facts.at": Follows.NOT,
     "faults.at": Follows.NOT,
     "removed_models.removed_at": Follows.NOT,
+    "adoptions.adopted_at": Follows.NOT,
+    "adoptions.hook_ended_at": Follows.NOT,
+    "adoptions.measured_at": Follows.NOT,
+    "auto_adoptions.decided_at": Follows.NOT,
+    "audit.at": Follows.NOT,
 }
 """By table and column; a test compares them with the schema."""
 

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +40,7 @@ class Store:
         """
         self.state = state
         self._backups = backups or state / "backups"
+        self._with_next: Callable[[], None] | None = None
         path = state / FILE_NAME
         try:
             state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -108,13 +109,29 @@ class Store:
             ) from error
         try:
             yield
+            if self._with_next is not None:
+                self._with_next()
             self._db.commit()
+            self._with_next = None
         except BaseException as error:
             with contextlib.suppress(sqlite3.DatabaseError):
                 self._db.rollback()
             if isinstance(error, sqlite3.DatabaseError) and (is_full(error, self.state) or is_damage(error)):
                 raise self._unusable(error) from error
             raise
+
+    @contextmanager
+    def together_with(self, write: Callable[[], None]) -> Iterator[None]:
+        """Have `write` run at the end of the next transaction that is begun inside the block, in it: both are committed
+        or neither is. Where the block commits none, it has one of its own; an exception drops it."""
+        self._with_next = write
+        try:
+            yield
+            if self._with_next is not None:
+                with self.transaction():
+                    pass
+        finally:
+            self._with_next = None
 
     def insert(self, table: str, row: Row) -> int:
         """Insert a row inside the open transaction; returns its rowid."""

@@ -57,6 +57,12 @@ class Caller:
     role: Role
 
 
+def token_snapshot(store: Store, name: str) -> dict[str, str]:
+    """What the audit keeps of a token: its role, or that it was revoked; empty without one."""
+    row = store.row("SELECT role, revoked_at FROM tokens WHERE name = ?", (name,))
+    return {} if row is None else {"role": row["role"], "state": "valid" if row["revoked_at"] is None else "revoked"}
+
+
 def role_named(word: str) -> Role:
     """The role of that name; raises InputError."""
     roles = {role.word: role for role in Role}

@@ -29,12 +29,13 @@ _FULL_RUNS = {
     (Purpose.REPLICATE, Role.INCUMBENT): "replicate.",
     (Purpose.CONFIRM, Role.INCUMBENT): "confirm.i",
     (Purpose.CONFIRM, Role.CHALLENGER): "confirm.c",
+    (Purpose.CONFIRM, Role.PREVIOUS): "previous.",
     (Purpose.REPLICATE, Role.CAUSE_INCUMBENT): "cause.i",
     (Purpose.REPLICATE, Role.CAUSE_CHALLENGER): "cause.c",
 }
 _ROLES = {stem: role for (_, role), stem in _FULL_RUNS.items()}
 _PATTERN = re.compile(
-    r"(?P<stem>replicate\.|search\.|confirm\.[ic]|cause\.[ic])(?P<number>\d+)"
+    r"(?P<stem>replicate\.|previous\.|search\.|confirm\.[ic]|cause\.[ic])(?P<number>\d+)"
     r"(\.r(?P<rung>\d+)|\.d(?P<day>\d+))?(\.p\d+)?"
 )
 _PROBE = re.compile(rf"probe(_challenger)?(_full)?\.(?P<variant>{'|'.join(PROBE_VARIANTS)})")

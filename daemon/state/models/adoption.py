@@ -1,14 +1,18 @@
 """Which settings are current: adopting a confirmed challenger, rolling back, and updating the settings file."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
+from ....strategies.adoption.gain import Promise
 from ....strategies.errors import ConflictError, InputError, RetunedError
 from ....strategies.records import Configuration, plain
 from ....strategies.space import configuration_key
 from ...config.settings_file import read_settings, write_settings
-from ..campaigns.campaigns import campaigns_of, find_campaign
+from ..audit import login_user
+from ..campaigns.campaigns import Campaign, campaigns_of, find_campaign
 from ..store import Store
+from .adoption_log import Adoption, Kind, insert_adoption
 from .models import find_entry
 from .registry import (
     Model,
@@ -21,24 +25,48 @@ from .registry import (
 )
 
 
-def adopt(store: Store, name: str, campaign_id: int | None, now: datetime) -> Model:
-    """Adopt a confirmed challenger: the last one that a campaign recommended, or the named campaign's."""
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Settings that may become current, and where they come from: a campaign, a settings version, or neither."""
+
+    model: Model
+    configuration: Configuration
+    kind: Kind
+    origin: str
+    campaign: Campaign | None = None
+    to_version: int | None = None
+
+    @property
+    def promise(self) -> Promise | None:
+        """What the campaign's verdict promises; None where a person chose the values."""
+        verdict = None if self.campaign is None else self.campaign.verdict
+        return None if verdict is None else Promise(verdict.mean, verdict.lower, verdict.e_value)
+
+
+def proposal(store: Store, name: str, campaign_id: int | None) -> Proposal:
+    """A confirmed challenger: the last one that a campaign recommended, or the named campaign's.
+
+    Raises UnknownName, InputError for a campaign of another model, ConflictError where none was confirmed.
+    """
     model = find_model(store, name)
-    configuration, campaign_id = _recommendation(store, model, campaign_id)
-    return adopt_values(store, model, configuration, f"adopted from campaign {campaign_id}", now, campaign_id)
+    configuration, campaign = _recommendation(store, model, campaign_id)
+    return Proposal(model, configuration, Kind.ADOPTED, f"adopted from campaign {campaign.id}", campaign)
 
 
-def adopt_file(store: Store, name: str, now: datetime) -> Model:
-    """Adopt the values that a person wrote into the model's settings file."""
+def file_proposal(store: Store, name: str) -> Proposal:
+    """The values that a person wrote into the model's settings file. Raises UnknownName and InputError."""
     model = find_model(store, name)
     values = read_settings(model.file)
     if values is None:
         raise InputError(f"{name} has no settings file to read", "[settings] file in the model file", "name one there")
-    return adopt_values(store, model, model.space.validate(values), "edited in the settings file", now)
+    return Proposal(model, model.space.validate(values), Kind.FROM_FILE, "edited in the settings file")
 
 
-def rollback(store: Store, name: str, to_version: int | None, now: datetime) -> Model:
-    """Return to an older settings version, by default the newest one with other values than the current ones."""
+def rollback_proposal(store: Store, name: str, to_version: int | None) -> Proposal:
+    """An older settings version, by default the newest one with other values than the current ones.
+
+    Raises UnknownName, and InputError for a version that cannot be rolled back to.
+    """
     model = find_model(store, name)
     versions = {settings.version: settings for settings in settings_of(store, model)}
     version = _last_with_other_values(model, versions) if to_version is None else to_version
@@ -50,31 +78,88 @@ def rollback(store: Store, name: str, to_version: int | None, now: datetime) -> 
             f"see: retuned history {name}",
         )
     values = model.space.validate(plain(versions[version].configuration), strict=False)
-    return adopt_values(store, model, values, f"rolled back to v{version}", now)
+    return Proposal(model, values, Kind.ROLLED_BACK, f"rolled back to v{version}", to_version=version)
 
 
-def _last_with_other_values(model: Model, versions: Mapping[int, Settings]) -> int:
-    """The number of the newest version whose values differ from the current ones; 0 where none does."""
-    ours = configuration_key(model.configuration)
-    others = (number for number, settings in versions.items() if configuration_key(settings.configuration) != ours)
-    return max(others, default=0)
-
-
-def adopt_values(
-    store: Store, model: Model, configuration: Configuration, origin: str, now: datetime, campaign_id: int | None = None
-) -> Model:
-    """Add a settings version, queue its baseline and write the model's settings file."""
-    if configuration_key(configuration) == configuration_key(model.configuration):
+def check_proposal(proposed: Proposal) -> None:
+    """Raise ConflictError where the values are current already, InputError where the settings file cannot be read: it
+    could not be written either."""
+    model = proposed.model
+    if configuration_key(proposed.configuration) == configuration_key(model.configuration):
         raise ConflictError(f"{model.name} already runs with these values", "", f"see: retuned show {model.name}")
-    read_settings(model.file)  # a file that cannot be read could not be written either: refused before anything changes
+    read_settings(model.file)
+
+
+def adopt(store: Store, name: str, campaign_id: int | None, now: datetime) -> Model:
+    """Adopt a confirmed challenger: the last one that a campaign recommended, or the named campaign's."""
+    return make_current(store, proposal(store, name, campaign_id), now)
+
+
+def adopt_file(store: Store, name: str, now: datetime) -> Model:
+    """Adopt the values that a person wrote into the model's settings file."""
+    return make_current(store, file_proposal(store, name), now)
+
+
+def rollback(store: Store, name: str, to_version: int | None, now: datetime) -> Model:
+    """Return to an older settings version, by default the newest one with other values than the current ones."""
+    return make_current(store, rollback_proposal(store, name, to_version), now)
+
+
+def make_current(
+    store: Store, proposed: Proposal, now: datetime, by: str | None = None, why: str | None = None
+) -> Model:
+    """Add a settings version with its record, queue its baseline and write the model's settings file.
+
+    `by`: who decided it; None: the user of this process. Its hook, if the model file names one, is still to be run
+    (adoption/hooks.py). Raises what `check_proposal` does.
+    """
+    check_proposal(proposed)
+    model, campaign = proposed.model, proposed.campaign
     with store.transaction():
         entry = find_entry(store, model.id)
         assert entry is not None
-        insert_settings(
-            store, entry, configuration, origin, now, campaign_id, has_file=model.file.settings_file is not None
+        has_file = model.file.settings_file is not None
+        campaign_id = None if campaign is None else campaign.id
+        insert_settings(store, entry, proposed.configuration, proposed.origin, now, campaign_id, has_file=has_file)
+        insert_adoption(
+            store,
+            Adoption(
+                model_id=model.id,
+                settings_version=entry.settings_version + 1,
+                kind=proposed.kind,
+                from_version=entry.settings_version,
+                campaign_id=campaign_id,
+                by=by or login_user(),
+                why=why,
+                metric=model.file.goal.metric,
+                lower_is_better=model.file.objective().lower_is_better,
+                promise=proposed.promise,
+                adopted_at=now,
+                hook_state=None if model.file.settings.hook is None else "waiting",
+            ),
         )
     write_pending_settings(store, model)
     return find_model(store, model.name)
+
+
+def adopt_values(store: Store, model: Model, configuration: Configuration, origin: str, now: datetime) -> Model:
+    """Make values current as a new settings version, without the record, the hook and the follow-up of an adoption."""
+    check_proposal(Proposal(model, configuration, Kind.FROM_FILE, origin))
+    with store.transaction():
+        entry = find_entry(store, model.id)
+        assert entry is not None
+        has_file = model.file.settings_file is not None
+        insert_settings(store, entry, configuration, origin, now, None, has_file=has_file)
+    write_pending_settings(store, model)
+    return find_model(store, model.name)
+
+
+def edited_by_hand(model: Model) -> tuple[str, ...]:
+    """The names of hyperparameters that the settings file has other values of than the registry. Raises InputError for
+    a file that cannot be read."""
+    written = read_settings(model.file) or {}
+    ours = plain(model.configuration)
+    return tuple(name for name, value in ours.items() if name in written and written[name] != value)
 
 
 def write_pending_settings(store: Store, only: Model | None = None) -> None:
@@ -100,6 +185,13 @@ def _models_with_pending_files(store: Store) -> tuple[int, ...]:
     return tuple(row["model_id"] for row in rows)
 
 
+def _last_with_other_values(model: Model, versions: Mapping[int, Settings]) -> int:
+    """The number of the newest version whose values differ from the current ones; 0 where none does."""
+    ours = configuration_key(model.configuration)
+    others = (number for number, settings in versions.items() if configuration_key(settings.configuration) != ours)
+    return max(others, default=0)
+
+
 def _note_file_written(store: Store, model: Model) -> None:
     """Record inside the open transaction that the settings file holds the model's current settings."""
     store.change(
@@ -113,12 +205,13 @@ def _write_pending(store: Store, model_id: int) -> None:
     assert entry is not None
     model = model_of(store, entry)
     if model.file.settings_file is not None:
-        write_settings(model.file.settings_file, model.configuration, model.file.hyperparameters)
+        file = model.file
+        write_settings(model.file.settings_file, model.configuration, file.hyperparameters, file.settings.keys)
     with store.transaction():
         _note_file_written(store, model)
 
 
-def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tuple[Configuration, int]:
+def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tuple[Configuration, Campaign]:
     campaigns = campaigns_of(store, model.id, "retune")
     if campaign_id is not None:
         campaigns = tuple(named for named in campaigns if named.id == find_campaign(store, campaign_id).id)
@@ -132,7 +225,7 @@ def _recommendation(store: Store, model: Model, campaign_id: int | None) -> tupl
         if campaign.verdict is not None and ended is not None and ended.recommended is not None:
             goal = file_of_version(store, model.id, campaign.model_version).goal
             if (goal.metric, goal.direction) == (model.file.goal.metric, model.file.goal.direction):
-                return model.space.validate(ended.recommended), campaign.id
+                return model.space.validate(ended.recommended), campaign
             otherwise = otherwise or f"campaign {campaign.id} recommended its values to {goal.direction} {goal.metric}"
     if otherwise:
         raise ConflictError(

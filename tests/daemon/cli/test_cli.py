@@ -76,9 +76,11 @@ PLAN = {
 }  # fmt: skip
 SETTINGS = {"version", "settings", "origin", "campaign", "created_at"}
 
+SHOWN = {"file", "source", "next_look_at", "cool_down_until", "adoption", "auto_adoption", "account"}
+
 READING = [
     (["models"], lambda found: found[0], MODEL),
-    (["show", "toy"], lambda found: found, MODEL | {"file", "source", "next_look_at", "cool_down_until"}),
+    (["show", "toy"], lambda found: found, MODEL | SHOWN),
     (["history", "toy"], lambda found: found["settings"][0], SETTINGS),
     (["history", "toy"], lambda found: found["campaigns"][-1], CAMPAIGN),
     (["history", "toy"], lambda found: found["campaigns"][-1]["verdict"], VERDICT),

@@ -252,7 +252,7 @@ def test_what_init_wrote_is_registered_and_its_command_trains(folder, retuned):
     shutil.copy(examples / "rides.csv", folder)
     done = retuned("init", "linear.py", cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert "next: read the guesses, then: retuned register model.toml" in done.stdout
+    assert "next: read the guesses, then: retuned check model.toml" in done.stdout
     assert retuned("register", folder / "model.toml").returncode == 0
     model = load_model_file(folder / "model.toml")
     values = model.stored_configuration() | {"seed": 1, "train": "rides.csv", "eval": "rides.csv"}

@@ -16,6 +16,7 @@ READ = [
     ("confirm.c012", LegName(Role.CHALLENGER, 12)),
     ("confirm.i1000", LegName(Role.INCUMBENT, 1000)),  # more than three digits
     ("cause.i003", LegName(Role.CAUSE_INCUMBENT, 3)),
+    ("previous.003", LegName(Role.PREVIOUS, 3)),
     ("cause.c003", LegName(Role.CAUSE_CHALLENGER, 3)),
     ("search.000", LegName(Role.INCUMBENT, 0)),
     ("search.000.r2", LegName(Role.INCUMBENT, 0, rung=2)),
@@ -43,6 +44,7 @@ FULL_RUNS = [
     (Purpose.CONFIRM, Role.INCUMBENT, "confirm.i004"),
     (Purpose.CONFIRM, Role.CHALLENGER, "confirm.c004"),
     (Purpose.REPLICATE, Role.CAUSE_INCUMBENT, "cause.i004"),
+    (Purpose.CONFIRM, Role.PREVIOUS, "previous.004"),
     (Purpose.REPLICATE, Role.CAUSE_CHALLENGER, "cause.c004"),
 ]
 
@@ -120,6 +122,7 @@ OF_WHAT = [
     (Purpose.CONFIRM, Role.PROBE, (False, False)),  # and one of five, that it confirms
     (Purpose.CONFIRM, Role.CHALLENGER, (False, True)),
     (Purpose.REPLICATE, Role.CAUSE_INCUMBENT, (False, False)),
+    (Purpose.CONFIRM, Role.PREVIOUS, (False, False)),  # no side of the test's own pairs
 ]
 
 
