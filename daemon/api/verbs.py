@@ -14,6 +14,7 @@ from ..campaign.request import ask_for, baseline_request, retune_request, traina
 from ..campaign.seen_parts import SharedReads
 from ..config.model_file import model_file_in
 from ..reports.progress import progress_of
+from ..state.alert_telling import tell_due
 from ..state.campaigns.campaign_writes import cancel_campaign
 from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
 from ..state.campaigns.holder_end import end_holder
@@ -31,6 +32,7 @@ from ..upkeep.backup import FACT as LAST_BACKUP
 from ..upkeep.backup import drop_old_backups, folder_of_backups, make_backup
 from ..upkeep.removal import remove_with_folders
 from ..upkeep.retention import empty_trash
+from .alert_verbs import AlertVerbs
 from .model_view import SentModel
 from .progress_view import Standing
 from .reading_verbs import ReadingVerbs
@@ -39,7 +41,7 @@ from .user_paths import check_paths_for
 from .views import CopyMade, Queued, Registered
 
 
-class Verbs(ReadingVerbs, StatusVerb):
+class Verbs(ReadingVerbs, StatusVerb, AlertVerbs):
     """One method for each verb; those that read what is recorded are inherited."""
 
     def standing(self, campaign: int) -> Standing:
@@ -74,7 +76,7 @@ class Verbs(ReadingVerbs, StatusVerb):
 
     def retire(self, name: str) -> SentModel:
         """Take a model out of service; its open campaigns are cancelled."""
-        model = set_state(self.store, name, "retired")
+        model = set_state(self.store, name, "retired", self.clock.now())
         for campaign in open_campaigns(self.store, model.id):
             self._cancel(campaign)
         return model
@@ -82,7 +84,8 @@ class Verbs(ReadingVerbs, StatusVerb):
     def remove(self, name: str, retire: bool = False) -> Removal:
         """Delete a retired model with its history and what its campaigns left; `retire`: one in use, too."""
         if retire:
-            retire_unless_busy(self.store, name)
+            retire_unless_busy(self.store, name, self.clock.now())
+        tell_due(self.store, self.config, self.clock.now())
         removal = remove_with_folders(self.store, name, self.clock.now(), self.caller)
         if self.user is None and not is_serving(self.store.state):
             empty_trash(self.store.state)

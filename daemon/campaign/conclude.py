@@ -7,7 +7,7 @@ from typing import Any
 from ...strategies.records import Configuration, Outcome, plain
 from ...strategies.verdict.notice import Subject, write_notice
 from ...strategies.verdict.verdict_records import Verdict
-from ..state.alert import raise_alert
+from .alerts_of_verdict import settle_alerts
 from .causes import find_causes
 from .context import CampaignContext, costs_of, prepared_of
 
@@ -35,16 +35,8 @@ def record(context: CampaignContext, verdict: Verdict, challenger: Configuration
     now = context.clock.now()
     with context.store.transaction():
         campaign = context.lease.finish(verdict, lambda facts: replace(facts, ended=ended), now)
-        if notice is not None:
-            raise_alert(
-                context.store,
-                context.model,
-                campaign,
-                notice,
-                _details(verdict, context.configuration, recommended),
-                context.config,
-                now,
-            )
+        details = _details(verdict, context.configuration, recommended)
+        settle_alerts(context, campaign, subject, verdict, notice, details, now)
 
 
 def _details(verdict: Verdict, incumbent: Configuration, recommended: Configuration | None) -> Mapping[str, Any]:

@@ -14,7 +14,8 @@ from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.cli.cli import app
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.reports.drift_record import drift_points
-from retuned.daemon.state.alert import list_alerts, raise_alert
+from retuned.daemon.state.alert import list_alerts
+from retuned.daemon.state.alert_raising import raise_alert
 from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign
 from retuned.daemon.state.campaigns.campaigns import find_campaign
 from retuned.daemon.state.campaigns.phase_records import Continued
