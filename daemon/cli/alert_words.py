@@ -14,8 +14,8 @@ def standing(alert: Alert, now: datetime) -> str:
     if alert.state in ("snoozed", "acknowledged"):
         state += f" by {alert.by}" + (f" ({alert.note})" if alert.note else "")
     if alert.state == "resolved":
-        on = "" if alert.resolved_at is None else f" on {alert.resolved_at:%Y-%m-%d}"
-        state = f"resolved{on}" + (f": {alert.resolution}" if alert.resolution else "")
+        on = "" if alert.resolved_at is None else f" since {alert.resolved_at:%Y-%m-%d}"
+        state = f"over{on}" + (f": {alert.resolution}" if alert.resolution else "")
     opened = alert.opened_at or alert.created_at
     since = f"[{opened:%Y-%m-%d %H:%M} UTC, {age(now - opened)} ago]"
     about = "" if alert.campaign_id is None else f", campaign {alert.campaign_id}"

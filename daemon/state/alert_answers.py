@@ -67,7 +67,8 @@ def unsnooze(store: Store, named: str, by: str, now: datetime) -> tuple[int, ...
     with store.transaction():
         rows = [row for row in _named(store, named) if row.life.state is State.SNOOZED]
         if not rows:
-            raise ConflictError(f"no alert of '{named}' is snoozed", "a snoozed alert", "see: retuned alerts")
+            found = f"alert {named} is not snoozed" if named.isdecimal() else f"no alert of {named} is snoozed"
+            raise ConflictError(found, "a snoozed alert", "see: retuned alerts")
         _answer(store, rows, lambda life: unsnoozed(life, now), "unsnoozed", by, "", now)
     return tuple(row.id for row in rows)
 
@@ -76,13 +77,13 @@ def _answer(
     store: Store, rows: Sequence[AlertRow], change: Callable[[Life], Life], event: str, by: str, note: str,
     now: datetime,
 ) -> list[AlertRow]:  # fmt: skip
-    """Record an answer in the rows; what was not tried yet of them is withdrawn."""
+    """Record an answer in the rows; what was not tried yet is withdrawn where all of a group are answered."""
     done = [replace(row, life=change(row.life), by=by, note=note) for row in rows]
     for row in done:
         save_alert(store, row)
         add_event(store, row.id, event, now, by, note)
-    if event != "unsnoozed":
-        for group_id in {row.group_id for row in rows}:
+    for group_id in {row.group_id for row in rows}:
+        if all(row.life.state is not State.OPEN for row in living_members(store, group_id)):
             withdraw_untried(store, group_id)
     return done
 

@@ -28,6 +28,7 @@ from retuned.strategies.verdict.notice import Notice
 
 MACHINE = Machine(slots=8, memory_bytes=24 << 30, gpus=(), campaigns=4)
 TORCH = "torch 2.13 -> 2.15"
+HAVE = "have stale hyperparameters"
 STALE = Found(Kind.STALE, "settings v1", Severity.WARNING, "toy: stale", ("It loses.",), ("retuned adopt toy",))
 
 
@@ -300,10 +301,35 @@ def test_a_message_that_its_receiver_will_never_take_is_passed_on_and_settled_by
     assert dead_count(scene.store) == 0
 
 
+def test_a_snoozed_model_keeps_nobody_from_hearing_of_the_others_with_its_cause(scene):
+    scene.add("other")
+    scene.find("toy", change=TORCH)
+    scene.run(2)
+    scene.find("other", change=TORCH)
+    snooze(scene.store, "toy", 86400.0 * 5, "anna", "later", scene.clock.now())
+    scene.run(30)
+    assert scene.heard == [("opened", "toy: stale"), ("opened", f"2 models {HAVE}, same cause: {TORCH}")]
+
+
+def test_each_owner_gets_a_digest_a_week_and_none_where_nothing_happened(scene):
+    scene.restart(digest="weekly", digest_day=1, digest_hour=8)
+    scene.run(24 * 10, step=6)
+    assert scene.events == []  # nothing happened, nothing is open
+    scene.find()
+    scene.run(24 * 7, step=6)
+    scene.restart()
+    scene.run(12, step=6)
+    assert [title for event, title in scene.heard if event == "digest"] == [
+        "Digest for tests: 0 re-evaluations, 1 open alert"
+    ]
+    body = next(json.loads(body) for body in scene.receiver.bodies if b"retuned.digest" in body)
+    assert body["data"]["sentences"][1] == "Open: toy: stale (alert 1, open)."
+
+
 def test_answers_that_cannot_be_are_refused(scene):
     number = scene.find()
     now = scene.clock.now()
-    with pytest.raises(ConflictError, match="no alert of 'toy' is snoozed"):
+    with pytest.raises(ConflictError, match="no alert of toy is snoozed"):
         unsnooze(scene.store, "toy", "anna", now)
     with pytest.raises(InputError, match="the reason is empty"):
         snooze(scene.store, "toy", 60.0, "anna", " ", now)
