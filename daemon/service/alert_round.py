@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ...strategies.alerting.message import Kind, Severity
+from ...strategies.errors import RetunedError
 from ...strategies.schedule.queueing import Hold, hold_of
 from ...strategies.words import age, counted
 from ..config.config import Config
@@ -12,9 +13,9 @@ from ..logs import log
 from ..state.alert_causes import Waits, missed_dates, waiting_campaigns
 from ..state.alert_raising import Found, raise_for_model, raise_for_service
 from ..state.alert_rows import AlertRow, end_alert, unresolved_alerts
-from ..state.alert_telling import pass_on, tell_due
+from ..state.alert_telling import pass_on, tell_due, tell_group
 from ..state.digests import send_digests
-from ..state.faults import get_fact
+from ..state.faults import get_fact, note_fault
 from ..state.store import Store
 
 LOOKED_EVERY = timedelta(minutes=1)
@@ -24,7 +25,6 @@ _ENDS = {
     Kind.BUDGET: "no re-evaluation waits for hours of training any more",
     Kind.DISK: "the disk has space again",
 }
-_FOREVER = "its model is retired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,13 @@ class AlertRound:
         self._looked_at: datetime | None = None
 
     def step(self, now: datetime) -> None:
-        """Raise and end what time brings, then tell what is due, digests included.
+        """Tell what is due; then, now and then, raise and end what time brings, and send digests.
 
         A service that has just started first catches up with what was due meanwhile, before it is called overdue.
         """
+        told = tell_due(self._store, self._config, now)
+        if told:
+            log.info("alerts_told", messages=told)
         if self._looked_at is None:
             self._looked_at = now
         elif not timedelta(0) <= now - self._looked_at < LOOKED_EVERY:
@@ -60,30 +63,30 @@ class AlertRound:
             send_digests(self._store, self._config, now)
             for letter, places in pass_on(self._store, self._config, now):
                 log.warning("message_passed_on", id=letter.id, alert=letter.alert_id, to=list(places))
-        told = tell_due(self._store, self._config, now)
-        if told:
-            log.info("alerts_told", messages=told)
 
     def _look(self, now: datetime) -> None:
         wanted = {each.key: each for each in self._wanted(now)}
         present = {_key(row): row for row in unresolved_alerts(self._store) if row.kind in _BY_TIME}
-        for key in sorted(wanted.keys() - present.keys(), key=str):
-            with self._store.transaction():
-                self._raise(wanted[key], now)
         for key in sorted(present.keys() - wanted.keys(), key=str):
-            with self._store.transaction():
-                end_alert(self._store, present[key], _ENDS[present[key].kind], now)
+            self._end(present[key], now)
+        for key in sorted(wanted.keys() - present.keys(), key=str):
+            try:
+                with self._store.transaction():
+                    self._raise(wanted[key], now)
+            except (RetunedError, ValueError, KeyError, TypeError) as error:  # the others are still raised
+                note_fault(self._store, "alerts", f"'{wanted[key].found.title}' cannot be told: {error}", now)
+
+    def _end(self, row: AlertRow, now: datetime) -> None:
+        with self._store.transaction():
+            end_alert(self._store, row, _ENDS[row.kind], now)
+            tell_group(self._store, row.group_id, self._config, now)
 
     def _wanted(self, now: datetime) -> Iterable[_Wanted]:
         waiting = waiting_campaigns(self._store)
         held = {each.campaign_id: hold_of(each.why) for each in waiting}
         yield from _over_budget(waiting, held)
         overdue_before = now - timedelta(seconds=self._config.alerts.overdue_after_s)
-        late = [
-            each
-            for each in waiting
-            if held[each.campaign_id] is Hold.OTHER and each.since < overdue_before and each.why != _FOREVER
-        ]
+        late = [each for each in waiting if held[each.campaign_id] is Hold.OTHER and each.since < overdue_before]
         for each in (*late, *missed_dates(self._store, overdue_before)):
             yield _Wanted(_overdue(each, now), each)
         disk = get_fact(self._store, "disk_mode")

@@ -22,11 +22,12 @@ class Waits:
 
 
 def waiting_campaigns(store: Store) -> tuple[Waits, ...]:
-    """Campaigns that were queued and have not begun, with the recorded reasons."""
+    """Campaigns of models in use that were queued and have not begun, with the recorded reasons."""
     rows = store.rows(
         f"""SELECT campaigns.id AS campaign_id, campaigns.created_at AS since, coalesce(waits, '') AS why, {_MODEL}
         JOIN campaigns ON campaigns.model_id = models.id
-        WHERE ended_at IS NULL AND started_at IS NULL AND waits IS NOT NULL ORDER BY campaigns.id"""
+        WHERE ended_at IS NULL AND started_at IS NULL AND waits IS NOT NULL AND models.state <> 'retired'
+        ORDER BY campaigns.id"""
     )
     return tuple(map(_waits, rows))
 

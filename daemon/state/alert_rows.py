@@ -148,18 +148,17 @@ def resolve_alerts(
     now: datetime,
     *,
     but: Sequence[int] = (),
-    cause: str | None = None,
 ) -> frozenset[int]:
     """End a model's open alerts of these kinds inside the open transaction, for a reason in words; their groups.
 
-    `but`: numbers of those that stay. `cause` None: whatever their cause. `model_id` None: those of the service. Their
-    end is told by whoever tells next: the service's round at the latest.
+    `but`: numbers of those that stay. `model_id` None: those of the service. Their end is told by whoever tells next:
+    the service's round at the latest.
     """
     rows = store.rows(
         f"SELECT {_COLUMNS} FROM alerts WHERE state <> 'resolved' AND +model_id IS ?",  # noqa: S608 - our own words
         (model_id,),
     )
-    found = [row for row in map(_row, rows) if row.kind in kinds and row.id not in but and cause in (None, row.cause)]
+    found = [row for row in map(_row, rows) if row.kind in kinds and row.id not in but]
     for row in found:
         end_alert(store, row, resolution, now)
     return frozenset(row.group_id for row in found)
