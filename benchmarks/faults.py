@@ -161,7 +161,7 @@ class Fleet:
 
     def alerts(self) -> list[str]:
         """The titles of all alerts with their campaigns."""
-        rows = self.store.rows("SELECT campaign_id, title FROM alerts ORDER BY campaign_id")
+        rows = self.store.rows("SELECT campaign_id, message ->> '$.title' AS title FROM alerts ORDER BY campaign_id")
         return [f"{row['campaign_id']} {row['title']}" for row in rows]
 
 

@@ -49,6 +49,8 @@ EVENTS: Mapping[str, str] = {
     "disk_use_not_measured": "the disk use of models could not be measured; the trace follows",
     "disk_full": "the disk is full; nothing new is started until it has space",
     "disk_usable_again": "the disk has space again",
+    "alerts_told": "messages about alerts were queued: repeats, ends, what joined a group",
+    "message_passed_on": "a message that one receiver did not accept was sent to another, where there is one",
     "message_delivered": "a receiver accepted a message",
     "message_put_off": "a message was not accepted and is retried later",
     "message_given_up": "a message was not accepted and is not sent again; the alert stays in `retuned alerts`",

@@ -27,7 +27,7 @@ class ListingVerbs(Around):
         return ModelsPage(*list_models(self.store, cursor, limit))
 
     def alerts(self, name: str | None = None, limit: Limit = USUAL, cursor: str | None = None) -> AlertsPage:
-        """The alerts, newest first, page by page; of one model where `name` is given."""
+        """The alerts, open ones first, then newest first, page by page; of one model where `name` is given."""
         if name is not None:
             known_entry(self.store, name)
         return AlertsPage(*alerts_page(self.store, name, cursor, limit))

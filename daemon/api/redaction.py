@@ -34,7 +34,7 @@ _EMPTY_FIELDS = frozenset({"snapshot", "interpreter", "told"})
 _HIDDEN_FIELDS = frozenset({"last_error", "dead_error", "path", "detail", "source", "hook_detail"})
 _TEXTS = frozenset(
     """sentence sentences covered suspicions why_failed reason waits why notes changes cause words of summary skipped
-    data_note choice estimate title text deliveries label state""".split()  # noqa: SIM905 (a list of them fills a screen)
+    note resolution by data_note choice estimate title text deliveries label state""".split()  # noqa: SIM905 (a list of them fills a screen)
 )
 _PLAIN_FAILURES = frozenset({"cancelled by a person", "newer settings were adopted"})
 _PATH = re.compile(r"(?!\d+/\d+\b|and/or\b)(?<![\w/:.])(?:file:)?[\w.~@+=-]*/[^\s,;:'\"()]*")

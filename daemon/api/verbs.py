@@ -17,6 +17,7 @@ from ..campaign.request import ask_for, baseline_request, retune_request, traina
 from ..campaign.seen_parts import SharedReads
 from ..config.model_file import model_file_in
 from ..reports.progress import progress_of
+from ..state.alert_telling import tell_due
 from ..state.audit import Act, Snapshot, reason_text, recorded
 from ..state.campaigns.campaign_writes import cancel_campaign
 from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
@@ -35,6 +36,7 @@ from ..upkeep.backup import FACT as LAST_BACKUP
 from ..upkeep.backup import drop_old_backups, folder_of_backups, make_backup
 from ..upkeep.removal import remove_with_folders
 from ..upkeep.retention import empty_trash
+from .alert_verbs import AlertVerbs
 from .model_view import SentModel
 from .progress_view import Standing
 from .proposed_view import Proposed, proposed_view
@@ -44,7 +46,7 @@ from .user_paths import check_paths_for
 from .views import CopyMade, Queued, Registered
 
 
-class Verbs(ReadingVerbs, StatusVerb):
+class Verbs(ReadingVerbs, StatusVerb, AlertVerbs):
     """One method for each verb; those that read what is recorded are inherited."""
 
     def standing(self, campaign: int) -> Standing:
@@ -83,7 +85,7 @@ class Verbs(ReadingVerbs, StatusVerb):
     def retire(self, name: str, why: str | None = None) -> SentModel:
         """Take a model out of service; its open campaigns are cancelled."""
         with self._recorded("retire", name, why=why):
-            model = set_state(self.store, name, "retired")
+            model = set_state(self.store, name, "retired", self.clock.now())
         for campaign in open_campaigns(self.store, model.id):
             self._cancel(campaign)
         return model
@@ -92,7 +94,8 @@ class Verbs(ReadingVerbs, StatusVerb):
         """Delete a retired model with its history and what its campaigns left; `retire`: one in use, too."""
         if retire:
             with self._recorded("retire", name, why=why):
-                retire_unless_busy(self.store, name)
+                retire_unless_busy(self.store, name, self.clock.now())
+        tell_due(self.store, self.config, self.clock.now())
         with self._recorded("remove", name, why=why):
             removal = remove_with_folders(self.store, name, self.clock.now(), self.caller)
         if self.user is None and not is_serving(self.store.state):

@@ -25,6 +25,7 @@ from ..state.campaigns.phase_records import Searched
 from ..state.store import Store
 from ..training.splits.split_files import remove_splits
 from ..training.spool import remove_checkpoints, withdraw_tickets
+from .alerts_of_verdict import settle_failures
 from .conclude import record
 from .confirm import confirm, freeze_plan
 from .context import CampaignContext, costs_of, full_run, open_context, prepared_of, slice_base
@@ -102,7 +103,9 @@ def _measure_baseline(context: CampaignContext) -> None:
     contract = probe_data(context, _contract(context))
     with context.store.transaction():
         ended = costs_of(context)
-        context.lease.finish(None, lambda facts: replace(facts, contract=contract, ended=ended), context.clock.now())
+        now = context.clock.now()
+        done = context.lease.finish(None, lambda facts: replace(facts, contract=contract, ended=ended), now)
+        settle_failures(context, done, now)
 
 
 def _has_failed(result: LegResult) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 from ...strategies.records import Configuration, Outcome, plain
 from ...strategies.verdict.notice import Subject, write_notice
 from ...strategies.verdict.verdict_records import Verdict
-from ..state.alert import raise_alert
 from ..state.models.adoption_log import note_gain
 from ..state.models.auto_adoptions import insert_auto_adoption
+from .alerts_of_verdict import settle_alerts
 from .auto_adoption import decide_on_adoption
 from .causes import find_causes
 from .context import CampaignContext, costs_of, prepared_of
@@ -47,16 +47,8 @@ def record(context: CampaignContext, verdict: Verdict, challenger: Configuration
             note_gain(context.store, campaign.model_id, campaign.settings_version, gain, campaign.id, now)
         if decision is not None:
             insert_auto_adoption(context.store, decision)
-        if notice is not None:
-            raise_alert(
-                context.store,
-                context.model,
-                campaign,
-                notice,
-                _details(verdict, context.configuration, recommended),
-                context.config,
-                now,
-            )
+        details = _details(verdict, context.configuration, recommended)
+        settle_alerts(context, campaign, subject, verdict, notice, details, now)
 
 
 def _capital(clause: str) -> str:

@@ -1,13 +1,14 @@
-"""The alert about a campaign that failed: a cause is told once, and again after a time or a success."""
+"""The alert about a campaign that failed: one for each cause, which ends with the next success."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from ...strategies.alerting.message import Kind
 from ...strategies.verdict.notice import Notice
 from ...strategies.words import duration
 from ..config.config import Config
-from ..state.alert import alert_times, raise_alert
-from ..state.campaigns.campaigns import Campaign, campaigns_of
+from ..state.alert_raising import found_in, raise_alert
+from ..state.campaigns.campaigns import Campaign
 from ..state.models.registry import find_model
 from ..state.store import Store
 
@@ -22,9 +23,9 @@ _CHANGING = (
 def alert_of_failure(store: Store, campaign: Campaign, reason: str, config: Config, now: datetime) -> None:
     """Tell the owner, inside the open transaction, that a campaign which nobody started by hand failed.
 
-    One that a person started is watched by that person. A cause that was told already is not told again yet.
+    One that a person started is watched by that person. A cause that is told already is repeated as its alert is.
     """
-    if campaign.trigger == "manual" or campaign.verdict is not None or is_told(store, campaign, reason, config, now):
+    if campaign.trigger == "manual" or campaign.verdict is not None:
         return
     is_baseline = campaign.kind == "baseline"
     unknown = (
@@ -37,33 +38,18 @@ def alert_of_failure(store: Store, campaign: Campaign, reason: str, config: Conf
         title=f"{campaign.model}: {'its baseline' if is_baseline else 'a re-evaluation'} failed",
         sentences=(
             f"Campaign {campaign.id} ({campaign.trigger}) ended without a verdict: {reason}",
-            f"{unknown} until this is fixed. The same failure is reported again after {repeat} at the earliest, "
-            "another one at once.",
+            f"{unknown} until this is fixed. Until a campaign succeeds, the same failure is reported again after "
+            f"{repeat} at the earliest, another one at once.",
         ),
         severity="alert",
         commands=(f"retuned history {campaign.model}", f"retuned {campaign.kind} {campaign.model}"),
     )
-    raise_alert(store, find_model(store, campaign.model), campaign, notice, {"outcome": "failed"}, config, now)
+    found = found_in(notice, Kind.FAILED, cause_of(reason))
+    raise_alert(store, find_model(store, campaign.model), campaign, notice, {"outcome": "failed"}, config, now, found)
 
 
-def is_told(store: Store, campaign: Campaign, reason: str, config: Config, now: datetime) -> bool:
-    """Whether the owner of the model was told of this cause within `[alerts] repeat`, and no campaign succeeded since.
-
-    A cause is the reason without its paths and numbers, whatever kind of campaign it ended.
-    """
-    told, others = alert_times(store, campaign.model_id), campaigns_of(store, campaign.model_id)
-    succeeded = max((other.id for other in others if other.phase == "done"), default=0)
-    repeat = timedelta(seconds=config.alerts.repeat_s)
-    recent = (other for other in others if other.id in told and now - told[other.id] < repeat)
-    return any(
-        other.phase == "failed"
-        and succeeded < other.id != campaign.id
-        and _cause(other.failure or "") == _cause(reason)
-        for other in recent
-    )
-
-
-def _cause(reason: str) -> str:
+def cause_of(reason: str) -> str:
+    """A reason without its paths and numbers: the same for campaigns that fail of the same, whatever their kind."""
     for changing, sign in _CHANGING:
         reason = changing.sub(sign, reason)
     return reason

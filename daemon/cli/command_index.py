@@ -62,7 +62,13 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     "listing_commands": {
         "models": "List the registered models.",
         "schedule": "Show when each model is due in the coming months, and by which rule.",
-        "alerts": "List alerts, newest first, with the state of their deliveries.",
+        "alerts": "List alerts, open ones first, with who answered them and the state of their deliveries.",
+    },
+    "alert_commands": {
+        "ack": "Say that you have seen an alert, and those with the same cause: they are not repeated or escalated.",
+        "snooze": "Put an alert, or a model's open ones, off; once the time is over you are told whether it is still "
+        "open.",
+        "unsnooze": "End a snooze early.",
     },
     "status_command": {
         "status": "Show the service's health: what runs, what waits and why, what went wrong. Exit code: 0 ok, 1 not.",
@@ -98,7 +104,7 @@ TASKS: Mapping[str, tuple[str, ...]] = {
     "Describe models": ("models", "show", "history", "look", "pause", "resume", "retire", "remove"),
     "Re-evaluate": ("plan", "baseline", "retune", "confirm", "watch", "cancel", "selftest"),
     "Act on the result": ("adopt", "rollback"),
-    "See what was found": ("report", "drift", "alerts"),
+    "See what was found": ("report", "drift", "alerts", "ack", "snooze", "unsnooze"),
     "Steer a running panda": ("nudge", "back", "hold"),
     "Run the service": ("serve", "open", "schedule", "status", "doctor", "backup", "restore", "token", "audit"),
 }

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
+from .alert_words import standing
 from .listing_json import alert_json, listed_json, planned_json
 from .output import print_json_list, say
 from .paged import All, Limit, pages, say_more, wants_all
-from .session import Json
+from .session import CLOCK, Json
 
 app = typer.Typer()
 OneModel = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model.")]
@@ -60,7 +61,7 @@ def _alerts(
     is_all: All = False,
     as_json: Json = False,
 ) -> None:
-    """List alerts, newest first, with the state of their deliveries."""
+    """List alerts, open ones first, with who answered them and the state of their deliveries."""
     is_whole, verbs = wants_all(limit, is_all, as_json), context.obj.listing
     found = pages(lambda rows, cursor: verbs.alerts(name, rows, cursor), limit, is_whole)
     if as_json:
@@ -68,7 +69,7 @@ def _alerts(
         return
     for page in found:
         for alert in page.alerts:
-            say(f"[{alert.created_at:%Y-%m-%d %H:%M} UTC] campaign {alert.campaign_id}, {alert.severity}\n{alert.text}")
+            say(f"{standing(alert, CLOCK.now())}\n{alert.text}")
             say("".join(f"  ({line})\n" for line in alert.deliveries or ("no webhook is set; listed here only",)))
         if not page.alerts:
             say("no alerts")

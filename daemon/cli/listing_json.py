@@ -1,5 +1,6 @@
 """Rows of lists as plain JSON values, for --json and other programs."""
 
+from datetime import datetime
 from typing import Any
 
 from ..state.alert import Alert
@@ -38,7 +39,23 @@ def alert_json(alert: Alert) -> dict[str, Any]:
         "is_critical": alert.is_critical,
         "created_at": alert.created_at.isoformat(),
         "deliveries": list(alert.deliveries),
+        "kind": alert.kind,
+        "owner": alert.owner,
+        "state": alert.state,
+        "opened_at": _moment(alert.opened_at),
+        "told_at": _moment(alert.told_at),
+        "snoozed_until": _moment(alert.snoozed_until),
+        "resolved_at": _moment(alert.resolved_at),
+        "by": alert.by,
+        "note": alert.note,
+        "resolution": alert.resolution,
+        "raised": alert.raised,
+        "group": alert.group_id,
     }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def planned_json(planned: Planned) -> dict[str, Any]:

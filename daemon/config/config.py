@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ...strategies.errors import InputError
+from .alert_tables import AlertsTable
 from .schedule_tables import HouseScheduleTable, LimitsTable, LookEveryS, OnStop
 from .toml_input import (
     DurationS,
@@ -21,7 +22,6 @@ from .toml_input import (
     MemoryBytes,
     Number,
     OwnersPath,
-    SecretReference,
     Table,
     Webhook,
     read_table,
@@ -66,17 +66,6 @@ class WorkersTable(Table):
     slots: Annotated[Integer, Field(ge=1, le=4096)] = Field(default_factory=_usable_cores)
     memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
     gpus: tuple[Annotated[Integer, Field(ge=0, le=1023)], ...] | None = None
-
-
-class AlertsTable(Table):
-    """Where alerts go unless the model's own file says otherwise; None: they wait in `retuned alerts`.
-
-    `repeat_s`: for how long a failure with the same cause is not reported again.
-    """
-
-    webhook: Webhook | None = None
-    webhook_secret: SecretReference | None = None
-    repeat_s: DurationS = Field(default=7 * 86400.0, alias="repeat")
 
 
 class ApiTable(Table):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from ...strategies.errors import InputError
 from ...strategies.legs.command import placeholders
@@ -41,7 +41,7 @@ class ObjectiveTable(Table):
 
     `floor` and `trivial` are in the metric's own unit and direction; `margin` and `least_drop` in its unit, or shares
     of the skill: the distance of the current score from the trivial one. Without `pattern` and `file` the training
-    reports the metric.
+    reports the metric. `value_per_unit`: what a month with one unit of the metric more or less is worth, in `currency`.
     """
 
     metric: Line
@@ -54,6 +54,8 @@ class ObjectiveTable(Table):
     floor: Number | None = None
     trivial: Number | None = None
     least_drop: MarginText | None = None
+    value_per_unit: Annotated[Number, Field(gt=0)] | None = None
+    currency: Annotated[Line, Field(max_length=12)] | None = None
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

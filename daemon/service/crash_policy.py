@@ -7,15 +7,16 @@ on the disk is none of the campaign's: it is retried, and not counted.
 from collections.abc import Iterable
 from datetime import timedelta
 
+from ...strategies.alerting.message import Kind
 from ...strategies.schedule.queueing import retry_delay_s
 from ...strategies.verdict.notice import Notice
 from ...strategies.words import duration
-from ..campaign.failure_alert import is_told
+from ..campaign.failure_alert import cause_of
 from ..clock import Clock
 from ..config.config import Config
 from ..durable_files import NO_ROOM_CODE
 from ..logs import log
-from ..state.alert import raise_alert
+from ..state.alert_raising import found_in, raise_alert
 from ..state.campaigns.campaign_writes import give_up_campaign, put_off_after_death, set_waits
 from ..state.campaigns.campaigns import Campaign, find_campaign
 from ..state.faults import note_fault
@@ -107,7 +108,7 @@ def _give_up(store: Store, campaign: Campaign, why: str, config: Config, clock: 
         reason = f"{why}; {remedy}"
         is_ours = give_up_campaign(store, campaign, reason, now)
         # a continued one keeps its verdict and that verdict's alert
-        if is_ours and campaign.verdict is None and not is_told(store, campaign, reason, config, now):
+        if is_ours and campaign.verdict is None:
             _alert(store, find_campaign(store, campaign.id), why, remedy, config, clock)
 
 
@@ -128,4 +129,5 @@ def _alert(store: Store, campaign: Campaign, why: str, remedy: str, config: Conf
         log.warning("owner_not_told", campaign=campaign.id, error=f"{type(error).__name__}: {error}"[:300])
         return
     details = {"outcome": None, "reason": "given_up", "failure": campaign.failure, "is_critical": False}
-    raise_alert(store, model, campaign, notice, details, config, clock.now())
+    found = found_in(notice, Kind.FAILED, cause_of(campaign.failure or ""))
+    raise_alert(store, model, campaign, notice, details, config, clock.now(), found)

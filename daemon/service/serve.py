@@ -19,6 +19,7 @@ from ..state.store import Store
 from ..training.machine import machine_of
 from ..upkeep.backup import Backups, sweep_state
 from ..upkeep.retention import Retention
+from .alert_round import AlertRound
 from .campaign_processes import CampaignProcesses, command_of, starter
 from .change_watch import ChangeChecks, start_child
 from .heartbeat import Heartbeat, Pulse
@@ -82,10 +83,12 @@ def _parts(
     heartbeat = Heartbeat(store, clock, notifier.alive, None if url is None else Pulse(url, clock))
     heartbeat.is_read_only = lambda: disk.is_full
     heartbeat.first_due = deliveries.first_waiting
-    backups, retention = Backups(store, config), Retention(store, config)
+    backups, retention, alerts = Backups(store, config), Retention(store, config), AlertRound(store, config)
     return (
         Part("heartbeat", heartbeat.begin, is_first=True),
         Part("disk", lambda: disk.step(clock.now()), is_first=True),
+        # before messages are sent: what is over is not told as open
+        Part("alerts", lambda: alerts.step(clock.now()), is_first=True),
         Part("adoptions", lambda: _adopt(store, config, clock), begins=True),
         Part("hooks", hooks.step, begins=True),
         Part("looks", lambda: checks.step(clock.now()), begins=True),

@@ -7,6 +7,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from .adoption_tables import STEP_0008
+from .alert_schema import STEP_0007
 from .schema_steps import SCHEMA
 
 schema = Migrations(SCHEMA)
@@ -254,6 +255,13 @@ def m0005_alerts_by_model(db: Database) -> None:
 def m0006_channels(db: Database) -> None:
     """Messages of channels, and a row for each attempt."""
     for statement in _STEP_0006:
+        db.execute(statement)
+
+
+@schema()
+def m0007_alert_lives(db: Database) -> None:
+    """The lives of alerts: what each is about, how it stands, what was told of it and who answered."""
+    for statement in STEP_0007:
         db.execute(statement)
 
 

@@ -171,16 +171,23 @@ def pending_by_address(store: Store) -> tuple[Pending, ...]:
     return tuple(Pending(row["url"], row["n"], from_text(row["oldest"]), row["error"]) for row in rows)
 
 
+_STILL_DEAD = """outbox.state = 'dead' AND (alert_id IS NULL OR EXISTS (SELECT 1 FROM alerts
+    WHERE alerts.id = alert_id AND alerts.state IN ('open', 'snoozed')))
+    AND NOT EXISTS (SELECT 1 FROM outbox AS later WHERE later.url = outbox.url AND later.channel IS outbox.channel
+        AND later.state = 'delivered' AND later.delivered_at > outbox.created_at)"""
+
+
 def dead_count(store: Store) -> int:
-    """The number of messages that were given up."""
-    row = store.row("SELECT count(*) AS n FROM outbox WHERE state = 'dead'")
+    """The number of messages that were given up, without those about alerts that were acknowledged or are over, and
+    those whose receiver accepted a later one."""
+    row = store.row(f"SELECT count(*) AS n FROM outbox WHERE {_STILL_DEAD}")  # noqa: S608 - our own words
     assert row is not None
     return int(row["n"])
 
 
 def last_dead_error(store: Store) -> str | None:
-    """Why the newest of the messages that were given up was; None without one."""
-    row = store.row("SELECT last_error FROM outbox WHERE state = 'dead' ORDER BY created_at DESC LIMIT 1")
+    """Why the newest of those messages was given up; None without one."""
+    row = store.row(f"SELECT last_error FROM outbox WHERE {_STILL_DEAD} ORDER BY created_at DESC LIMIT 1")  # noqa: S608
     return None if row is None else row["last_error"]
 
 

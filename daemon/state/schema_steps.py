@@ -9,6 +9,7 @@ STEP_NAMES = frozenset(
         "m0004_removed_models",
         "m0005_alerts_by_model",
         "m0006_channels",
+        "m0007_alert_lives",
         "m0008_adoptions_and_audit",
     }
 )

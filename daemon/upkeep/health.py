@@ -196,7 +196,9 @@ def _troubles(
         )
     if messages.dead:
         why = f", the newest because of: {messages.dead_error}" if messages.dead_error else ""
-        sentences.append(f"{counted(messages.dead, 'message')} given up{why}; see: retuned alerts")
+        sentences.append(
+            f"{counted(messages.dead, 'message')} given up{why}; see: retuned alerts, then: retuned ack ALERT"
+        )
     if disk.free_bytes < LITTLE_SPACE_BYTES:
         sentences.append(f"{disk.free_bytes >> 20} MiB are free on the disk of the state folder")
     return tuple(sentences)

@@ -7,6 +7,7 @@ reserves what is free of its needs, so that smaller ones behind it cannot overta
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from .grants import Grant, Machine, Need, Room, Running
 
@@ -15,6 +16,15 @@ BASELINE_POINTS, MANUAL_POINTS = 10.0, 20.0  # later verdicts need the baseline;
 RETRY_DELAYS_S = (5.0, 60.0, 600.0, 3600.0, 21600.0)
 """Delays after a campaign's process died, by how often in a row. If it then dies once more, about seven hours after
 the first time, it is given up: enough time to free a full disk, and still reported on the same day."""
+
+
+class Hold(StrEnum):
+    """What a campaign that waits is held up by, as its sentence says."""
+
+    BUDGET = "budget"  # the hours of its model
+    HOUSE_BUDGET = "house budget"  # the hours of all models
+    WINDOW = "window"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,9 @@ class Allowance:
     used_hours: float
     renews_at: datetime
     whose: str = ""
+
+
+_AT_WINDOW, _DEFERRED, _NEEDS, _FOR_ALL = "waits for its window", "deferred to ", "it needs about ", " for all models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,15 @@ def decide(
     return Decision(tuple(room.granted()), tuple(waits.items()), tuple(warnings))
 
 
+def hold_of(why: str) -> Hold:
+    """What holds up a campaign for which `decide` gave this sentence."""
+    if why.startswith(_AT_WINDOW):
+        return Hold.WINDOW
+    if why.startswith((_DEFERRED, _NEEDS)):
+        return Hold.HOUSE_BUDGET if _FOR_ALL in why else Hold.BUDGET
+    return Hold.OTHER
+
+
 def retry_delay_s(failures: int) -> float | None:
     """How long a campaign waits after its process died that many times in a row; None: it is given up."""
     return RETRY_DELAYS_S[failures - 1] if failures <= len(RETRY_DELAYS_S) else None
@@ -128,20 +150,20 @@ def _put_off(one: Waiting, allowances: Sequence[Allowance], promised: float, now
         used = allowance.used_hours + (0.0 if allowance.whose else promised)
         if used + (one.hours or 0.0) <= allowance.hours and used < allowance.hours:
             continue
-        whose = "" if allowance.whose else " for all models"
+        whose = "" if allowance.whose else _FOR_ALL
         if one.hours is not None and one.hours > allowance.hours:
             return (
-                f"it needs about {_hours(one.hours)} of training, but only {allowance.hours:g} a {allowance.span}"
+                f"{_NEEDS}{_hours(one.hours)} of training, but only {allowance.hours:g} a {allowance.span}"
                 f"{whose} are allowed: raise hours_a_{allowance.span} under [limits], or start it manually:"
                 f" retuned retune {one.model}"
             )
         needs = "" if one.hours is None else f", and this campaign needs about {_hours(one.hours)}"
         return (
-            f"deferred to {_day(allowance.renews_at)}: {used:.0f} of this {allowance.span}'s {allowance.hours:g} hours"
+            f"{_DEFERRED}{_day(allowance.renews_at)}: {used:.0f} of this {allowance.span}'s {allowance.hours:g} hours"
             f"{whose} are used{needs}"
         )
     if one.opens_at is not None and one.opens_at > now:
-        return f"waits for its window, which opens on {_day(one.opens_at)} at {one.opens_at:%H:%M} UTC"
+        return f"{_AT_WINDOW}, which opens on {_day(one.opens_at)} at {one.opens_at:%H:%M} UTC"
     return ""
 
 

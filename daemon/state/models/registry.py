@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from ....strategies.alerting.message import Kind
+from ....strategies.alerting.verdict_alert import SETTLED_BY_ADOPTION
 from ....strategies.errors import ConflictError
 from ....strategies.records import Configuration, configuration_of, plain
 from ....strategies.space import Space, derive_seed
 from ...config.measure import changes_of_measure
 from ...config.model_file import ModelFile
 from ...config.schedule_tables import HouseScheduleTable
+from ..alert_rows import resolve_alerts
 from ..campaign_numbers import refuse_number
 from ..database_errors import of_row
 from ..paging import Order
@@ -144,8 +147,9 @@ def register(
     return Registration(find_model(store, file.name), entry is None, True, sentence)
 
 
-def set_state(store: Store, name: str, state: str) -> Model:
-    """Make a model active, paused (no scheduled campaigns) or retired (no campaigns at all)."""
+def set_state(store: Store, name: str, state: str, now: datetime | None = None) -> Model:
+    """Make a model active, paused (no scheduled campaigns) or retired (no campaigns at all, which ends its alerts
+    `now`)."""
     model = find_model(store, name)
     if model.state == "retired" and state == "paused":
         raise ConflictError(
@@ -153,6 +157,8 @@ def set_state(store: Store, name: str, state: str) -> Model:
         )
     with store.transaction():
         set_state_of(store, model.id, state)
+        if state == "retired" and now is not None:
+            resolve_alerts(store, model.id, tuple(Kind), "the model was retired", now)
     return find_model(store, name)
 
 
@@ -280,6 +286,7 @@ def insert_settings(
         },
     )  # fmt: skip
     set_settings_version(store, entry.id, version)
+    resolve_alerts(store, entry.id, SETTLED_BY_ADOPTION, f"settings v{version} are current: {origin}", now)
     cancel_outdated_baselines(store, entry.id, now)
     queue_campaign(
         store,

@@ -8,7 +8,9 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from ....strategies.alerting.message import Kind
 from ....strategies.errors import ConflictError
+from ..alert_rows import resolve_alerts
 from ..database_errors import of_row
 from ..numbers import LAST
 from ..store import Row, Store, from_text, to_json, to_text
@@ -27,9 +29,14 @@ class Removal:
 
 # children first; each takes the model's number
 _DELETES = (
+    # that its alerts are over is still to be told, though it is gone
+    """UPDATE outbox SET alert_id = NULL WHERE state = 'pending'
+    AND alert_id IN (SELECT id FROM alerts WHERE model_id = :model)
+    AND coalesce(payload ->> '$.event', payload ->> '$.data.event') = 'resolved'""",
     """DELETE FROM attempts WHERE message_id IN (
         SELECT outbox.id FROM outbox JOIN alerts ON alerts.id = outbox.alert_id WHERE model_id = :model)""",
     "DELETE FROM outbox WHERE alert_id IN (SELECT id FROM alerts WHERE model_id = :model)",
+    "DELETE FROM alert_events WHERE alert_id IN (SELECT id FROM alerts WHERE model_id = :model)",
     "DELETE FROM alerts WHERE model_id = :model",
     "DELETE FROM legs WHERE campaign_id IN (SELECT id FROM campaigns WHERE model_id = :model)",
     """DELETE FROM faults WHERE model_id = :model
@@ -69,12 +76,13 @@ def remove_model(store: Store, name: str, now: datetime, by: str | None) -> Remo
     return removal
 
 
-def retire_unless_busy(store: Store, name: str) -> None:
+def retire_unless_busy(store: Store, name: str, now: datetime) -> None:
     """Retire a model that has no open campaign. Raises UnknownName, and ConflictError where it has one."""
     with store.transaction():
         entry = known_entry(store, name)
         refuse_open_campaigns(store, entry)
         set_state_of(store, entry.id, "retired")
+        resolve_alerts(store, entry.id, tuple(Kind), "the model was removed", now)
 
 
 def refuse_in_use(name: str, state: str) -> None:

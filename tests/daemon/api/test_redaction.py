@@ -12,7 +12,7 @@ from retuned.daemon.api.wire import dump_result, load_result
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.model_file import ModelFile, load_model_file
-from retuned.daemon.state.alert import raise_alert
+from retuned.daemon.state.alert_raising import raise_alert
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.faults import note_fault
 from retuned.daemon.state.models.registry import find_model

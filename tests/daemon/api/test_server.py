@@ -30,7 +30,7 @@ from retuned.daemon.state.running_service import read_place
 from retuned.daemon.state.tokens import Role, create_token, revoke_token
 from retuned.strategies.errors import StateError
 
-NAMED = {"name": "toy", "named": "toy", "campaign": "2"}
+NAMED = {"alert": 999, "name": "toy", "named": "toy", "campaign": "2"}
 
 
 class Served:

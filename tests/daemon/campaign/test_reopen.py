@@ -14,7 +14,8 @@ from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.cli.cli import app
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.reports.drift_record import drift_points
-from retuned.daemon.state.alert import list_alerts, raise_alert
+from retuned.daemon.state.alert import list_alerts
+from retuned.daemon.state.alert_raising import raise_alert
 from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign
 from retuned.daemon.state.campaigns.campaigns import find_campaign
 from retuned.daemon.state.campaigns.phase_records import Continued
@@ -61,7 +62,8 @@ def test_more_pairs_settle_what_the_first_ones_could_not(undecided):
     assert {name: at for name, at in legs_of(undecided).items() if name in legs} == legs
     new = {name for name in legs_of(undecided).keys() - legs.keys() if name.startswith("confirm.")}
     assert new == {f"confirm.{side}{number:03d}" for side in "ic" for number in range(4, 8)}
-    assert [alert.campaign_id for alert in list_alerts(undecided.store)] == [2]
+    alerts = [(alert.campaign_id, alert.kind, alert.state) for alert in list_alerts(undecided.store)]
+    assert alerts == [(2, "stale", "open"), (2, "inconclusive", "resolved")]
 
 
 def test_a_continued_campaign_ends_with_the_numbers_of_one_that_never_stopped(undecided, undivided):
@@ -215,7 +217,7 @@ def test_a_campaign_of_another_number_is_not_found(undecided):
         go_on(undecided, 8, campaign_id=1)
 
 
-def test_the_alert_of_a_continued_campaign_takes_the_place_of_its_earlier_one(undecided):
+def test_a_continued_campaign_that_finds_the_same_has_the_same_alert_which_says_the_latest(undecided):
     model, config = find_model(undecided.store, "toy"), undecided.config.model_copy(deep=True)
     url = "http://127.0.0.1:9/hook"
     config = config.model_copy(update={"alerts": config.alerts.model_copy(update={"webhook": url})})
@@ -224,9 +226,9 @@ def test_the_alert_of_a_continued_campaign_takes_the_place_of_its_earlier_one(un
     for campaign, title in ((first, "one"), (again, "two")):
         with undecided.store.transaction():
             raise_alert(undecided.store, model, campaign, Notice(title, (), "alert", ()), {}, config, CLOCK.now())
-    (alert,) = list_alerts(undecided.store)
-    assert alert.title == "two"
-    assert len(alert.deliveries) == 2
+    (alert,) = [alert for alert in list_alerts(undecided.store) if alert.kind == "failed"]
+    assert (alert.title, alert.raised) == ("two", 2)
+    assert len(alert.deliveries) == 1
 
 
 def command(desk, *words):

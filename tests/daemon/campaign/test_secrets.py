@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from retuned.daemon.state.alert import list_alerts, raise_alert
+from retuned.daemon.state.alert import list_alerts
+from retuned.daemon.state.alert_raising import raise_alert
 from retuned.daemon.state.campaigns.campaigns import open_campaigns
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.faults import note_fault, recent_faults

@@ -19,8 +19,9 @@ COPIED = """model_id, model_version, settings_version, kind, trigger, phase, see
 SERIES = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
 COPIES = (
     f"INSERT INTO campaigns ({COPIED}) {SERIES} SELECT {COPIED} FROM campaigns, n WHERE id = 3",  # noqa: S608
-    """INSERT INTO alerts (campaign_id, model_id, severity, title, body, created_at) SELECT campaigns.id, 1, severity,
-    title, body, alerts.created_at FROM campaigns, alerts WHERE alerts.campaign_id = 3 AND campaigns.id > 3""",
+    """INSERT INTO alerts (campaign_id, model_id, owner, kind, cause, group_id, severity, message, created_at, state,
+    opened_at) SELECT campaigns.id, 1, alerts.owner, alerts.kind, cause, group_id, severity, message, alerts.created_at,
+    state, opened_at FROM campaigns, alerts WHERE alerts.campaign_id = 3 AND campaigns.id > 3""",
     f"""INSERT INTO models (name, state, version, settings_version, anchor_at, next_due_at, registered_at) {SERIES}
     SELECT name || printf('-%04d', i), state, version, settings_version, anchor_at, next_due_at, registered_at
     FROM models, n""",  # noqa: S608

@@ -4,8 +4,10 @@ import json
 
 import pytest
 from retuned.daemon.config.config import AlertsTable, Config
-from retuned.daemon.state.alert import installation_of, list_alerts, raise_alert
+from retuned.daemon.state.alert import list_alerts
+from retuned.daemon.state.alert_raising import raise_alert
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
+from retuned.daemon.state.installation import installation_of
 from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.store import Store
 from retuned.daemon.upkeep.backup import make_backup, restore
@@ -126,20 +128,24 @@ def test_a_message_holds_nothing_that_acts_on_a_terminal_and_no_secret(judged_co
     data = json.loads(payload)["data"]
     assert data["title"] == f"toy: {shown}"
     assert data["sentences"] == [f"column {shown}", "at postgres://svc:***@db/x"]
-    assert data["text"] == alert.text == f"toy: {shown}\n\ncolumn {shown}\nat postgres://svc:***@db/x\n\n  retuned x"
+    assert data["text"] == alert.text
+    assert alert.text.startswith(f"toy: {shown}\n\ncolumn {shown}\nat postgres://svc:***@db/x\nCampaign: 2\n")
+    assert "\n\n  retuned x\n  retuned ack 2\n" in alert.text
 
 
 def test_a_message_id_carries_the_installation_which_is_another_after_a_restore(judged_copy, clock):
     def sent_id():
         with judged_copy.store.transaction():
             judged_copy.store.change("DELETE FROM outbox")
+            judged_copy.store.change("DELETE FROM alert_events")
+            judged_copy.store.change("DELETE FROM alerts")
         raised(judged_copy, clock, campaign_id=2)
         return messages(judged_copy)[0]["id"]
 
     first = sent_id()
     assert sent_id() == first  # the same message has the same id
     with judged_copy.store.transaction():
-        assert first == f"msg_{installation_of(judged_copy.store, clock.now())}_2"
+        assert first == f"msg_{installation_of(judged_copy.store, clock.now())}_a1_1"
     copy = make_backup(judged_copy.config.state, judged_copy.folder / "copies", clock.now())
     judged_copy.store.close()
     restore(judged_copy.config.state, copy, clock.now())

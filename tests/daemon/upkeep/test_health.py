@@ -127,8 +127,11 @@ TROUBLES = [
     (trouble_faults, "1 error within a day, the last: queue: no such interpreter"),
     (trouble_part, "the last round failed in part: messages; see the last errors"),
     (trouble_old_message, "1 message not delivered yet, the oldest for 5 hours: no connection: Connection refused"),
-    (trouble_dead_message, "1 message given up; see: retuned alerts"),
-    (trouble_refused_message, "1 message given up, the newest because of: HTTP status 413; see: retuned alerts"),
+    (trouble_dead_message, "1 message given up; see: retuned alerts, then: retuned ack ALERT"),
+    (
+        trouble_refused_message,
+        "1 message given up, the newest because of: HTTP status 413; see: retuned alerts, then: retuned ack ALERT",
+    ),
     (trouble_old_backup, "the last backup is 5 days old; see the last errors, or run: retuned backup"),
 ]
 
