@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ...strategies.errors import InputError
+from .channel_tables import AllowedPlace, ChannelName, Channels
 from .schedule_tables import HouseScheduleTable, LimitsTable, LookEveryS, OnStop
 from .toml_input import (
     DurationS,
@@ -71,12 +72,15 @@ class WorkersTable(Table):
 class AlertsTable(Table):
     """Where alerts go unless the model's own file says otherwise; None: they wait in `retuned alerts`.
 
-    `repeat_s`: for how long a failure with the same cause is not reported again.
+    `repeat_s`: for how long a failure with the same cause is not reported again. `channels`: those of the models that
+    name none; None: every one. `allow`: where receivers may be beside public addresses.
     """
 
     webhook: Webhook | None = None
     webhook_secret: SecretReference | None = None
     repeat_s: DurationS = Field(default=7 * 86400.0, alias="repeat")
+    channels: tuple[ChannelName, ...] | None = None
+    allow: tuple[AllowedPlace, ...] | None = None
 
 
 class ApiTable(Table):
@@ -130,6 +134,16 @@ class _Tables(Table):
     backup: BackupTable = BackupTable()
     retention: RetentionTable = RetentionTable()
     alerts: AlertsTable = AlertsTable()
+    channels: Channels = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_channels_that_exist(self) -> Self:
+        unknown = [name for name in self.alerts.channels or () if name not in self.channels]
+        if unknown:
+            known = ", ".join(self.channels) or "none is configured"
+            remedy = f"add [channels.{unknown[0]}], or remove the name"
+            raise refusal(f"names {shown(unknown[0])}", f"its channels: {known}", remedy, key="alerts.channels")
+        return self
 
 
 class _File(_Tables):
