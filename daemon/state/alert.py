@@ -12,7 +12,7 @@ from ..masking import masked
 from .database_errors import of_row
 from .faults import INSTALLATION, get_fact, put_fact
 from .numbers import next_number
-from .outbox import enqueue, place_of
+from .outbox import enqueue, place_for
 from .paging import LAST, MOST, checked_limit, cursor_after, key_in
 from .store import Row, Store, from_text, to_json, to_text
 
@@ -169,7 +169,7 @@ def _alert(store: Store, row: Row) -> Alert:
 
 
 def _delivery_sentence(row: Row) -> str:
-    place = place_of(row["url"])
+    place = place_for(row["channel"], row["url"])
     if row["state"] == "delivered":
         return f"delivered to {place}, {_minute(row['delivered_at'])}"
     failure = f" (attempt {row['attempts']}: {row['last_error']})" if row["last_error"] else ""

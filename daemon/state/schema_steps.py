@@ -9,6 +9,7 @@ STEP_NAMES = frozenset(
         "m0004_removed_models",
         "m0005_alerts_by_model",
         "m0006_channels",
+        "m0009_channel_alerts",
     }
 )
 """Every step this version knows; a database that holds another was written by a newer one."""
