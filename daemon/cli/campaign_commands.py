@@ -9,6 +9,7 @@ import typer
 from ...strategies.errors import CampaignFailed, ConflictError, InputError
 from ...strategies.records import Outcome
 from ...strategies.schedule.due import parse_duration_s
+from ..alerts.channels import Outlet
 from ..alerts.webhooks import deliver_due
 from ..api.verbs import Verbs
 from ..campaign.request import ask_for, baseline_request, check_seed, refuse_retired, retune_request
@@ -169,7 +170,7 @@ def _retune_here(
 def _conduct(session: Session, campaign: Campaign, display: Display) -> None:
     model = find_model(session.store, campaign.model)
     conduct(session.store, model, campaign, CLOCK, session.config, display)
-    deliver_due(session.store, CLOCK.now())
+    deliver_due(session.store, CLOCK.now(), outlet=Outlet.of(session.config))
 
 
 def _retune_remotely(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from ..alerts.channels import Outlet
 from ..alerts.deliveries import Deliveries
 from ..clock import Clock
 from ..config.config import Config
@@ -42,7 +43,7 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
             state, starter(config_arguments, os.environ), clock, config.service.longest_step_s
         )
         disk = Disk(store, config.disk.ballast_bytes)
-        deliveries = Deliveries(store, clock, waker.wake)
+        deliveries = Deliveries(store, clock, waker.wake, outlet=Outlet.of(config))
         service = Service(
             store, config, clock, processes, lambda: machine_of(config),
             parts=_parts(store, config, clock, notifier, checks, disk, deliveries), may_begin=lambda: not disk.is_full,

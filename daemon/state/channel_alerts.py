@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ...strategies.alerting.message import AlertMessage
-from .store import Store, to_json, to_text
+from .store import Row, Store, to_json, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,9 @@ def due_again(store: Store, now: datetime) -> tuple[str, ...]:
 
 
 def open_there(store: Store, channel: str) -> tuple[OpenThere, ...]:
-    """What is open on a channel."""
+    """What is open on a channel; a record that cannot be read keeps no other from being told."""
     rows = store.rows("SELECT payload, labels FROM channel_alerts WHERE channel = ? ORDER BY key", (channel,))
-    return tuple(
-        OpenThere(AlertMessage.from_json(json.loads(row["payload"])), json.loads(row["labels"])) for row in rows
-    )
+    return tuple(there for there in map(_read, rows) if there is not None)
 
 
 def put_off(store: Store, channel: str, at: datetime, error: str | None) -> None:
@@ -68,3 +66,10 @@ def forget_channel(store: Store, channel: str) -> None:
     """Drop what is open on a channel that is no longer configured."""
     with store.transaction():
         store.change("DELETE FROM channel_alerts WHERE channel = ?", (channel,))
+
+
+def _read(row: Row) -> OpenThere | None:
+    try:
+        return OpenThere(AlertMessage.from_json(json.loads(row["payload"])), json.loads(row["labels"]))
+    except (ValueError, KeyError, TypeError):
+        return None
