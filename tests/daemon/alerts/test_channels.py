@@ -231,6 +231,26 @@ def test_an_alert_that_is_over_before_it_was_told_is_not_told_and_its_end_neithe
     assert desk.store.rows("SELECT * FROM outbox") == []
 
 
+def test_the_end_of_an_alert_goes_to_the_channels_that_heard_of_it_alone(bench, receive):
+    receivers = {name: receive(answer_with("204 OK")) for name in ("stale", "broken")}
+    desk = bench({name: {"kind": "webhook", "insecure": True, "url": receiver.url, "kinds": [name]}
+                  for name, receiver in receivers.items()})  # fmt: skip
+    routes, told = Routes(tuple(desk.rules.values())), []
+    for message in (MESSAGE, replace(MESSAGE, id="msg_2", event=Event.RESOLVED, kind=Kind.BROKEN)):
+        with desk.store.transaction():
+            told.append(enqueue_routed(desk.store, message, routes, 1, desk.clock.now()))
+        desk.deliver()
+    assert told == [("stale",), ("stale",)]
+    assert {name: len(receiver.bodies) for name, receiver in receivers.items()} == {"stale": 2, "broken": 0}
+
+
+def test_the_end_of_an_alert_that_no_channel_heard_of_goes_nowhere(bench, receive):
+    desk = bench({"x": {"kind": "webhook", "insecure": True, "url": receive(answer_with("204 OK")).url}})
+    over = replace(MESSAGE, event=Event.RESOLVED)
+    with desk.store.transaction():
+        assert enqueue_routed(desk.store, over, Routes(tuple(desk.rules.values())), 1, desk.clock.now()) == ()
+
+
 def test_the_end_of_an_alert_waits_for_its_beginning_where_that_has_not_passed_yet(bench, receive):
     receiver = receive(in_turn("500 No", "204 OK"))
     desk = bench({"x": {"kind": "webhook", "insecure": True, "url": receiver.url}})
