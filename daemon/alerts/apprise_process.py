@@ -1,7 +1,4 @@
-"""Messages through Apprise, in a process of its own that ends after each: its services run code of many authors.
-
-As a module it is that process: standard input is one JSON object with `url` and what `Apprise.notify` takes.
-"""
+"""Messages through Apprise, in a process of its own that ends after each: its services run code of many authors."""
 
 import json
 import subprocess
@@ -13,6 +10,7 @@ from ..config.config import resolve_secret
 from ..state.outbox import Outcome
 from .connections import Connections
 
+_CHILD = f"{__package__}.apprise_child"
 ENDS_AFTER_S = 18.0  # before the try is cut
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE")
 """What the process gets of the environment: no secret of another channel, and no proxy."""
@@ -28,7 +26,7 @@ def send_apprise(
 ) -> Outcome:
     """Send it in a short-lived process. Raises InputError where the address cannot be read, or Apprise is missing."""
     question = json.dumps({"url": resolve_secret(reference, environ), **form})
-    command = [sys.executable, "-m", __name__]
+    command = [sys.executable, "-m", _CHILD]
     kept = {name: environ[name] for name in _KEPT if name in environ}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=kept
@@ -43,22 +41,3 @@ def send_apprise(
     if end == "missing":
         raise InputError(_WHY[end], "Apprise 2.3 or newer", "pip install 'retuned[apprise]'")
     return Outcome(None if end == "sent" else _WHY.get(end, "Apprise ended with an error"))
-
-
-def _answer(question: Mapping[str, str]) -> str:
-    try:
-        import apprise
-    except ImportError:
-        return "missing"
-    sender = apprise.Apprise()
-    if not sender.add(question["url"]):
-        return "unknown"
-    is_sent = sender.notify(
-        body=question["body"], title=question["title"], notify_type=question["notify_type"],
-        body_format=apprise.NotifyFormat.TEXT,
-    )  # fmt: skip
-    return "sent" if is_sent else "refused"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(_answer(json.load(sys.stdin)))

@@ -98,7 +98,11 @@ def alertmanager_post(channel: AlertmanagerChannel, alerts: Sequence[OpenThere],
 
 def send_post(connections: Connections, kind: ChannelKind, made: Post, occasion: Occasion) -> Outcome:
     """Post it; what the answer means."""
-    answer = post(connections, made.url, made.body, made.headers, occasion.authorities, READ_BYTES)
+
+    def read_bytes(status: int) -> int:  # what accepted a message may take as long as it likes to say so
+        return READ_BYTES if kind is ChannelKind.SLACK or not 200 <= status < 300 else 0
+
+    answer = post(connections, made.url, made.body, made.headers, occasion.authorities, read_bytes)
     text = Mask(_parts(made.secrets))(answer.text)
     shown = Answer(answer.status, answer.location, answer.retry_after, text)
     return channel_outcome(kind, shown, made.url, occasion.now)

@@ -111,13 +111,15 @@ def post(
     body: bytes,
     headers: Mapping[str, str],
     authorities: str | None,
-    read_bytes: int = 0,
+    read_bytes: Callable[[int], int] = lambda _: 0,
 ) -> Answer:
-    """Post a body; the answer. At most `read_bytes` of its own body are read, as they came: it may be endless."""
+    """Post a body; the answer. Of its own body, which may be endless, so many bytes are read at most as `read_bytes`
+    says for its status."""
     with connections.session(authorities, _target_of(url)) as session:
         answer = session.post(url, data=body, headers=headers, timeout=STEP_S, allow_redirects=False, stream=True)
         try:
-            content = answer.raw.read(read_bytes, decode_content=False) if read_bytes else b""
+            most = read_bytes(answer.status_code)
+            content = answer.raw.read(most, decode_content=False) if most else b""
         except (HTTPError, OSError):  # its status says enough
             content = b""
         finally:

@@ -197,6 +197,14 @@ def test_a_receiver_that_asks_for_time_gets_it_and_an_endless_answer_is_not_read
     assert again.total_seconds() == pytest.approx(delay_s("msg_1_busy", 0, 3600.0), abs=1e-3)
 
 
+def test_a_message_that_was_accepted_does_not_wait_for_the_end_of_a_slow_answer(bench, receive):
+    receiver = receive(lambda connection: (connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+                                           connection.recv(1)))  # fmt: skip
+    desk = bench({"x": {"kind": "webhook", "insecure": True, "url": receiver.url}})
+    desk.put("x")
+    assert desk.deliver()[0].is_delivered
+
+
 def test_a_slow_channel_holds_no_other_up(bench, receive):
     slow, fast = receive("says nothing"), receive(answer_with("204 OK"))
     desk = bench({name: {"kind": "webhook", "insecure": True, "url": receiver.url}
@@ -424,19 +432,10 @@ def test_apprise_sends_in_a_process_of_its_own(bench, receive):
     assert json.loads(receiver.bodies[0])["title"] == "rides is stale"
 
 
-APPRISE_TROUBLE = [
-    ("nosuch://canary-4711", "Apprise does not know an address of this form"),
-    ("json://127.0.0.1:1/canary-4711", "the service did not take it, or could not be reached"),
-]
-
-
-@pytest.mark.parametrize(("address", "error"), APPRISE_TROUBLE)
-def test_what_apprise_cannot_send_is_told_without_its_address(bench, address, error):
-    desk = bench({"x": {"kind": "apprise", "url": "env:ADDRESS"}}, {"ADDRESS": address})
+def test_what_apprise_cannot_send_is_told_without_its_address(bench):
+    desk = bench({"x": {"kind": "apprise", "url": "env:ADDRESS"}}, {"ADDRESS": f"nosuch://{CANARY}"})
     desk.put("x")
-    (delivery,) = desk.deliver()
-    assert delivery.error.startswith(error)
-    assert CANARY not in delivery.error
+    assert [delivery.error for delivery in desk.deliver()] == ["Apprise does not know an address of this form"]
 
 
 def test_no_secret_of_a_channel_is_in_the_database_or_an_error(bench, receive, mailbox):
