@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from retuned.daemon.cli.campaign_commands import EXIT_CODES
 from retuned.daemon.cli.cli import app
 from retuned.daemon.cli.command_index import MODULES, load
+from retuned.daemon.config.channel_tables import AnyChannel
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.model_file import ModelFile
 from retuned.daemon.config.model_tables import HyperparameterTable
@@ -145,6 +146,12 @@ def test_every_exit_code_is_in_the_readme(outcome):
 def test_every_configuration_key_is_on_the_page_of_keys():
     service = CONFIGURATION_PAGE.partition("\n## The model file")[0]
     assert set(keys_of(Config)) - documented_keys(service) == set()
+
+
+@pytest.mark.parametrize("table", get_args(AnyChannel), ids=lambda table: table.__name__)
+def test_every_key_of_a_channel_is_on_the_page_of_keys(table):
+    part = CONFIGURATION_PAGE.partition("### `[channels.NAME]`")[2].partition("\n## ")[0]
+    assert [key for key in keys_of(table) if f"`{key}`" not in part] == []
 
 
 def test_every_model_file_key_is_on_the_page_of_keys():

@@ -22,6 +22,7 @@ STRATEGIES = (
 )
 DAEMON = (
     {
+        "addresses",
         "clock",
         "logs",
         "processes",

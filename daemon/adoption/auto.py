@@ -11,7 +11,7 @@ from ...strategies.words import readable
 from ..clock import Clock
 from ..config.config import Config
 from ..masking import masked
-from ..state.alert import installation_of
+from ..state.installation import installation_of
 from ..state.audit import BY_SERVICE, Act, recorded
 from ..state.campaigns.campaigns import find_campaign
 from ..state.faults import note_fault

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -13,6 +14,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from ...strategies.errors import InputError
+from ..addresses import Vetting
+
+ANYWHERE = Vetting(None)
 
 
 class Connections:
@@ -22,10 +26,13 @@ class Connections:
     that is being looked up is waited for, by the thread of the try alone, as long as the system's resolver takes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, vetting: Vetting = ANYWHERE) -> None:
+        """`vetting`: which addresses may be connected to."""
+        self._vetting = vetting
         self._lock = threading.Lock()  # a descriptor that is closed may be another file's a moment later
         self._kept: list[socket.socket] = []
         self._is_cut = False
+        self._ends: list[Callable[[], object]] = []
 
     def cut(self) -> None:
         """End what is open, and what is opened from now on."""
@@ -34,6 +41,15 @@ class Connections:
             for kept in self._kept:
                 with contextlib.suppress(OSError):
                     kept.shutdown(socket.SHUT_RDWR)
+            for end in self._ends:
+                end()
+
+    def at_cut(self, end: Callable[[], object]) -> None:
+        """Call this, too, when the try is cut; at once where it is already."""
+        with self._lock:
+            self._ends.append(end)
+            if self._is_cut:
+                end()
 
     def close(self) -> None:
         """Give up the second descriptors; called at the end of the try, in its own thread."""
@@ -42,9 +58,10 @@ class Connections:
                 kept.close()
             self._kept.clear()
 
-    def session(self, authorities: str | None) -> requests.Session:
+    def session(self, authorities: str | None, target: str | None = None) -> requests.Session:
         """A session whose connections can be cut; no proxy and no .netrc password from the environment.
 
+        `target`: the path and query to ask for, byte for byte; None: as the library writes that of the address.
         `authorities`: a file or folder of certificates to trust instead of the well-known ones, as `SSL_CERT_FILE`
         names it; raises InputError where there is none.
         """
@@ -59,13 +76,16 @@ class Connections:
                 )
             session.verify = authorities
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _Adapter(self))
+            session.mount(scheme, _Adapter(self, target))
         return session
 
     def open(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
-        """A connection to the first address of the host that takes one; raises OSError."""
+        """A connection to the first address of the host that may be used and takes one.
+
+        Raises OSError, and InputError for a host that may not be connected to.
+        """
         failure = OSError("the host has no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for family, kind, protocol, _, address in self._vetting.places(host, port):
             opened = socket.socket(family, kind, protocol)
             try:
                 self._keep(opened)
@@ -89,21 +109,27 @@ class Connections:
 class _Adapter(HTTPAdapter):
     """Makes its connections through `Connections`."""
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, connections: Connections, target: str | None) -> None:
+        self._connections, self._target = connections, target
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *words: Any, **named: Any) -> None:  # noqa: ANN401 - urllib3's own
         super().init_poolmanager(*words, **named)
-        connections = self._connections
+        connections, target = self._connections, self._target
 
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
                 return _opened(connections, self)
 
+            def putrequest(self, method: str, url: str, *words: Any, **named: Any) -> None:  # noqa: ANN401
+                super().putrequest(method, target or url, *words, **named)
+
         class Secure(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
                 return _opened(connections, self)
+
+            def putrequest(self, method: str, url: str, *words: Any, **named: Any) -> None:  # noqa: ANN401
+                super().putrequest(method, target or url, *words, **named)
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain

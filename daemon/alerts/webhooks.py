@@ -1,14 +1,11 @@
-"""Delivery of messages to webhooks: claimed, signed, posted, retried."""
+"""Delivery of messages: claimed, sent, retried; plain webhooks are signed and posted here, channels in channels.py."""
 
-import base64
-import hashlib
-import hmac
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..config.config import resolve_secret, signing_key
+from ..config.config import resolve_secret
 from ..state.outbox import (
     _SYSTEM,
     AT_ONCE,
@@ -21,7 +18,9 @@ from ..state.outbox import (
     settle_message,
 )
 from ..state.store import Store
-from .posting import Try
+from .channels import NO_CHANNELS, Outlet
+from .posting import Attempt, Try
+from .signing import sign
 
 CLAIM_S = 60.0
 """How long a message belongs to the process that attempts it: longer than any attempt may take."""
@@ -32,7 +31,7 @@ class Delivery:
     """The result of one attempt; `is_given_up`: no other one follows, and the message was not delivered."""
 
     id: str
-    url: str
+    place: str
     is_delivered: bool
     error: str | None
     is_given_up: bool = False
@@ -46,6 +45,7 @@ def deliver_due(
     limit: int = AT_ONCE,
     round_s: float = ROUND_S,
     monotonic: Callable[[], float] = _SYSTEM.monotonic,
+    outlet: Outlet = NO_CHANNELS,
 ) -> tuple[Delivery, ...]:
     """Attempt the messages that are due, the longest due first; a failed one is retried with growing delay.
 
@@ -59,26 +59,33 @@ def deliver_due(
     for message in messages:
         if monotonic() >= ends_at:
             break
-        if message.url in unreachable or not claim_message(store, message, now + timedelta(seconds=CLAIM_S)):
+        if message.lane in unreachable or not claim_message(store, message, now, now + timedelta(seconds=CLAIM_S)):
             continue
-        delivery = _attempt(store, message, now, environ)
+        delivery = _attempt(store, message, now, environ, outlet)
         done.append(delivery)
         if delivery.error is not None and delivery.error.startswith(_UNREACHABLE):
-            unreachable.add(message.url)
+            unreachable.add(message.lane)
     return tuple(done)
 
 
-def _attempt(store: Store, message: Message, now: datetime, environ: Mapping[str, str]) -> Delivery:
+def _attempt(store: Store, message: Message, now: datetime, environ: Mapping[str, str], outlet: Outlet) -> Delivery:
     begun = _SYSTEM.monotonic()
-    outcome = begin(message, now, environ).wait()
+    outcome = begin(store, message, now, environ, outlet).wait()
     took = timedelta(seconds=int(_SYSTEM.monotonic() - begun))
-    return settle(store, message, outcome, now + took)
+    return settle(store, message, outcome, now + took, outlet)
 
 
 def begin(
-    message: Message, now: datetime, environ: Mapping[str, str], on_end: Callable[[], None] = lambda: None
-) -> Try:
-    """Begin to post a claimed message; the secret is read in the try's own thread, and never in an error."""
+    store: Store,
+    message: Message,
+    now: datetime,
+    environ: Mapping[str, str],
+    outlet: Outlet,
+    on_end: Callable[[], None] = lambda: None,
+) -> Attempt:
+    """Begin to send a claimed message; secrets are read in the try's own thread, and never in an error."""
+    if message.channel is not None:
+        return outlet.begin(store, message, now, on_end)
     body = message.payload.encode()
 
     def headers() -> Mapping[str, str]:
@@ -89,24 +96,18 @@ def begin(
             made["webhook-signature"] = sign(message.id, made["webhook-timestamp"], body, secret)
         return made
 
-    return Try(message.url, body, headers, now, on_end, environ.get("SSL_CERT_FILE"))
+    return Try(message.url, body, headers, now, on_end, environ.get("SSL_CERT_FILE"), outlet.webhook_vetting)
 
 
-def settle(store: Store, message: Message, outcome: Outcome, now: datetime) -> Delivery:
+def settle(store: Store, message: Message, outcome: Outcome, now: datetime, outlet: Outlet) -> Delivery:
     """Record how a try ended."""
-    is_given_up = settle_message(store, message, outcome, now)
-    return Delivery(message.id, message.url, outcome.error is None, outcome.error, is_given_up)
+
+    def also() -> None:
+        if message.channel is not None:
+            outlet.record(store, message, now)
+
+    is_given_up = settle_message(store, message, outcome, now, also)
+    return Delivery(message.id, message.place, outcome.error is None, outcome.error, is_given_up)
 
 
 _UNREACHABLE = ("no answer", "no connection")
-
-
-def sign(message_id: str, timestamp: str, body: bytes, secret: str) -> str:
-    """The signature header of the Standard Webhooks specification, version 1: 'v1,' and a base64 HMAC-SHA256.
-
-    A secret that starts with 'whsec_' is base64 behind that prefix; any other is used as its own bytes.
-    Raises InputError, without the secret in it, for one that is not.
-    """
-    key = signing_key(secret)
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

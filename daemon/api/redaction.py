@@ -31,7 +31,7 @@ from ..upkeep.health_records import Health
 HIDDEN = "(shown to operators)"
 _HIDDEN_PATH = Path("/") / HIDDEN
 _EMPTY_FIELDS = frozenset({"snapshot", "interpreter", "told"})
-_HIDDEN_FIELDS = frozenset({"last_error", "dead_error", "path", "detail", "source", "hook_detail"})
+_HIDDEN_FIELDS = frozenset({"last_error", "dead_error", "problem", "path", "detail", "source", "hook_detail"})
 _TEXTS = frozenset(
     """sentence sentences covered suspicions why_failed reason waits why notes changes cause words of summary skipped
     note resolution by data_note choice estimate title text deliveries label state""".split()  # noqa: SIM905 (a list of them fills a screen)

@@ -37,6 +37,7 @@ from ..upkeep.backup import drop_old_backups, folder_of_backups, make_backup
 from ..upkeep.removal import remove_with_folders
 from ..upkeep.retention import empty_trash
 from .alert_verbs import AlertVerbs
+from .channel_verbs import ChannelVerbs, check_channel_names
 from .model_view import SentModel
 from .progress_view import Standing
 from .proposed_view import Proposed, proposed_view
@@ -46,7 +47,7 @@ from .user_paths import check_paths_for
 from .views import CopyMade, Queued, Registered
 
 
-class Verbs(ReadingVerbs, StatusVerb, AlertVerbs):
+class Verbs(ReadingVerbs, StatusVerb, AlertVerbs, ChannelVerbs):
     """One method for each verb; those that read what is recorded are inherited."""
 
     def standing(self, campaign: int) -> Standing:
@@ -63,6 +64,7 @@ class Verbs(ReadingVerbs, StatusVerb, AlertVerbs):
             raise InputError(f"{file} is a relative path", "allowed: the model file's absolute path")
         model_file = model_file_in(content.encode(errors="surrogateescape"), file)
         check_paths_for(self.user, model_file)
+        check_channel_names(model_file.alerts.channels, tuple(self.config.channels))
         with self._recorded("register", model_file.name):
             done = register(self.store, model_file, file, self.clock.now(), self.config.schedule, values)
         waits = any(campaign.kind == "baseline" for campaign in open_campaigns(self.store, done.model.id))

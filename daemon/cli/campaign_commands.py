@@ -11,6 +11,7 @@ from ...strategies.records import Outcome
 from ...strategies.schedule.due import parse_duration_s
 from ..adoption.auto import adopt_what_waits
 from ..adoption.hooks import run_waiting_hooks
+from ..alerts.channels import Outlet
 from ..alerts.webhooks import deliver_due
 from ..api.verbs import Verbs
 from ..campaign.request import Request, ask_for, baseline_request, check_seed, refuse_retired, retune_request
@@ -182,7 +183,7 @@ def _conduct(session: Session, campaign: Campaign, display: Display) -> None:
     for decided in adopt_what_waits(session.store, session.config, CLOCK):
         say_aside(f"{decided.model}: {decided.sentence}")
     run_waiting_hooks(session.store, CLOCK)
-    deliver_due(session.store, CLOCK.now())
+    deliver_due(session.store, CLOCK.now(), outlet=Outlet.of(session.config))
 
 
 def _retune_remotely(

@@ -93,6 +93,10 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "backup": "Make a checked copy of the database now, in addition to those that the service makes each day.",
         "restore": "Replace the database by a copy; the one in use is kept. Only while no service runs.",
     },
+    "channel_commands": {
+        "channels": "List the channels that messages go to and how they fare, or send a test message to one.",
+        "webhooks": "Signed messages of webhooks.",
+    },
     "token_commands": {
         "token": "Tokens for the service's HTTP API.",
     },
@@ -106,7 +110,19 @@ TASKS: Mapping[str, tuple[str, ...]] = {
     "Act on the result": ("adopt", "rollback"),
     "See what was found": ("report", "drift", "alerts", "ack", "snooze", "unsnooze"),
     "Steer a running panda": ("nudge", "back", "hold"),
-    "Run the service": ("serve", "open", "schedule", "status", "doctor", "backup", "restore", "token", "audit"),
+    "Run the service": (
+        "serve",
+        "open",
+        "schedule",
+        "status",
+        "doctor",
+        "channels",
+        "webhooks",
+        "backup",
+        "restore",
+        "token",
+        "audit",
+    ),
 }
 """The commands by what a person wants to do, in the order of the help."""
 COMPLETION_VARIABLE = "_RETUNED_COMPLETE"

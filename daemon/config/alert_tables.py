@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from ...strategies.alerting.digest import Every
 from ...strategies.alerting.life_cycle import Rules
+from .channel_tables import AllowedPlace, ChannelName
 from .toml_input import DurationS, Integer, Line, SecretReference, SpanS, Table, Webhook, refusal
 
 _DAY_S = 86400.0
@@ -18,7 +19,8 @@ class AlertsTable(Table):
     `repeat_s`: how often an alert that nobody answers is told again. `escalate_after_s` None: never. `escalate_to`:
     names of channels. `flapping_s`: one that comes back this soon is the same. `group_s`: for how long alerts with one
     cause join the first. `overdue_after_s`: how long a re-evaluation may wait. `digest_day`: of the week (1 is Monday)
-    or the month; `digest_hour` is in UTC.
+    or the month; `digest_hour` is in UTC. `channels`: those of the models that name none; None: every one. `allow`:
+    where receivers may be beside public addresses.
     """
 
     webhook: Webhook | None = None
@@ -29,6 +31,8 @@ class AlertsTable(Table):
     flapping_s: SpanS = Field(default=_DAY_S, alias="flapping")
     group_s: SpanS = Field(default=_DAY_S, alias="group")
     overdue_after_s: Annotated[DurationS, Field(ge=60.0)] = Field(default=3 * _DAY_S, alias="overdue_after")
+    channels: tuple[ChannelName, ...] | None = None
+    allow: tuple[AllowedPlace, ...] | None = None
     digest: Every = Every.OFF
     digest_day: Annotated[Integer, Field(ge=1, le=28)] = 1
     digest_hour: Annotated[Integer, Field(ge=0, le=23)] = 8

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ...strategies.errors import InputError
 from .alert_tables import AlertsTable
+from .channel_tables import Channels
 from .schedule_tables import HouseScheduleTable, LimitsTable, LookEveryS, OnStop
 from .toml_input import (
     DurationS,
@@ -119,6 +120,16 @@ class _Tables(Table):
     backup: BackupTable = BackupTable()
     retention: RetentionTable = RetentionTable()
     alerts: AlertsTable = AlertsTable()
+    channels: Channels = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_channels_that_exist(self) -> Self:
+        unknown = [name for name in self.alerts.channels or () if name not in self.channels]
+        if unknown:
+            known = ", ".join(self.channels) or "none is configured"
+            remedy = f"add [channels.{unknown[0]}], or remove the name"
+            raise refusal(f"names {shown(unknown[0])}", f"its channels: {known}", remedy, key="alerts.channels")
+        return self
 
 
 class _File(_Tables):

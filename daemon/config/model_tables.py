@@ -12,11 +12,13 @@ from ...strategies.errors import InputError
 from ...strategies.schedule.due import parse_duration_s
 from ...strategies.search.samplers import Sampler
 from ...strategies.space import Hyperparameter, Kind
+from .channel_tables import ChannelName
 from .split_tables import SplitTable
 from .toml_input import (
     DurationS,
     Flag,
     Integer,
+    Line,
     Number,
     OwnersPath,
     SecretReference,
@@ -187,7 +189,10 @@ class AdoptionTable(Table):
 
 
 class AlertsTable(Table):
-    """Where this model's alerts go; None: where the service's configuration says."""
+    """Where this model's alerts go, and by which tags channels may pick them; None: where the service's configuration
+    says."""
 
     webhook: Webhook | None = None
     webhook_secret: SecretReference | None = None
+    channels: Annotated[tuple[ChannelName, ...], Field(max_length=20)] | None = None
+    tags: Annotated[tuple[Line, ...], Field(max_length=20)] = ()

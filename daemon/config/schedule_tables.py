@@ -105,6 +105,10 @@ def _zone(value: str) -> str:
     return value
 
 
+TimeZone = Annotated[Line, AfterValidator(_zone)]
+WindowText = Annotated[Line, AfterValidator(_window)]
+
+
 def _data_trigger(value: object) -> object:
     if value in ("off", "changed"):
         return value
@@ -137,8 +141,8 @@ class ScheduleTable(Table):
     cron: Annotated[Line, AfterValidator(_cron)] | None = None
     shortest: Annotated[Line, AfterValidator(_distance)] = "1 month"
     longest: Annotated[Line, AfterValidator(_distance)] = "1 year"
-    timezone: Annotated[Line, AfterValidator(_zone)] | None = None
-    windows: tuple[Annotated[Line, AfterValidator(_window)], ...] | None = None
+    timezone: TimeZone | None = None
+    windows: tuple[WindowText, ...] | None = None
     jitter_s: SpanS | None = Field(default=None, alias="jitter")
     priority: Annotated[Integer, Field(ge=-100, le=100)] = 0
 
@@ -207,8 +211,8 @@ class LimitsTable(Table):
 class HouseScheduleTable(Table):
     """The defaults for every model whose own [schedule] says nothing else."""
 
-    timezone: Annotated[Line, AfterValidator(_zone)] = "UTC"
-    windows: tuple[Annotated[Line, AfterValidator(_window)], ...] = ()
+    timezone: TimeZone = "UTC"
+    windows: tuple[WindowText, ...] = ()
     jitter_s: SpanS = Field(default=0.0, alias="jitter")
 
 

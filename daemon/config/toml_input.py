@@ -147,22 +147,28 @@ def _in_one_line(errors: Sequence[ErrorDetails], path: Path, explained_in: str) 
     # A misspelt key also leaves the right one missing: the unknown key is the cause, so it is reported first.
     error = next((detail for detail in errors if detail["type"] == "unknown_key"), errors[0])
     context: Mapping[str, Any] = error.get("ctx", {})
+    place = _without_kind(error["loc"])
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     explained = f"every key is explained in {explained_in}{more}"
     if error["type"] == "unknown_key":
-        where = f"[{_dotted(error['loc'])}]" if error["loc"] else "the file"
+        where = f"[{_dotted(place)}]" if place else "the file"
         return InputError(
             f"{path}: {where} has no key '{context['found']}'", context["allowed"], context["remedy"] + more
         )
     if error["type"] == "refused":
-        key = _dotted((*error["loc"], *filter(None, [context["key"]])))
+        key = _dotted((*place, *filter(None, [context["key"]])))
         return InputError(f"{path}: {key} {context['found']}", context["allowed"], context["remedy"] or explained)
-    key = _dotted(error["loc"])
+    key = _dotted(place)
     if error["type"] == "missing":
         return InputError(f"{path}: {key} is missing", remedy=f"add it; {explained}")
     found = "has a value of the wrong kind" if "secret" in key else f"is {shown(error['input'])}"
     allowed = _ALLOWED.get(error["type"]) or error["msg"].replace("Input should be", "allowed:")
     return InputError(f"{path}: {key} {found}", allowed, explained)
+
+
+def _without_kind(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Where the file has it: the check of a channel puts the channel's kind after its name."""
+    return (*location[:2], *location[3:]) if location[:1] == ("channels",) else location
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:
@@ -239,7 +245,8 @@ def _line(value: str) -> str:
     return value
 
 
-def _webhook(value: object) -> str:
+def webhook_address(value: object) -> str:
+    """An http:// or https:// address with a host, and without a password."""
     # The address of a chat service's webhook is itself a secret, so no message repeats it.
     try:
         parts = urlsplit(value) if isinstance(value, str) else None
@@ -258,8 +265,13 @@ def _webhook(value: object) -> str:
     return str(value)
 
 
+def is_reference(value: object) -> bool:
+    """Whether a value has the form of a reference to a secret."""
+    return isinstance(value, str) and _SECRET.fullmatch(value) is not None
+
+
 def _secret_reference(value: object) -> str:
-    if not isinstance(value, str) or not _SECRET.fullmatch(value):
+    if not isinstance(value, str) or not is_reference(value):
         raise refusal(
             "is not a reference to a secret",
             "allowed: 'env:NAME', 'file:/path' or 'credential:NAME', never the secret itself",
@@ -280,5 +292,5 @@ MemoryBytes = Annotated[int, BeforeValidator(_memory_bytes)]
 MarginText = Annotated[float | str, BeforeValidator(_margin)]
 """A margin in the metric's unit, or as a share of the skill ('2%')."""
 OwnersPath = Annotated[Path, BeforeValidator(owners_path)]
-Webhook = Annotated[str, BeforeValidator(_webhook)]
+Webhook = Annotated[str, BeforeValidator(webhook_address)]
 SecretReference = Annotated[str, BeforeValidator(_secret_reference)]

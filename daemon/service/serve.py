@@ -9,6 +9,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from ..adoption.auto import adopt_what_waits
 from ..adoption.hooks import Hooks
+from ..alerts.channels import Outlet
 from ..alerts.deliveries import Deliveries
 from ..clock import Clock
 from ..config.config import Config
@@ -46,7 +47,7 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
             state, starter(config_arguments, os.environ), clock, config.service.longest_step_s
         )
         disk = Disk(store, config.disk.ballast_bytes)
-        deliveries = Deliveries(store, clock, waker.wake)
+        deliveries = Deliveries(store, clock, waker.wake, outlet=Outlet.of(config))
         hooks = Hooks(store, clock, waker.wake, config.backup.folder)
         service = Service(
             store, config, clock, processes, lambda: machine_of(config),

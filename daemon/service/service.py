@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from ...strategies.errors import RetunedError
 from ...strategies.schedule.grants import Machine
 from ...strategies.schedule.queueing import Decision, decide
+from ..alerts.channels import Outlet
 from ..alerts.webhooks import Delivery, deliver_due
 from ..clock import Clock
 from ..config.config import Config
@@ -18,7 +19,6 @@ from ..state.campaigns.campaigns import Campaign, ended_since, find_campaign
 from ..state.campaigns.legs import count_ended
 from ..state.faults import get_fact, note_fault, set_fact
 from ..state.models.adoption import write_pending_settings
-from ..state.outbox import place_of
 from ..state.store import Store
 from .campaign_processes import CampaignProcesses, Ended
 from .crash_policy import note_death, note_signs
@@ -268,8 +268,10 @@ class Service:
 
     def _deliver(self) -> None:
         now = self.clock.now()
-        for delivery in deliver_due(self.store, now) if self.deliver is None else self.deliver():
-            fields = {"id": delivery.id, "to": place_of(delivery.url), "error": delivery.error}
+        for delivery in (
+            deliver_due(self.store, now, outlet=Outlet.of(self.config)) if self.deliver is None else self.deliver()
+        ):
+            fields = {"id": delivery.id, "to": delivery.place, "error": delivery.error}
             if delivery.is_delivered:
                 log.info("message_delivered", **fields)
             elif delivery.is_given_up:

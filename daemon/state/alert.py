@@ -7,7 +7,7 @@ from datetime import datetime
 from ...strategies.alerting.message import AlertMessage
 from ...strategies.alerting.texts import answers
 from .database_errors import of_row
-from .outbox import place_of
+from .outbox import place_for
 from .paging import LAST, MOST, checked_limit, cursor_after, key_in
 from .store import Row, Store, from_text
 
@@ -120,7 +120,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _delivery_sentence(row: Row) -> str:
-    place = place_of(row["url"]) if row["channel"] is None else row["channel"]
+    place = place_for(row["channel"], row["url"])
     if row["state"] == "delivered":
         return f"delivered to {place}, {_minute(row['delivered_at'])}"
     failure = f" (attempt {row['attempts']}: {row['last_error']})" if row["last_error"] else ""

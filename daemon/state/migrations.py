@@ -217,6 +217,22 @@ _STEP_0006 = (
     ) STRICT""",
 )
 
+_STEP_0009 = (
+    # open alerts of channels that must hear of them again and again, with the labels under which they were opened
+    """CREATE TABLE channel_alerts (
+        channel TEXT NOT NULL,
+        key TEXT NOT NULL,
+        alert_id INTEGER,
+        labels TEXT NOT NULL,
+        payload TEXT NOT NULL,
+        next_send_at TEXT NOT NULL,
+        error TEXT,
+        PRIMARY KEY (channel, key)
+    ) STRICT""",
+    # what was said to a channel about an alert, and what a list of channels shows
+    "CREATE INDEX outbox_by_channel ON outbox (channel, created_at) WHERE channel IS NOT NULL",
+)
+
 
 @schema()
 def m0001_first(db: Database) -> None:
@@ -269,4 +285,11 @@ def m0007_alert_lives(db: Database) -> None:
 def m0008_adoptions_and_audit(db: Database) -> None:
     """What adoptions promised and brought, their hooks, and who did what."""
     for statement in STEP_0008:
+        db.execute(statement)
+
+
+@schema()
+def m0009_channel_alerts(db: Database) -> None:
+    """Alerts that are open on channels which forget what they are not told again."""
+    for statement in _STEP_0009:
         db.execute(statement)

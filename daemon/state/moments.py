@@ -44,6 +44,7 @@ MOMENTS: Mapping[str, Follows] = {
     "outbox.delivered_at": Follows.NOT,
     "attempts.began_at": Follows.NOT,
     "attempts.ended_at": Follows.NOT,
+    "channel_alerts.next_send_at": Follows.SHIFTED,
     "looks.looked_at": Follows.NOT,
     "tokens.created_at": Follows.NOT,
     "tokens.last_used_at": Follows.NOT,

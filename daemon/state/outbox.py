@@ -1,6 +1,7 @@
 """The durable queue of messages: written with what they report, delivered at least once, under a stable id."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -14,6 +15,10 @@ SPREAD = 0.2
 """The largest share of a delay that is added to it, so that messages that failed together do not come back together."""
 AT_ONCE, ROUND_S = 50, 20.0
 """The most messages in a round of deliveries, and the seconds after which it starts no further one."""
+_DUE = """state = 'pending' AND next_attempt_at <= ? AND (channel IS NULL OR NOT EXISTS (
+    SELECT 1 FROM outbox AS earlier WHERE earlier.alert_id = outbox.alert_id AND earlier.channel = outbox.channel
+    AND earlier.state = 'pending' AND earlier.rowid < outbox.rowid))"""
+"""What is due; a channel hears of an alert in order, or one that is over would be opened there for good."""
 _SYSTEM = SystemClock()
 
 
@@ -28,7 +33,10 @@ class FirstDue:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message to send; `attempts`: those made before."""
+    """A message to send; `attempts`: those made before.
+
+    `channel`: the name of the channel that gives it its form; None: the payload is posted to `url` as it is.
+    """
 
     id: str
     url: str
@@ -36,32 +44,46 @@ class Message:
     payload: str
     attempts: int
     next_attempt_at: str
+    channel: str | None = None
+    alert_id: int | None = None
 
     @classmethod
     def of(cls, row: Row) -> "Message":
         """The message of a row."""
         return cls(
-            row["id"], row["url"], row["secret_reference"], row["payload"], row["attempts"], row["next_attempt_at"]
-        )
+            row["id"], row["url"], row["secret_reference"], row["payload"], row["attempts"], row["next_attempt_at"],
+            row["channel"], row["alert_id"],
+        )  # fmt: skip
+
+    @property
+    def place(self) -> str:
+        """Where it goes, for people and logs."""
+        return place_for(self.channel, self.url)
+
+    @property
+    def lane(self) -> str:
+        """What its message waits for: no two of a channel, or of one address, are sent at the same time."""
+        return self.url if self.channel is None else self.place
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended; `error` None: accepted. `wait_s`: for how long the receiver asks to be left alone.
 
-    `is_final`: the same message will never be accepted.
+    `is_final`: the same message will never be accepted. `note`: what an owner should know of one that was accepted.
     """
 
     error: str | None
     wait_s: float = 0.0
     is_final: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Messages that wait for one address; `last_error` None: no attempt failed yet."""
+    """Messages that wait for one channel or address; `last_error` None: no attempt failed yet."""
 
-    url: str
+    place: str
     count: int
     oldest_at: datetime
     last_error: str | None
@@ -92,7 +114,7 @@ def first_due(store: Store, now: datetime) -> FirstDue | None:
 def due_messages(store: Store, now: datetime, limit: int) -> tuple[Message, ...]:
     """The messages that are due, the longest due first."""
     rows = store.rows(
-        "SELECT * FROM outbox WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at, rowid LIMIT ?",
+        f"SELECT * FROM outbox WHERE {_DUE} ORDER BY next_attempt_at, rowid LIMIT ?",  # noqa: S608 - our own condition
         (to_text(now), limit),
     )
     return tuple(Message.of(row) for row in rows)
@@ -101,30 +123,39 @@ def due_messages(store: Store, now: datetime, limit: int) -> tuple[Message, ...]
 def due_by_address(store: Store, now: datetime) -> tuple[Message, ...]:
     """Of the messages that are due, the one of each address that has been due for longest; in that order."""
     rows = store.rows(
-        """SELECT * FROM (
-            SELECT *, rowid AS number, row_number() OVER (PARTITION BY url ORDER BY next_attempt_at, rowid) AS place
-            FROM outbox WHERE state = 'pending' AND next_attempt_at <= ?
-        ) WHERE place = 1 ORDER BY next_attempt_at, number""",
+        f"""SELECT * FROM (
+            SELECT *, rowid AS number,
+                row_number() OVER (PARTITION BY coalesce(channel, url) ORDER BY next_attempt_at, rowid) AS place
+            FROM outbox WHERE {_DUE}
+        ) WHERE place = 1 ORDER BY next_attempt_at, number""",  # noqa: S608 - our own condition
         (to_text(now),),
     )
     return tuple(Message.of(row) for row in rows)
 
 
-def claim_message(store: Store, message: Message, until: datetime) -> bool:
-    """Push the next attempt back before trying, so that two processes do not send the same message at once."""
+def claim_message(store: Store, message: Message, now: datetime, until: datetime) -> bool:
+    """Push the next attempt back before trying, so that two processes do not send the same message at once; the attempt
+    is on record from its beginning on."""
     with store.transaction():
         changed = store.change(
             """UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?
             WHERE id = ? AND attempts = ? AND state = 'pending'""",
             (to_text(until), message.id, message.attempts),
         )
+        if changed == 1:
+            store.change(
+                "INSERT OR REPLACE INTO attempts (message_id, number, began_at) VALUES (?, ?, ?)",
+                (message.id, message.attempts + 1, to_text(now)),
+            )
     return changed == 1
 
 
-def settle_message(store: Store, message: Message, outcome: Outcome, now: datetime) -> bool:
+def settle_message(
+    store: Store, message: Message, outcome: Outcome, now: datetime, also: Callable[[], None] = lambda: None
+) -> bool:
     """Record how an attempt ended, `now`: delivered, put off, or given up after a final answer or the last attempt.
 
-    Returns whether it was given up.
+    Returns whether it was given up. `also` writes more in the same transaction, for one that was delivered.
     """
     is_last = outcome.is_final or message.attempts + 1 >= len(BACKOFF_S)
     state = "delivered" if outcome.error is None else "dead" if is_last else "pending"
@@ -135,6 +166,12 @@ def settle_message(store: Store, message: Message, outcome: Outcome, now: dateti
             WHERE id = ? AND state = 'pending'""",
             (state, outcome.error, to_text(now) if outcome.error is None else None, to_text(next_at), message.id),
         )
+        store.change(
+            "UPDATE attempts SET ended_at = ?, error = ? WHERE message_id = ? AND number = ?",
+            (to_text(now), outcome.error or outcome.note or None, message.id, message.attempts + 1),
+        )
+        if outcome.error is None:
+            also()
     return state == "dead"
 
 
@@ -163,12 +200,15 @@ def give_up_cut_messages(store: Store, now: datetime) -> int:
 
 
 def pending_by_address(store: Store) -> tuple[Pending, ...]:
-    """Pending messages by address, in order of the address."""
+    """Pending messages by channel or address, in order of the address; those of quiet hours wait for no one yet."""
     rows = store.rows(
-        """SELECT url, count(*) AS n, min(created_at) AS oldest, max(last_error) AS error FROM outbox
-        WHERE state = 'pending' GROUP BY url ORDER BY url"""
+        """SELECT channel, url, count(*) AS n, max(last_error) AS error,
+            min(CASE WHEN attempts = 0 THEN max(created_at, next_attempt_at) ELSE created_at END) AS oldest
+        FROM outbox WHERE state = 'pending' GROUP BY channel, url ORDER BY url, channel"""
     )
-    return tuple(Pending(row["url"], row["n"], from_text(row["oldest"]), row["error"]) for row in rows)
+    return tuple(
+        Pending(place_for(row["channel"], row["url"]), row["n"], from_text(row["oldest"]), row["error"]) for row in rows
+    )
 
 
 _STILL_DEAD = """outbox.state = 'dead' AND (alert_id IS NULL OR EXISTS (SELECT 1 FROM alerts
@@ -189,6 +229,11 @@ def last_dead_error(store: Store) -> str | None:
     """Why the newest of those messages was given up; None without one."""
     row = store.row(f"SELECT last_error FROM outbox WHERE {_STILL_DEAD} ORDER BY created_at DESC LIMIT 1")  # noqa: S608
     return None if row is None else row["last_error"]
+
+
+def place_for(channel: str | None, url: str) -> str:
+    """Where a message goes, for people and logs: a channel by its name, an address without what may be a password."""
+    return place_of(url) if channel is None else f"channel {channel}"
 
 
 def place_of(url: str) -> str:

@@ -11,6 +11,7 @@ STEP_NAMES = frozenset(
         "m0006_channels",
         "m0007_alert_lives",
         "m0008_adoptions_and_audit",
+        "m0009_channel_alerts",
     }
 )
 """Every step this version knows; a database that holds another was written by a newer one."""

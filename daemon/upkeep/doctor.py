@@ -16,8 +16,9 @@ from ..config.config import Config
 from ..state.faults import get_fact
 from ..state.running_service import UNIX, is_serving, read_place
 from ..state.store import Store
+from .doctor_channels import check_channels
 from .doctor_findings import Case, Finding
-from .doctor_models import check_channels, check_machine, check_models, check_slices, sample_of
+from .doctor_models import check_machine, check_models, check_slices, sample_of
 from .doctor_state import (
     can_be_opened,
     check_backups,

@@ -1,21 +1,17 @@
-"""Checks of what the models need: their files, interpreters and settings, the machine, and where alerts go."""
+"""Checks of what the models need: their files, interpreters and settings, and the machine."""
 
 import glob
 import os
-import socket
 from collections.abc import Iterator
 from itertools import islice
-from urllib.parse import urlsplit
 
 from ...strategies.errors import RetunedError
 from ...strategies.splits.partition import Sizes
 from ...strategies.words import counted
-from ..config.config import resolve_secret, signing_key
 from ..config.model_paths import check_paths
 from ..state.campaigns.campaigns import finished_baseline
 from ..state.models.models import names_in_use
 from ..state.models.registry import Model, find_model
-from ..state.outbox import place_of
 from ..state.store import Store
 from ..training.machine import machine_of
 from ..training.splits.check import check_split
@@ -23,9 +19,7 @@ from ..training.splits.cut import SMALL_SLICE, slices_in_words
 from .doctor_findings import Case, Finding
 
 MODELS_CHECKED = 200
-PLACES_TRIED = 20
 REPORTED = 5
-CONNECT_TIMEOUT_S = 3.0
 CUT_WHOLE_BYTES = 1 << 20  # data up to this size are looked through as a whole, of others the first rows
 
 
@@ -97,41 +91,6 @@ def check_machine(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
         memory = "" if machine.memory_bytes is None else f", {machine.memory_bytes >> 30} GiB of memory"
         gpus = counted(len(machine.gpus), "GPU")
         yield Finding("machine", "ok", f"training runs may use {counted(machine.slots, 'slot')}{memory}, {gpus}")
-
-
-def check_channels(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
-    """That receivers of alerts accept a connection, and that secrets can be read. Nothing is sent."""
-    channels = [(case.config.alerts.webhook, case.config.alerts.webhook_secret)]
-    channels += [(model.file.alerts.webhook, model.file.alerts.webhook_secret) for model in models]
-    urls = dict.fromkeys(url for url, _ in channels if url is not None)
-    places = list(dict.fromkeys(place_of(url) for url in urls))
-    if not places:
-        yield Finding(
-            "channels", "warning", "no webhook is set: alerts wait in retuned alerts",
-            "set webhook under [alerts] in the configuration",
-        )  # fmt: skip
-    for place in places[:PLACES_TRIED]:
-        yield _connected(place)
-    for reference in dict.fromkeys(secret for _, secret in channels if secret is not None):
-        try:
-            signing_key(resolve_secret(reference, case.environ))
-            yield Finding("channels", "ok", f"the secret {reference} can be read and signs messages")
-        except RetunedError as error:
-            yield Finding("channels", "error", error.found, error.remedy)
-
-
-def _connected(place: str) -> Finding:
-    parts = urlsplit(place)
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        socket.create_connection((str(parts.hostname), port), timeout=CONNECT_TIMEOUT_S).close()
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or f"no answer within {CONNECT_TIMEOUT_S:g} s"
-        return Finding(
-            "channels", "error", f"{place} cannot be reached: {why}",
-            "check the address, the name service and the firewall; messages wait until it can be reached",
-        )  # fmt: skip
-    return Finding("channels", "ok", f"{place} accepts connections")
 
 
 def _check_model(model: Model) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ from ..state.faults import Fault, get_fact, recent_faults
 from ..state.models.change_checks import next_checks
 from ..state.models.cool_down import cool_down_of
 from ..state.models.due_dates import next_due_model
-from ..state.outbox import dead_count, last_dead_error, pending_by_address, place_of
+from ..state.outbox import dead_count, last_dead_error, pending_by_address, place_for, place_of
 from ..state.overview import OpenCampaign, claimed_campaigns, count_open, first_open, models_by_state
 from ..state.running_service import is_serving
 from ..state.store import Store, from_text
@@ -129,9 +129,10 @@ def _messages(store: Store, config: Config) -> tuple[Messages, tuple[Channel, ..
     places: dict[str, tuple[int, str | None]] = {}
     if config.alerts.webhook is not None:
         places[place_of(config.alerts.webhook)] = (0, None)
+    places |= {place_for(name, ""): (0, None) for name in config.channels}
     for address in waiting:
-        pending, error = places.get(place_of(address.url), (0, None))
-        places[place_of(address.url)] = (pending + address.count, error or address.last_error)
+        pending, error = places.get(address.place, (0, None))
+        places[address.place] = (pending + address.count, error or address.last_error)
     messages = Messages(
         pending=sum(address.count for address in waiting),
         dead=dead_count(store),

@@ -53,6 +53,17 @@ def next_open(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> dateti
     raise AssertionError(f"none of {windows} opens in {WEEKS_LOOKED_AHEAD} weeks from {at} in {zone}")
 
 
+def next_outside(windows: Sequence[Window], at: datetime, zone: ZoneInfo) -> datetime:
+    """`at` itself if no window is open then, else the moment in UTC when none is any more; `at` where one always is."""
+    end = at
+    while end - at <= timedelta(days=8):
+        ends = [closes for opens, closes in _spans(windows, end, zone, -1) if opens <= end < closes]
+        if not ends:
+            return end
+        end = max(ends)
+    return at
+
+
 def _spans(
     windows: Sequence[Window], at: datetime, zone: ZoneInfo, first_day: int
 ) -> Iterator[tuple[datetime, datetime]]:

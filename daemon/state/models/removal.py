@@ -37,6 +37,7 @@ _DELETES = (
         SELECT outbox.id FROM outbox JOIN alerts ON alerts.id = outbox.alert_id WHERE model_id = :model)""",
     "DELETE FROM outbox WHERE alert_id IN (SELECT id FROM alerts WHERE model_id = :model)",
     "DELETE FROM alert_events WHERE alert_id IN (SELECT id FROM alerts WHERE model_id = :model)",
+    "DELETE FROM channel_alerts WHERE alert_id IN (SELECT id FROM alerts WHERE model_id = :model)",
     "DELETE FROM alerts WHERE model_id = :model",
     "DELETE FROM legs WHERE campaign_id IN (SELECT id FROM campaigns WHERE model_id = :model)",
     """DELETE FROM faults WHERE model_id = :model

@@ -1,7 +1,10 @@
 """Receivers of messages with every habit, good and bad, on the loopback."""
 
 import contextlib
+import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 
@@ -45,9 +48,11 @@ HABITS = {
 
 
 class Receiver:
-    """Accepts connections, reads a request, and behaves as told; `wrap` first makes a connection a secure one."""
+    """Accepts connections, reads a request, and behaves as told; `wrap` first makes a connection a secure one; `keep`
+    gets the headers of each request."""
 
-    def __init__(self, behave, wrap=None, scheme="http"):
+    def __init__(self, behave, wrap=None, scheme="http", keep=None):
+        self.keep = [] if keep is None else keep
         self.behave = behave
         self.wrap = wrap or (lambda connection: connection)
         self.bodies, self.ids = [], []
@@ -65,7 +70,7 @@ class Receiver:
 
     def _answer(self, connection):
         with connection, contextlib.suppress(OSError), self.wrap(connection) as wrapped, wrapped.makefile("rb") as sent:
-            head = {}
+            head = {"request": sent.readline().decode().strip()}
             while (line := sent.readline()).strip():
                 name, _, value = line.decode().partition(":")
                 head[name.lower()] = value.strip()
@@ -74,6 +79,7 @@ class Receiver:
             # all of it: what is left unread would reset the connection
             self.bodies.append(sent.read(int(head["content-length"])))
             self.ids.append(head.get("webhook-id"))
+            self.keep.append(head)
             self.behave(wrapped)
 
     def close(self):
@@ -132,3 +138,27 @@ def put():
 def answering():
     """What a receiver does that answers with a status line and headers."""
     return answer
+
+
+def make_certificate(folder, names):
+    """A certificate for these names and its key, trusted by nobody else; skips loudly where openssl is missing."""
+    if shutil.which("openssl") is None:
+        told = "NOT TESTED: messages over TLS; openssl is not installed"
+        pytest.fail(told) if os.environ.get("CI") == "true" else pytest.skip(told)
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=retuned tests", "-addext", f"subjectAltName={names}"]
+    command += ["-keyout", folder / "key.pem", "-out", folder / "certificate.pem"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A certificate for the loopback."""
+    return make_certificate(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
+
+
+@pytest.fixture(scope="session")
+def named_certificate(tmp_path_factory):
+    """A certificate for chat.example.org."""
+    return make_certificate(tmp_path_factory.mktemp("named"), "DNS:chat.example.org")

@@ -2,10 +2,8 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from datetime import UTC, datetime
@@ -25,31 +23,6 @@ def test_a_try_ends_in_time_whatever_the_receiver_does_and_leaves_no_thread(rece
     assert "hook" not in (outcome.error or "")
     trying._thread.join(10)
     assert not trying._thread.is_alive()
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A certificate for the loopback and its key, trusted by nobody else."""
-    if shutil.which("openssl") is None:
-        told = "NOT TESTED: webhooks over TLS; openssl is not installed"
-        pytest.fail(told) if os.environ.get("CI") == "true" else pytest.skip(told)
-    folder = tmp_path_factory.mktemp("tls")
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    command += ["-subj", "/CN=retuned tests", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", folder / "key.pem", "-out", folder / "certificate.pem"]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder
 
 
 @pytest.fixture

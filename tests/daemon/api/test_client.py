@@ -26,7 +26,7 @@ READING = [
     ("drift", ("toy",)),
     ("plan", ("toy",)), ("schedule", (12,)), ("schedule", (3, "toy")), ("standing", (2,)), ("open_of", ("3",)),
     ("open_of", ("toy",)), ("ended", (1,)), ("ended", (3,)), ("report", ("3",)), ("report", ("toy",)),
-    ("token_list", ()),
+    ("token_list", ()), ("channels", ()),
 ]  # fmt: skip
 FAILING = [
     ("show", ("none",)), ("schedule", (0,)), ("standing", (99,)), ("report", ("none",)),
@@ -34,7 +34,7 @@ FAILING = [
     ("nudge", (3, {"lr": 0.1})), ("back", (99, 1)), ("hold", (99,)),
     ("rollback", ("toy", 77)), ("adopt", ("toy", 2)), ("confirm", ("toy",)), ("token_create", ("a b", "viewer")),
     ("token_revoke", ("none",)), ("cancel", ("none",)), ("remove", ("none",)),
-    ("register", ("name = 1", Path("/x/model.toml"))),
+    ("register", ("name = 1", Path("/x/model.toml"))), ("channel_test", ("none",)),
 ]  # fmt: skip
 COMMANDS = [
     ("models",), ("models", "--json"), ("show", "toy"), ("show", "toy", "--json"), ("history", "toy"),

@@ -36,6 +36,9 @@ def test_what_is_put_off_moves_back_with_the_clock(judged_copy, clock, name, put
     store, table, column = judged_copy.store, *name.split(".")
     ahead = clock.now() + timedelta(days=400)
     with store.transaction():
+        store.insert(
+            "channel_alerts", {"channel": "am", "key": "k", "labels": "{}", "payload": "{}", "next_send_at": ""}
+        )
         at = to_text(ahead + timedelta(seconds=put_off))
         store.change(f"UPDATE {table} SET {column} = ?", (at,))  # noqa: S608
     shift_back(store, ahead, clock.now())

@@ -202,14 +202,14 @@ def test_a_receiver_that_is_not_there_is_an_error(case):
 
 
 def test_a_secret_that_cannot_be_read_is_an_error(case):
-    alerts = AlertsTable(webhook="http://127.0.0.1:9/", webhook_secret="env:NOT_THERE")  # noqa: S106 - a reference
+    alerts = AlertsTable(webhook="http://127.0.0.1:9/", webhook_secret="env:NOT_THERE")
     config = case.config.model_copy(update={"alerts": alerts})
     assert "the environment variable NOT_THERE is not set" in sentences(replace(case, config=config), "channels")
 
 
 @pytest.mark.parametrize("secret", ["whsec_not base64!", "whsec_abc", "whsec_"])
 def test_a_secret_that_cannot_sign_is_an_error(case, secret):
-    alerts = AlertsTable(webhook="http://127.0.0.1:9/", webhook_secret="env:HOOK")  # noqa: S106 - a reference
+    alerts = AlertsTable(webhook="http://127.0.0.1:9/", webhook_secret="env:HOOK")
     config = case.config.model_copy(update={"alerts": alerts})
     findings = found(replace(case, config=config, environ={**case.environ, "HOOK": secret}), "channels")
     assert [sentence for level, sentence in findings if level == "error" and "not base64" in sentence] != []
