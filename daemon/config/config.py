@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from ...strategies.alerting.routing import Routes
 from ...strategies.errors import InputError
 from .alert_tables import AlertsTable
 from .channel_tables import Channels
@@ -140,6 +141,11 @@ class Config(_Tables):
     """The whole configuration; `state` is the folder of the database, campaigns and snapshots."""
 
     state: OwnersPath
+
+    @property
+    def routes(self) -> Routes:
+        """The channels and the default list, as the routing of messages takes them."""
+        return Routes(tuple(channel.rule(name) for name, channel in self.channels.items()), self.alerts.channels)
 
 
 def load_config(path: Path | None, environ: Mapping[str, str], system_folder: Path = Path("/etc/retuned")) -> Config:

@@ -178,3 +178,34 @@ def test_a_file_in_utf_16_is_named_as_such(tmp_path, encoding):
     path.write_bytes('\ufeffstate = "here"\n'.encode(encoding))
     with pytest.raises(InputError, match="is UTF-16 text; UTF-8; save the file as UTF-8"):
         load_config(path, {})
+
+
+def test_channels_become_rules_in_the_order_of_the_file_with_the_default_list(tmp_path):
+    text = "".join(f'[channels.{name}]\nkind = "slack"\nurl = "env:URL"\nkinds = ["stale"]\n' for name in ("b", "a"))
+    routes = load(tmp_path, text + '[alerts]\nchannels = ["a"]\n').routes
+    assert ([rule.name for rule in routes.channels], routes.default) == (["b", "a"], ("a",))
+
+
+WRONG_CHANNELS = [
+    ('[channels.x]\nkind = "slak"\n', "channels.x.kind is 'slak'; allowed: webhook, slack,"),
+    (
+        '[channels.x]\nkind = "slack"\nurl = "https://hooks.example.org/canary-4711"\n',
+        "channels.x.url is not a reference",
+    ),
+    (
+        '[channels.x]\nkind = "slack"\nurl = "env:A"\nquite = []\n',
+        "[channels.x] has no key 'quite'; did you mean 'quiet'?",
+    ),
+    ('[channels.x]\nkind = "webhook"\nurl = "http://example.org/"\n', "channels.x.url is an http:// address"),
+    ('[channels.x]\nkind = "slack"\nurl = "env:A"\nquiet = ["00:00-24:00"]\n', "channels.x.quiet leaves no hour"),
+    ('[alerts]\nchannels = ["x"]\n', "alerts.channels names 'x'; its channels: none is configured"),
+    ('[alerts]\nallow = ["10.0.0.0/99"]\n', "alerts.allow[0] is '10.0.0.0/99'; allowed: networks"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG_CHANNELS)
+def test_a_wrong_channel_is_told_by_its_key_without_an_address(tmp_path, text, told):
+    with pytest.raises(InputError) as error:
+        load(tmp_path, text)
+    assert told in str(error.value)
+    assert "canary" not in str(error.value)
