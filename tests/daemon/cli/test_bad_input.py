@@ -87,7 +87,7 @@ MODEL_FILES = [
     ("{steps = 100}", "{steps = true}", "training.budget.steps is true", "a whole number"),
     ("value = 0.1", "value = true", "'lr' has the value True", "a number"),
     ("[objective]", "[search]\nmax_pairs = 5\n[objective]", "search.max_pairs is 5", "multiple of 2"),
-    ("[objective]", '[settings]\nfile = "live.yaml"\n[objective]', "settings.file is", ".json"),
+    ("[objective]", '[settings]\nfile = "live.ini"\n[objective]', "settings.file is", ".json"),
     ("[objective]", '[settings]\nfile = "gone/live.json"\n[objective]', "there is no folder", "create the folder"),
     ("[objective]", "[objectives]", "the file has no key 'objectives'", "did you mean 'objective'?"),
 ]
