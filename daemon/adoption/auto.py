@@ -1,33 +1,32 @@
 """Adopting without a person what a campaign's process found fit for it, once the schedule's windows allow."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from ...strategies.alerting.message import AlertMessage, Event, Severity
+from ...strategies.alerting.message import Kind as Alerted
 from ...strategies.errors import InputError, RetunedError, StateError
 from ...strategies.schedule.windows import next_open
 from ...strategies.words import readable
 from ..clock import Clock
 from ..config.config import Config
 from ..masking import masked
-from ..state.installation import installation_of
+from ..state.alert_messages import enqueue_message, place_here
 from ..state.audit import BY_SERVICE, Act, recorded
 from ..state.campaigns.campaigns import find_campaign
 from ..state.faults import note_fault
+from ..state.installation import installation_of
 from ..state.models.adoption import Proposal, edited_by_hand, make_current, proposal
 from ..state.models.adoption_log import Kind
 from ..state.models.auto_adoptions import (
     AutoAdoption,
-    alert_of_campaign,
     end_auto_adoption,
     waiting_auto_adoptions,
 )
 from ..state.models.model_calendar import calendar_of
 from ..state.models.models import find_entry
 from ..state.models.registry import Model, model_of
-from ..state.outbox import enqueue
-from ..state.store import Store, to_json, to_text
+from ..state.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +125,11 @@ def _tell(
     now: datetime,
 ) -> None:
     """Queue a message to the owner inside the open transaction, beside the alert of the campaign."""
-    alerts = model.file.alerts if model.file.alerts.webhook is not None else config.alerts
-    alert_id = alert_of_campaign(store, waiting.campaign_id)
-    if alerts.webhook is None or alert_id is None:
-        return
-    title = readable(masked(f"{model.name}: {news}"))
-    text = "\n".join((title, "", readable(masked(sentence)), "", *(f"  {command}" for command in commands)))
-    data: Mapping[str, Any] = {
-        "model": model.name, "owner": readable(model.file.owner), "campaign": waiting.campaign_id, "title": title,
-        "text": text, "sentences": [readable(masked(sentence))], "commands": list(commands),
-    }  # fmt: skip
-    body = {"type": "retuned.adoption", "timestamp": to_text(now), "text": text, "data": data}
-    enqueue(
-        store, message_id=f"msg_{installation_of(store, now)}_{waiting.campaign_id}_adoption", alert_id=alert_id,
-        url=alerts.webhook, secret_reference=alerts.webhook_secret, payload=to_json(body), now=now,
+    id = f"msg_{installation_of(store, now)}_{waiting.campaign_id}_adoption"
+    message = AlertMessage(
+        id=id, event=Event.CHANGED, kind=Alerted.STALE, severity=Severity.INFO, key=id,
+        title=readable(masked(f"{model.name}: {news}")), sentences=(readable(masked(sentence)),),
+        owner=readable(model.file.owner), at=now, opened_at=now, model=model.name, campaign_id=waiting.campaign_id,
+        tags=model.file.alerts.tags, facts=(("Where", place_here(store)),), commands=commands,
     )  # fmt: skip
+    enqueue_message(store, message, config, (model.file.alerts,), now)

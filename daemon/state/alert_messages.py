@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ...strategies.alerting.message import AlertMessage, Event
-from .outbox import place_of
+from .channel_outbox import enqueue_routed
+from .outbox import place_for
 from .store import Store, to_json, to_text
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..config.model_tables import AlertsTable
 
 WITHDRAWN = "withdrawn: the alert was answered, or over, before this was accepted"
-_TYPES = {Event.RESOLVED: "retuned.resolved", Event.DIGEST: "retuned.digest"}
+_TYPES = {Event.RESOLVED: "retuned.resolved", Event.DIGEST: "retuned.digest", Event.CHANGED: "retuned.changed"}
 _TO_THOSE_TOLD = (Event.RESOLVED, Event.ACKNOWLEDGED)
 
 
@@ -30,7 +31,7 @@ class Destination:
     @property
     def place(self) -> str:
         """Its name for people, without the secret part of an address."""
-        return place_of(self.url) if self.channel is None else self.channel
+        return place_for(self.channel, self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +53,22 @@ def enqueue_message(
     goes only to those who heard of an alert of `alert_id`'s group before. `but`: these did not accept it; it goes to
     the others.
     """
-    if message.event in _TO_THOSE_TOLD:
-        destinations = told_destinations(store, alert_id)
-        if message.event is Event.RESOLVED:
-            _withdraw(store, alert_id)
-        if message.event is Event.ACKNOWLEDGED:  # a plain webhook has no notion of it
-            destinations = tuple(each for each in destinations if each.channel is not None)
-    elif but:
-        destinations = (*_of_service(config), *_of_models(model_alerts))
-    else:
-        destinations = _destinations(message, config, model_alerts)
-    wanted = [each for each in dict.fromkeys(destinations) if each not in but]
+    told = told_destinations(store, alert_id) if message.event in (*_TO_THOSE_TOLD, Event.SNOOZE_ENDED) else ()
+    if message.event is Event.RESOLVED:
+        _withdraw(store, alert_id)
+    plain = _plain_destinations(message, config, model_alerts, told, is_other=bool(but))
+    wanted = [each for each in dict.fromkeys(plain) if each not in but]
     for number, destination in enumerate(wanted):
         # the id of the first is the message's own: receivers drop ids that they have seen
         _insert(store, message, f"{message.id}_{number + 1}" if number else message.id, destination, alert_id, now)
-    return tuple(each.place for each in wanted)
+    is_for_others = message.event is Event.ESCALATED or bool(but)
+    channels = enqueue_routed(
+        store, message, config.routes, alert_id, now,
+        chosen=_chosen(config, model_alerts, is_for_others=is_for_others),
+        told=[each.channel for each in told if each.channel is not None],
+        but={each.channel for each in but if each.channel is not None},
+    )  # fmt: skip
+    return (*(each.place for each in wanted), *(place_for(name, "") for name in channels))
 
 
 def told_destinations(store: Store, alert_id: int | None) -> tuple[Destination, ...]:
@@ -126,21 +128,35 @@ def _withdraw(store: Store, alert_id: int | None) -> None:
     )
 
 
-def _destinations(
-    message: AlertMessage, config: "Config", model_alerts: Iterable["AlertsTable"]
-) -> tuple[Destination, ...]:
-    """To whom an alert is told: the models' own webhooks, else the service's. One that nobody answers goes to the
-    channels for that, else to the service's webhook, else again to the models' own."""
-    tables = tuple(model_alerts)
+def _plain_destinations(
+    message: AlertMessage, config: "Config", model_alerts: Sequence["AlertsTable"], told: Sequence[Destination],
+    *, is_other: bool,
+) -> tuple[Destination, ...]:  # fmt: skip
+    """The plain webhooks to which a message goes: the models' own, else the service's. One that nobody answers, or that
+    another receiver did not accept, goes to the service's, unless channels are named for that."""
+    if message.event is Event.ACKNOWLEDGED:  # a plain webhook has no notion of it
+        return ()
+    if message.event in _TO_THOSE_TOLD:
+        return tuple(each for each in told if each.channel is None)
+    own = () if config.alerts.escalate_to else _own(config)
     if message.event is Event.ESCALATED:
-        return _of_service(config) or _of_models(tables)
-    uses_ours = not tables or any(table.webhook is None for table in tables)
-    return (*_of_models(tables), *(_own(config) if uses_ours else ()))
+        return own or (() if config.alerts.escalate_to else _of_models(model_alerts))
+    if is_other:
+        return (*own, *_of_models(model_alerts))
+    uses_ours = not model_alerts or any(table.webhook is None for table in model_alerts)
+    return (*_of_models(model_alerts), *(_own(config) if uses_ours else ()))
 
 
-def _of_service(config: "Config") -> tuple[Destination, ...]:
-    """Who else is told: the channels for that, and without any the service's own webhook."""
-    return tuple(Destination(name) for name in config.alerts.escalate_to) or _own(config)
+def _chosen(config: "Config", model_alerts: Sequence["AlertsTable"], *, is_for_others: bool) -> Sequence[str] | None:
+    """The channels that are named for a message: those of an escalation, or the models'; None: the default ones.
+
+    Models that name a webhook of their own and no channel are told there alone.
+    """
+    if is_for_others and config.alerts.escalate_to:
+        return config.alerts.escalate_to
+    if not model_alerts or any(table.channels is None and table.webhook is None for table in model_alerts):
+        return None
+    return tuple(dict.fromkeys(name for table in model_alerts for name in table.channels or ()))
 
 
 def _own(config: "Config") -> tuple[Destination, ...]:
@@ -157,13 +173,12 @@ def _of_models(model_alerts: Iterable["AlertsTable"]) -> tuple[Destination, ...]
 def _insert(
     store: Store, message: AlertMessage, id: str, destination: Destination, alert_id: int | None, now: datetime
 ) -> None:
-    payload = message.to_json() if destination.channel is not None else _webhook_body(message, alert_id)
     store.change(
         """INSERT OR IGNORE INTO outbox
-        (id, alert_id, channel, url, secret_reference, payload, state, next_attempt_at, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?)""",
+        (id, alert_id, url, secret_reference, payload, state, next_attempt_at, created_at)
+        VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)""",
         (
-            id, alert_id, destination.channel, destination.url, destination.secret_reference, to_json(payload),
+            id, alert_id, destination.url, destination.secret_reference, to_json(_webhook_body(message, alert_id)),
             to_text(now), to_text(now),
         ),
     )  # fmt: skip

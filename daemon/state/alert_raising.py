@@ -58,7 +58,7 @@ def raise_alert(
         found = found_in(notice, Kind.FAILED, "")
     message = _message(store, found, readable(model.file.owner), now)
     message = replace(
-        message, model=model.name, campaign_id=campaign.id, details=details,
+        message, model=model.name, campaign_id=campaign.id, details=details, tags=model.file.alerts.tags,
         facts=_told_facts(store, found, campaign.id),
     )  # fmt: skip
     return _raise(store, message, model.id, found, config, now)

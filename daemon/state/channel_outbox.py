@@ -1,7 +1,7 @@
 """Messages of channels in the outbox: put there, joined with what still waits, and what became of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,14 +48,18 @@ def enqueue_routed(
     alert_id: int | None,
     now: datetime,
     chosen: Sequence[str] | None = None,
+    told: Sequence[str] | None = None,
+    but: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Queue a message for its channels inside the open transaction; the names of those that will be sent it.
 
-    `chosen`: the channels that the model's file or an escalation names; None: the default ones. In quiet hours it
-    waits, and what waits already for the same alert is joined with it.
+    `chosen`: the channels that the model's file or an escalation names; None: the default ones. `told`: those that
+    heard of the alert; None: as the outbox says. `but`: they are left out. In quiet hours it waits, and what waits
+    already for the same alert is joined with it.
     """
-    told = () if alert_id is None else told_channels(store, alert_id)
-    names = route(message, routes, chosen, told)
+    if told is None:
+        told = () if alert_id is None else told_channels(store, alert_id)
+    names = [name for name in route(message, routes, chosen, told) if name not in but]
     rules = {rule.name: rule for rule in routes.channels}
     return tuple(name for name in names if enqueue_for(store, message, name, rules.get(name), alert_id, now))
 

@@ -61,12 +61,6 @@ def end_auto_adoption(store: Store, campaign_id: int, state: str, reason: str, n
     return changed == 1
 
 
-def alert_of_campaign(store: Store, campaign_id: int) -> int | None:
-    """The number of a campaign's alert; None where it raised none."""
-    row = store.row("SELECT id FROM alerts WHERE campaign_id = ?", (campaign_id,))
-    return None if row is None else int(row["id"])
-
-
 @of_row("an automatic adoption")
 def _decision(row: Row) -> AutoAdoption:
     return AutoAdoption(row["campaign_id"], row["model_id"], row["state"], row["reason"], from_text(row["decided_at"]))
