@@ -37,8 +37,12 @@ VIEWS: Mapping[str, View] = {
     "/schedule": views.schedule,
     "/health": views.health,
 }
-ACTIONS = ("retune", "baseline", "pause", "resume", "adopt", "rollback", "cancel")
-"""Verbs that forms of the pages may use, of a model by its name."""
+ACTIONS = {
+    "retune": "name", "baseline": "name", "pause": "name", "resume": "name", "adopt": "name", "rollback": "name",
+    "cancel": "named",
+}  # fmt: skip
+ANSWERS = {"ack": "alert", "snooze": "named", "unsnooze": "named"}
+"""Verbs that forms of the pages may use, of a model and of an alert, and the argument that says which."""
 
 
 def add_pages(app: FastAPI, inside: Inside) -> None:
@@ -49,6 +53,7 @@ def add_pages(app: FastAPI, inside: Inside) -> None:
     app.add_api_route("/models/{name}/plan", pages.plan, methods=["GET"], include_in_schema=False)
     app.add_api_route("/campaigns/{campaign}", pages.campaign, methods=["GET"], include_in_schema=False)
     app.add_api_route("/models/{name}/{verb}", pages.act, methods=["POST"], include_in_schema=False)
+    app.add_api_route("/alerts/{name}/{verb}", pages.answer, methods=["POST"], include_in_schema=False)
     app.add_api_route(SIGN_IN, pages.sign_in_form, methods=["GET"], include_in_schema=False)
     app.add_api_route(SIGN_IN, pages.sign_in, methods=["POST"], include_in_schema=False)
     app.add_api_route("/sign-out", pages.sign_out, methods=["POST"], include_in_schema=False)
@@ -93,26 +98,12 @@ class Pages:
         return await self._computed(request, "report", {"named": request.path_params["campaign"]})
 
     async def act(self, request: Request) -> Response:
-        """What a form asks for; then the model's page again, which says what was done."""
-        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), max_num_fields=50))
+        """What a form asks for of a model; then the model's page again, which says what was done."""
+        return await self._acted(request, ACTIONS, f"/models/{quote(request.path_params['name'], safe='')}")
 
-        def answer(visit: Visit) -> Response:
-            if not compare_digest(form.pop("csrf", "").encode(), visit.session.csrf.encode()):
-                raise Refused(403, "the form is of another session", "", "go back, reload the page and try again")
-            verb, name = visit.path["verb"], visit.path["name"]
-            if verb not in ACTIONS:
-                raise Refused(404, f"the pages have no action '{verb[:40]}'", f"allowed: {', '.join(ACTIONS)}")
-            route = BY_VERB[verb]
-            if visit.caller.role < route.role:
-                raise Refused(403, f"you are signed in as {visit.caller.role.word}", f"allowed: {route.role.word}s")
-            named = {"named" if verb == "cancel" else "name": name}
-            arguments = load_arguments(verb, {key: _value(value) for key, value in form.items() if value} | named)
-            result = getattr(visit.verbs, verb)(**arguments)
-            visit.session.news = views.done(verb, result)
-            self._inside.note_act(route, visit.caller.name)
-            return _redirect(f"/models/{quote(name, safe='')}")
-
-        return await self._visited(request, Role.OPERATOR, answer)
+    async def answer(self, request: Request) -> Response:
+        """The answer to an alert; then the alerts again."""
+        return await self._acted(request, ANSWERS, "/alerts")
 
     async def sign_in_form(self, request: Request) -> Response:
         """The form to sign in, or with the secret of a link the session itself."""
@@ -145,6 +136,27 @@ class Pages:
             return Response(f"{SIGN_IN}?{urlencode({'link': secret})}", headers=HEADERS, media_type="text/plain")
 
         return await self._inside.in_thread(request, answer)
+
+    async def _acted(self, request: Request, verbs: Mapping[str, str], back: str) -> Response:
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), max_num_fields=50))
+
+        def answer(visit: Visit) -> Response:
+            if not compare_digest(form.pop("csrf", "").encode(), visit.session.csrf.encode()):
+                raise Refused(403, "the form is of another session", "", "go back, reload the page and try again")
+            verb = visit.path["verb"]
+            if verb not in verbs:
+                raise Refused(404, f"this page has no action '{verb[:40]}'", f"allowed: {', '.join(verbs)}")
+            route = BY_VERB[verb]
+            if visit.caller.role < route.role:
+                raise Refused(403, f"you are signed in as {visit.caller.role.word}", f"allowed: {route.role.word}s")
+            named: dict[str, object] = {verbs[verb]: visit.path["name"]}
+            given = {key: _value(value) if key in _NUMBERS else value for key, value in form.items() if value}
+            result = getattr(visit.verbs, verb)(**load_arguments(verb, given | named))
+            visit.session.news = views.done(verb, result)
+            self._inside.note_act(route, visit.caller.name)
+            return _redirect(back)
+
+        return await self._visited(request, Role.OPERATOR, answer)
 
     async def _signed_in(self, request: Request, token: str, link: str | None) -> Response:
         now = self._inside.clock.now()
@@ -228,6 +240,10 @@ class Pages:
         status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
         status = error.status if isinstance(error, Refused) else status
         return self._page(session, "wrong", {"error": shown}, status)
+
+
+_NUMBERS = frozenset({"budget_s", "seed", "to", "campaign"})
+"""Fields of forms that are numbers."""
 
 
 def _value(text: str) -> object:

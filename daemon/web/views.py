@@ -140,6 +140,9 @@ def done(verb: str, result: Any) -> str:  # noqa: ANN401 - each verb returns ano
         return f"Baseline {result.campaign.id} is queued."
     if verb == "cancel":
         return f"{counted(len(result), 'campaign')} cancelled."
+    if verb in ("ack", "snooze", "unsnooze"):
+        words = {"ack": "acknowledged", "snooze": "snoozed", "unsnooze": "no longer snoozed"}
+        return f"{counted(len(result), 'alert')} {words[verb]}."
     if verb in ("pause", "resume"):
         return f"{result.name} is {result.state} now."
     return f"Settings v{result.settings_version} are current now."

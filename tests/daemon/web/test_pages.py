@@ -173,6 +173,22 @@ def test_a_form_may_leave_fields_empty_and_a_wrong_value_is_refused(served):
     assert re.search(r"Re-evaluation \d+ is queued", right.text)
 
 
+def test_an_alert_is_answered_on_its_page(served):
+    browser = served.browser(Role.OPERATOR)
+    text = browser.get(f"{served.url}/alerts", timeout=30).text
+    number = re.search(r'action="/alerts/(\d+)/ack"', text)[1]
+    fields = {**Outline(text).fields, "length": "14d", "reason": "known & <harmless>"}
+    snoozed = browser.post(f"{served.url}/alerts/{number}/snooze", data=fields, timeout=30)
+    assert "1 alert snoozed." in snoozed.text
+    assert "known &amp; &lt;harmless&gt;" in snoozed.text
+    awake = browser.post(f"{served.url}/alerts/{number}/unsnooze", data={"csrf": fields["csrf"]}, timeout=30)
+    assert "1 alert no longer snoozed." in awake.text
+    answered = browser.post(f"{served.url}/alerts/{number}/ack", data={"csrf": fields["csrf"]}, timeout=30)
+    assert "1 alert acknowledged." in answered.text
+    wrong = browser.post(f"{served.url}/alerts/x/ack", data={"csrf": fields["csrf"]}, timeout=30)
+    assert wrong.status_code == 400
+
+
 @pytest.mark.parametrize(
     ("data", "headers", "status"),
     [
