@@ -37,6 +37,8 @@ low = 1e-4
 high = 1.0
 log = true
 value = 0.01
+[search]
+challengers = 7
 """
 
 
