@@ -67,12 +67,15 @@ POINT = {
     "lower", "upper", "e_value", "pairs", "compute_s", "runs", "data", "environment", "changes",
     "label", "cause", "segment", "segment_label", "break", "metric", "code", "budget", "data_source",
 }  # fmt: skip
-ALERT = {"id", "campaign", "model", "severity", "title", "text", "is_critical", "created_at", "deliveries"}
+ALERT = {
+    "id", "campaign", "model", "severity", "title", "text", "is_critical", "created_at", "deliveries", "kind", "owner",
+    "state", "opened_at", "told_at", "snoozed_until", "resolved_at", "by", "note", "resolution", "raised", "group",
+}  # fmt: skip
 PLAN = {
     "sentences", "strategy", "challengers", "stages", "runs_search", "runs_confirm_expected", "runs_confirm_max",
     "seconds_expected",
     "seconds_max", "alpha", "delta", "n_max", "detectable_loss", "detected_with", "pairs_unchanged", "sigma_of_pairs",
-    "is_sigma_of_pairs_known",
+    "is_sigma_of_pairs_known", "loss_found_in_8_of_10", "offers",
 }  # fmt: skip
 SETTINGS = {"version", "settings", "origin", "campaign", "created_at"}
 
@@ -112,7 +115,7 @@ SHOWN = [
     ),
     (["history", "toy"], ["v1 *", "registered", "FRESH (nothing_better_found)", "STALE (gain_confirmed)"]),
     (["plan", "toy"], ["- caviar", "a search of 25 trials", "1.25%", "- detects a loss of 0."]),
-    (["alerts"], ["campaign 3, alert", "have gone stale", "retuned adopt toy", "(waiting for http://127.0.0.1:9, "]),
+    (["alerts"], ["alert 1 is open, campaign 3", "have gone stale", "retuned adopt toy", "(waiting for http://127.0.0.1:9, "]),
     (["drift", "toy"], ["(baseline)", "FRESH", "STALE", "the data changed"]),
 ]
 
