@@ -21,13 +21,14 @@ import numpy as np
 from landscapes import CURVATURE, Landscape
 from machine import header, print_table, write_record
 from moved_optimum import UNIT, campaign
-from scipy.optimize import minimize
+from retuned.strategies.verdict.safe_t_test import Floats
 from scipy.stats import norm
 
 HERE = Path(__file__).resolve().parent
 SIZES = {1: (12, 24), 2: (12, 24), 4: (12, 24, 48), 6: (12, 36, 72), 8: (12, 48, 96)}
 """Challengers of a stage, by coordinates."""
 GAPS = (1.0, 1.5, 2.0, 3.0)
+STEEPEST = 4.0  # slope of a curve, where every larger gap was always found and any slope would fit
 SATURATES_AT = 8.0  # standard deviations that a configuration can lose in all
 TABLE = HERE.parent / "strategies" / "search" / "detection_table.py"
 
@@ -71,23 +72,33 @@ def main() -> int:
 def one_campaign(coordinates: int, challengers: int, gap: float, seed: int) -> tuple[bool, bool, float]:
     """Whether a campaign of one stage, and one of two, end STALE, and the runs that the second takes."""
     generator = np.random.default_rng([coordinates, challengers, round(10 * gap), seed])
-    curvature = CURVATURE * np.exp(0.7 * generator.standard_normal(coordinates))
-    most = SATURATES_AT if generator.random() < 0.5 else math.inf
+    curvature, most = _drawn(coordinates, generator)
+    while float(curvature.sum()) <= 1.02 * _raw_loss(gap, most):  # nothing within the ranges would lose so much
+        curvature, most = _drawn(coordinates, generator)
     landscape = Landscape("drawn", tuple(float(each) for each in curvature), most=most)
     ended = campaign(landscape, landscape.draw(gap, generator), UNIT, False, challengers, generator)
     return ended.one_stage_stale, ended.stale_in > 0, ended.search_runs + 2 * ended.pairs
 
 
+def _drawn(coordinates: int, generator: np.random.Generator) -> tuple[Floats, float]:
+    """The curvatures of a landscape, and what can be lost in all."""
+    curvature = CURVATURE * np.exp(0.7 * generator.standard_normal(coordinates))
+    return curvature, SATURATES_AT if generator.random() < 0.5 else math.inf
+
+
+def _raw_loss(gap: float, most: float) -> float:
+    """The loss before saturation."""
+    return -most * math.log(1 - gap / most) if math.isfinite(most) else gap
+
+
 def fitted(gaps: Sequence[float], shares: Sequence[float], counts: Sequence[int]) -> tuple[float, float]:
-    """`at_one` and `slope` of the curve, by maximum likelihood."""
-    log_gaps, stale, all_runs = np.log(gaps), np.asarray(shares) * counts, np.asarray(counts)
-
-    def loss(point: Any) -> float:  # noqa: ANN401 - an array of scipy's
-        share = np.clip(norm.cdf(point[0] + abs(point[1]) * log_gaps), 1e-6, 1 - 1e-6)
-        return -float(np.sum(stale * np.log(share) + (all_runs - stale) * np.log(1 - share)))
-
-    best = minimize(loss, np.array([0.0, 1.5]), method="Nelder-Mead")
-    return float(best.x[0]), abs(float(best.x[1]))
+    """`at_one` and `slope` of the curve, by maximum likelihood on a grid."""
+    at_one, slope = (grid[..., None] for grid in np.meshgrid(np.linspace(-4, 4, 801), np.linspace(0.5, STEEPEST, 141)))
+    stale, all_runs = np.asarray(shares) * counts, np.asarray(counts)
+    share = np.clip(norm.cdf(at_one + slope * np.log(gaps)), 1e-6, 1 - 1e-6)  # (slope, at one, gap)
+    fit = (stale * np.log(share) + (all_runs - stale) * np.log(1 - share)).sum(axis=-1)
+    best = np.unravel_index(fit.argmax(), fit.shape)
+    return float(at_one[best][0]), float(slope[best][0])
 
 
 def table_of(curves: Sequence[dict[str, Any]]) -> str:
@@ -118,7 +129,7 @@ def _curves(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         of_size = [c for c in cells if (c["coordinates"], c["challengers"]) == (coordinates, challengers)]
         for stages, name in ((1, "one_stage"), (2, "two_stages")):
             at_one, slope = fitted(*zip(*((c["gap"], c[name], c["campaigns"]) for c in of_size), strict=True))
-            eight_of_ten = math.exp((float(norm.ppf(0.8)) - at_one) / slope) if slope > 1e-3 else math.inf
+            eight_of_ten = math.exp((float(norm.ppf(0.8)) - at_one) / slope)
             rows.append({
                 "coordinates": coordinates, "challengers": challengers, "stages": stages,
                 "at_one": round(at_one, 3), "slope": round(slope, 3), "found_in_8_of_10": round(eight_of_ten, 2),

@@ -115,7 +115,10 @@ SHOWN = [
     ),
     (["history", "toy"], ["v1 *", "registered", "FRESH (nothing_better_found)", "STALE (gain_confirmed)"]),
     (["plan", "toy"], ["- caviar", "a search of 25 trials", "1.25%", "- detects a loss of 0."]),
-    (["alerts"], ["alert 1 is open, campaign 3", "have gone stale", "retuned adopt toy", "(waiting for http://127.0.0.1:9, "]),
+    (
+        ["alerts"],
+        ["alert 1 is open, campaign 3", "have gone stale", "retuned adopt toy", "(waiting for http://127.0.0.1:9, "],
+    ),
     (["drift", "toy"], ["(baseline)", "FRESH", "STALE", "the data changed"]),
 ]
 
