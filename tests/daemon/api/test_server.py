@@ -267,7 +267,7 @@ ACTING = [route for route in ROUTES if route.is_acting and route.verb not in ("b
 @pytest.mark.parametrize("route", ACTING, ids=lambda route: route.verb)
 def test_no_value_of_json_is_a_fault_of_the_service(read_only, route, value):
     names = [name for name in arguments_of(route.verb).model_fields if name not in route.in_path] or ["none"]
-    path = route.path.format(name="none", named="none", campaign="99", channel="none")
+    path = route.path.format(name="none", named="none", campaign="99", channel="none", alert="999")
     for name in names:
         content = json.dumps({name: value})  # lone surrogates as escapes, NaN as such
         headers = {"content-type": "application/json"}

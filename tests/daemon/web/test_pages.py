@@ -238,6 +238,11 @@ def test_the_cookie_is_kept_from_scripts_and_from_other_sites(served):
     told = answer.headers["set-cookie"].lower()
     assert "httponly" in told
     assert "samesite=strict" in told
+    assert "secure" not in told.replace("samesite", "")
+    behind = requests.post(
+        f"{served.url}/sign-in", data=data, headers={"x-forwarded-proto": "https"}, timeout=30, allow_redirects=False
+    )
+    assert "; secure" in behind.headers["set-cookie"].lower()
 
 
 def test_the_command_line_makes_a_link_that_is_good_once(served):
