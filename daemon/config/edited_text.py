@@ -44,8 +44,9 @@ def parsed_yaml(text: str) -> Any:  # noqa: ANN401 - whatever the file holds
 def _yaml_scalar(value: Any) -> str:  # noqa: ANN401 - any value of a hyperparameter
     import yaml
 
-    text = yaml.safe_dump(value, default_flow_style=True, width=1_000_000, allow_unicode=True)
-    return str(text).removesuffix("...\n").strip()
+    # as part of a list in brackets, and so quoted wherever it may stand: in a flow, a comma or a brace would end it
+    text = yaml.safe_dump([value], default_flow_style=True, width=1_000_000, allow_unicode=True)
+    return str(text).strip()[1:-1]
 
 
 def _with(text: str, steps: Steps, value: Any, render: Callable[[Any], str]) -> str:  # noqa: ANN401

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from retuned.daemon.config.edited_text import CannotEdit, edited
 from retuned.daemon.config.settings_file import write_settings
@@ -141,6 +141,9 @@ NODE = st.recursive(LEAF, lambda t: st.dictionaries(KEY, t, max_size=3) | st.lis
 TREE = st.dictionaries(KEY, NODE, max_size=4)
 
 
+@settings(max_examples=60)
+@example(tree={}, value="0}", flow=None)
+@example(tree={}, value="a, b", flow=True)
 @given(tree=TREE, value=LEAF, flow=st.sampled_from([None, False, True]))
 def test_whatever_else_is_in_a_file_reads_as_before(tree, value, flow):
     tree["optimizer"] = {"x": 1, "lr": 0.1}
