@@ -1,9 +1,11 @@
 """The service: what a tick does, by a clock that the test moves, and the real process from start to SIGTERM."""
 
+import contextlib
 import json
 import os
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -834,10 +836,22 @@ def test_a_stopped_campaign_process_is_replaced_and_its_trainings_are_kept(desk)
     wait_for(lambda: service.left() == [])
 
 
+def suspend_without_lock(process, desk):
+    """Stop a process where it does not hold the database's lock, which would stop everyone."""
+    while True:
+        process.suspend()
+        other = sqlite3.connect(desk.store.state / "retuned.sqlite3", timeout=0.2)
+        with contextlib.closing(other), contextlib.suppress(sqlite3.OperationalError):
+            other.execute("BEGIN IMMEDIATE")
+            return
+        process.resume()
+        time.sleep(0.05)
+
+
 def test_a_cancel_ends_a_stopped_campaign_process_and_its_trainings(running, desk):
     retune_amid(desk, sleep_s=5.0)
     (child,) = psutil.Process(running.process.pid).children()
-    child.suspend()
+    suspend_without_lock(child, desk)
     subprocess.run(running.command("cancel", "toy"), check=True, timeout=60, capture_output=True)
     wait_for(lambda: running.events().count("campaign_ended") == 2)
     wait_for(lambda: {found["pid"] for found in running.left()} <= {running.process.pid})
