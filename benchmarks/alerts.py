@@ -3,7 +3,7 @@
     python benchmarks/alerts.py --alerts 1000 --kills 40
 
 Alerts are raised in batches by this process, as campaign processes do, while `retuned serve` delivers them to a
-channel; the service is killed (SIGKILL) at random moments and started again. The receiver answers one request in ten
+channel; the service is killed (SIGKILL) at random moments and started again. The receiver answers one request in fifty
 with 500. Each message has a stable id: none may be lost, and what arrives twice is counted. Exit code 1 where one is
 lost.
 """
@@ -60,7 +60,7 @@ class Receiver(ThreadingHTTPServer):
     def take(self, message: str) -> int:
         """The status of the answer to a message."""
         with self.lock:
-            is_refused = self.generator.random() < 0.1
+            is_refused = self.generator.random() < 0.02
             (self.refused if is_refused else self.accepted)[message] += 1
         return 500 if is_refused else 204
 
