@@ -826,7 +826,7 @@ def test_a_stopped_campaign_process_is_replaced_and_its_trainings_are_kept(desk)
     service = Running(desk, longest_step="5s")
     retune_amid(desk, sleep_s=0.4)
     (child,) = psutil.Process(service.process.pid).children()
-    child.suspend()
+    suspend_without_lock(child, desk)
     wait_for(lambda: "stood still for" in service.log.read_text(), 90.0)
     wait_for(lambda: is_over(desk), 120.0)
     assert find_campaign(desk.store, 2).verdict.outcome is Outcome.STALE
@@ -875,7 +875,7 @@ def test_workers_of_a_campaign_that_was_cancelled_while_nobody_led_it_are_cleare
 def test_a_cancel_by_hand_without_a_service_ends_the_workers_itself_and_a_stopped_leader(running, desk, is_stopped):
     retune_amid(desk, sleep_s=5.0)
     children = psutil.Process(running.process.pid).children()
-    [child.suspend() for child in children if is_stopped]
+    [suspend_without_lock(child, desk) for child in children if is_stopped]
     running.end(signal.SIGKILL)
     [child.kill() for child in children if not is_stopped]
     psutil.wait_procs(children, 0 if is_stopped else 30)
