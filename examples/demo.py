@@ -67,6 +67,7 @@ def tell(arguments):
     prefix = f"{Path(sys.executable).parent}/retuned --state {shlex.quote(str(demo / 'state'))}"
     for command in ("plan NAME", "adopt NAME", "retune NAME", "drift NAME --plot drift.html", "history NAME", "--help"):
         print(f"  {prefix} {command.replace('NAME', story['model'])}")
+    print(f"The service and its pages, in a browser:\n  {prefix} serve &\n  {prefix} open")
     print("For a training script of your own:\n  retuned init train.py")
 
 
