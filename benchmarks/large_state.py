@@ -86,6 +86,10 @@ _LEG = (
     "ended", "score", "detail", "metrics", "curve", "seconds", "cpu_s", "peak_memory_bytes", "attempts", "planned_at",
     "ended_at",
 )  # fmt: skip
+_ALERT = (
+    "owner", "kind", "change", "group_id", "severity", "message", "created_at", "opened_at", "is_silent", "told_at",
+    "is_told", "asked_at", "tellings",
+)  # fmt: skip
 _SERIES = "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :{}) SELECT i FROM n) AS series"
 _COPIES = (
     _copied(
@@ -125,13 +129,16 @@ _COPIES = (
         "legs", ("name", "request", *_LEG), "campaign_id = new.id", "legs AS old, campaigns AS new",
         "old.campaign_id = :retune AND new.kind = 'retune' AND new.id > :retune ORDER BY new.id, old.rowid",
     ),
-    # a campaign has one alert: the re-evaluations', then as many baselines'
+    # an alert each of the re-evaluations, then of as many baselines; one in a hundred is open
     _copied(
-        "alerts", ("severity", "title", "body", "created_at"), "campaign_id = new.id | model_id = new.model_id",
+        "alerts", _ALERT, "campaign_id = new.id | model_id = new.model_id | cause = 'campaign ' || new.id"
+        " | state = CASE new.id % 100 WHEN 0 THEN old.state ELSE 'resolved' END"
+        " | resolved_at = CASE new.id % 100 WHEN 0 THEN NULL ELSE old.created_at END",
         "alerts AS old, campaigns AS new",
         "old.campaign_id = :retune AND new.id NOT IN (:retune, :baseline) ORDER BY new.kind DESC, new.id"
         " LIMIT :alerts - 1",
     ),
+    "UPDATE alerts SET group_id = id",
     "UPDATE outbox SET state = 'delivered', delivered_at = created_at",
     _copied(
         "outbox", ("url", "payload", "state", "attempts", "next_attempt_at", "created_at", "delivered_at"),
