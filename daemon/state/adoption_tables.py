@@ -1,6 +1,6 @@
 """The tables of adoptions and of the audit, as the step of the schema that makes them (migrations.py)."""
 
-STEP_0008 = (
+STEP_0007 = (
     # one row for each settings version that became current by adoption or rollback: what it promised, what its hook
     # did, and what the follow-up measured. JSON: promise, gain
     """CREATE TABLE adoptions (

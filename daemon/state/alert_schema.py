@@ -31,8 +31,8 @@ _IS_OPEN = """models.state <> 'retired'
         AND (later.kind = 'retune' OR alerts.kind = 'failed'))"""
 
 _MESSAGES_ANEW = (
-    "ALTER TABLE attempts RENAME TO attempts_before",
     "ALTER TABLE outbox RENAME TO outbox_before",
+    # a message may be a channel's, by its name, and of no alert (a digest, a sample); each attempt has a row
     """CREATE TABLE outbox (
         id TEXT PRIMARY KEY,
         alert_id INTEGER REFERENCES alerts(id),
@@ -47,7 +47,8 @@ _MESSAGES_ANEW = (
         created_at TEXT NOT NULL,
         delivered_at TEXT
     ) STRICT""",
-    "INSERT INTO outbox SELECT * FROM outbox_before ORDER BY rowid",
+    """INSERT INTO outbox SELECT id, alert_id, NULL, url, secret_reference, payload, state, attempts, next_attempt_at,
+        last_error, created_at, delivered_at FROM outbox_before ORDER BY rowid""",
     """CREATE TABLE attempts (
         message_id TEXT NOT NULL REFERENCES outbox(id),
         number INTEGER NOT NULL,
@@ -56,8 +57,6 @@ _MESSAGES_ANEW = (
         error TEXT,
         PRIMARY KEY (message_id, number)
     ) STRICT""",
-    "INSERT INTO attempts SELECT * FROM attempts_before ORDER BY rowid",
-    "DROP TABLE attempts_before",
     "DROP TABLE outbox_before",
     "CREATE INDEX outbox_pending ON outbox (next_attempt_at) WHERE state = 'pending'",
     "CREATE INDEX outbox_dead ON outbox (created_at) WHERE state = 'dead'",
@@ -66,7 +65,7 @@ _MESSAGES_ANEW = (
     "CREATE INDEX outbox_delivered ON outbox (url, channel, delivered_at) WHERE state = 'delivered'",
 )
 
-STEP_0007 = (
+STEP_0006 = (
     "ALTER TABLE alerts RENAME TO alerts_before",
     # One row an alert: of a model, or of the service (model_id NULL), of a kind, for a cause. campaign_id: the last
     # campaign that raised it; change: what alerts of a group have in common; group_id: the number of its first alert.

@@ -6,8 +6,8 @@ A step's name stands in schema_steps.py too. This module is only loaded where a 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from .adoption_tables import STEP_0008
-from .alert_schema import STEP_0007
+from .adoption_tables import STEP_0007
+from .alert_schema import STEP_0006
 from .schema_steps import SCHEMA
 
 schema = Migrations(SCHEMA)
@@ -184,40 +184,7 @@ _STEP_0004 = (
 )
 
 
-_STEP_0006 = (
-    # a message may belong to a channel by name, and to no alert (a digest, a sample); each attempt has a row
-    """CREATE TABLE outbox_new (
-        id TEXT PRIMARY KEY,
-        alert_id INTEGER REFERENCES alerts(id),
-        channel TEXT,
-        url TEXT NOT NULL,
-        secret_reference TEXT,
-        payload TEXT NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
-        attempts INTEGER NOT NULL DEFAULT 0,
-        next_attempt_at TEXT NOT NULL,
-        last_error TEXT,
-        created_at TEXT NOT NULL,
-        delivered_at TEXT
-    ) STRICT""",
-    """INSERT INTO outbox_new SELECT id, alert_id, NULL, url, secret_reference, payload, state, attempts,
-        next_attempt_at, last_error, created_at, delivered_at FROM outbox ORDER BY rowid""",
-    "DROP TABLE outbox",
-    "ALTER TABLE outbox_new RENAME TO outbox",
-    "CREATE INDEX outbox_pending ON outbox (next_attempt_at) WHERE state = 'pending'",
-    "CREATE INDEX outbox_dead ON outbox (created_at) WHERE state = 'dead'",
-    "CREATE INDEX outbox_by_alert ON outbox (alert_id)",
-    """CREATE TABLE attempts (
-        message_id TEXT NOT NULL REFERENCES outbox(id),
-        number INTEGER NOT NULL,
-        began_at TEXT NOT NULL,
-        ended_at TEXT,
-        error TEXT,
-        PRIMARY KEY (message_id, number)
-    ) STRICT""",
-)
-
-_STEP_0009 = (
+_STEP_0008 = (
     # open alerts of channels that must hear of them again and again, with the labels under which they were opened
     """CREATE TABLE channel_alerts (
         channel TEXT NOT NULL,
@@ -268,28 +235,21 @@ def m0005_alerts_by_model(db: Database) -> None:
 
 
 @schema()
-def m0006_channels(db: Database) -> None:
-    """Messages of channels, and a row for each attempt."""
-    for statement in _STEP_0006:
+def m0006_alert_lives(db: Database) -> None:
+    """The lives of alerts: what each is about, how it stands, what was told of it and who answered."""
+    for statement in STEP_0006:
         db.execute(statement)
 
 
 @schema()
-def m0007_alert_lives(db: Database) -> None:
-    """The lives of alerts: what each is about, how it stands, what was told of it and who answered."""
+def m0007_adoptions_and_audit(db: Database) -> None:
+    """What adoptions promised and brought, their hooks, and who did what."""
     for statement in STEP_0007:
         db.execute(statement)
 
 
 @schema()
-def m0008_adoptions_and_audit(db: Database) -> None:
-    """What adoptions promised and brought, their hooks, and who did what."""
-    for statement in STEP_0008:
-        db.execute(statement)
-
-
-@schema()
-def m0009_channel_alerts(db: Database) -> None:
+def m0008_channel_alerts(db: Database) -> None:
     """Alerts that are open on channels which forget what they are not told again."""
-    for statement in _STEP_0009:
+    for statement in _STEP_0008:
         db.execute(statement)

@@ -8,10 +8,9 @@ STEP_NAMES = frozenset(
         "m0003_outbox_by_alert",
         "m0004_removed_models",
         "m0005_alerts_by_model",
-        "m0006_channels",
-        "m0007_alert_lives",
-        "m0008_adoptions_and_audit",
-        "m0009_channel_alerts",
+        "m0006_alert_lives",
+        "m0007_adoptions_and_audit",
+        "m0008_channel_alerts",
     }
 )
 """Every step this version knows; a database that holds another was written by a newer one."""
