@@ -88,14 +88,11 @@ class Pages:
     async def campaign(self, request: Request) -> Response:
         """A campaign: the report once it has ended, how far it is until then."""
 
-        def answer(visit: Visit) -> Response:
-            template, values = views.campaign(visit)
-            return self._page(visit.session, template, values)
+        def answer(visit: Visit) -> Response | None:
+            shown = views.campaign(visit)
+            return None if shown is None else self._page(visit.session, *shown)
 
-        found = await self._visited(request, Role.VIEWER, answer)
-        if found.headers.get(views.IS_OVER) is None:
-            return found
-        return await self._computed(request, "report", {"named": request.path_params["campaign"]})
+        return await self._computed(request, "report", {"named": request.path_params["campaign"]}, answer)
 
     async def act(self, request: Request) -> Response:
         """What a form asks for of a model; then the model's page again, which says what was done."""
@@ -186,8 +183,7 @@ class Pages:
         news, session.news = session.news, ""
         is_operator = session.caller.role >= Role.OPERATOR
         body = render(template, session=session, news=news, is_operator=is_operator, **values)
-        over = {views.IS_OVER: "yes"} if values.get("is_over") else {}
-        return Response(body, status, {**HEADERS, **over}, media_type="text/html")
+        return Response(body, status, HEADERS, media_type="text/html")
 
     async def _visited(self, request: Request, least: Role, answer: Callable[[Visit], Response]) -> Response:
         """The answer to somebody who is signed in with that role; others are asked to sign in."""
@@ -213,19 +209,27 @@ class Pages:
 
         return await self._inside.in_thread(request, work)
 
-    async def _computed(self, request: Request, verb: str, arguments: dict[str, Any]) -> Response:
-        """A page whose content another process computes."""
+    async def _computed(
+        self,
+        request: Request,
+        verb: str,
+        arguments: dict[str, Any],
+        first: Callable[[Visit], Response | None] = lambda _: None,
+    ) -> Response:
+        """A page whose content another process computes, unless `first` answers."""
         found: list[tuple[Session, Computation]] = []
 
         def answer(visit: Visit) -> Response:
-            is_viewer = visit.caller.role is Role.VIEWER
+            known = first(visit)
+            if known is not None:
+                return known
             checked = load_arguments(verb, arguments)
-            found.append((visit.session, Computation(visit.caller.name, BY_VERB[verb], checked, is_viewer)))
+            found.append((visit.session, Computation(visit.caller.name, BY_VERB[verb], checked, visit.is_viewer)))
             return Response()
 
-        refused = await self._visited(request, Role.VIEWER, answer)
+        answered = await self._visited(request, Role.VIEWER, answer)
         if not found:
-            return refused
+            return answered
         session, wanted = found[0]
         try:
             result = load_result(verb, await self._inside.compute(wanted))

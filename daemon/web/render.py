@@ -38,7 +38,7 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2's, which is loaded when the 
         lstrip_blocks=True,
         finalize=lambda value: readable(value, keep="\n") if type(value) is str else value,
     )
-    environment.filters |= {"day": _day, "minute": _minute, "age": age, "figure": figure, "ago": _ago}
+    environment.filters |= {"day": _day, "minute": _minute, "age": age, "figure": figure}
     environment.globals |= {"counted": counted}
     return environment
 
@@ -49,8 +49,3 @@ def _day(moment: datetime) -> str:
 
 def _minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def _ago(moment: datetime, now: datetime) -> str:
-    """How long ago a moment was, or in how long it comes."""
-    return f"{age(now - moment)} ago" if moment <= now else f"in {age(moment - now)}"

@@ -24,7 +24,6 @@ class Session:
     caller: Caller
     digest: str | None
     csrf: str
-    begun_at: datetime
     seen_at: datetime
     news: str = ""
 
@@ -101,5 +100,5 @@ class Sessions:
         with self._lock:
             while len(self._sessions) >= MOST_SESSIONS:
                 del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen_at)]
-            self._sessions[cookie] = Session(caller, digest, secrets.token_urlsafe(24), now, now)
+            self._sessions[cookie] = Session(caller, digest, secrets.token_urlsafe(24), now)
         return cookie

@@ -19,8 +19,6 @@ Shown = tuple[str, dict[str, Any]]
 A_PAGE = 100
 MOST_OWNERS = 500
 OVERDUE_AFTER = timedelta(days=1)
-IS_OVER = "x-retuned-over"
-"""A header that says that a campaign has ended, so that its report is shown."""
 MONTHS = 12
 
 
@@ -95,18 +93,18 @@ def model(visit: Visit) -> Shown:
     }
 
 
-def campaign(visit: Visit) -> Shown:
-    """An open campaign and how far it is; `is_over` where it has ended and its report is to be shown."""
+def campaign(visit: Visit) -> Shown | None:
+    """A campaign and how far it is; None where it has ended with something to report."""
     known = visit.verbs.standing(_number(visit.path["campaign"]))
     standing, sign = visit.shown(known), known.model.file.objective().sign
     found = standing.campaign
-    has_report = found.verdict is not None or (found.kind == "baseline" and found.phase == "done")
+    if found.verdict is not None or (found.kind == "baseline" and found.phase == "done"):
+        return None
     return "campaign", {
         "campaign": found,
         "progress": standing.progress,
         "sign": sign,
         "metric": standing.model.file.goal.metric,
-        "is_over": has_report,
         "now": visit.now,
     }
 

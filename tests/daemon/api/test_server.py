@@ -27,44 +27,25 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import ApiTable, Config
 from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.running_service import read_place
-from retuned.daemon.state.tokens import Role, create_token, revoke_token
+from retuned.daemon.state.tokens import Role, revoke_token
 from retuned.strategies.errors import StateError
 
 NAMED = {"alert": 999, "name": "toy", "named": "toy", "campaign": "2", "channel": "ops"}
 
 
-class Served:
-    """A desk with its API, a token for each role, and how often the service was woken."""
-
-    def __init__(self, desk, listen="127.0.0.1:0"):
-        self.desk = desk
-        self.woken = []
-        config = Config(state=desk.config.state, api=ApiTable(listen=listen))
-        self.api = Api(desk.config.state, config, SystemClock(), lambda: self.woken.append(True))
-        self.url = self.api.start()
-        now = SystemClock().now()
-        self.secrets = {role: create_token(desk.store, role.word, role.word, now).secret for role in Role}
-
-    def ask(self, method, path, role=Role.VIEWER, headers=(), **options):
-        sent = dict(headers)
-        if role is not None:
-            sent.setdefault("authorization", f"Bearer {self.secrets[role]}")
-        return requests.request(method, self.url + path, headers=sent, timeout=60, **options)
-
-
 @pytest.fixture
-def served(judged_copy):
-    made = Served(judged_copy)
+def served(judged_copy, serve):
+    made = serve(judged_copy)
     yield made
     made.api.stop()
 
 
 @pytest.fixture(scope="module")
-def read_only(judged, new_desk, tmp_path_factory):
+def read_only(judged, new_desk, tmp_path_factory, serve):
     """For tests that only read."""
     folder = tmp_path_factory.mktemp("served") / "desk"
     shutil.copytree(judged.folder, folder)
-    made = Served(new_desk(folder))
+    made = serve(new_desk(folder))
     yield made
     made.api.stop()
 
@@ -74,8 +55,8 @@ def is_one_line(answer):
     return set(told) == {"type", "found", "allowed", "remedy"} and "\n" not in "".join(told.values())
 
 
-def test_the_place_is_written_down_for_the_own_user_alone_and_taken_away_at_the_end(judged_copy):
-    made = Served(judged_copy)
+def test_the_place_is_written_down_for_the_own_user_alone_and_taken_away_at_the_end(judged_copy, serve):
+    made = serve(judged_copy)
     place = judged_copy.config.state / "api.json"
     found = json.loads(place.read_text())
     assert found["url"] == made.url
@@ -224,9 +205,9 @@ def test_addresses_of_webhooks_are_for_admins(read_only):
     assert "token-4711" in read_only.ask("GET", f"{PREFIX}/models/toy", Role.ADMIN).text
 
 
-def test_a_socket_in_the_file_system_serves_as_well(judged_copy):
+def test_a_socket_in_the_file_system_serves_as_well(judged_copy, serve):
     path = judged_copy.folder / "api.sock"
-    made = Served(judged_copy, f"unix:{path}")
+    made = serve(judged_copy, f"unix:{path}")
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path))
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -10,12 +10,10 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from retuned.daemon.api.routes import PREFIX
-from retuned.daemon.api.server import Api
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.config.config import Config
 from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.running_service import read_place
-from retuned.daemon.state.tokens import Caller, Role, create_token, revoke_token
+from retuned.daemon.state.tokens import Caller, Role, revoke_token
 from retuned.daemon.web.pages import VIEWS, add_pages
 from retuned.daemon.web.sessions import IDLE_ENDS_AFTER, LINK_HOLDS, MOST_FAILURES, MOST_SESSIONS, Sessions
 from retuned.daemon.web.sign_in_link import sign_in_link
@@ -23,25 +21,6 @@ from retuned.strategies.errors import InputError
 
 PATHS = [path.format(name="toy") for path in VIEWS]
 VOID = frozenset({"meta", "link", "input", "br", "polyline"})
-
-
-class Served:
-    """A desk with its pages and a token for each role."""
-
-    def __init__(self, desk):
-        self.desk, self.woken = desk, []
-        config = Config(state=desk.config.state)
-        self.api = Api(desk.config.state, config, SystemClock(), lambda: self.woken.append(True), add_pages)
-        self.url = self.api.start()
-        now = SystemClock().now()
-        self.secrets = {role: create_token(desk.store, role.word, role.word, now).secret for role in Role}
-
-    def browser(self, role=None):
-        browser = requests.Session()
-        if role is not None:
-            answer = browser.post(f"{self.url}/sign-in", data={"token": self.secrets[role]}, timeout=30)
-            assert answer.status_code == 200
-        return browser
 
 
 class Outline(HTMLParser):
@@ -70,18 +49,18 @@ class Outline(HTMLParser):
 
 
 @pytest.fixture
-def served(judged_copy):
-    made = Served(judged_copy)
+def served(judged_copy, serve):
+    made = serve(judged_copy, add_pages=add_pages)
     yield made
     made.api.stop()
 
 
 @pytest.fixture(scope="module")
-def read_only(judged, new_desk, tmp_path_factory):
+def read_only(judged, new_desk, tmp_path_factory, serve):
     """For tests that only read."""
     folder = tmp_path_factory.mktemp("pages") / "desk"
     shutil.copytree(judged.folder, folder)
-    made = Served(new_desk(folder))
+    made = serve(new_desk(folder), add_pages=add_pages)
     yield made
     made.api.stop()
 
