@@ -7,8 +7,7 @@ from typing import Any
 from ...strategies.schedule import triggers
 from ...strategies.schedule.grants import Machine, Need, alone_on
 from ...strategies.search import choose
-from ...strategies.search.detection import Offer, detection_of, offers
-from ...strategies.search.samplers import Sampler
+from ...strategies.search.detection import Offer, detection_by, offers
 from ...strategies.search.search_size import coordinates_of
 from ...strategies.verdict import power
 from ...strategies.verdict.margin import share_in_words
@@ -156,11 +155,9 @@ def _would_find(
     model: Model, choice: choose.Choice, test: TestPlan, known: power.Detectable | None
 ) -> FoundLoss | None:
     """What is found where the search must find better values itself; None where no table says."""
-    if known is None or choice.strategy is not choose.Strategy.CAVIAR or model.file.search.sampler is not Sampler.AUTO:
-        return None
     coordinates = coordinates_of(model.space)
-    detection = detection_of(coordinates, choice.challengers, choice.stages)
-    if detection is None:
+    detection = detection_by(choice.strategy, model.file.search.sampler, coordinates, choice.challengers, choice.stages)
+    if known is None or detection is None:
         return None
     gap = detection.gap()
     return FoundLoss(max(gap * known.sigma, test.delta or 0.0), offers(coordinates, gap))

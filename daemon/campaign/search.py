@@ -6,8 +6,7 @@ from statistics import stdev
 from ...strategies.caviar import caviar
 from ...strategies.records import LegResult, Purpose, Role
 from ...strategies.search import choose
-from ...strategies.search.detection import detection_of
-from ...strategies.search.samplers import Sampler
+from ...strategies.search.detection import detection_by
 from ...strategies.search.search_size import coordinates_of
 from ...strategies.search.task import DEFAULT_CHALLENGERS, Finished, Propose, SearchTask
 from ..state.campaigns.campaign_facts import reached
@@ -44,12 +43,12 @@ def found_in_8_of_10(context: CampaignContext, stages: int) -> float | None:
     """The loss that 8 of 10 such campaigns find, in standard deviations of a paired difference, from the challengers
     that the search scored in so many stages; None where it is not known, as for panda and for other samplers."""
     chosen = context.campaign.facts.chosen
-    is_caviar = chosen is not None and chosen.strategy is choose.Strategy.CAVIAR
-    if not is_caviar or context.file.search.sampler is not Sampler.AUTO:
+    if chosen is None:
         return None
     legs = context.runs.search_results
     tried = {leg.request.trial for leg in legs if leg.request.role is not Role.INCUMBENT and leg.score is not None}
-    detection = detection_of(coordinates_of(context.file.space()), len(tried) // stages, stages)
+    sampler, coordinates = context.file.search.sampler, coordinates_of(context.file.space())
+    detection = detection_by(chosen.strategy, sampler, coordinates, len(tried) // stages, stages)
     return None if detection is None else detection.gap()
 
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from .choose import Strategy
 from .detection_table import CURVES
+from .samplers import Sampler
 from .search_size import ENOUGH, LEAST, TESTS_RUNS, WANTED
 
 EIGHT_OF_TEN = 0.8
@@ -32,6 +34,15 @@ class Detection:
     def gap(self, share: float = EIGHT_OF_TEN) -> float:
         """The loss that is found so often."""
         return math.exp((_NORMAL.inv_cdf(share) - self.at_one) / self.slope)
+
+
+def detection_by(
+    strategy: Strategy, sampler: Sampler, coordinates: int, challengers: int, stages: int
+) -> Detection | None:
+    """What a campaign with this strategy and sampler finds; None where nothing was simulated, as for panda."""
+    if strategy is not Strategy.CAVIAR or sampler is not Sampler.AUTO:
+        return None
+    return detection_of(coordinates, challengers, stages)
 
 
 def detection_of(
