@@ -13,6 +13,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def capital(clause: str) -> str:
+    """A clause with its first letter in upper case, as a sentence begins."""
+    return clause[:1].upper() + clause[1:]
+
+
 def duration(seconds: float | None) -> str:
     """How long something takes, in three digits: "0.456 s", "12 min", "5.2 h", "3 days"; None is not known."""
     if seconds is None:

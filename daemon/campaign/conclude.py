@@ -7,6 +7,7 @@ from typing import Any
 from ...strategies.records import Configuration, Outcome, plain
 from ...strategies.verdict.notice import Subject, write_notice
 from ...strategies.verdict.verdict_records import Verdict
+from ...strategies.words import capital
 from ..state.models.adoption_log import note_gain
 from ..state.models.auto_adoptions import insert_auto_adoption
 from .alerts_of_verdict import settle_alerts
@@ -40,7 +41,7 @@ def record(context: CampaignContext, verdict: Verdict, challenger: Configuration
     decision = decide_on_adoption(context, verdict, now)
     notice = write_notice(subject, verdict)
     if notice is not None and decision is not None:
-        notice = replace(notice, sentences=(*notice.sentences, _capital(decision.sentence)))
+        notice = replace(notice, sentences=(*notice.sentences, f"{capital(decision.sentence)}."))
     with context.store.transaction():
         campaign = context.lease.finish(verdict, lambda facts: replace(facts, ended=ended), now)
         if gain is not None:
@@ -49,10 +50,6 @@ def record(context: CampaignContext, verdict: Verdict, challenger: Configuration
             insert_auto_adoption(context.store, decision)
         details = _details(verdict, context.configuration, recommended)
         settle_alerts(context, campaign, subject, verdict, notice, details, now)
-
-
-def _capital(clause: str) -> str:
-    return f"{clause[0].upper()}{clause[1:]}."
 
 
 def _details(verdict: Verdict, incumbent: Configuration, recommended: Configuration | None) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from ...strategies.drafting.constants import usable
 from ...strategies.drafting.program import Argument, kind_of
 from ...strategies.errors import InputError
+from ..config.edited_text import parsed_yaml
 
 SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 _LARGEST_BYTES = 256 << 10
@@ -68,12 +69,7 @@ def _parsed(suffix: str, text: str) -> object:
         return json.loads(text)
     if suffix == ".toml":
         return tomllib.loads(text)
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
+    return parsed_yaml(text)
 
 
 def _flat(table: Mapping[Any, Any], prefix: str, depth: int) -> Iterator[Argument]:

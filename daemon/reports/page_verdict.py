@@ -8,7 +8,7 @@ from ...strategies.verdict.margin import share_in_words
 from ...strategies.verdict.notice import counted_at_floor, render
 from ...strategies.verdict.verdict_records import BROKEN_AT, Verdict
 from ...strategies.verdict.verdict_words import figure, odds
-from ...strategies.words import duration
+from ...strategies.words import capital, duration
 from ..state.campaigns.campaign_facts import reached
 from .campaign_record import CampaignRecord
 from .figures import curves_figure, improvement_figure
@@ -209,7 +209,7 @@ def search_section(record: CampaignRecord, verdict: Verdict) -> Section:
     winner = searched.winner if record.challenger is not None else None
     ranked = sorted(trials, key=lambda trial: trial.rank, reverse=True)
     sentences = (
-        f"{chosen.choice[0].upper()}{chosen.choice[1:]}. {_sentence(searched.reason)}",
+        f"{capital(chosen.choice)}. {_sentence(searched.reason)}",
         "The search only chooses the challenger. Its scores are from development rows and flatter the winner, "
         "so they are never reported as an improvement.",
     )

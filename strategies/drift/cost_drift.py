@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any, Self
 
 from ..records import LegEnd, LegResult
+from ..words import capital
 
 RISE, FALL = 1.25, 0.8  # ratios between which nothing is reported
 _LEAST_SECONDS = 1.0  # smaller differences come from what else the machine does
@@ -45,7 +46,7 @@ def cost_drift(before: Sequence[LegResult], now: Sequence[LegResult]) -> CostDri
         _clause("the peak memory of a full run is", "MiB", memory, _LEAST_MIB),
     )
     text = "; ".join(clause for clause in clauses if clause)
-    sentence = f"{text[0].upper()}{text[1:]}." if text else ""
+    sentence = f"{capital(text)}." if text else ""
     return CostDrift(seconds[0], seconds[1], memory[0], memory[1], sentence)
 
 

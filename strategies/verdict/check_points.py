@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..errors import RetunedError
 from ..words import counted
 from .contract import Breach, Contract
 
@@ -25,6 +26,11 @@ class Point:
     level: Level
     sentence: str
     remedy: str = ""
+
+
+def failed_point(name: str, error: RetunedError) -> Point:
+    """The point that an error fails."""
+    return Point(name, Level.FAILED, error.found, "; ".join(part for part in (error.allowed, error.remedy) if part))
 
 
 PARTS = ("seed", "split", "purpose", "repeatable")

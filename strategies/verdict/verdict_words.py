@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from ..records import Outcome
-from ..words import counted
+from ..words import capital, counted
 from .margin import COARSE_SHARE, share_in_words
 from .verdict_records import Reason, Verdict
 
@@ -120,9 +120,9 @@ def _inconclusive(verdict: Verdict, searched: str) -> str:
         last = f" The last one: {verdict.why_failed}." if verdict.why_failed else ""
         return f"No decision. {why}{last}"
     if verdict.reason is Reason.SEARCH_FAILED and searched:
-        why = searched[0].upper() + searched[1:].rstrip(".") + "."
+        why = capital(searched.rstrip(".")) + "."
     if verdict.reason is Reason.SEARCH_TOO_SMALL:
-        why = f"{why} {searched[0].upper()}{searched[1:].rstrip('.')}." if searched else why
+        why = f"{why} {capital(searched.rstrip('.'))}." if searched else why
     improvement = ""
     if verdict.is_covered and verdict.lower is not None and verdict.upper is not None:
         improvement = (

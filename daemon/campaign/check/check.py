@@ -7,7 +7,7 @@ from typing import Any
 
 from ....strategies.errors import CampaignFailed
 from ....strategies.records import Configuration
-from ....strategies.verdict.check_points import Level, Point, is_passed, point_to_json
+from ....strategies.verdict.check_points import Point, failed_point, is_passed, point_to_json
 from ...clock import Clock
 from ...config.config import Config
 from ...config.model_file import ModelFile
@@ -74,7 +74,6 @@ def check_model(
                 limit_s=extent.limit_s, with_noise=extent.with_noise, show=show,
             )  # fmt: skip
     except CampaignFailed as error:
-        remedy = "; ".join(part for part in (error.allowed, error.remedy) if part)
-        return Checked(file.name, (*points, Point("starts", Level.FAILED, error.found, remedy)))
+        return Checked(file.name, (*points, failed_point("starts", error)))
     points = (*points, *points_of_runs(file, runs, config, environ))
     return Checked(file.name, points, len(runs.results), runs.seconds)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ....strategies.errors import CampaignFailed, InputError
 from ....strategies.legs.command import placeholders
-from ....strategies.verdict.check_points import Level, Point
+from ....strategies.verdict.check_points import Level, Point, failed_point
 from ...config.model_file import ModelFile
 from ...config.model_paths import check_paths
 from ...config.split_tables import GIVEN_WITH_A_SPLIT
@@ -23,8 +23,7 @@ def points_of_file(file: ModelFile, environ: Mapping[str, str]) -> tuple[Point, 
         found = f"{error.filename} cannot be reached: {error.strerror}"
         return (Point("file", Level.FAILED, found, "correct its rights or the path"),)
     except InputError as error:
-        remedy = "; ".join(part for part in (error.allowed, error.remedy) if part)
-        return (Point("file", Level.FAILED, error.found, remedy),)
+        return (failed_point("file", error),)
     points = [Point("file", Level.OK, "keys, paths, programs and placeholders are in order"), _python(file, environ)]
     if is_without_data(file):
         where = "" if file.data is None else file.data.path or file.data.glob
