@@ -1,6 +1,6 @@
 """Which settings are current: adopting a confirmed challenger, rolling back, and updating the settings file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +35,11 @@ class Proposal:
     origin: str
     campaign: Campaign | None = None
     to_version: int | None = None
+
+    @property
+    def campaign_id(self) -> int | None:
+        """The number of the campaign; None where they come from none."""
+        return None if self.campaign is None else self.campaign.id
 
     @property
     def promise(self) -> Promise | None:
@@ -113,45 +118,31 @@ def make_current(
     `by`: who decided it; None: the user of this process. Its hook, if the model file names one, is still to be run
     (adoption/hooks.py). Raises what `check_proposal` does.
     """
-    check_proposal(proposed)
-    model, campaign = proposed.model, proposed.campaign
-    with store.transaction():
-        entry = find_entry(store, model.id)
-        assert entry is not None
-        has_file = model.file.settings_file is not None
-        campaign_id = None if campaign is None else campaign.id
-        insert_settings(store, entry, proposed.configuration, proposed.origin, now, campaign_id, has_file=has_file)
-        insert_adoption(
-            store,
-            Adoption(
-                model_id=model.id,
-                settings_version=entry.settings_version + 1,
-                kind=proposed.kind,
-                from_version=entry.settings_version,
-                campaign_id=campaign_id,
-                by=by or login_user(),
-                why=why,
-                metric=model.file.goal.metric,
-                lower_is_better=model.file.objective().lower_is_better,
-                promise=proposed.promise,
-                adopted_at=now,
-                hook_state=None if model.file.settings.hook is None else "waiting",
-            ),
+    model = proposed.model
+
+    def note(before: int) -> None:
+        adoption = Adoption(
+            model_id=model.id,
+            settings_version=before + 1,
+            kind=proposed.kind,
+            from_version=before,
+            campaign_id=proposed.campaign_id,
+            by=by or login_user(),
+            why=why,
+            metric=model.file.goal.metric,
+            lower_is_better=model.file.objective().lower_is_better,
+            promise=proposed.promise,
+            adopted_at=now,
+            hook_state=None if model.file.settings.hook is None else "waiting",
         )
-    write_pending_settings(store, model)
-    return find_model(store, model.name)
+        insert_adoption(store, adoption)
+
+    return _with_new_version(store, proposed, now, note)
 
 
 def adopt_values(store: Store, model: Model, configuration: Configuration, origin: str, now: datetime) -> Model:
     """Make values current as a new settings version, without the record, the hook and the follow-up of an adoption."""
-    check_proposal(Proposal(model, configuration, Kind.FROM_FILE, origin))
-    with store.transaction():
-        entry = find_entry(store, model.id)
-        assert entry is not None
-        has_file = model.file.settings_file is not None
-        insert_settings(store, entry, configuration, origin, now, None, has_file=has_file)
-    write_pending_settings(store, model)
-    return find_model(store, model.name)
+    return _with_new_version(store, Proposal(model, configuration, Kind.FROM_FILE, origin), now, lambda _: None)
 
 
 def edited_by_hand(model: Model) -> tuple[str, ...]:
@@ -177,6 +168,21 @@ def write_pending_settings(store: Store, only: Model | None = None) -> None:
             failures.append(error)
     if failures:
         raise failures[0]
+
+
+def _with_new_version(store: Store, proposed: Proposal, now: datetime, note: Callable[[int], None]) -> Model:
+    """The model with a new settings version, its file written. `note` is given the version before, in the same
+    transaction."""
+    check_proposal(proposed)
+    model = proposed.model
+    with store.transaction():
+        entry = find_entry(store, model.id)
+        assert entry is not None
+        has_file, campaign_id = model.file.settings_file is not None, proposed.campaign_id
+        insert_settings(store, entry, proposed.configuration, proposed.origin, now, campaign_id, has_file=has_file)
+        note(entry.settings_version)
+    write_pending_settings(store, model)
+    return find_model(store, model.name)
 
 
 def _models_with_pending_files(store: Store) -> tuple[int, ...]:
