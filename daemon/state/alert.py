@@ -7,9 +7,9 @@ from datetime import datetime
 from ...strategies.alerting.message import AlertMessage
 from ...strategies.alerting.texts import answers
 from .database_errors import of_row
-from .outbox import place_for
+from .outbox import WITHDRAWN, place_for
 from .paging import LAST, MOST, checked_limit, cursor_after, key_in
-from .store import Row, Store, from_text
+from .store import Row, Store, from_text, moment_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _alert(store: Store, row: Row) -> Alert:
     message = AlertMessage.from_json(json.loads(row["message"]))
     if row["state"] != "resolved":
         message = replace(message, commands=(*message.commands, *answers(row["id"])))
-    moments = {name: _moment(row[name]) for name in ("opened_at", "told_at", "snoozed_until", "resolved_at")}
+    moments = {name: moment_or_none(row[name]) for name in ("opened_at", "told_at", "snoozed_until", "resolved_at")}
     return Alert(
         id=row["id"],
         campaign_id=row["campaign_id"],
@@ -115,17 +115,13 @@ def _alert(store: Store, row: Row) -> Alert:
     )
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else from_text(text)
-
-
 def _delivery_sentence(row: Row) -> str:
     place = place_for(row["channel"], row["url"])
     if row["state"] == "delivered":
         return f"delivered to {place}, {_minute(row['delivered_at'])}"
     failure = f" (attempt {row['attempts']}: {row['last_error']})" if row["last_error"] else ""
     if row["state"] == "dead":
-        is_withdrawn = (row["last_error"] or "").startswith("withdrawn")
+        is_withdrawn = row["last_error"] == WITHDRAWN
         return f"not sent to {place}: {row['last_error']}" if is_withdrawn else f"given up on {place}{failure}"
     return f"waiting for {place}, next attempt {_minute(row['next_attempt_at'])}{failure}"
 

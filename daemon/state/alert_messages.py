@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from ...strategies.alerting.message import AlertMessage, Event
 from .channel_outbox import enqueue_routed
-from .outbox import place_for
+from .outbox import WITHDRAWN, place_for
 from .store import Store, to_json, to_text
 
 if TYPE_CHECKING:
     from ..config.config import Config
     from ..config.model_tables import AlertsTable
 
-WITHDRAWN = "withdrawn: the alert was answered, or over, before this was accepted"
 _TYPES = {Event.RESOLVED: "retuned.resolved", Event.DIGEST: "retuned.digest", Event.CHANGED: "retuned.changed"}
 _TO_THOSE_TOLD = (Event.RESOLVED, Event.ACKNOWLEDGED)
 

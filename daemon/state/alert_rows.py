@@ -9,7 +9,7 @@ from ...strategies.alerting.life_cycle import Life, State, resolved
 from ...strategies.alerting.message import AlertMessage, Kind, Severity
 from .database_errors import of_row
 from .numbers import next_number
-from .store import Row, Store, from_text, to_json, to_text
+from .store import Row, Store, from_text, moment_or_none, to_json, to_text
 
 SERVICE = "service"
 """The owner of alerts about the service itself, and about all models."""
@@ -191,15 +191,11 @@ def life_of(row: Row) -> Life:
     """The life in an alert's row."""
     return Life(
         state=State(row["state"]), opened_at=from_text(row["opened_at"]), is_silent=bool(row["is_silent"]),
-        told_at=_moment(row["told_at"]), is_told=bool(row["is_told"]),
-        asked_at=_moment(row["asked_at"]), snoozed_until=_moment(row["snoozed_until"]),
-        escalated_at=_moment(row["escalated_at"]), resolved_at=_moment(row["resolved_at"]),
+        told_at=moment_or_none(row["told_at"]), is_told=bool(row["is_told"]),
+        asked_at=moment_or_none(row["asked_at"]), snoozed_until=moment_or_none(row["snoozed_until"]),
+        escalated_at=moment_or_none(row["escalated_at"]), resolved_at=moment_or_none(row["resolved_at"]),
         owes_end=bool(row["owes_end"]), raised=row["raised"], reopened=row["reopened"],
     )  # fmt: skip
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else from_text(text)
 
 
 @of_row("an alert")

@@ -1,4 +1,4 @@
-"""Messages of channels in the outbox: put there, joined with what still waits, and what became of them."""
+"""Messages of channels in the outbox: put there, joined with what still waits, and how each channel fares."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -7,8 +7,7 @@ from datetime import datetime
 
 from ...strategies.alerting.message import AlertMessage, Event
 from ...strategies.alerting.routing import ChannelRule, Merged, Routes, merged, route, send_at
-from .outbox import place_for
-from .store import Store, from_text, to_json, to_text
+from .store import Store, moment_or_none, to_json, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,36 +28,23 @@ class Standing:
     last_error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that was given up. `alert_id` None: it belongs to no alert, or its alert is gone."""
-
-    id: str
-    place: str
-    alert_id: int | None
-    title: str
-    error: str
-    created_at: datetime
-
-
 def enqueue_routed(
     store: Store,
     message: AlertMessage,
     routes: Routes,
     alert_id: int | None,
     now: datetime,
+    *,
+    told: Sequence[str],
     chosen: Sequence[str] | None = None,
-    told: Sequence[str] | None = None,
     but: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Queue a message for its channels inside the open transaction; the names of those that will be sent it.
 
-    `chosen`: the channels that the model's file or an escalation names; None: the default ones. `told`: those that
-    heard of the alert; None: as the outbox says. `but`: they are left out. In quiet hours it waits, and what waits
+    `told`: the channels that heard of the alert, to which alone its end goes. `chosen`: those that the model's file or
+    an escalation names; None: the default ones. `but`: they are left out. In quiet hours it waits, and what waits
     already for the same alert is joined with it.
     """
-    if told is None:
-        told = () if alert_id is None else told_channels(store, alert_id)
     names = [name for name in route(message, routes, chosen, told) if name not in but]
     rules = {rule.name: rule for rule in routes.channels}
     return tuple(name for name in names if enqueue_for(store, message, name, rules.get(name), alert_id, now))
@@ -88,16 +74,6 @@ def enqueue_for(
     return True
 
 
-def told_channels(store: Store, alert_id: int) -> tuple[str, ...]:
-    """The channels that were sent something about an alert, or will be; given-up messages do not count."""
-    rows = store.rows(
-        """SELECT channel, min(rowid) AS first FROM outbox
-        WHERE alert_id = ? AND channel IS NOT NULL AND state != 'dead' GROUP BY channel ORDER BY first""",
-        (alert_id,),
-    )
-    return tuple(row["channel"] for row in rows)
-
-
 def channel_standing(store: Store, channel: str) -> Standing:
     """How a channel fares."""
     row = store.row(
@@ -116,24 +92,8 @@ def channel_standing(store: Store, channel: str) -> Standing:
     error = next((found["error"] for found in (last, again) if found is not None and found["error"]), None)
     if row is None or row["pending"] is None:
         return Standing(last_error=error)
-    delivered = None if row["delivered"] is None else from_text(row["delivered"])
+    delivered = moment_or_none(row["delivered"])
     return Standing(row["pending"], row["dead"], delivered, error)
-
-
-def dead_letters(store: Store, limit: int) -> tuple[DeadLetter, ...]:
-    """The messages that were given up, the newest first."""
-    rows = store.rows("SELECT * FROM outbox WHERE state = 'dead' ORDER BY created_at DESC, id LIMIT ?", (limit,))
-    return tuple(
-        DeadLetter(
-            row["id"],
-            place_for(row["channel"], row["url"]),
-            row["alert_id"],
-            _title_of(row["payload"]),
-            row["last_error"] or "not said",
-            from_text(row["created_at"]),
-        )
-        for row in rows
-    )
 
 
 def _waiting(store: Store, alert_id: int, channel: str) -> Waiting | None:
@@ -154,12 +114,3 @@ def _is_open_there(store: Store, alert_id: int, channel: str) -> bool:
         (alert_id, channel),
     )
     return row is not None and json.loads(row["payload"])["event"] != Event.RESOLVED
-
-
-def _title_of(payload: str) -> str:
-    """The title in a stored message, of a channel or of an earlier webhook."""
-    try:
-        content = json.loads(payload)
-        return str(content.get("title") or content.get("data", {}).get("title") or "")
-    except (ValueError, AttributeError):
-        return ""

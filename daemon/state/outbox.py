@@ -11,6 +11,8 @@ from .store import Row, Store, from_text, to_text
 
 BACKOFF_S = (10, 60, 300, 1800, 7200, 21600, 86400, 86400, 86400)
 """Seconds between attempts; after the last one the message is dead, and `retuned alerts` still shows it."""
+WITHDRAWN = "withdrawn: the alert was answered, or over, before this was accepted"
+"""Why a message is dead that nobody needs any more."""
 SPREAD = 0.2
 """The largest share of a delay that is added to it, so that messages that failed together do not come back together."""
 AT_ONCE, ROUND_S = 50, 20.0

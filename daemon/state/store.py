@@ -243,6 +243,11 @@ def from_text(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
+def moment_or_none(text: str | None) -> datetime | None:
+    """The moment that `to_text` wrote; None for none."""
+    return None if text is None else from_text(text)
+
+
 def to_json(value: object) -> str:
     """Canonical JSON: sorted keys, no white space; NaN is refused. What is no UTF-8 comes back as it was."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from ...strategies.errors import ConflictError, InputError, UnknownName
 from .database_errors import of_row
-from .store import Row, Store, from_text, to_text
+from .store import Row, Store, from_text, moment_or_none, to_text
 
 PREFIX = "rtn_"
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -161,6 +161,6 @@ def _token(row: Row) -> Token:
         name=row["name"],
         role=row["role"],
         created_at=from_text(row["created_at"]),
-        last_used_at=None if used is None else from_text(used),
-        revoked_at=None if revoked is None else from_text(revoked),
+        last_used_at=moment_or_none(used),
+        revoked_at=moment_or_none(revoked),
     )

@@ -16,7 +16,7 @@ from ....strategies.schedule.grants import Grant
 from ....strategies.verdict.verdict_records import Verdict
 from ..database_errors import of_row
 from ..paging import Order
-from ..store import Row, Store, from_text, to_text
+from ..store import Row, Store, moment_or_none, to_text
 from .campaign_facts import CampaignFacts
 
 OPEN_PHASES = ("queued", "prepare", "search", "confirm", "causes")
@@ -69,13 +69,9 @@ class Campaign:
         return self.phase in OPEN_PHASES
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else from_text(text)
-
-
 @of_row("a campaign")
 def _campaign(row: Row) -> Campaign:
-    created_at = _moment(row["created_at"])
+    created_at = moment_or_none(row["created_at"])
     assert created_at is not None
     return Campaign(
         id=row["id"],
@@ -85,7 +81,7 @@ def _campaign(row: Row) -> Campaign:
         settings_version=row["settings_version"],
         kind=row["kind"],
         trigger=row["trigger"],
-        due_at=_moment(row["due_at"]),
+        due_at=moment_or_none(row["due_at"]),
         phase=row["phase"],
         seed=row["seed"],
         options=json.loads(row["options"]),
@@ -94,13 +90,13 @@ def _campaign(row: Row) -> Campaign:
         failure=row["failure"],
         epoch=row["epoch"],
         created_at=created_at,
-        started_at=_moment(row["started_at"]),
-        ended_at=_moment(row["ended_at"]),
+        started_at=moment_or_none(row["started_at"]),
+        ended_at=moment_or_none(row["ended_at"]),
         reason=row["reason"],
         priority=row["priority"],
         waits=row["waits"],
         failures=row["failures"],
-        not_before=_moment(row["not_before"]),
+        not_before=moment_or_none(row["not_before"]),
         grant=None if row["resources"] is None else Grant.from_json(json.loads(row["resources"])),
     )
 

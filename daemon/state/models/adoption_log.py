@@ -9,7 +9,7 @@ from enum import StrEnum
 from ....strategies.adoption.account import Account, Measured, account_of, days_between
 from ....strategies.adoption.gain import Gain, Promise, gain_sentence
 from ..database_errors import of_row
-from ..store import Row, Store, from_text, to_json, to_text
+from ..store import Row, Store, from_text, moment_or_none, to_json, to_text
 from .registry import Model
 
 MOST_HOOK_STARTS = 3
@@ -158,7 +158,7 @@ def previous_values(store: Store, adoption: Adoption) -> Mapping[str, object] | 
 
 @of_row("an adoption")
 def _adoption(row: Row) -> Adoption:
-    moments = {name: None if row[name] is None else from_text(row[name]) for name in ("hook_ended_at", "measured_at")}
+    moments = {name: moment_or_none(row[name]) for name in ("hook_ended_at", "measured_at")}
     return Adoption(
         model_id=row["model_id"],
         settings_version=row["settings_version"],

@@ -9,7 +9,7 @@ from ....strategies.records import Outcome
 from ....strategies.verdict.verdict_records import Verdict
 from ..database_errors import of_row
 from ..paging import checked_limit
-from ..store import Row, Store, from_text, to_text
+from ..store import Row, Store, from_text, moment_or_none, to_text
 
 LAST_VERDICTS = 8
 NO_VERDICT = "none"
@@ -110,14 +110,21 @@ def fleet_page(store: Store, wanted: Wanted, limit: int) -> tuple[tuple[FleetMod
     """The models of a page, and how many there are on all pages."""
     limit = checked_limit(limit)
     conditions, values = _conditions(wanted)
-    (counted,) = store.rows(f"{_ROWS} SELECT count(*) AS n FROM fleet{conditions}", values)  # noqa: S608 - conditions of our own
-    rows = store.rows(
-        f"{_ROWS} SELECT * FROM fleet{conditions} ORDER BY {_ORDERS[wanted.order]} LIMIT :limit OFFSET :skip",  # noqa: S608 - from a table of ours
-        values | {"limit": limit, "skip": (wanted.page - 1) * limit},
+    places = {"limit": limit, "skip": (wanted.page - 1) * limit}
+    # the order needs little of a model: the rest is read of those on the page alone
+    chosen = store.rows(
+        f"{_ROWS} SELECT id, count(*) OVER () AS n FROM fleet{conditions} ORDER BY {_ORDERS[wanted.order]}"  # noqa: S608
+        " LIMIT :limit OFFSET :skip",
+        values | places,
     )
-    numbers = [row["id"] for row in rows]
+    numbers = [row["id"] for row in chosen]
+    of_page = f"{_ROWS} SELECT * FROM fleet WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608 - ours
+    found = {row["id"]: row for row in store.rows(of_page, (json.dumps(numbers),))}
+    rows = [found[number] for number in numbers]
     open_ones, past = _open_of(store, numbers), _past_of(store, numbers)
-    return tuple(_model(row, open_ones, past) for row in rows), int(counted["n"])
+    return tuple(_model(row, open_ones, past) for row in rows), chosen[0]["n"] if chosen else _count(
+        store, conditions, values
+    )
 
 
 def fleet_counts(store: Store, overdue_since: datetime) -> Counts:
@@ -133,14 +140,24 @@ def fleet_counts(store: Store, overdue_since: datetime) -> Counts:
         by_verdict={row["outcome"]: row["n"] for row in rows if row["is_active"]},
         resting=sum(row["n"] for row in rows if not row["is_active"]),
         overdue=overdue["n"],
-        oldest_due_at=None if overdue["oldest"] is None else from_text(overdue["oldest"]),
+        oldest_due_at=moment_or_none(overdue["oldest"]),
     )
 
 
 def owners(store: Store, most: int) -> tuple[str, ...]:
     """The owners of models, in order of the alphabet; at most so many."""
-    rows = store.rows(f"{_ROWS} SELECT DISTINCT owner FROM fleet ORDER BY owner LIMIT ?", (most,))  # noqa: S608
+    rows = store.rows(
+        """SELECT DISTINCT body ->> '$.owner' AS owner FROM models
+        JOIN model_versions ON model_id = id AND model_versions.version = models.version ORDER BY owner LIMIT ?""",
+        (most,),
+    )
     return tuple(row["owner"] for row in rows)
+
+
+def _count(store: Store, conditions: str, values: dict[str, object]) -> int:
+    """How many models there are, for a page behind the last."""
+    (counted,) = store.rows(f"{_ROWS} SELECT count(*) AS n FROM fleet{conditions}", values)  # noqa: S608 - our own
+    return int(counted["n"])
 
 
 def _conditions(wanted: Wanted) -> tuple[str, dict[str, object]]:
@@ -200,10 +217,10 @@ def _model(
         lower_is_better=sign < 0,
         settings_version=row["settings_version"],
         settings_since=from_text(row["settings_since"]),
-        next_due_at=None if row["next_due_at"] is None else from_text(row["next_due_at"]),
+        next_due_at=moment_or_none(row["next_due_at"]),
         verdict=None if row["verdict"] is None else Verdict.from_json(json.loads(row["verdict"])),
         judged_by=row["judged_id"],
-        judged_at=None if row["judged_at"] is None else from_text(row["judged_at"]),
+        judged_at=moment_or_none(row["judged_at"]),
         is_of_current=row["judged_version"] == row["settings_version"],
         running=tuple(open_ones.get(row["id"], ())),
         past=tuple(_past(each, sign) for each in past.get(row["id"], ())),
