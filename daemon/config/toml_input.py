@@ -54,7 +54,7 @@ _SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|credential:[A-Za-z0-9
 class Table(BaseModel):
     """One table of a TOML file: frozen, and refusing unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
