@@ -7,6 +7,8 @@ import os
 # before numpy and torch are loaded: tests run side by side, one for each core, and threads that spin slow all of them
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RETUNED_CHECK", "0")  # register without trainings; the tests of the check ask for it
+# The tests start thousands of processes, and each would compile our modules anew: a fifth of what a short one costs.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import shutil
 import sys

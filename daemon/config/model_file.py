@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from ...strategies.errors import InputError, StateError
 from ...strategies.legs.command import placeholders
 from ...strategies.legs.ends import Objective
-from ...strategies.panda.task import moved_by_panda
+from ...strategies.panda.moved import moved_by_panda
 from ...strategies.records import Configuration
 from ...strategies.space import Hyperparameter, Kind, Space
 from .handover import (
