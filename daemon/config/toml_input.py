@@ -52,7 +52,10 @@ _SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|credential:[A-Za-z0-9
 
 
 class Table(BaseModel):
-    """One table of a TOML file: frozen, and refusing unknown keys."""
+    """One table of a TOML file: frozen, and refusing unknown keys.
+
+    What checks it is built when it is first used, since most processes use few of the tables that they load.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, defer_build=True)
 
