@@ -18,7 +18,7 @@ LEAN_COMMANDS: Mapping[str | None, tuple[str, ...]] = {"serve": (COMMAND_LINE, "
 """The commands that wait, and what each runs: the module with its `main` first."""
 OWN: Mapping[str, str] = {"look": "service.change_watch_process", "campaign": "service.campaign_process"}
 """What the service starts for itself: no command line, and so no typer and rich."""
-COMPUTING = "campaign"
+COMPUTING = "campaign"  # the one of them that needs numpy, which must not be hidden from it
 _OPTIONS_WITH_A_VALUE = frozenset({"--config", "--state"})
 
 
