@@ -19,7 +19,6 @@ from ..search.samplers import Sampler
 from ..space import Space, configuration_key, derive_seed
 from .gaussian_process import GaussianProcess
 from .kernels import Floats, coordinates
-from .sobol import sobol_points
 
 MOST_WARM = 4  # top configurations of earlier campaigns that are tried again
 LOCAL_SHARE = 2 / 3  # fraction of the first wave that are moves around the incumbent
@@ -219,7 +218,10 @@ def _sobol(
     """At least `count` scrambled Sobol points, within `reach` of the base or anywhere; drawn at once as a power of two,
     which keeps them balanced."""
     movable = [index for index, hyperparameter in enumerate(space.hyperparameters) if not hyperparameter.is_fixed]
-    for drawn in sobol_points(len(movable), math.ceil(math.log2(max(2, count))), seed):
+    from scipy.stats import qmc  # a second of work, which a baseline and the processes of other searches do not need
+
+    sequence = qmc.Sobol(d=len(movable), scramble=True, rng=seed)
+    for drawn in sequence.random_base2(math.ceil(math.log2(max(2, count)))):
         point = [0.5] * len(space.hyperparameters)
         for index, coordinate in zip(movable, drawn, strict=True):
             point[index] = float(coordinate)

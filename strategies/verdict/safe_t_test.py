@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from .root import root_between
-
 Floats = NDArray[np.float64]
 
 FIRST_LOOK = 4
@@ -114,7 +112,10 @@ def t_threshold(n: int, alpha: float, d0: float) -> float:
 
     if n < 2 or missing(math.pi / 2) <= 0:
         return math.inf
-    return math.sqrt(n - 1) * math.tan(root_between(missing, 0.0, math.pi / 2, 1e-15))
+    from scipy import optimize  # slow to load, and only a test of pairs needs it
+
+    angle: float = optimize.brentq(missing, 0.0, math.pi / 2, xtol=1e-15)
+    return math.sqrt(n - 1) * math.tan(angle)
 
 
 def mean_bounds(differences: Sequence[float], alpha: float, beta: float, d0: float, least_sd: float = 0.0) -> Bounds:

@@ -74,8 +74,6 @@ def test_a_campaign_of_the_service_loads_no_command_line_and_no_library_that_it_
         "fastapi",
         "jinja2",
         "torch",
-        "scipy.stats",
-        "scipy.optimize",
         "sqlite_utils",
     }
     assert modules.isdisjoint(unused)
