@@ -115,12 +115,16 @@ def range_of(known: Known, argument: Argument) -> Range:
         kind = Kind.FLOAT  # --lr with the default 1
     if kind is Kind.FLOAT and known.kind is Kind.INT and argument.kind is not Kind.FLOAT:
         kind = Kind.INT
-    low, high, log, why = known.low, known.high, known.log, f"usual for a {known.noun}"
+    low, high, log, why = known.low, known.high, known.log, f"{known.noun}: its usual range"
     if value is not None and known.factor and value > 0:
         low, high, log = value / known.factor, value * known.factor, True
-        why = f"a {known.noun}, {known.factor:g} times as small and as large as now"
+        why = f"{known.noun}: {known.factor:g} times as small and as large as now"
     elif value is not None and known.log and value <= 0:
-        low, log, why = min(0.0, value), False, f"usual for a {known.noun}; linear, because the value is {value:g} now"
+        low, log, why = (
+            min(0.0, value),
+            False,
+            f"{known.noun}: its usual range; linear, because the value is {value:g} now",
+        )
     if value is not None and not low <= value <= high:
         low, high = min(low, value), max(high, value)
         why += ", widened to hold the value"

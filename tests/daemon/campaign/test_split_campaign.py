@@ -136,6 +136,26 @@ def test_a_script_may_take_its_files_from_the_environment(desk):
     assert desk.baseline().facts.contract.allows_stale
 
 
+def test_a_script_with_a_seed_of_its_own_is_judged_by_the_rows_that_are_drawn_for_each_pair(desk, other_desk):
+    verdicts = []
+    for place, rate in ((desk, OFF), (other_desk, GOOD)):
+        write_points(place.folder / "points.csv")
+        register(place, '{by = "rows"}', rate, words=command(str(PLAIN), "{train}", "{eval}", "{lr}", "42"))
+        contract = place.baseline().facts.contract
+        assert (contract.seed_matters, contract.allows_stale) == (False, True)
+        verdicts.append(place.retune(seed=1).verdict)
+    assert verdicts[0].outcome in (Outcome.STALE, Outcome.BROKEN)
+    assert "from the seed the training draws nothing" in verdicts[0].covered
+    assert verdicts[1].outcome in (Outcome.FRESH, Outcome.INCONCLUSIVE)
+
+
+def test_a_script_with_a_seed_of_its_own_on_rows_that_are_always_the_same_is_never_stale(desk):
+    write_points(desk.folder / "points.csv")
+    split = '{by = "rows", draw = 1.0}'
+    register(desk, split, OFF, words=command(str(PLAIN), "{train}", "{eval}", "{lr}", "42"))
+    assert not desk.baseline().facts.contract.allows_stale
+
+
 def test_a_script_that_ignores_what_was_cut_is_told_what_it_ignores(desk):
     write_points(desk.folder / "points.csv")
     register(desk, '{by = "rows"}', words=command(str(PLAIN), "{data}", "{data}", "{lr}", "{seed}"))
