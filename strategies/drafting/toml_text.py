@@ -117,7 +117,7 @@ def _objective(draft: Draft) -> Iterator[str]:
         yield f"pattern = {toml(metric.pattern)}  # guess: how it is printed; the last match counts"
     if metric is not None and metric.how == "file":
         if draft.metric_file:
-            yield f"file = {toml(draft.metric_file)}  # guess: the output that the command names"
+            yield f"file = {toml(draft.metric_file)}  # guess: where line {metric.line} writes it"
         else:
             name = "metrics.json" if metric.key else "metrics.csv"
             yield f'# TODO file = "{name}"  # the file that line {metric.line} writes'

@@ -45,6 +45,7 @@ WELL_KNOWN = (
     Known("(.*_)?(beta_?2|adam_beta2|b2)", "second-moment decay", _FLOAT, 0.9, 0.9999, rank=6),
     Known("(.*_)?(dropout|drop_?rate|dropout_?rate|p_drop|drop_?prob|drop_path(_rate)?|stochastic_depth)", "dropout",
           _FLOAT, 0.0, 0.6, rank=2),
+    Known("(scale_)?pos(itive)?_?(class_)?weight", "weight of the rarer class", _FLOAT, 0.1, 100.0, True, 10.0, 4),
     Known("(num_?leaves|max_leaves|max_leaf_nodes)", "leaves of a tree", _INT, 8, 256, True, 4.0, 2),
     Known("(max_?depth|tree_depth)", "depth of a tree", _INT, 2, 12, rank=2),
     Known("(n_estimators|num_boost_round|num_rounds?|n_rounds?|num_trees|n_trees|num_iterations|trees|nrounds|ntree)",
