@@ -15,6 +15,8 @@ from retuned.daemon.campaign.plan import plan_of
 from retuned.daemon.campaign.reopen import reopen
 from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
+from retuned.daemon.reports.campaign_record import record_of
+from retuned.daemon.reports.page import page_of, render_page
 from retuned.daemon.state.campaigns.campaigns import open_campaigns
 from retuned.daemon.state.campaigns.lease import folder_of
 from retuned.daemon.state.models.registry import find_model
@@ -126,6 +128,15 @@ def test_the_record_says_how_the_data_were_cut_and_the_files_go_with_the_campaig
         in campaign.facts.prepared.notes
     )
     assert not (folder_of(desk.store.state, campaign.id) / "splits").exists()
+
+
+def test_the_page_names_the_files_of_a_run_though_they_are_gone(desk):
+    write_points(desk.folder / "points.csv")
+    register(desk, '{by = "rows"}')
+    page = render_page(page_of(record_of(desk.store, str(desk.baseline().id))))
+    assert "RETUNED_TRAIN=train.csv RETUNED_EVAL=eval.csv" in page
+    assert "plain.py train.csv eval.csv 0.06" in page
+    assert "train.csv and eval.csv here, were cut for it and went with the campaign" in page
 
 
 def test_a_script_may_take_its_files_from_the_environment(desk):
