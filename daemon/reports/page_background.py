@@ -218,7 +218,7 @@ def _one_training(record: CampaignRecord) -> tuple[tuple[str, ...], tuple[str, .
 def _names_of_cut_files(record: CampaignRecord) -> dict[str, str]:
     """What to call the files that retuned cut for a run, in the data's own format; none where the training cuts."""
     data = record.file.data
-    if data is None or data.split is None:
+    if data is None or data.split is None or data.path is None:
         return {}
     suffix = "".join(data.path.suffixes[-2:]) if data.path.suffix == ".gz" else data.path.suffix
     return {"train": f"train{suffix}", "eval": f"eval{suffix}"}

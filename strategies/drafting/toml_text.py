@@ -123,6 +123,8 @@ def _objective(draft: Draft) -> Iterator[str]:
             yield f'# TODO file = "{name}"  # the file that line {metric.line} writes'
         place = f"key = {toml(metric.key)}" if metric.key else f"column = {toml(metric.column)}"
         yield f"{place}  # guess: its place in that file"
+        if metric.column:
+            yield '# step = "epoch"  # the column of the step, in the budget\'s unit: brings curves and early stopping'
     yield "# floor = 1.0  # what a useless model scores: what a failed training counts as"
 
 
