@@ -43,7 +43,7 @@ SPLITS: Mapping[str, str] = {
     "groups": 'by = "groups", column = "date"',
     "time": 'by = "time", column = "date"',
 }
-LIBRARIES = ("scikit-learn", "lightgbm", "xgboost-cpu", "lightning", "transformers", "accelerate", "PyYAML")
+LIBRARIES = ("lightgbm", "xgboost-cpu", "lightning", "transformers", "accelerate", "PyYAML")
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,8 @@ def main() -> int:
     results = Results(options.out, search)
     for path in options.join:
         results.join(path)
-    with tempfile.TemporaryDirectory(prefix="retuned-ordinary-") as folder:
-        for script in (script for script in SCRIPTS if options.only in script.name):
-            run_script(script, options, results, Path(folder) / script.name)
-        for by in (by for by in SPLITS if options.only in f"aa-{by}"):
-            for seed in results.missing("aa", by, options.aa):
-                results.add(aa_campaign(by, seed, search, Path(folder) / "aa"))
+    if not options.write:
+        run_missing(options, results)
     scripts = [summary_of_script(script, options, results) for script in SCRIPTS]
     aa = [summary("aa", by, results, options.aa) for by in SPLITS]
     stale = sum(row["stale"] for row in aa)
@@ -99,6 +95,16 @@ def main() -> int:
     left = "" if is_complete else f"; not complete: give the command again for {', '.join(missing)}"
     print(f"\nwritten to {options.out}{left}")
     return 0 if is_kept else 1
+
+
+def run_missing(options: argparse.Namespace, results: Results) -> None:
+    """Run the campaigns that have not ended yet, of those that --only names."""
+    with tempfile.TemporaryDirectory(prefix="retuned-ordinary-") as folder:
+        for script in (script for script in SCRIPTS if options.only in script.name):
+            run_script(script, options, results, Path(folder) / script.name)
+        for by in (by for by in SPLITS if options.only in f"aa-{by}"):
+            for seed in results.missing("aa", by, options.aa):
+                results.add(aa_campaign(by, seed, results.search, Path(folder) / "aa"))
 
 
 def missing_parts(options: argparse.Namespace, results: Results) -> list[str]:
@@ -272,6 +278,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", default="", help="run the scripts, or aa-rows, aa-groups, aa-time, whose name holds this"
     )
+    parser.add_argument("--write", action="store_true", help="run nothing: write the file of what there is")
     parser.add_argument("--join", type=Path, nargs="*", default=[], help="result files of parts that ran elsewhere")
     parser.add_argument("--out", type=Path, default=RESULT, help="the result file, which also says what has been done")
     return parser.parse_args()
