@@ -227,16 +227,14 @@ def _contract(context: CampaignContext) -> Contract:
         is_settled = contract.allows_stale or (contract.equal_calls > 1 and Breach.UNTESTED not in contract.breaches)
         if prepared_of(baseline).code == prepared_of(campaign).code and is_settled:
             return contract
-    return probe_contract(context.runs, context.configuration, context.campaign.seed, context.file.training.budget)
+    return probe_contract(context.runs, context.configuration, context.campaign.seed, context.file)
 
 
 def _contract_by_challenger(context: CampaignContext, contract: Contract, challenger: Configuration) -> Contract:
     """The contract, tested with the challenger if the stored settings are too broken to finish a probe."""
     if Breach.UNTESTED not in contract.breaches:
         return contract
-    return probe_contract(
-        context.runs, challenger, context.campaign.seed, context.file.training.budget, of_challenger=True
-    )
+    return probe_contract(context.runs, challenger, context.campaign.seed, context.file, of_challenger=True)
 
 
 def _summary(context: CampaignContext, reason: str, too_small: str, stages: int = 1) -> SearchSummary:

@@ -147,6 +147,11 @@ class ModelFile(Table):
         return None if self.data is None else self.data.split
 
     @property
+    def are_rows_drawn(self) -> bool:
+        """Whether retuned draws other training rows for each split seed."""
+        return self.split is not None and self.split.draw != 1.0
+
+    @property
     def settings_file(self) -> Path | None:
         """The file that an adoption writes; None where the owner named none."""
         return self.settings.file

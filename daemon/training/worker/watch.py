@@ -67,8 +67,17 @@ class Watch:
         self._timeout_s = timeout_s
         self._grace_s = grace_s
 
-    def until_over(self, leg: Leg | Group, pid: int, streams: Streams, is_over: Callable[[], bool]) -> str | None:
+    def until_over(
+        self,
+        leg: Leg | Group,
+        pid: int,
+        streams: Streams,
+        is_over: Callable[[], bool],
+        look: Callable[[], None] = lambda: None,
+    ) -> str | None:
         """Pass output on until the leg is over. Why it was stopped, or None if it ended by itself.
+
+        `look`: called again and again, to take in what the leg writes elsewhere.
 
         A leg past its deadline, or one that the campaign wants to end, gets SIGTERM and a grace; the caller kills what
         is then left. A pause between two looks, in which nothing ran, counts for no deadline. Raises Stopped when the
@@ -88,6 +97,7 @@ class Watch:
                 if passed_s > PAUSE_S and pauses < MOST_PAUSES:
                     leg.forgive(passed_s)
                     killed_at, pauses = killed_at + passed_s, pauses + 1
+                look()
                 self._children.reap()
                 self._heartbeat.beat(leg)
                 if self._stop.is_set:

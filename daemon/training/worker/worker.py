@@ -236,7 +236,7 @@ class Worker:
                 os.close(out_write)
                 os.close(error_write)
             leg.name_process(self.id, pid)
-            stopped = self.watch.until_over(leg, pid, streams, lambda: pid in self.children.ended)
+            stopped = self.watch.until_over(leg, pid, streams, lambda: pid in self.children.ended, reader.look)
             left = 0 if stopped else len(living(children_of(os.getpid())))
             self.children.kill_all()
             drain(streams)
