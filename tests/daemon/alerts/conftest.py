@@ -9,7 +9,11 @@ import threading
 import time
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult
 from retuned.daemon.state.outbox import enqueue
+
+PASSWORD = b"canary-4711"  # that the mail server takes
 
 
 def drip(connection, pieces, pause_s=0.05):
@@ -51,12 +55,12 @@ class Receiver:
     """Accepts connections, reads a request, and behaves as told; `wrap` first makes a connection a secure one; `keep`
     gets the headers of each request."""
 
-    def __init__(self, behave, wrap=None, scheme="http", keep=None):
+    def __init__(self, behave, wrap=None, scheme="http", keep=None, port=0):
         self.keep = [] if keep is None else keep
         self.behave = behave
         self.wrap = wrap or (lambda connection: connection)
         self.bodies, self.ids = [], []
-        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.listening = socket.create_server(("127.0.0.1", port))
         self.url = f"{scheme}://127.0.0.1:{self.listening.getsockname()[1]}/hook"
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -83,6 +87,8 @@ class Receiver:
             self.behave(wrapped)
 
     def close(self):
+        with contextlib.suppress(OSError):  # else the thread that waits in it would accept one more
+            self.listening.shutdown(socket.SHUT_RDWR)
         self.listening.close()
 
 
@@ -162,3 +168,43 @@ def certificate(tmp_path_factory):
 def named_certificate(tmp_path_factory):
     """A certificate for chat.example.org."""
     return make_certificate(tmp_path_factory.mktemp("named"), "DNS:chat.example.org")
+
+
+class Mailbox:
+    """Keeps what comes; answers RCPT and DATA as told, after `before`."""
+
+    def __init__(self):
+        self.mails, self.refused, self.data, self.before = [], {}, "250 OK", lambda: None
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's own
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        self.mails.append(envelope)
+        self.before()
+        return self.data
+
+
+class MailServer(Controller):
+    """Takes a login with that password, without TLS too."""
+
+    def factory(self):
+        return SMTP(
+            self.handler,
+            auth_require_tls=False,
+            authenticator=lambda *words: AuthResult(success=words[-1].password == PASSWORD, handled=False),
+        )
+
+
+@pytest.fixture
+def mailbox():
+    box = Mailbox()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        box.port = free.getsockname()[1]
+    server = MailServer(box, hostname="127.0.0.1", port=box.port)
+    server.start()
+    yield box
+    server.stop()
