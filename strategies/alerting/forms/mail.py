@@ -66,4 +66,4 @@ def _html(message: AlertMessage) -> str:
 def _link(link: str | None) -> str:
     if link is None or not link.startswith(("https://", "http://")):
         return ""
-    return f'<p style="margin:12px 0"><a href="{escape(link)}">Open the report</a></p>'
+    return f'<p style="margin:12px 0"><a href="{escape(link)}">Open the page</a></p>'

@@ -20,7 +20,7 @@ _ACTIONS = {Event.ACKNOWLEDGED: "acknowledge", Event.RESOLVED: "resolve"}
 def pagerduty_form(message: AlertMessage, routing_key: str, source: str) -> Mapping[str, Any]:
     """The body, for `path_of` the message. `source`: the host that the service runs on."""
     summary = shortened(headline(message), MOST_SUMMARY, note="...")
-    links = [{"href": message.link, "text": "The report"}] if _has_link(message) else []
+    links = [{"href": message.link, "text": "The page"}] if _has_link(message) else []
     payload = {
         "summary": summary,
         "source": source,

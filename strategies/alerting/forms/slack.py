@@ -31,7 +31,7 @@ def slack_form(message: AlertMessage) -> Mapping[str, Any]:
         code = "```\n" + escaped("\n".join(commands)) + "\n```"
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": code, "verbatim": True}})
     if message.link is not None and utf16_length(message.link) <= MOST_URL:
-        button = {"type": "button", "text": _plain("Open the report"), "url": message.link}
+        button = {"type": "button", "text": _plain("Open the page"), "url": message.link}
         blocks.append({"type": "actions", "elements": [button]})
     blocks.append({"type": "context", "elements": [_plain(shortened(footer(message), MOST_FOOTER))]})
     return {"text": _fallback(message), "blocks": blocks, "unfurl_links": False, "unfurl_media": False}

@@ -30,7 +30,7 @@ def teams_form(message: AlertMessage) -> Mapping[str, Any]:
         "msteams": {"width": "Full"},
     }
     if has_link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the report", "url": message.link}]
+        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the page", "url": message.link}]
     content_type = "application/vnd.microsoft.card.adaptive"
     return {
         "type": "message",

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from retuned.daemon.alerts.channels import Outlet
 from retuned.daemon.alerts.deliveries import Deliveries
 from retuned.daemon.config.channel_tables import Channels
-from retuned.daemon.config.config import AlertsTable, Config, ServiceTable
+from retuned.daemon.config.config import AlertsTable, ApiTable, Config, ServiceTable
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.service.alert_round import AlertRound
 from retuned.daemon.service.campaign_processes import CampaignProcesses
@@ -36,7 +36,7 @@ class Scene:
     def __init__(self, desk, clock, alerts, channels=None, environ=None):
         self.desk, self.clock, self.alerts = desk, clock, alerts
         self.channels, self.environ, self.slow = channels or {}, environ or {}, frozenset()
-        self.sending = None
+        self.sending, self.public_url = None, None
         self.restart()
 
     def restart(self, **alerts):
@@ -45,7 +45,7 @@ class Scene:
         self.alerts |= alerts
         self.config = Config(
             state=self.desk.config.state, alerts=AlertsTable.model_validate(self.alerts), service=ServiceTable(),
-            channels=TypeAdapter(Channels).validate_python(self.channels),
+            channels=TypeAdapter(Channels).validate_python(self.channels), api=ApiTable(public_url=self.public_url),
         )  # fmt: skip
         self.store = Store(self.config.state)
         processes = CampaignProcesses(self.config.state, None, self.clock)

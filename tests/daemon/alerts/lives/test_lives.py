@@ -254,3 +254,23 @@ def test_answers_that_cannot_be_are_refused(scene):
     scene.settle()
     with pytest.raises(ConflictError, match="alert 1 is over: adopted"):
         acknowledge(scene.store, number, "anna", "", scene.config, now)
+
+
+def test_a_message_links_to_its_page_or_says_what_to_type_for_it(scene):
+    scene.find()
+    scene.run(1)
+    scene.settle()
+    scene.run(1)
+    scene.public_url = "https://retuned.example.org/hpo"
+    scene.restart()
+    scene.add("other")
+    number = scene.store.row("SELECT max(id) AS id FROM campaigns")["id"]
+    scene.find("other")
+    scene.run(1)
+    first, over, linked = (json.loads(body)["data"] for body in scene.receiver.bodies)
+    report = f"retuned --state {scene.store.state} report 1 --html campaign-1.html"
+    assert (first["link"], first["commands"][-1]) == (None, report)
+    assert over["commands"] == []
+    assert linked["link"] == f"https://retuned.example.org/hpo/campaigns/{number}"
+    assert f"\nPage: {linked['link']}\n" in linked["text"]
+    assert not any("report" in command for command in linked["commands"])
