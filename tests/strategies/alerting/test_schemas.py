@@ -1,7 +1,7 @@
 """Every event's payload, strictly: no key and no value that the service at the other end does not document.
 
 Slack's own Python package judges the blocks, a real Alertmanager the alerts, and schemas written here from the
-documentation the rest (PagerDuty "Events API v2" and "Change events", Alertmanager `postableAlert`, Adaptive Cards 1.5).
+documentation the rest (PagerDuty "Events API v2", "Change events", Alertmanager `postableAlert`, Adaptive Cards 1.5).
 The published schemas are not carried along. The recorded forms were held against them by hand: PagerDuty's
 events-v2/openapiv3.json, Alertmanager's api/v2/openapi.yaml, and schemas/1.5.0/adaptive-card.json, which knows all but
 `msteams`, a key that Teams documents beside it.
