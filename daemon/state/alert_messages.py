@@ -8,6 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from ...strategies.alerting.message import AlertMessage, Event
+from ...strategies.alerting.routing import is_quiet
 from ...strategies.alerting.verdict_alert import OF_VERDICTS
 from .channel_outbox import enqueue_routed
 from .outbox import WITHDRAWN, place_for
@@ -151,6 +152,8 @@ def _plain_destinations(
         return ()
     if message.event in _TO_THOSE_TOLD:
         return tuple(each for each in told if each.channel is None)
+    if is_quiet(message):  # a plain webhook cannot ask for it
+        return ()
     own = () if config.alerts.escalate_to else _own(config)
     if message.event is Event.ESCALATED:
         return own or (() if config.alerts.escalate_to else _of_models(model_alerts))

@@ -1,10 +1,13 @@
 """Receivers of messages with every habit, good and bad, on the loopback."""
 
 import contextlib
+import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -13,6 +16,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 from retuned.daemon.state.outbox import enqueue
 
+START_S = 120.0  # until a new interpreter has loaded what it needs, on a machine with much else to do
+END_S = 10.0  # from SIGTERM to the end of the process
 PASSWORD = b"canary-4711"  # that the mail server takes
 
 
@@ -208,3 +213,55 @@ def mailbox():
     server.start()
     yield box
     server.stop()
+
+
+class Served:
+    """A state folder that real services serve, one after another; what they log stands in a file."""
+
+    def __init__(self, desk):
+        self.state, self.log = desk.config.state, desk.folder / "service.log"
+        self.command = [sys.executable, "-m", "retuned.daemon", "--state", str(self.state)]
+        self.process, self.environ = None, {"HOME": "/tmp"}
+
+    def configure(self, text, **environ):
+        """What the configuration says, and the secrets that it names."""
+        path = self.state.parent / "config.toml"
+        path.write_text(text)
+        self.command += ["--config", str(path)]
+        self.environ |= environ
+
+    def start(self):
+        """Start one; returns once it has begun its work."""
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen([*self.command, "serve"], stderr=log, env=os.environ | self.environ)
+        self.wait_for(lambda: "service_started" in self.log.read_text() or self.process.poll() is not None, START_S)
+        assert self.process.poll() is None, self.log.read_text()
+
+    def status(self):
+        return json.loads(self.say("status", "--json").stdout)
+
+    def say(self, *words):
+        """What a command answers that is typed where the service's secrets stand in the environment, too."""
+        environ = os.environ | self.environ
+        return subprocess.run([*self.command, *words], capture_output=True, text=True, timeout=START_S, env=environ)
+
+    def end(self, number=signal.SIGTERM):
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        return self.process.wait(END_S)
+
+    @staticmethod
+    def wait_for(condition, seconds):
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def served(judged_copy, box):
+    made = Served(judged_copy)
+    yield made
+    if made.process is not None:
+        made.process.kill()
+        made.process.wait()

@@ -1,14 +1,9 @@
 """Messages of a real service: among receivers of every bad habit, and across a kill in the middle of a try."""
 
-import contextlib
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,57 +13,8 @@ from retuned.daemon.state.store import to_text
 from retuned.strategies.alerting.message import Event
 from retuned.strategies.alerting.sample import sample_message
 
-START_S = 120.0  # until a new interpreter has loaded what it needs, on a machine with much else to do
+START_S = 120.0  # as long as a start may take
 GOOD_S = 30.0  # from the service's start to the good receiver's message, which waits for no bad one
-END_S = 10.0  # from SIGTERM to the end of the process
-
-
-class Served:
-    """A state folder that real services serve, one after another; what they log stands in a file."""
-
-    def __init__(self, desk):
-        self.state, self.log = desk.config.state, desk.folder / "service.log"
-        self.command = [sys.executable, "-m", "retuned.daemon", "--state", str(self.state)]
-        self.process, self.environ = None, {"HOME": "/tmp"}
-
-    def configure(self, text, **environ):
-        """What the configuration says, and the secrets that it names."""
-        path = self.state.parent / "config.toml"
-        path.write_text(text)
-        self.command += ["--config", str(path)]
-        self.environ |= environ
-
-    def start(self):
-        """Start one; returns once it has begun its work."""
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen([*self.command, "serve"], stderr=log, env=os.environ | self.environ)
-        wait_for(lambda: "service_started" in self.log.read_text() or self.process.poll() is not None, START_S)
-        assert self.process.poll() is None, self.log.read_text()
-
-    def status(self):
-        command = [*self.command, "status", "--json"]
-        return json.loads(subprocess.run(command, capture_output=True, text=True, timeout=START_S).stdout)
-
-    def end(self, number=signal.SIGTERM):
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(number)
-        return self.process.wait(END_S)
-
-
-def wait_for(condition, seconds):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def served(judged_copy, box):
-    made = Served(judged_copy)
-    yield made
-    if made.process is not None:
-        made.process.kill()
-        made.process.wait()
 
 
 def test_a_running_service_serves_the_good_receiver_and_ends_in_time_among_all_the_bad_ones(
@@ -77,8 +23,8 @@ def test_a_running_service_serves_the_good_receiver_and_ends_in_time_among_all_t
     for number, receiver in enumerate([*bad.values(), good]):
         put(box, receiver.url, f"msg_{number}", datetime.now(UTC))
     served.start()
-    wait_for(lambda: good.bodies, GOOD_S)
-    wait_for(lambda: all(receiver.bodies for receiver in bad.values()), GOOD_S)
+    served.wait_for(lambda: good.bodies, GOOD_S)
+    served.wait_for(lambda: all(receiver.bodies for receiver in bad.values()), GOOD_S)
     assert served.status()["overall"] in ("ok", "degraded")
     assert served.end() == 0
     assert "service_stopped" in served.log.read_text()
@@ -110,7 +56,7 @@ def test_a_message_whose_service_is_killed_in_the_middle_of_a_try_is_delivered_a
             (to_text(datetime.now(UTC) - timedelta(seconds=1)),),
         )
     served.start()
-    wait_for(lambda: box.row("SELECT * FROM outbox")["state"] == "delivered", GOOD_S)
+    served.wait_for(lambda: box.row("SELECT * FROM outbox")["state"] == "delivered", GOOD_S)
     assert served.end() == 0
     assert set(receiver.ids) == {"msg_1"}
     assert len(receiver.ids) == 1 + (row["state"] == "pending")
@@ -131,7 +77,8 @@ def channels_of(receivers, mailbox):
     tables = ['[alerts]\nallow = ["127.0.0.0/8"]']
     for name, receiver in receivers.items():
         key = 'routing_key = "env:KEY"' if name == "pagerduty" else ""
-        address = receiver.url.removesuffix("/hook") if name in ("pagerduty", "alertmanager") else f"env:{name.upper()}"
+        is_base = name in ("pagerduty", "alertmanager")
+        address = receiver.url.removesuffix("/hook") if is_base else f"env:{name.upper()}"
         tables.append(f'[channels.{name}]\nkind = "{name}"\ninsecure = true\nurl = "{address}"\n{key}')
     tables.append(
         '[channels.email]\nkind = "email"\nhost = "127.0.0.1"\nsecurity = "none"\ninsecure = true\n'
@@ -166,7 +113,7 @@ def test_what_every_channel_was_sent_before_a_kill_comes_again_as_the_same(serve
     with box.transaction():  # the minute for which the killed service held the messages is over
         box.change("UPDATE outbox SET next_attempt_at = created_at")
     served.start()
-    wait_for(lambda: {row["state"] for row in box.rows("SELECT state FROM outbox")} == {"delivered"}, GOOD_S)
+    served.wait_for(lambda: {row["state"] for row in box.rows("SELECT state FROM outbox")} == {"delivered"}, GOOD_S)
     assert served.end() == 0
     for name, receiver in receivers.items():
         first, second = (SAME[name](*sent) for sent in zip(receiver.bodies, heads[name], strict=True))

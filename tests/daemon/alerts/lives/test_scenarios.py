@@ -26,6 +26,8 @@ import json
 import pytest
 from retuned.daemon.state.alert_answers import acknowledge, snooze
 from retuned.daemon.state.outbox import dead_count
+from retuned.daemon.upkeep.health import health_of
+from retuned.strategies.alerting.message import Kind, Severity
 
 CHATS = ("slack", "teams")
 ALL = (*CHATS, "webhook", "pagerduty", "alertmanager")
@@ -231,3 +233,24 @@ def test_what_opened_ended_and_came_again_in_quiet_hours_is_told_once_after_them
         assert scene.told[name].events == ["opened"]
         assert scene.told[name].between(21, by) == ["opened"]
     assert scene.told["pagerduty"].between(12, 13) == ["opened", "resolved"]
+
+
+def test_scores_that_fell_are_told_to_channels_that_ask_for_it_and_to_no_other(stage):
+    scene = stage("slack", "teams", "pagerduty", slack={"kinds": ["stale", "degraded"]}, teams={"severities": ["info"]})
+    scene.find(kind=Kind.DEGRADED, severity=Severity.INFO)
+    scene.run(24 * 8, step=12)
+    scene.settle()
+    scene.run(12, step=6)
+    heard = ["opened", "repeated", "resolved"]
+    assert {name: collector.events for name, collector in scene.told.items()} == {
+        "slack": heard, "teams": heard, "pagerduty": []
+    }  # fmt: skip
+
+
+def test_scores_that_fell_are_counted_in_the_status_where_nobody_is_told(stage):
+    scene = stage("slack")
+    scene.find(kind=Kind.DEGRADED, severity=Severity.INFO)
+    scene.run(24 * 8, step=12)
+    assert scene.told["slack"].events == []
+    health = health_of(scene.store, scene.config, scene.clock.now())
+    assert health.alerts.sentence == "1 open, 1 of them told nobody (DEGRADED, INCONCLUSIVE): retuned alerts"
