@@ -38,7 +38,8 @@ class Event(StrEnum):
     SNOOZE_ENDED = "snooze_ended"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
-    CHANGED = "changed"  # a change without an alert: settings adopted, hardware exchanged
+    CHANGED = "changed"  # a change without an alert: settings adopted without a person
+    ADOPTED = "adopted"  # a person adopted settings: for programs, since people know it from the alert's end
     DIGEST = "digest"
     SAMPLE = "sample"  # `retuned channels test`
 

@@ -23,11 +23,11 @@ class ChannelKind(StrEnum):
 
 
 UNTOLD = {
-    ChannelKind.SLACK: frozenset({Event.ACKNOWLEDGED}),
-    ChannelKind.TEAMS: frozenset({Event.ACKNOWLEDGED}),
-    ChannelKind.EMAIL: frozenset({Event.ACKNOWLEDGED}),
-    ChannelKind.APPRISE: frozenset({Event.ACKNOWLEDGED}),
-    ChannelKind.ALERTMANAGER: frozenset({Event.ACKNOWLEDGED, Event.CHANGED, Event.DIGEST}),
+    ChannelKind.SLACK: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
+    ChannelKind.TEAMS: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
+    ChannelKind.EMAIL: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
+    ChannelKind.APPRISE: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
+    ChannelKind.ALERTMANAGER: frozenset({Event.ACKNOWLEDGED, Event.CHANGED, Event.ADOPTED, Event.DIGEST}),
     ChannelKind.PAGERDUTY: frozenset({Event.DIGEST}),
 }
 """Events that a channel has no notion of, or that would only be noise there."""

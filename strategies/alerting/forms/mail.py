@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
 
-from ..message import AlertMessage, Event, Severity
+from ..message import AlertMessage, Severity
 from .shorten import shortened
-from .wording import footer, headline
+from .wording import footer, headline, is_good
 
 MOST_SUBJECT, MOST_BODY = 200, 100_000
 CHART = "chart@retuned"
@@ -46,7 +46,7 @@ def _text(message: AlertMessage) -> str:
 
 
 def _html(message: AlertMessage, has_chart: bool) -> str:
-    color = _GOOD if message.event in (Event.RESOLVED, Event.CHANGED) else _COLORS[message.severity]
+    color = _GOOD if is_good(message) else _COLORS[message.severity]
     sentences = shortened("\n".join(message.sentences), MOST_BODY // 2).split("\n")
     rows = "".join(
         f'<tr><th align="left" valign="top" style="padding:2px 16px 2px 0;font-weight:600">{escape(label)}</th>'

@@ -8,9 +8,9 @@ Texts are `plain_text`, in which nothing that a training wrote mentions a channe
 from collections.abc import Mapping
 from typing import Any
 
-from ..message import AlertMessage, Event, Severity
+from ..message import AlertMessage, Severity
 from .shorten import lines_that_fit, shortened, utf16_length
-from .wording import facts_of, footer, headline
+from .wording import facts_of, footer, headline, is_good
 
 MOST_HEADER, MOST_SENTENCES, MOST_COMMANDS, MOST_FALLBACK = 150, 2_900, 2_000, 1_500
 MOST_FACTS, MOST_FACT, MOST_FOOTER, MOST_URL = 10, 250, 300, 3_000
@@ -48,7 +48,7 @@ def _fallback(message: AlertMessage) -> str:
 
 
 def _mark(message: AlertMessage) -> str:
-    if message.event in (Event.RESOLVED, Event.CHANGED):
+    if is_good(message):
         return "✅"
     return _MARKS[message.severity]
 

@@ -24,8 +24,13 @@ def footer(message: AlertMessage) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def is_good(message: AlertMessage) -> bool:
+    """Whether it is good news."""
+    return message.event in (Event.RESOLVED, Event.CHANGED, Event.ADOPTED)
+
+
 def _is_open(message: AlertMessage) -> bool:
-    return message.event not in (Event.RESOLVED, Event.CHANGED, Event.DIGEST, Event.SAMPLE)
+    return not is_good(message) and message.event not in (Event.DIGEST, Event.SAMPLE)
 
 
 def facts_of(message: AlertMessage, most: int) -> tuple[tuple[str, str], ...]:

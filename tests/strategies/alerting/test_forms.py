@@ -61,6 +61,7 @@ PART = OwnersPart(
 )  # fmt: skip
 OF_NO_ALERT = {
     Event.CHANGED: replace(MESSAGE, event=Event.CHANGED, title="rides: new settings were adopted"),
+    Event.ADOPTED: replace(MESSAGE, event=Event.ADOPTED, title="rides: settings v2 are current now"),
     Event.DIGEST: digest_message(PART, NOW - timedelta(days=7), NOW, id="msg_d", place="host host-1, state folder /s"),
     Event.SAMPLE: sample_message("ops", "host-1", "msg_s", NOW),
 }
@@ -175,7 +176,7 @@ def test_teams_gets_a_card_in_a_message_of_at_most_28_kb(message):
 def test_pagerduty_gets_an_event_of_version_2(message):
     form = pagerduty_form(message, "KEY", "host")
     is_change = path_of(message) == "/v2/change/enqueue"
-    assert is_change is (message.event in (Event.CHANGED, Event.DIGEST))
+    assert is_change is (message.event in (Event.CHANGED, Event.ADOPTED, Event.DIGEST))
     assert is_change is ("event_action" not in form)
     assert is_change is ("dedup_key" not in form)
     assert 1 <= len(form["payload"]["summary"]) <= 1024

@@ -76,7 +76,10 @@ TEAMS = only(
 STRICT = [
     *((event, "teams", TEAMS) for event in RECORDED["teams"]),
     *((event, "alertmanager", ALERT) for event in RECORDED["alertmanager"]),
-    *((event, "pagerduty", CHANGE if event in ("changed", "digest") else EVENT) for event in RECORDED["pagerduty"]),
+    *(
+        (event, "pagerduty", CHANGE if event in ("changed", "adopted", "digest") else EVENT)
+        for event in RECORDED["pagerduty"]
+    ),
 ]
 
 
