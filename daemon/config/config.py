@@ -9,8 +9,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ...strategies.alerting.routing import Routes
 from ...strategies.errors import InputError
@@ -43,6 +44,18 @@ def _listen(value: str) -> str:
     raise refusal(f"is {shown(value)}", "allowed: HOST:PORT, unix:/PATH, or 'off'", "for instance '127.0.0.1:8765'")
 
 
+def _public_url(value: object) -> str:
+    try:
+        parts = urlsplit(value) if isinstance(value, str) and value.isprintable() and " " not in value else None
+        is_address = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_address, parts = False, None
+    if not is_address or parts is None or parts.query or parts.fragment or parts.username is not None:
+        allowed = "allowed: an http:// or https:// address without a password, '?' and '#'"
+        raise refusal(f"is {shown(value)}", allowed, "for instance 'https://retuned.example.org'")
+    return str(value).rstrip("/")
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
@@ -71,10 +84,12 @@ class WorkersTable(Table):
 
 
 class ApiTable(Table):
-    """Where the service answers the command line and other programs."""
+    """Where the service answers the command line and other programs. `public_url`: at which address people reach its
+    pages, for links in messages; None: messages say what to type instead."""
 
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:0"
     is_open: Flag = Field(default=False, alias="open_to_network")
+    public_url: Annotated[str, BeforeValidator(_public_url)] | None = None
 
     @model_validator(mode="after")
     def _is_plainly_open(self) -> Self:
