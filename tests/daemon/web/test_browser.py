@@ -20,6 +20,11 @@ PAGES = {
     "alerts": "/alerts",
     "schedule": "/schedule",
     "health": "/health",
+    "settings": "/settings",
+    "doctor": "/doctor",
+    "audit": "/audit",
+    "register": "/register",
+    "adopt": "/models/toy/adopt",
     "wrong": "/models/none",
 }
 SHOTS = os.environ.get("RETUNED_SCREENSHOTS")
@@ -60,7 +65,12 @@ def test_a_model_lives_its_life_in_the_browser(chromium, service, desk, has_scri
     tab.sign_in(service.link())
     assert "Register the first model" in page.content()
 
-    desk.register()
+    desk_file = desk.write_model()
+    page.get_by_role("link", name="Register the first model").click()
+    page.get_by_label("Folder").fill(str(desk.folder))
+    page.get_by_label("Model file").set_input_files(desk_file)
+    tab.press("Register")
+    assert "Its baseline is queued." in page.content()
     tab.wait_for("/models/toy", "Open now", is_there=False)
     desk.write_data(optimum=-3.0, sleep_s=0.05)
     page.goto(f"{service.url}/models/toy")
@@ -76,9 +86,12 @@ def test_a_model_lives_its_life_in_the_browser(chromium, service, desk, has_scri
     tab.press("Acknowledge")
     assert "1 alert acknowledged." in page.content()
     page.goto(f"{service.url}/models/toy")
-    tab.press("Adopt the confirmed values")
+    page.get_by_role("link", name="Adopt the confirmed values").click()
+    assert "Nothing is changed yet." in page.content()
+    tab.press("Adopt these values")
     assert "Settings v2 are current now." in page.content()
-    tab.press("Roll back to the values before")
+    page.get_by_role("link", name="Roll back ...", exact=True).click()
+    tab.press("Roll back to these values")
     assert "Settings v3 are current now." in page.content()
     tab.press("Sign out")
     page.goto(f"{service.url}/models/toy")
