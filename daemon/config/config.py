@@ -6,6 +6,7 @@ A key exists here only when something reads it; `config.example.toml` explains e
 import base64
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -43,6 +44,19 @@ def _listen(value: str) -> str:
     raise refusal(f"is {shown(value)}", "allowed: HOST:PORT, unix:/PATH, or 'off'", "for instance '127.0.0.1:8765'")
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise refusal(f"is {shown(value)}", "allowed: addresses and networks", "such as '10.0.0.0/24'") from None
+
+
+def _host_name(value: str) -> str:
+    if re.fullmatch(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", value.lower()):
+        return value.lower()
+    raise refusal(f"is {shown(value)}", "allowed: host names without a port", "such as 'retuned.example.org'")
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
@@ -75,16 +89,36 @@ class ApiTable(Table):
 
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:0"
     is_open: Flag = Field(default=False, alias="open_to_network")
+    behind_proxy: Flag = False
+    trusted: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    names: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()
+
+    @model_validator(mode="after")
+    def _names_its_proxies(self) -> Self:
+        if self.behind_proxy == bool(self.trusted):
+            return self
+        raise refusal(
+            f"is {shown(self.behind_proxy)}, and trusted names {len(self.trusted)} addresses",
+            "allowed: both, or neither",
+            "for instance behind_proxy = true and trusted = ['10.0.0.5']",
+            key="behind_proxy",
+        )
 
     @model_validator(mode="after")
     def _is_plainly_open(self) -> Self:
         host = self.listen.rpartition(":")[0]
-        if self.is_open or self.listen == "off" or self.listen.startswith("unix:") or _is_loopback(host):
+        if (
+            self.is_open
+            or self.behind_proxy
+            or self.listen == "off"
+            or self.listen.startswith("unix:")
+            or _is_loopback(host)
+        ):
             return self
         raise refusal(
             f"is {shown(self.listen)}, which other machines can reach, and tokens are sent unencrypted",
             "allowed: 127.0.0.1, ::1, localhost or a unix socket",
-            "put a proxy with TLS in front of it, or set open_to_network = true next to it",
+            "put a proxy with TLS in front, and set behind_proxy and trusted; or set open_to_network = true next to it",
             key="listen",
         )
 

@@ -13,8 +13,9 @@ from ..state.tokens import Role
 from . import admin_views, views
 from .admin_pages import AdminPages
 from .answering import Answering, Form
+from .campaign_pages import CampaignPages
 from .forms import arguments_in
-from .render import HEADERS, REPORT_HEADERS
+from .render import HEADERS
 from .sessions import Session, Sessions
 from .signing_in import SigningIn
 from .visit import Visit
@@ -51,11 +52,11 @@ def add_pages(app: FastAPI, inside: Inside) -> None:
     pages = Pages(answering)
     SigningIn(inside, sessions).add_to(app)
     AdminPages(answering).add_to(app)
+    CampaignPages(answering).add_to(app)
     for role, shown in ((Role.VIEWER, VIEWS), (Role.OPERATOR, OPERATORS_VIEWS), (Role.ADMIN, ADMINS_VIEWS)):
         for path, view in shown.items():
             app.add_api_route(path, pages.view(view, role), methods=["GET"], include_in_schema=False)
     app.add_api_route("/models/{name}/plan", pages.plan, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/campaigns/{campaign}", pages.campaign, methods=["GET"], include_in_schema=False)
     app.add_api_route("/models/{name}/{verb}", pages.act, methods=["POST"], include_in_schema=False)
     app.add_api_route("/alerts/{name}/{verb}", pages.answer, methods=["POST"], include_in_schema=False)
     app.add_api_route("/page.css", _style, methods=["GET"], include_in_schema=False)
@@ -88,19 +89,6 @@ class Pages:
             return self._answering.page(session, "plan", {"name": name, "sentences": plan.sentences})
 
         return await self._answering.computed(request, "plan", {"name": name}, show)
-
-    async def campaign(self, request: Request) -> Response:
-        """A campaign: the report once it has ended, how far it is until then."""
-
-        def first(visit: Visit) -> Response | None:
-            shown = views.campaign(visit)
-            return None if shown is None else self._answering.page(visit.session, *shown)
-
-        def show(_: Session, report: Any) -> Response:  # noqa: ANN401 - the verb's result
-            return Response(report.html, 200, REPORT_HEADERS, media_type="text/html")
-
-        named = {"named": request.path_params["campaign"]}
-        return await self._answering.computed(request, "report", named, show, first)
 
     async def act(self, request: Request) -> Response:
         """What a form asks for of a model; then the model's page again, which says what was done."""

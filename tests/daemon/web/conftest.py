@@ -13,7 +13,9 @@ from retuned.daemon.state.running_service import read_place
 from retuned.daemon.web.sign_in_link import sign_in_link
 
 AXE = Path(__file__).parents[2] / "vendored" / "axe-core" / "axe.min.js"
-WAIT_MS = 60_000
+SHOTS = os.environ.get("RETUNED_SCREENSHOTS")
+"""A folder for pictures of the pages, for people to look at; None: none are taken."""
+WAIT_MS = 120_000
 START_TIMEOUT_S = 60
 CONFIG = "[service]\ntick_s = 1\n"
 
@@ -55,6 +57,17 @@ class Watched:
                 return
             self.page.wait_for_timeout(250)
         pytest.fail(f"{path}, {text!r}: {self.page.inner_text('body')}")
+
+    def wait_for_title(self, text):
+        """Wait until the page has become another by itself."""
+        ends = time.monotonic() + WAIT_MS / 1000
+        while text not in self.page.title():
+            assert time.monotonic() < ends, self.page.inner_text("body")
+            self.page.wait_for_timeout(250)
+
+    def shoot(self, name):
+        if SHOTS:
+            self.page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
     def press(self, label):
         self.page.get_by_role("button", name=label, exact=True).click()
