@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT, EDGE = 720, 260, 8
+WIDTH, HEIGHT, EDGE, DASH = 720, 260, 8, 12
 MOST_POINTS = 200
 """Of one curve; more of them are no wider than a pixel."""
 LOW_SHARE = 0.05  # of all points may lie below the frame: one absurd score must not flatten all others
@@ -22,7 +22,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A curve in the drawing: `points` as SVG wants them, a single one twice, which makes a dot."""
+    """A curve in the drawing: `points` as SVG wants them, a single one as a dash."""
 
     name: str
     fate: str
@@ -87,14 +87,14 @@ def drawn(curves: Sequence[Curve], sign: float) -> Drawing | None:
     worst, best = values[int(LOW_SHARE * (len(values) - 1))], values[-1]
     last_step = max(points[-1][0] for _, points in thin) or 1.0
 
-    def at(step: float, value: float) -> str:
+    def at(step: float, value: float) -> tuple[float, float]:
         share = 0.5 if best == worst else max(0.0, (sign * value - worst) / (best - worst))
         height = share if sign > 0 else 1 - share  # the metric itself grows upwards
-        return f"{_across(step / last_step):.1f},{_up(height):.1f}"
+        return _across(step / last_step), _up(height)
 
     order = {"dead": 0, "alive": 1, "incumbent": 2}
     lines = tuple(
-        Line(curve.name, curve.fate, " ".join(at(*point) for point in _at_least_two(points)))
+        Line(curve.name, curve.fate, _as_text([at(*point) for point in points]))
         for curve, points in sorted(thin, key=lambda both: order[both[0].fate])
     )
     low, high = sorted((sign * worst, sign * best))
@@ -119,8 +119,11 @@ def differences(pairs: Sequence[tuple[int, float]]) -> Differences | None:
     return Differences(marks, height(0.0), mean, height(mean))
 
 
-def _at_least_two(points: tuple[Point, ...]) -> tuple[Point, ...]:
-    return points if len(points) > 1 else points * 2
+def _as_text(places: list[tuple[float, float]]) -> str:
+    if len(places) == 1:
+        ((x, y),) = places
+        places = [(max(x - DASH, 0.0), y), (x, y)]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
 
 
 def _across(share: float) -> float:
