@@ -4,6 +4,9 @@ import json
 import shutil
 
 import pytest
+from retuned.daemon.campaign.request import open_or_queue
+from retuned.daemon.clock import SystemClock
+from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.tokens import Role
 from retuned.daemon.web.pages import add_pages
 
@@ -15,6 +18,8 @@ PAGES = {
     "model": "/models/toy",
     "plan": "/models/toy/plan",
     "report": "/campaigns/3",
+    "campaign": "/campaigns/4",
+    "run": "/campaigns/3/runs/confirm.c000",
     "alerts": "/alerts",
     "schedule": "/schedule",
     "health": "/health",
@@ -32,7 +37,9 @@ def read_only(judged, new_desk, tmp_path_factory, serve):
     """For tests that only read."""
     folder = tmp_path_factory.mktemp("browser") / "desk"
     shutil.copytree(judged.folder, folder)
-    made = serve(new_desk(folder), add_pages=add_pages)
+    desk = new_desk(folder)
+    open_or_queue(desk.store, find_model(desk.store, "toy"), "retune", 5, {}, SystemClock())  # campaign 4, which waits
+    made = serve(desk, add_pages=add_pages)
     yield made
     made.api.stop()
 
