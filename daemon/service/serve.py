@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,8 +30,17 @@ from .service import Part, Service
 from .waker import Waker
 
 
-def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str, ...]) -> None:
-    """Run until SIGTERM or SIGINT. APScheduler only wakes the loop; what is due is read from the database."""
+def serve(
+    state: Path,
+    config: Config,
+    clock: Clock,
+    config_arguments: tuple[str, ...],
+    once_it_answers: Callable[[], None] = lambda: None,
+) -> None:
+    """Run until SIGTERM or SIGINT. APScheduler only wakes the loop; what is due is read from the database.
+
+    `once_it_answers` is called when requests are answered, before the first round.
+    """
     from ..api.server import Api
     from ..web.pages import add_pages
 
@@ -58,6 +68,7 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
         scheduler = _alarm(waker, _tick_s(config, notifier))
         try:
             api.start()
+            once_it_answers()
             _loop(service, waker, notifier, deliveries)
         finally:
             notifier.stopping()
