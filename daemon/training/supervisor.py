@@ -12,6 +12,7 @@ from ..processes import Identity, identity_from
 from .leg_order import Ticket
 from .splits.split_files import remove_splits
 from .spool import Spool, withdraw_tickets
+from .worker_pool import WorkerPool
 from .worker_processes import Workers
 
 STOP_PAUSE_S = 0.02
@@ -22,7 +23,7 @@ SILENT_AGAIN_S = 30.0  # a second look after so long: the machine may have slept
 class Supervisor:
     """Looks after the workers on one spool folder, living and dead, whoever started them."""
 
-    def __init__(self, spool: Spool, workers: Workers, clock: Clock) -> None:
+    def __init__(self, spool: Spool, workers: WorkerPool, clock: Clock) -> None:
         self._spool = spool
         self._workers = workers
         self._clock = clock
@@ -35,15 +36,11 @@ class Supervisor:
             if self._workers.is_alive(worker) and not self._is_stuck(worker):
                 continue
             self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
-            claims = self._spool.claims()
-            held = [ticket for ticket, holder in claims if holder == worker]
-            for ticket in held:
-                if sum(ticket == claimed for claimed, _ in claims) == 1:
-                    self.mark_lost(ticket, "its worker died")
-            for ticket in held:
-                self._spool.drop_claim(ticket, worker)
+            self._lose_claims(worker)
             self._workers.bury(worker)
             self._silent_since.pop(worker, None)
+        for worker in self._workers.strays({holder for _, holder in self._spool.claims()}):
+            self._lose_claims(worker)
 
     def mark_lost(self, ticket: Ticket, detail: str) -> None:
         """Write the end that a dead worker can no longer write, unless it did."""
@@ -63,6 +60,16 @@ class Supervisor:
         with contextlib.suppress(OSError):  # what cannot be written down now is found by the next runner
             self.bury_dead()
         self._spool.sweep()
+
+    def _lose_claims(self, worker: str) -> None:
+        """What a dead worker held is lost, unless someone else holds it, too."""
+        claims = self._spool.claims()
+        held = [ticket for ticket, holder in claims if holder == worker]
+        for ticket in held:
+            if sum(ticket == claimed for claimed, _ in claims) == 1:
+                self.mark_lost(ticket, "its worker died")
+        for ticket in held:
+            self._spool.drop_claim(ticket, worker)
 
     def _living(self) -> list[str]:
         self._workers.reap()

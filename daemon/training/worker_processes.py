@@ -4,7 +4,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -116,6 +116,14 @@ class Workers:
                     f"{self._failed_starts} workers in a row failed, the last one with: {self._last_words(worker)}",
                     remedy=f"see {self._spool.workers / worker / 'worker.log'}",
                 )
+
+    def took_back(self) -> int:
+        """None: a process always has a place to run."""
+        return 0
+
+    def strays(self, holders: Collection[str]) -> tuple[str, ...]:
+        """None: what was buried here is dead."""
+        return ()
 
     def terminate(self, worker: str) -> None:
         """Ask a living worker to put its leg back and end."""
