@@ -1,6 +1,8 @@
 """What several tests share: a registry with a toy model, and campaigns on it that take seconds."""
 
+import contextlib
 import functools
+import importlib.util
 import json
 import os
 
@@ -9,8 +11,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RETUNED_CHECK", "0")  # register without trainings; the tests of the check ask for it
 
 import shutil
+import signal
+import socket
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +33,9 @@ from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.state.campaigns.campaigns import Campaign, open_campaigns
 from retuned.daemon.state.models.registry import Model, find_model, register
 from retuned.daemon.state.store import Store
+from retuned.daemon.training.cluster.needs import Needs
+from retuned.daemon.training.cluster.ray_jobs import RayJobs
+from retuned.strategies.errors import ClusterAway
 
 hypothesis.settings.register_profile("retuned", deadline=None)  # how fast a machine is, is not what is tested
 hypothesis.settings.load_profile("retuned")
@@ -197,10 +207,108 @@ def clock() -> HandClock:
     return HandClock()
 
 
+class RayCluster:
+    """A real Ray cluster on this machine: a head node that can be ended and begun again, and further nodes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port, self.dashboard = _free_port(), _free_port()
+        self.address = f"http://127.0.0.1:{self.dashboard}"
+        self._nodes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Begin the head, and wait until it takes jobs."""
+        self._start(
+            "--head", f"--port={self.port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}",
+            f"--temp-dir={self.folder}",
+        )  # fmt: skip
+        self.wait_for_nodes(1)
+        jobs, until = RayJobs(self.address, timeout_s=60.0), time.monotonic() + 90
+        name = f"first-{time.monotonic_ns()}"
+        while name not in (listed := jobs.jobs()) or listed[name].is_living:
+            assert time.monotonic() < until, "the cluster did not run its first job"
+            with contextlib.suppress(ClusterAway):
+                jobs.submit(name, ["true"], Needs(), "")
+            time.sleep(0.2)
+        jobs.delete(name)
+
+    def add_node(self) -> "subprocess.Popen[bytes]":
+        """One more node."""
+        return self._start(f"--address=127.0.0.1:{self.port}")
+
+    def wait_for_nodes(self, count: int) -> None:
+        """Until so many nodes are there."""
+        jobs = RayJobs(self.address)
+        until = time.monotonic() + 90
+        while True:
+            with contextlib.suppress(ClusterAway):
+                if len(jobs.nodes()) == count:
+                    return
+            assert time.monotonic() < until, "the cluster did not start"
+            time.sleep(0.2)
+
+    def end(self, node: "subprocess.Popen[bytes] | None" = None) -> None:
+        """End a node, or all; what Ray started for it ends with it."""
+        for process in [node] if node is not None else list(reversed(self._nodes)):
+            self._nodes.remove(process)
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _start(self, *words: str) -> "subprocess.Popen[bytes]":
+        command = [
+            Path(sys.executable).with_name("ray"), "start", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1",
+            "--object-store-memory=80000000", "--disable-usage-stats", *words,
+        ]  # fmt: skip
+        with open(self.folder / "ray.log", "ab") as log:
+            node = subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        self._nodes.append(node)
+        return node
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def new_ray_cluster() -> Iterator[Callable[[], RayCluster]]:
+    """Begins clusters; each is ended with the tests."""
+    if importlib.util.find_spec("ray") is None:
+        reason = "Ray is not installed, so nothing was tested on a cluster: pip install 'retuned[ray]'"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    begun: list[RayCluster] = []
+
+    def begin() -> RayCluster:
+        # paths of sockets are short: pytest's own folders are too long for them
+        begun.append(RayCluster(Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))))
+        begun[-1].start()
+        return begun[-1]
+
+    yield begin
+    for cluster in begun:
+        cluster.end()
+        shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(new_ray_cluster: Callable[[], RayCluster]) -> RayCluster:
+    """A cluster for all tests; one that ends it begins it again."""
+    return new_ray_cluster()
+
+
 @pytest.fixture
 def retuned(tmp_path: Path) -> Callable[..., Any]:
     """The command line as a subprocess on a state folder of its own."""
-    import subprocess
 
     def call(*words: object, **options: Any) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "retuned.daemon", "--state", tmp_path / "state", *words]

@@ -17,6 +17,7 @@ from ..logs import log
 from ..state.disk import Disk
 from ..state.running_service import single_instance
 from ..state.store import Store
+from ..training.cluster.shared_folder import link_state
 from ..training.machine import machine_of
 from ..upkeep.backup import Backups, sweep_state
 from ..upkeep.retention import Retention
@@ -39,6 +40,7 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
         signal.signal(number, lambda *_: waker.stop())
     with single_instance(state):
         log.info("service_started", state=str(state), pid=os.getpid())
+        link_state(state, config.workers)
         sweep_state(config)
         store = Store(state, backups=config.backup.folder)
         checks = ChangeChecks(store, lambda: start_child(command_of(config_arguments, "look")),

@@ -4,6 +4,7 @@ Exactly one process may do so at a time: the one that holds the campaign's lease
 """
 
 import contextlib
+import os
 from pathlib import Path
 
 from ..clock import Clock
@@ -12,7 +13,7 @@ from ..processes import Identity, identity_from
 from .leg_order import Ticket
 from .splits.split_files import remove_splits
 from .spool import Spool, withdraw_tickets
-from .worker_pool import WorkerPool
+from .worker_pool import RECORD, WorkerPool
 from .worker_processes import Workers
 
 STOP_PAUSE_S = 0.02
@@ -91,6 +92,17 @@ class Supervisor:
         return tuple(process for process in processes if process is not None)
 
 
+def pool_of(spool: Spool, clock: Clock) -> WorkerPool:
+    """The workers of a spool, wherever they are, to be looked after and ended."""
+    record = read_json(spool.folder / RECORD)
+    if record is None:
+        return Workers(spool)
+    from .cluster.ray_jobs import RayJobs
+    from .cluster.ray_workers import RayWorkers
+
+    return RayWorkers(spool, RayJobs(str(record["address"])), clock)
+
+
 def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0, *, is_over: bool = True) -> int:
     """End the workers of a campaign; if it is over, withdraw its tickets and remove what was cut of its data. How many
     workers there were.
@@ -102,9 +114,9 @@ def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0, *, is_over:
         Spool(folder).sweep()
     present = [path for pattern in ("", "*/") for path in campaign.glob(f"{pattern}workers/*/worker.json")]
     for folder in {path.parents[2] for path in present}:
-        spool = Spool(folder)
+        spool = Spool(Path(os.path.realpath(folder)))
         count += len(list(spool.workers.glob("*/worker.json")))
-        Supervisor(spool, Workers(spool), clock).stop(grace_s)
+        Supervisor(spool, pool_of(spool, clock), clock).stop(grace_s)
     if is_over:
         withdraw_tickets(campaign)
         remove_splits(campaign)

@@ -4,9 +4,15 @@ A worker is known by its id, the name of its folder in the spool. What it is, an
 """
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Protocol
 
+from ..foreign_files import remove
 from ..processes import Identity
+
+DEADLINE_S = 86400.0
+FAILED_STARTS = 3
+RECORD = "runner.json"  # in a spool whose workers are no processes of this machine: where they are
 
 
 class WorkerPool(Protocol):
@@ -47,3 +53,12 @@ class WorkerPool(Protocol):
 
     def strays(self, holders: Collection[str]) -> tuple[str, ...]:
         """Those holders of claims that are buried but had gone on for a moment: their legs are lost, too."""
+
+
+def bury_folder(folder: Path) -> None:
+    """Remove what a dead worker left in its folder; only a log that says something stays."""
+    (folder / "worker.json").unlink(missing_ok=True)
+    remove(folder / "tmp")
+    log = folder / "worker.log"
+    if not log.exists() or log.stat().st_size == 0:
+        remove(folder)

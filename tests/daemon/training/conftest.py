@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.durable_files import read_json
+from retuned.daemon.training.cluster.needs import Needs
+from retuned.daemon.training.cluster.ray_jobs import RayJobs
+from retuned.daemon.training.cluster.ray_runner import Cluster, RayRunner
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.spool import Spool
@@ -94,10 +97,33 @@ class RunnerBench:
         assert [*self.spool.workers.glob("*/worker.json")] == []
 
 
-@pytest.fixture(scope="session", params=["local"])
+class RayBench(RunnerBench):
+    """The same on a real cluster of this machine."""
+
+    kind = "ray"
+    cluster = None  # set by the fixture
+
+    def open(self, training, objective, slots, python):
+        shared = self.folder / "shared"
+        shared.mkdir(exist_ok=True)
+        place = Cluster(self.cluster.address, shared, python or sys.executable)
+        return RayRunner(
+            self.spool.folder, training, objective, slots, self.environment(), SystemClock(), place, Needs(0.5)
+        )  # fmt: skip
+
+    def close(self):
+        super().close()
+        jobs = RayJobs(self.cluster.address).jobs().values()
+        assert [job for job in jobs if job.spool == str(self.spool.folder)] == []
+
+
+@pytest.fixture(scope="session", params=["local", "ray"])
 def open_bench(request):
     """Opens a bench of each kind of runner."""
-    return RunnerBench
+    if request.param == "local":
+        return RunnerBench
+    RayBench.cluster = request.getfixturevalue("ray_cluster")
+    return RayBench
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from retuned.strategies.search.median_stopping import StopRule
 
 TOYS = Path(__file__).parents[2] / "toys"
 REPORT = '{{"step": 1, "metrics": {{"loss": 0.5}}}}'
-TIMEOUT_S = 4.0
+TIMEOUT_S = 5.0
 HOPELESS = StopRule(tuple(((1.0, -1.0 - run), (10.0, -1.0 - run)) for run in range(5)), stopped=0, budget=10.0)
 
 ENDS = {  # of one training of each kind: how it ends, a part of what is said, and the attempts
@@ -38,7 +38,7 @@ ENDS = {  # of one training of each kind: how it ends, a part of what is said, a
     "another_metric": (LegEnd.NO_METRIC, "accuracy", 1),
     "text_for_a_number": (LegEnd.BAD_REPORT, "loss 'low'", 1),
     "garbled_report": (LegEnd.BAD_REPORT, "loss=3", 1),
-    "huge_output": (LegEnd.COMPLETED, "", 1),  # 42 MB, of which 320 KiB are kept
+    "huge_output": (LegEnd.COMPLETED, "", 1),  # 10 MB, of which 320 KiB are kept
     "huge_line": (LegEnd.COMPLETED, "", 1),
     "binary_output": (LegEnd.COMPLETED, "", 1),
     "floods_reports": (LegEnd.BAD_REPORT, "more than 16 MiB", 1),
