@@ -19,6 +19,7 @@ from retuned.daemon.training.cluster.ray_jobs import RayJobs
 from retuned.daemon.training.supervisor import end_workers
 from retuned.strategies.errors import ClusterAway
 
+pytestmark = pytest.mark.timeout(600)  # a cluster takes its time to start
 SEED = 5
 NAP_S = 0.3
 

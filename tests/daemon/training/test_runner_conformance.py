@@ -14,6 +14,7 @@ from retuned.strategies.errors import CampaignFailed, InputError
 from retuned.strategies.records import LegEnd, LegRequest, Purpose, Report, Role
 from retuned.strategies.search.median_stopping import StopRule
 
+pytestmark = pytest.mark.timeout(600)  # a cluster takes its time to start
 TOYS = Path(__file__).parents[2] / "toys"
 REPORT = '{{"step": 1, "metrics": {{"loss": 0.5}}}}'
 TIMEOUT_S = 5.0
