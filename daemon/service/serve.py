@@ -97,8 +97,17 @@ def _parts(
         Part("looks", lambda: checks.step(clock.now()), begins=True),
         Part("backup", lambda: backups.step(clock.now()), begins=True),
         Part("retention", lambda: retention.step(clock.now())),
+        *_cluster_parts(config, clock),
         Part("heartbeat", heartbeat.end),
     )
+
+
+def _cluster_parts(config: Config, clock: Clock) -> tuple[Part, ...]:
+    if config.workers.runner != "ray" or config.workers.address is None:
+        return ()
+    from .cluster_look import ClusterLook
+
+    return (Part("cluster", ClusterLook(config.workers.address, clock).step),)
 
 
 def _adopt(store: Store, config: Config, clock: Clock) -> None:

@@ -35,7 +35,7 @@ def probe(jobs: RayJobs, nodes: Sequence[Node], shared: Path, python: str, clock
     try:
         for job_id, node in asked.items():
             argv = [python, "-I", "-S", "-B", str(program), "--probe", str(trial / job_id)]
-            needs = Needs(0.0, custom={f"node:{node.address}": PINNED})
+            needs = Needs(0.0, custom={node.own_resource: PINNED})
             jobs.submit(job_id, argv, needs, str(trial))
         ended = _wait(jobs, tuple(asked), clock)
         return tuple(_answer(jobs, node, ended.get(job_id), trial / job_id) for job_id, node in asked.items())

@@ -44,6 +44,12 @@ class Node:
     address: str
     resources: Mapping[str, float]
 
+    @property
+    def own_resource(self) -> str:
+        """The resource that this node alone has one of, by which a job gets to it."""
+        own = (name for name in self.resources if name.startswith("node:") and name != "node:__internal_head__")
+        return next(own, f"node:{self.address}")
+
 
 class RayJobs:
     """The cluster at an address such as http://host:8265. Each call raises ClusterAway where it does not answer."""

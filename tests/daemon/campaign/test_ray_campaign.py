@@ -17,6 +17,7 @@ from retuned.daemon.state.campaigns.lease_file import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.training.cluster.ray_jobs import RayJobs
 from retuned.daemon.training.supervisor import end_workers
+from retuned.daemon.upkeep.doctor import examine
 from retuned.strategies.errors import ClusterAway
 
 pytestmark = pytest.mark.timeout(600)  # a cluster takes its time to start
@@ -95,6 +96,18 @@ def test_a_campaign_has_the_verdict_of_this_machine_and_leaves_nothing_on_the_cl
     assert told(desk, campaign) == local
     assert jobs_of(desk, ray_cluster) == []
     assert {leg.attempts for leg in results_of(desk.store, campaign.id)} == {1}
+
+
+def test_the_doctor_asks_each_node_and_says_what_it_lacks(desk, ray_cluster):
+    config = on_cluster(desk, ray_cluster).config
+    good = [found for found in examine(config, os.environ, SystemClock()) if found.part == "cluster"]
+    lacking = config.workers.model_copy(update={"python": "/no/such/python"})
+    bad = examine(config.model_copy(update={"workers": lacking}), os.environ, SystemClock())
+    (fault,) = [found for found in bad if found.part == "cluster"]
+    assert [found.level for found in good] == ["ok"], good
+    assert "1 node" in good[0].sentence
+    assert (fault.level, "cannot train" in fault.sentence, "/no/such/python" in fault.sentence) == ("error", True, True)
+    assert jobs_of(desk, ray_cluster) == []
 
 
 def test_a_campaign_that_is_killed_with_a_worker_goes_on_to_the_same_verdict(desk, ray_cluster, local):
