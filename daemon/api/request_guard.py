@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...strategies.errors import InputError, RetunedError, StateError
-from ..config.config import ApiTable
+from ..config.api_table import ApiTable
 from .wire import PROBLEM, dump_problem
 
 LARGEST_BODY_BYTES = 1 << 20

@@ -23,6 +23,7 @@ from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease import Lease, LostLease
 from ..state.campaigns.phase_records import Searched
 from ..state.store import Store
+from ..training.cluster.shared_folder import link_state
 from ..training.splits.split_files import remove_splits
 from ..training.spool import remove_checkpoints, withdraw_tickets
 from .alerts_of_verdict import settle_failures
@@ -54,6 +55,7 @@ def run_campaign(
     ConflictError while another process works on it, and whatever `watch` or a signal handler raises to interrupt it:
     the campaign then stays open, its workers are ended (but not by Detached), and the next call resumes it.
     """
+    link_state(store.state, config.workers)
     lease = Lease(store, campaign_id, is_of_service=is_of_service)
     try:
         campaign = lease.campaign()

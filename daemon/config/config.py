@@ -29,10 +29,7 @@ from .toml_input import (
     refusal,
     shown,
 )
-
-
-def _usable_cores() -> int:
-    return os.cpu_count() or 1
+from .workers_table import WorkersTable
 
 
 class ServiceTable(Table):
@@ -45,14 +42,6 @@ class ServiceTable(Table):
     longest_step_s: Annotated[DurationS, Field(ge=1.0)] = Field(default=600.0, alias="longest_step")
     heartbeat_url: Webhook | None = None
     look_pause_s: LookEveryS = Field(default=600.0, alias="look_pause")
-
-
-class WorkersTable(Table):
-    """What all campaigns together may use of this machine; None: everything."""
-
-    slots: Annotated[Integer, Field(ge=1, le=4096)] = Field(default_factory=_usable_cores)
-    memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
-    gpus: tuple[Annotated[Integer, Field(ge=0, le=1023)], ...] | None = None
 
 
 class DiskTable(Table):

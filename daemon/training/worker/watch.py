@@ -1,6 +1,5 @@
 """Watching what trains a leg: its output is passed on; its deadline, its reports' size and a stop are looked after."""
 
-import contextlib
 import math
 import os
 import select
@@ -33,14 +32,20 @@ class StopSignal:
 
     def note(self, number: int, frame: object) -> None:
         """Handle SIGTERM or SIGINT."""
+        self.set()
+
+    def set(self) -> None:
+        """Tell it to end."""
         self.is_set = True
 
 
 class Heartbeat:
     """Shows by the time of a file that the worker moves, and keeps a leg's log on the disk up to date."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_gone: Callable[[], None] = lambda: None) -> None:
+        """`on_gone` is called where the file was taken away."""
         self._path = path
+        self._on_gone = on_gone
         self._last = 0.0
 
     def beat(self, leg: Leg | Group | None = None) -> None:
@@ -49,8 +54,10 @@ class Heartbeat:
         if now - self._last < HEARTBEAT_S:
             return
         self._last = now
-        with contextlib.suppress(FileNotFoundError):
+        try:
             os.utime(self._path)
+        except FileNotFoundError:
+            self._on_gone()
         if leg is not None:
             leg.flush()
 
