@@ -3,7 +3,10 @@
 Source: the routes in ray/dashboard/modules/job/job_head.py and the state API, of Ray 2.60.
 """
 
+import contextlib
+import json
 import shlex
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +16,26 @@ import requests
 from ....strategies.errors import CampaignFailed, ClusterAway, InputError
 from .needs import Needs
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 10.0  # of a read; of a whole answer six times that
+LARGEST_ANSWER_BYTES = 64 << 20
 OLDEST = (2, 9)  # the first with every field that a job of ours uses
 TESTED = "2.60.0"
 LIVING = frozenset({"PENDING", "RUNNING"})
 _REFUSED = "status code 400"  # of the agent that was to start a job; others are troubles of the moment
 _WAITED_IN_VAIN = frozenset({"JOB_SUPERVISOR_ACTOR_START_TIMEOUT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whole."""
+
+    status: int
+    text: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether what was asked for was done."""
+        return 200 <= self.status < 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +99,8 @@ class RayJobs:
     def jobs(self) -> dict[str, Job]:
         """All jobs of retuned that the cluster knows, by id."""
         listed = self._json("GET", "/api/jobs/")
-        return {job.id: job for job in _ours(listed if isinstance(listed, list) else [])}
+        with self._as_ray_answers("a list of jobs"):
+            return {job.id: job for job in _ours(listed)}
 
     def submit(self, job_id: str, argv: Sequence[str], needs: Needs, spool: str) -> None:
         """Start a job; one that exists is left alone. Raises CampaignFailed where the cluster refuses it."""
@@ -98,13 +116,13 @@ class RayJobs:
         if needs.custom:
             order["entrypoint_resources"] = dict(needs.custom)
         answer = self._answer("POST", "/api/jobs/", order)
-        if answer.ok or "already exists" in answer.text:
+        if answer.is_good or "already exists" in answer.text:
             return
-        if answer.status_code != 400 and _REFUSED not in answer.text:
+        if answer.status != 400 and _REFUSED not in answer.text:
             raise self._away("it cannot start jobs now")
         lines = [line for line in answer.text.splitlines() if line.strip(" .")]
         raise CampaignFailed(
-            f"the cluster refused a worker: {lines[-1].strip()[:300] if lines else answer.status_code}",
+            f"the cluster refused a worker: {lines[-1].strip()[:300] if lines else answer.status}",
             remedy="see resources under [training], and: retuned doctor",
         )
 
@@ -119,36 +137,59 @@ class RayJobs:
     def last_words(self, job_id: str) -> str:
         """The last line that a job printed; empty where there is none."""
         answer = self._answer("GET", f"/api/jobs/{job_id}/logs")
-        lines = str(answer.json().get("logs", "")).strip().splitlines() if answer.ok else []
-        return lines[-1].strip()[:300] if lines else ""
+        if not answer.is_good:
+            return ""
+        with self._as_ray_answers("a job's output"):
+            lines = str(json.loads(answer.text)["logs"]).strip().splitlines()
+            return lines[-1].strip()[:300] if lines else ""
 
     def nodes(self) -> tuple[Node, ...]:
         """The living nodes."""
         told = self._json("GET", "/api/v0/nodes?detail=1&limit=10000")
-        rows = told["data"]["result"]["result"] if isinstance(told, dict) else []
-        return tuple(
-            Node(str(row["node_ip"]), {name: float(has) for name, has in row["resources_total"].items()})
-            for row in rows
-            if row.get("state") == "ALIVE"
-        )
+        with self._as_ray_answers("a list of nodes"):
+            return tuple(
+                Node(str(row["node_ip"]), {str(name): float(has) for name, has in row["resources_total"].items()})
+                for row in told["data"]["result"]["result"]
+                if row.get("state") == "ALIVE"
+            )
 
     def _json(self, method: str, path: str) -> Any:  # noqa: ANN401 - whatever the cluster sends
         answer = self._answer(method, path)
-        if not answer.ok:
-            raise self._away(f"HTTP status {answer.status_code}")
-        try:
-            return answer.json()
-        except ValueError:
-            return None
+        if not answer.is_good:
+            raise self._away(f"HTTP status {answer.status}")
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(answer.text)
+        return None
 
-    def _answer(self, method: str, path: str, order: Mapping[str, Any] | None = None) -> requests.Response:
+    def _answer(self, method: str, path: str, order: Mapping[str, Any] | None = None) -> Answer:
         try:
-            answer = self._session.request(method, self.address + path, json=order, timeout=self._timeout_s)
+            answer = self._whole(method, path, order)
         except (requests.RequestException, ValueError) as error:
             raise self._away(type(error).__name__) from None
-        if answer.status_code in (502, 503, 504):
-            raise self._away(f"HTTP status {answer.status_code}")
+        if answer.status in (502, 503, 504):
+            raise self._away(f"HTTP status {answer.status}")
         return answer
+
+    def _whole(self, method: str, path: str, order: Mapping[str, Any] | None) -> Answer:
+        """An answer within a bound of bytes and of time; nothing is sent on to another address."""
+        until = time.monotonic() + 6 * self._timeout_s
+        with self._session.request(
+            method, self.address + path, json=order, timeout=self._timeout_s, stream=True, allow_redirects=False
+        ) as answer:
+            body = bytearray()
+            for piece in answer.iter_content(1 << 16):
+                body += piece
+                if len(body) > LARGEST_ANSWER_BYTES or time.monotonic() > until:
+                    raise self._away("its answer does not end")
+            return Answer(answer.status_code, body.decode("utf-8", "replace"))
+
+    @contextlib.contextmanager
+    def _as_ray_answers(self, what: str) -> Iterator[None]:
+        """What is read here has the shape that Ray gives it, or the cluster counts as away."""
+        try:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+            raise self._away(f"what it sent is not {what}") from None
 
     def _away(self, why: str) -> ClusterAway:
         return ClusterAway(
@@ -158,9 +199,9 @@ class RayJobs:
         )
 
 
-def _ours(listed: Sequence[Any]) -> Iterator[Job]:
+def _ours(listed: Sequence[Mapping[str, Any]]) -> Iterator[Job]:
     for row in listed:
         metadata = row.get("metadata") or {}
         if row.get("submission_id") and "retuned_spool" in metadata:
-            waited = row.get("error_type") in _WAITED_IN_VAIN
-            yield Job(row["submission_id"], row["status"], row.get("message") or "", metadata["retuned_spool"], waited)
+            said = (row["submission_id"], row["status"], row.get("message") or "", metadata["retuned_spool"])
+            yield Job(*map(str, said), waited_in_vain=row.get("error_type") in _WAITED_IN_VAIN)

@@ -10,6 +10,7 @@ import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config, load_config
 from retuned.daemon.config.workers_table import WorkersTable
+from retuned.daemon.training.cluster import ray_jobs
 from retuned.daemon.training.cluster.capacity import machine_from, trainings_at_once
 from retuned.daemon.training.cluster.needs import Needs
 from retuned.daemon.training.cluster.ray_jobs import Node, RayJobs
@@ -168,6 +169,38 @@ def test_another_program_or_an_old_ray_is_told_by_one_line(head, answer, said):
     head.answers["GET", "/api/version"] = answer
     with pytest.raises(InputError, match=said):
         RayJobs(head.address).version()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "no JSON",
+        "[" * 100_000,
+        "3",
+        '{"data": []}',
+        "[3]",
+        '[{"submission_id": "x", "metadata": {"retuned_spool": 1}}]',
+    ],
+)
+def test_an_answer_of_another_shape_is_a_cluster_that_is_away(head, answer):
+    head.answers["GET", "/api/jobs/"] = head.answers["GET", "/api/v0/nodes"] = 200, answer
+    for ask in (RayJobs(head.address).jobs, RayJobs(head.address).nodes):
+        with pytest.raises(ClusterAway, match=r"what it sent is not a list of (jobs|nodes)"):
+            ask()
+
+
+def test_an_answer_without_an_end_is_a_cluster_that_is_away(head, monkeypatch):
+    monkeypatch.setattr(ray_jobs, "LARGEST_ANSWER_BYTES", 1000)
+    head.answers["GET", "/api/jobs/"] = 200, " " * 5000
+    with pytest.raises(ClusterAway, match="its answer does not end"):
+        RayJobs(head.address).jobs()
+
+
+def test_nothing_is_sent_on_to_another_address(head):
+    head.answers["POST", "/api/jobs/"] = 307, "elsewhere"
+    with pytest.raises(ClusterAway):
+        RayJobs(head.address).submit("a", ["x"], Needs(1, 0, 0, {}), "/spool")
+    assert [path for _, path, _ in head.asked] == ["/api/jobs/"]
 
 
 def test_nothing_at_the_address_is_told_with_what_to_do():
