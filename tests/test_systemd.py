@@ -222,7 +222,8 @@ def test_root_is_kept_from_the_database_while_no_service_runs(installed):
 
 
 def test_a_killed_service_is_restarted_and_takes_up_the_training_that_runs(registered):
-    (registered.shared / "toy" / "data.json").write_text(json.dumps(DETECTABLE))
+    slow = {**DETECTABLE, "sleep_s": 1.5}  # the campaign takes longer than the restart of the service
+    (registered.shared / "toy" / "data.json").write_text(json.dumps(slow))
     queued = registered.run("retuned", "retune", "toy", "--seed", "1", "--detach", "--json").stdout
     number = json.loads(queued)["campaign"]  # on a slow machine the baseline that registration queued is over first
     watching = registered.start("retuned", "watch", number)
