@@ -793,10 +793,10 @@ def test_a_service_that_terminates_on_stop_leaves_no_process_and_goes_on_later(t
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -9)])
 def test_a_campaign_goes_on_without_the_service_and_the_next_one_takes_it_up(running, desk, number, code):
-    retune_amid(desk, sleep_s=0.4)  # long enough for a slow machine to start the next one
+    retune_amid(desk, sleep_s=1.0)  # long enough for a slow machine to start the next one
     assert running.end(number) == code
     running.start()
-    wait_for(lambda: is_over(desk))
+    wait_for(lambda: is_over(desk), 120.0)
     wait_for(lambda: running.events().count("campaign_ended") == 2)
     assert find_campaign(desk.store, 2).verdict.outcome is Outcome.STALE
     assert find_campaign(desk.store, 2).epoch == 1
