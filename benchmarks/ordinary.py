@@ -11,7 +11,8 @@ A/A: the ordinary flights script, registered on one random fifth of the flights 
 cut by rows, by groups (days) and by time (days): at most 1 STALE in 60.
 
 Searches are as small as a verdict allows (--challengers 7, one stage), so that the study ends. Each campaign is written
-down as it ends; the same command again goes on where it was stopped. Exit code 1 when a promise is broken.
+down as it ends; the same command again goes on where it was stopped. Parts that ran elsewhere, with --only and --out,
+are joined with --join; the file says what is missing. Exit code 1 when a promise is broken.
 """
 
 import argparse
@@ -27,9 +28,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from machine import header, print_table
+from ordinary_results import Results, Row
 from planted import retuned
 
 ROOT = Path(__file__).parents[1]
@@ -43,8 +44,6 @@ SPLITS: Mapping[str, str] = {
     "time": 'by = "time", column = "date"',
 }
 LIBRARIES = ("lightgbm", "xgboost-cpu", "lightning", "transformers", "accelerate", "PyYAML")
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,50 +69,15 @@ SCRIPTS = (
 )
 
 
-class Results:
-    """The result file: it holds every campaign that has ended, so that a study goes on where it was stopped."""
-
-    def __init__(self, path: Path, search: str) -> None:
-        """`search`: what the model files say of it; campaigns of other searches do not count."""
-        self.path, self.search = path, search
-        before = json.loads(path.read_text()) if path.exists() else {}
-        self.campaigns: list[Row] = before.get("campaigns", []) if before.get("search") == search else []
-
-    def missing(self, study: str, name: str, count: int) -> list[int]:
-        """The seeds from 1 to `count` whose campaigns have not ended yet."""
-        return [seed for seed in range(1, count + 1) if seed not in {row["seed"] for row in self.of(study, name)}]
-
-    def of(self, study: str, name: str) -> list[Row]:
-        """The campaigns of one kind."""
-        return [row for row in self.campaigns if (row["study"], row["name"]) == (study, name)]
-
-    def add(self, row: Row) -> None:
-        """Keep a campaign, on the disk too."""
-        self.campaigns.append(row)
-        print(
-            " ".join(f"{key}={row[key]}" for key in ("study", "name", "seed", "outcome", "pairs", "wall_s")), flush=True
-        )
-        self.write({"search": self.search, "is_complete": False})
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Write the file whole, campaigns last."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(self.path.name + ".new")
-        beside.write_text(json.dumps({**record, "campaigns": self.campaigns}, indent=1, ensure_ascii=False) + "\n")
-        beside.replace(self.path)
-
-
 def main() -> int:
     """Run what is missing, print and write the tables; 1 when a promise is broken."""
     options = _options()
     search = f"challengers = {options.challengers}\nstages = 1" if options.challengers else ""
     results = Results(options.out, search)
-    with tempfile.TemporaryDirectory(prefix="retuned-ordinary-") as folder:
-        for script in (script for script in SCRIPTS if options.only in script.name):
-            run_script(script, options, results, Path(folder) / script.name)
-        for by in (by for by in SPLITS if options.only in f"aa-{by}"):
-            for seed in results.missing("aa", by, options.aa):
-                results.add(aa_campaign(by, seed, search, Path(folder) / "aa"))
+    for path in options.join:
+        results.join(path)
+    if not options.write:
+        run_missing(options, results)
     scripts = [summary_of_script(script, options, results) for script in SCRIPTS]
     aa = [summary("aa", by, results, options.aa) for by in SPLITS]
     stale = sum(row["stale"] for row in aa)
@@ -122,12 +86,34 @@ def main() -> int:
     print_table("A/A on the flights", aa)
     is_kept = aa_kept and all(row["kept"] is not False for row in scripts)
     command = f"python benchmarks/ordinary.py --seeds {options.seeds} --unchanged {options.unchanged} --aa {options.aa}"
-    record = header(f"{command} --challengers {options.challengers}", packages=LIBRARIES)
-    is_complete = all(row["is_complete"] for row in (*scripts, *aa))
-    promises = {"is_complete": is_complete, "is_kept": is_kept}
+    part = f" --only {options.only}" if options.only else ""
+    record = header(f"{command} --challengers {options.challengers}{part}", packages=LIBRARIES)
+    missing = missing_parts(options, results)
+    is_complete = not missing
+    promises = {"is_complete": is_complete, "is_kept": is_kept, "missing": missing}
     results.write(record | {"search": search, **promises, "scripts": scripts, "aa": aa})
-    print(f"\nwritten to {options.out}" + ("" if is_complete else "; not complete: give the command again"))
+    left = "" if is_complete else f"; not complete: give the command again for {', '.join(missing)}"
+    print(f"\nwritten to {options.out}{left}")
     return 0 if is_kept else 1
+
+
+def run_missing(options: argparse.Namespace, results: Results) -> None:
+    """Run the campaigns that have not ended yet, of those that --only names."""
+    with tempfile.TemporaryDirectory(prefix="retuned-ordinary-") as folder:
+        for script in (script for script in SCRIPTS if options.only in script.name):
+            run_script(script, options, results, Path(folder) / script.name)
+        for by in (by for by in SPLITS if options.only in f"aa-{by}"):
+            for seed in results.missing("aa", by, options.aa):
+                results.add(aa_campaign(by, seed, results.search, Path(folder) / "aa"))
+
+
+def missing_parts(options: argparse.Namespace, results: Results) -> list[str]:
+    """What has not run yet, as "3 of 5 rust sklearn"."""
+    wanted = [("rust", script.name, options.seeds) for script in SCRIPTS]
+    wanted += [("unchanged", script.name, options.unchanged) for script in SCRIPTS]
+    wanted += [("aa", by, options.aa) for by in SPLITS]
+    counted = [(len(results.missing(study, name, count)), count, study, name) for study, name, count in wanted]
+    return [f"{left} of {count} {study} {name}" for left, count, study, name in counted if left]
 
 
 def run_script(script: Script, options: argparse.Namespace, results: Results, folder: Path) -> None:
@@ -292,6 +278,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", default="", help="run the scripts, or aa-rows, aa-groups, aa-time, whose name holds this"
     )
+    parser.add_argument("--write", action="store_true", help="run nothing: write the file of what there is")
+    parser.add_argument("--join", type=Path, nargs="*", default=[], help="result files of parts that ran elsewhere")
     parser.add_argument("--out", type=Path, default=RESULT, help="the result file, which also says what has been done")
     return parser.parse_args()
 

@@ -5,6 +5,9 @@ python benchmarks/startup.py --runs 15       writes benchmarks/results/startup.j
 User and system time of the process, the least of so many runs in turn, since whatever else runs only adds to it. As in
 an installation, the modules are compiled: the first, uncounted run does that. One model is registered; the commands are
 measured without a service and with one that owns the state folder.
+
+The promise was made on a quiet machine: 0.35 s, where a hello of typer takes 0.18 s. A busy or slower machine stretches
+both, so what is judged is the ratio to the hello of the same turns: at most 1.9 times. The seconds are in the record.
 """
 
 import argparse
@@ -24,7 +27,8 @@ from machine import header, print_table, write_record
 from scene import TOY_MODEL
 
 RESULT = Path(__file__).parent / "results" / "startup.json"
-LIMIT_S = 0.35
+LIMIT = 1.9  # times a hello of typer: 0.35 s against 0.18 s
+YARDSTICK = "hello of typer"
 WAIT_S = 60.0
 HELLO = """import typer
 app = typer.Typer()
@@ -32,7 +36,7 @@ app = typer.Typer()
 def hello(loud: bool = False) -> None:
     print("hello")
 app()"""
-BESIDE = {"python -c pass": ["-c", "pass"], "hello of typer": ["-c", HELLO], "its --help": ["-c", HELLO, "--help"]}
+BESIDE = {"python -c pass": ["-c", "pass"], YARDSTICK: ["-c", HELLO], "its --help": ["-c", HELLO, "--help"]}
 COMMANDS = ("--help", "--version", "modles", "models", "show toy", "status")
 
 
@@ -48,16 +52,26 @@ def main() -> None:
         _register(folder, environ)
         cpu_s = least_cpu_s(BESIDE | _retuned(""), given.runs, environ)
         with _service(folder, environ):
-            cpu_s |= least_cpu_s(_retuned(", with a service"), given.runs, environ)
+            served_s = least_cpu_s({YARDSTICK: BESIDE[YARDSTICK]} | _retuned(", with a service"), given.runs, environ)
     finally:
         shutil.rmtree(folder)
-    ours = [name for name in cpu_s if name.startswith("retuned")]
-    is_within = all(cpu_s[name] < LIMIT_S for name in ours)
+    times_hello = ratios(cpu_s) | ratios(served_s)
+    cpu_s |= {name: seconds for name, seconds in served_s.items() if name != YARDSTICK}
+    is_within = max(times_hello.values()) <= LIMIT
     record = header(f"python benchmarks/startup.py --runs {given.runs}")
-    record |= {"runs": given.runs, "cpu_s": cpu_s, "limit_s": LIMIT_S, "is_within": is_within}
-    print_table("a call of the command line", [{"command": name, "cpu_s": cpu_s[name]} for name in cpu_s])
+    record |= {"runs": given.runs, "cpu_s": cpu_s, "times_hello": times_hello, "limit": LIMIT, "is_within": is_within}
+    print_table(
+        "a call of the command line",
+        [{"command": name, "cpu_s": cpu_s[name], "times_hello": times_hello.get(name, "")} for name in cpu_s],
+    )
     write_record(given.out, record)
     sys.exit(0 if is_within else 1)
+
+
+def ratios(cpu_s: Mapping[str, float]) -> dict[str, float]:
+    """How many times the yardstick's processor time each of our calls took."""
+    ours = [name for name in cpu_s if name.startswith("retuned")]
+    return {name: round(cpu_s[name] / cpu_s[YARDSTICK], 2) for name in ours}
 
 
 def least_cpu_s(calls: Mapping[str, Sequence[str]], runs: int, environ: Mapping[str, str]) -> dict[str, float]:

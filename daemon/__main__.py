@@ -16,14 +16,17 @@ from .lean_imports import hidden
 COMMAND_LINE = "cli.cli"
 LEAN_COMMANDS: Mapping[str | None, tuple[str, ...]] = {"serve": (COMMAND_LINE, "cli.service_commands")}
 """The commands that wait, and what each runs: the module with its `main` first."""
-CHECK = ("service.change_watch_process",)
+OWN: Mapping[str, str] = {"look": "service.change_watch_process", "campaign": "service.campaign_process"}
+"""What the service starts for itself: no command line, and so no typer and rich."""
+COMPUTING = "campaign"  # the one of them that needs numpy, which must not be hidden from it
 _OPTIONS_WITH_A_VALUE = frozenset({"--config", "--state"})
 
 
 def main() -> None:
-    """Run the command line, lean for the commands that wait."""
+    """Run the command line, or what the service starts for itself; lean where it waits."""
     words = sys.argv[1:]
-    names = CHECK if is_check(words) else LEAN_COMMANDS.get(command_in(words), (COMMAND_LINE,))
+    own = own_process(words)
+    names = LEAN_COMMANDS.get(command_in(words), (COMMAND_LINE,)) if own is None else (OWN[own],)
     with hidden() if is_lean(words) else nullcontext():
         # By name, so that the modules are imported here and not together with this one.
         entry, *_ = [importlib.import_module(f"retuned.daemon.{name}") for name in names]
@@ -45,14 +48,20 @@ def _not_options(words: Sequence[str]) -> Iterator[str]:
 
 
 def is_lean(words: Sequence[str]) -> bool:
-    """Whether the command on this command line is one that waits."""
-    return command_in(words) in LEAN_COMMANDS or is_check(words)
+    """Whether the command on this command line is one that waits, or the service's own that computes nothing."""
+    return command_in(words) in LEAN_COMMANDS or own_process(words) not in (None, COMPUTING)
 
 
-def is_check(words: Sequence[str]) -> bool:
-    """Whether it is the service's own check for changes: `look` without a model's name, on a named state folder."""
+def own_process(words: Sequence[str]) -> str | None:
+    """Which process of the service's own it is, on a named state folder: its check for changes, which is `look` without
+    a model's name, or a campaign with its number."""
     has_state = any(word.partition("=")[0] == "--state" for word in words)
-    return has_state and list(_not_options(words)) == ["look"]
+    match list(_not_options(words)) if has_state else []:
+        case ["look"]:
+            return "look"
+        case ["campaign", number] if number.isdecimal():
+            return "campaign"
+    return None
 
 
 if __name__ == "__main__":

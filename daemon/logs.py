@@ -28,7 +28,7 @@ EVENTS: Mapping[str, str] = {
     "token_use_not_noted": "the time of a token's last use could not be recorded",
     "tick_step_failed": "a part of a round failed; the others ran",
     "fault_not_recorded": "the failure itself could not be recorded",
-    "campaign_queued": "a due date came",
+    "campaign_queued": "a due date came, or an adoption is to be followed up",
     "campaign_waits": "a campaign waits, or the reason changed",
     "campaign_started": "a process was started for a campaign",
     "campaign_beyond_limits": "a campaign that a person requested was started outside limits or windows",

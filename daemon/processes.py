@@ -95,9 +95,13 @@ def send(process: Identity, number: signal.Signals) -> bool:
     return True
 
 
-def marked(nonce: str) -> tuple[Identity, ...]:
-    """The living processes with RETUNED_WORKER=nonce in their environment, without this one."""
-    wanted = f"RETUNED_WORKER={nonce}".encode()
+WORKER, HOOK = "RETUNED_WORKER", "RETUNED_HOOK"
+"""Variables that mark the processes of a worker, and of one run of a hook, with all that they start."""
+
+
+def marked(nonce: str, variable: str = WORKER) -> tuple[Identity, ...]:
+    """The living processes with the nonce in that variable of their environment, without this one."""
+    wanted = os.fsencode(f"{variable}={nonce}")
     processes = []
     for entry in os.listdir("/proc"):
         if not entry.isdecimal() or int(entry) == os.getpid():
@@ -109,14 +113,16 @@ def marked(nonce: str) -> tuple[Identity, ...]:
     return tuple(processes)
 
 
-def kill_marked(nonce: str, also: Iterable[Identity], sleep: Callable[[float], None], rounds: int = 500) -> bool:
+def kill_marked(
+    nonce: str, also: Iterable[Identity], sleep: Callable[[float], None], rounds: int = 500, variable: str = WORKER
+) -> bool:
     """Kill every process with the nonce, and those named, until none is left; False when some would not die.
 
     Lists them again after every round, because a process may fork between the listing and the signal.
     """
     named = tuple(also)
     for _ in range(rounds):
-        left = (*marked(nonce), *(process for process in named if is_alive(process)))
+        left = (*marked(nonce, variable), *(process for process in named if is_alive(process)))
         if not left:
             return True
         for process in left:

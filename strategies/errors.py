@@ -6,6 +6,7 @@ RetunedError
 ├── ConflictError     the state does not allow the action now (exit code 2)
 ├── StateError        the state folder or the database cannot be used (exit code 1)
 │   └── DiskFull      nothing more can be written for now; earlier writes are kept
+├── ClusterAway       the cluster does not answer for now; campaigns wait (exit code 1)
 ├── CampaignFailed    a re-evaluation that could not reach a verdict (exit code 1)
 └── CannotFuse        trials that cannot be trained as one batch; trained one by one, the reason reported
 
@@ -50,6 +51,10 @@ class StateError(RetunedError):
 
 class DiskFull(StateError):
     """The disk of the state folder is full. Earlier writes are kept, and the failed one may be retried."""
+
+
+class ClusterAway(RetunedError):
+    """The cluster does not answer. What trains there goes on, and a campaign waits until it is back."""
 
 
 class CampaignFailed(RetunedError):

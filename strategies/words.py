@@ -18,14 +18,19 @@ def capital(clause: str) -> str:
     return clause[:1].upper() + clause[1:]
 
 
+def in_digits(number: float, digits: int) -> str:
+    """A number rounded to so many digits, without an exponent where it is neither huge nor tiny: 100, not 1e+02."""
+    return f"{float(f'{number:.{digits}g}'):.10g}"
+
+
 def duration(seconds: float | None) -> str:
     """How long something takes, in three digits: "0.456 s", "12 min", "5.2 h", "3 days"; None is not known."""
     if seconds is None:
         return "unknown time"
     for unit, length, least in _SHORT:
         if seconds >= least * length:
-            return f"{_three_digits(seconds / length)} {unit}"
-    return f"{_three_digits(seconds)} s"
+            return f"{in_digits(seconds / length, 3)} {unit}"
+    return f"{in_digits(seconds, 3)} s"
 
 
 def age(span: timedelta) -> str:
@@ -69,8 +74,3 @@ def _escape_of(character: str, is_name: bool) -> str:
     if is_name and 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python keeps it in names
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
-
-
-def _three_digits(number: float) -> str:
-    """The number without an exponent, where it is neither huge nor tiny."""
-    return f"{float(f'{number:.3g}'):g}"

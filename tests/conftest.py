@@ -1,16 +1,26 @@
 """What several tests share: a registry with a toy model, and campaigns on it that take seconds."""
 
+import contextlib
 import functools
+import importlib.util
 import json
 import os
 
 # before numpy and torch are loaded: tests run side by side, one for each core, and threads that spin slow all of them
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RETUNED_CHECK", "0")  # register without trainings; the tests of the check ask for it
+# The tests start thousands of processes, and each would compile our modules anew: a fifth of what a short one costs.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+import atexit
 import shutil
+import signal
+import socket
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +36,9 @@ from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.state.campaigns.campaigns import Campaign, open_campaigns
 from retuned.daemon.state.models.registry import Model, find_model, register
 from retuned.daemon.state.store import Store
+from retuned.daemon.training.cluster.needs import Needs
+from retuned.daemon.training.cluster.ray_jobs import RayJobs
+from retuned.strategies.errors import ClusterAway
 
 hypothesis.settings.register_profile("retuned", deadline=None)  # how fast a machine is, is not what is tested
 hypothesis.settings.load_profile("retuned")
@@ -126,11 +139,22 @@ def other_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 
 def make_desk(folder: Path) -> Desk:
-    """A desk in the folder."""
+    """A desk in the folder, whose database took its schema steps once for all desks: a tenth of the work."""
     config = Config(state=folder / "state")
+    if not config.state.exists():
+        shutil.copytree(_empty_state(), config.state)
     made = Desk(folder, Store(config.state), config)
     made.write_data()
     return made
+
+
+@functools.cache
+def _empty_state() -> Path:
+    """A state folder with a database and nothing in it, of this process. Only to be copied."""
+    folder = Path(tempfile.mkdtemp(prefix="retuned-empty-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Store(folder / "state").close()
+    return folder / "state"
 
 
 @pytest.fixture(scope="session")
@@ -197,10 +221,108 @@ def clock() -> HandClock:
     return HandClock()
 
 
+class RayCluster:
+    """A real Ray cluster on this machine: a head node that can be ended and begun again, as often as a test likes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port, self.dashboard = _free_port(), _free_port()
+        self.address = f"http://127.0.0.1:{self.dashboard}"
+        self._nodes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Begin the head, and wait until it takes jobs."""
+        jobs, until = RayJobs(self.address, timeout_s=60.0), time.monotonic() + 150
+        head = self._start_head()
+        while not self._has_a_node(jobs):
+            assert time.monotonic() < until, (
+                f"the cluster did not start: {(self.folder / 'ray.log').read_text()[-2000:]}"
+            )
+            if head.poll() is not None:  # on a busy machine it gives up early
+                self._nodes.remove(head)
+                head = self._start_head()
+            time.sleep(0.2)
+        name = f"first-{time.monotonic_ns()}"
+        while name not in (listed := jobs.jobs()) or listed[name].is_living:
+            assert time.monotonic() < until, "the cluster did not run its first job"
+            with contextlib.suppress(ClusterAway):
+                jobs.submit(name, ["true"], Needs(), "")
+            time.sleep(0.2)
+        jobs.delete(name)
+
+    def end(self) -> None:
+        """End the head; what Ray started for it ends with it."""
+        while self._nodes:
+            process = self._nodes.pop()
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _has_a_node(self, jobs: RayJobs) -> bool:
+        with contextlib.suppress(ClusterAway):
+            return len(jobs.nodes()) == 1
+        return False
+
+    def _start_head(self) -> "subprocess.Popen[bytes]":
+        return self._start(
+            "--head", f"--port={self.port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}",
+            f"--temp-dir={self.folder}",
+        )  # fmt: skip
+
+    def _start(self, *words: str) -> "subprocess.Popen[bytes]":
+        command = [
+            Path(sys.executable).with_name("ray"), "start", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1",
+            "--object-store-memory=80000000", "--disable-usage-stats", *words,
+        ]  # fmt: skip
+        with open(self.folder / "ray.log", "ab") as log:
+            node = subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        self._nodes.append(node)
+        return node
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def new_ray_cluster() -> Iterator[Callable[[], RayCluster]]:
+    """Begins clusters; each is ended with the tests."""
+    if importlib.util.find_spec("ray") is None:
+        reason = "Ray is not installed, so nothing was tested on a cluster: pip install 'retuned[ray]'"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    begun: list[RayCluster] = []
+
+    def begin() -> RayCluster:
+        # paths of sockets are short: pytest's own folders are too long for them
+        begun.append(RayCluster(Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))))
+        begun[-1].start()
+        return begun[-1]
+
+    yield begin
+    for cluster in begun:
+        cluster.end()
+        shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(new_ray_cluster: Callable[[], RayCluster]) -> RayCluster:
+    """A cluster for all tests; one that ends it begins it again."""
+    return new_ray_cluster()
+
+
 @pytest.fixture
 def retuned(tmp_path: Path) -> Callable[..., Any]:
     """The command line as a subprocess on a state folder of its own."""
-    import subprocess
 
     def call(*words: object, **options: Any) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "retuned.daemon", "--state", tmp_path / "state", *words]

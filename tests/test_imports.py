@@ -47,6 +47,11 @@ STORING = frozenset(
 )  # typer itself uses pydantic
 LISTING = COMPUTING | SERVING | {"sqlite_utils", "tomlkit", "ssl", "retuned.daemon.config.model_file"}
 READING = COMPUTING | SERVING | {"sqlite_utils", "ssl", "retuned.daemon.api.verbs", "retuned.daemon.campaign.look"}
+SHOWING = READING | {
+    "retuned.strategies.panda.task",
+    "retuned.strategies.search.task",
+    "retuned.daemon.cli.adoption_json",
+}
 SHORT = [
     (("--help",), COMPUTING | SERVING | STORING),
     (("modles",), COMPUTING | SERVING | STORING | {"rich"}),
@@ -54,7 +59,7 @@ SHORT = [
     (("token", "--help"), COMPUTING | SERVING | {"sqlite_utils"}),
     (("models",), LISTING),
     (("models", "--json"), LISTING | {"rich"}),
-    (("show", "toy"), READING),
+    (("show", "toy"), SHOWING),
     (("show", "nobody"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
     (("history", "toy"), READING),
     (("alerts",), LISTING | {"rich"}),

@@ -56,6 +56,13 @@ STARTED_BY_PATH = {
         "daemon.start_errors",
     ),
     "daemon.training.trainer.": ("strategies.",),
+    "daemon.training.node.": (
+        "daemon.durable_files",
+        "daemon.foreign_files",
+        "daemon.processes",
+        "daemon.start_errors",
+        "daemon.training.worker.children",
+    ),
 }
 # Imported by the user's own script, as `retuned.training`; nothing else of ours is there.
 IMPORTED_BY_SCRIPTS = {"daemon.leg.": ()}

@@ -3,19 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ...strategies.alerting.message import AlertMessage, Event, Severity
-from ...strategies.alerting.message import Kind as Alerted
+from ...strategies.alerting.message import Event
 from ...strategies.errors import InputError, RetunedError, StateError
 from ...strategies.schedule.windows import next_open
-from ...strategies.words import readable
 from ..clock import Clock
 from ..config.config import Config
-from ..masking import masked
-from ..state.alert_messages import enqueue_message, place_here
 from ..state.audit import BY_SERVICE, Act, recorded
 from ..state.campaigns.campaigns import find_campaign
 from ..state.faults import note_fault
-from ..state.installation import installation_of
 from ..state.models.adoption import Proposal, edited_by_hand, make_current, proposal
 from ..state.models.adoption_log import Kind
 from ..state.models.auto_adoptions import (
@@ -27,6 +22,7 @@ from ..state.models.model_calendar import calendar_of
 from ..state.models.models import find_entry
 from ..state.models.registry import Model, model_of
 from ..state.store import Store
+from .telling import News, tell_adoption
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +121,6 @@ def _tell(
     now: datetime,
 ) -> None:
     """Queue a message to the owner inside the open transaction, beside the alert of the campaign."""
-    id = f"msg_{installation_of(store, now)}_{waiting.campaign_id}_adoption"
-    message = AlertMessage(
-        id=id, event=Event.CHANGED, kind=Alerted.STALE, severity=Severity.INFO, key=id,
-        title=readable(masked(f"{model.name}: {news}")), sentences=(readable(masked(sentence)),),
-        owner=readable(model.file.owner), at=now, opened_at=now, model=model.name, campaign_id=waiting.campaign_id,
-        tags=model.file.alerts.tags, facts=(("Where", place_here(store)),), commands=commands,
-    )  # fmt: skip
-    enqueue_message(store, message, config, (model.file.alerts,), now)
+    number = f"{waiting.campaign_id}_adoption"
+    told = News(number, Event.CHANGED, waiting.campaign_id, news, sentence, commands)
+    tell_adoption(store, model, told, config, now)

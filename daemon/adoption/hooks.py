@@ -17,6 +17,7 @@ from ..clock import Clock
 from ..config.training_tables import passed_on
 from ..logs import log
 from ..masking import mask_of
+from ..processes import HOOK, kill_marked
 from ..state.models.adoption_log import (
     MOST_HOOK_STARTS,
     Adoption,
@@ -102,15 +103,20 @@ def _run(
     present = adoption_of(store, adoption.model_id, adoption.settings_version)
     if present is None:
         return  # the model was removed meanwhile
+    mark = f"{store.state}:{present.model_id}:{present.settings_version}"
+    if (
+        present.hook_starts > 1
+    ):  # the process that began it was killed; what it began may go on, and would run beside it
+        kill_marked(mark, (), clock.sleep, variable=HOOK)
     try:
-        end = _end_of(store, present, environ)
+        end = _end_of(store, present, environ, mark)
     except RetunedError as error:
         end = HookEnd(False, str(error))
     note_hook_end(store, present, is_done=end.is_done, detail=end.detail, now=clock.now())
     report(present, end)
 
 
-def _end_of(store: Store, adoption: Adoption, environ: Mapping[str, str]) -> HookEnd:
+def _end_of(store: Store, adoption: Adoption, environ: Mapping[str, str], mark: str) -> HookEnd:
     if adoption.hook_starts > MOST_HOOK_STARTS:
         return HookEnd(False, f"it was cut off {MOST_HOOK_STARTS} times, and is not started again")
     entry = find_entry(store, adoption.model_id)
@@ -120,7 +126,7 @@ def _end_of(store: Store, adoption: Adoption, environ: Mapping[str, str]) -> Hoo
     if settings.hook is None:
         return HookEnd(False, "the model file names no hook any more")
     given = json.dumps(change_of(store, model, adoption), indent=2).encode()
-    environment, mask = passed_on(environ, settings.pass_env), mask_of(environ, settings.pass_env)
+    environment, mask = {**passed_on(environ, settings.pass_env), HOOK: mark}, mask_of(environ, settings.pass_env)
     return run_hook(settings.hook, given, model.file.training.workdir, environment, settings.hook_timeout_s, mask)
 
 

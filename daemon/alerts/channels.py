@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Self
 
 from ...strategies.alerting.forms.alertmanager import alertmanager_labels
@@ -20,6 +21,7 @@ from ..state.outbox import Message, Outcome
 from ..state.store import Store
 from .apprise_process import send_apprise
 from .channel_posts import Occasion, alertmanager_post, post_of, send_post
+from .chart_process import chart_of
 from .connections import Connections
 from .mail import mail_of, send_mail
 from .posting import Attempt
@@ -30,18 +32,20 @@ CORRUPT = "the stored message cannot be read"
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """The channels of the configuration, and where receivers may be. `resolve`: looks names up."""
+    """The channels of the configuration, and where receivers may be. `resolve`: looks names up; `state`: the folder
+    whose models e-mails show charts of, None: no charts."""
 
     channels: Mapping[str, AnyChannel] = field(default_factory=dict)
     allow: tuple[str, ...] | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     host: str = field(default_factory=socket.gethostname)
     resolve: Resolve = system_resolve
+    state: Path | None = None
 
     @classmethod
     def of(cls, config: Config, environ: Mapping[str, str] = os.environ) -> Self:
         """What the configuration says."""
-        return cls(config.channels, config.alerts.allow, environ)
+        return cls(config.channels, config.alerts.allow, environ, state=config.state)
 
     @property
     def vetting(self) -> Vetting:
@@ -86,7 +90,8 @@ class Outlet:
         def send(connections: Connections) -> Outcome:
             match channel:
                 case EmailChannel():
-                    mail = mail_of(channel, message_id, message, occasion)
+                    chart = chart_of(connections, self.state, message, self.environ)
+                    mail = mail_of(channel, message_id, message, occasion, chart)
                     return send_mail(connections, channel, mail, self.environ)
                 case AppriseChannel():
                     return send_apprise(connections, channel.url, apprise_form(message), self.environ)

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from ...strategies.alerting.forms.mail import mail_form
+from ...strategies.alerting.forms.mail import CHART, mail_form
 from ...strategies.alerting.message import AlertMessage
 from ...strategies.errors import InputError
 from ...strategies.words import readable
@@ -24,9 +24,11 @@ from .posting import STEP_S
 _MOST_SHOWN = 160
 
 
-def mail_of(channel: EmailChannel, message_id: str, message: AlertMessage, occasion: Occasion) -> EmailMessage:
-    """The whole e-mail: plain text and HTML; all messages of an alert refer to one thread."""
-    form = mail_form(message)
+def mail_of(
+    channel: EmailChannel, message_id: str, message: AlertMessage, occasion: Occasion, chart: bytes | None = None
+) -> EmailMessage:
+    """The whole e-mail: plain text and HTML; all messages of an alert refer to one thread. `chart`: a PNG."""
+    form = mail_form(message, has_chart=chart is not None)
     domain = channel.sender.rpartition("@")[2]
     mail = EmailMessage(policy=SMTP)
     mail["From"], mail["To"], mail["Subject"] = f"retuned <{channel.sender}>", ", ".join(channel.to), form.subject
@@ -36,6 +38,10 @@ def mail_of(channel: EmailChannel, message_id: str, message: AlertMessage, occas
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no one's holiday notice answers it
     mail.set_content(form.text, cte="quoted-printable")
     mail.add_alternative(form.html, subtype="html", cte="quoted-printable")
+    if chart is not None:
+        html = mail.get_payload(1)
+        assert isinstance(html, EmailMessage)
+        html.add_related(chart, "image", "png", cid=f"<{CHART}>", disposition="inline", filename="chart.png")
     return mail
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from .routes import ROUTES, Route
 from .verbs import Verbs
-from .wire import arguments_of, schema_of_result
+from .wire import PROBLEM, arguments_of, schema_of_result
 
+_TEXTS = ("type", "title", "detail", "found", "allowed", "remedy")
 ERROR = {
     "type": "object",
-    "description": "One error: what was found, what is allowed, what to do next.",
-    "properties": {name: {"type": "string"} for name in ("type", "found", "allowed", "remedy")},
-    "required": ["type", "found", "allowed", "remedy"],
+    "description": "One error, as a problem (RFC 9457): what was found, what is allowed, what to do next.",
+    "properties": {name: {"type": "string"} for name in _TEXTS} | {"status": {"type": "integer"}},
+    "required": [*_TEXTS, "status"],
 }
 
 
@@ -52,7 +53,7 @@ def described(route: Route) -> dict[str, Any]:
 
 def _responses(route: Route) -> dict[str, Any]:
     result = {name: value for name, value in schema_of_result(route.verb).items() if name != "$defs"}
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    error = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Error"}}}
     return {
         "200": {"description": "The result.", "content": {"application/json": {"schema": result}}},
         "default": {"description": "An error, in one line.", "content": error},

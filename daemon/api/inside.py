@@ -38,7 +38,7 @@ class Inside:
     """The inside of the server, for the pages: what verbs need, and how they are run.
 
     `user`: that of the service. `compute` gives the JSON of a verb that computes; `note_act` logs who changed
-    something and wakes the service.
+    something and wakes the service. `is_stopping`: the server is about to end, and nothing may go on for long.
     """
 
     config: Config
@@ -49,3 +49,4 @@ class Inside:
     in_thread: InThread
     compute: Callable[[Computation], Awaitable[bytes]]
     note_act: Callable[[Route, str], None]
+    is_stopping: Callable[[], bool]

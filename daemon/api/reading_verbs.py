@@ -1,5 +1,6 @@
 """The verbs that read about one model or campaign; lists: listing_verbs.py, all others: verbs.py."""
 
+import os
 from dataclasses import replace
 
 from ...strategies.records import Purpose
@@ -12,6 +13,7 @@ from ..state.models.auto_adoptions import auto_adoptions_of
 from ..state.models.history_list import history_page
 from ..state.models.registry import Model, file_of_version, find_model, settings_of
 from ..state.paging import USUAL, Order
+from ..upkeep.doctor_findings import Finding
 from .listing_verbs import Limit, ListingVerbs
 from .model_verb import ModelVerb
 from .views import Drift, Ended, History, PageView, PlanView, Replicates
@@ -54,6 +56,12 @@ class ReadingVerbs(ListingVerbs, ModelVerb):
 
         record = self.redact(record_of(self.store, named))
         return PageView(record.campaign.id, render_page(page_of(record)))
+
+    def doctor(self) -> tuple[Finding, ...]:
+        """What is found when everything that the service needs is checked now."""
+        from ..upkeep.doctor import examine
+
+        return examine(self.config, os.environ, self.clock)
 
     def open_of(self, named: str) -> tuple[Campaign, ...]:
         """The campaign of that number, or the open ones of the model of that name, baseline first."""

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...strategies.errors import InputError, RetunedError, StateError
-from .wire import dump_error
+from ..config.api_table import ApiTable
+from .wire import PROBLEM, dump_problem
 
 LARGEST_BODY_BYTES = 1 << 20
 BODY_TIMEOUT_S = 10.0
-MOST_READ, MOST_ANSWERED = 256, 64  # at once, those of the command line's own socket not counted
+MOST_READ, MOST_ANSWERED, MOST_WATCHING = 256, 64, 256  # at once, those of the command line's own socket not counted
 RETRY_AFTER_S = 1
 HEADERS = {
     "cache-control": "no-store",
@@ -50,11 +51,13 @@ class Room:
 class Guard:
     """Refuses a request with a one-line error, or passes it on with its whole body read."""
 
-    def __init__(self, app: App) -> None:
-        """`app` gets the requests that pass."""
+    def __init__(self, app: App, table: ApiTable | None = None) -> None:
+        """`app` gets the requests that pass; `table`: the proxies that requests may come from, and their names."""
+        table = table or ApiTable()
         self._app = app
-        self._read, self._answered = Room(MOST_READ), Room(MOST_ANSWERED)
-        self._names = {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}
+        self._proxies = tuple(map(ipaddress.ip_network, table.trusted))
+        self._read, self._answered, self._watching = Room(MOST_READ), Room(MOST_ANSWERED), Room(MOST_WATCHING)
+        self._names = {"localhost", socket.gethostname().lower(), socket.getfqdn().lower(), *table.names}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Handle one request, as ASGI requires."""
@@ -64,7 +67,7 @@ class Guard:
 
     async def _pass(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(scope["method"], scope["path"], headers)
+        refusal = self._stranger(scope) or self._refusal(scope["method"], scope["path"], headers)
         if refusal is not None:
             await refuse(send, *refusal)
             return
@@ -82,11 +85,25 @@ class Guard:
         if body is None:
             await refuse(send, 413, _too_large())
             return
-        with self._answered:
+        with self._room(scope):
             await self._app(scope, _replay(body, receive), send)
 
+    def _stranger(self, scope: Message) -> tuple[int, RetunedError] | None:
+        """The refusal of who comes past the proxy; this machine may."""
+        if not self._proxies or is_local(scope):
+            return None
+        address = ipaddress.ip_address(scope["client"][0])
+        if address.is_loopback or any(address in network for network in self._proxies):
+            return None
+        allowed = "allowed: the proxies that [api] trusted names"
+        return 403, InputError(f"the request comes from {address}, which is no proxy of ours", allowed, "use the proxy")
+
     def _is_full(self, scope: Message) -> bool:
-        return not is_local(scope) and (self._read.is_full or self._answered.is_full)
+        return not is_local(scope) and (self._read.is_full or self._room(scope).is_full)
+
+    def _room(self, scope: Message) -> Room:
+        """Streams of events last long, and must not keep out those who ask for a page."""
+        return self._watching if scope["path"].endswith("/events") else self._answered
 
     def _refusal(self, method: str, path: str, headers: dict[bytes, str]) -> tuple[int, RetunedError] | None:
         host = headers.get(b"host", "")
@@ -123,9 +140,9 @@ def is_local(scope: Message) -> bool:
 
 
 async def refuse(send: Send, status: int, error: RetunedError, more: Mapping[str, str] | None = None) -> None:
-    """Answer with the error as JSON, with `more` headers."""
-    body = dump_error(error)
-    named = HEADERS | {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    """Answer with the error as a problem in JSON, with `more` headers."""
+    body = dump_problem(error, status)
+    named = HEADERS | {"content-type": PROBLEM, "content-length": str(len(body)), "connection": "close"}
     named |= more or {}
     headers = [(name.encode(), value.encode()) for name, value in named.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -49,6 +49,7 @@ ROUTES = (
     _read("schedule", "/schedule"),
     _read("report", "/reports/{named}", is_heavy=True),
     _read("status", "/status"),
+    _read("doctor", "/doctor", Role.OPERATOR, is_heavy=True),
     _read("channels", "/channels"),
     _read("open_of", "/open/{named}"),
     _read("standing", "/campaigns/{campaign}"),

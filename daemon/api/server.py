@@ -23,11 +23,12 @@ from ..state.running_service import UNIX, Place, remove_place, write_place
 from ..state.store import Store
 from ..state.tokens import Role, new_secret
 from ..upkeep.metrics import CONTENT_TYPE, metrics_text
-from .answers import as_error, as_json, refuse_other_content
+from .answers import as_done, as_error, as_json, as_read, refuse_other_content
 from .callers import Callers, id_of, person_of
 from .compute_process import ask
 from .compute_queue import ComputeQueue
 from .description import components, described, summary
+from .idempotency import Answered
 from .inside import Computation, Inside
 from .redaction import redacted, redacted_error
 from .request_guard import HEADERS, Guard, is_local
@@ -75,6 +76,7 @@ class Api:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
         self._local_threads = ThreadPoolExecutor(LOCAL_THREADS, thread_name_prefix="local")
         self._computing = ComputeQueue()
+        self._answered = Answered()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._paths: list[Path] = []
@@ -92,7 +94,7 @@ class Api:
         local = None if self._paths else self._listen_locally()
         sockets = [listening] if local is None else [listening, local]
         write_place(self._state, Place(url, self._secret, "" if local is None else address_of(local)))
-        self._server = uvicorn.Server(server_config(Guard(self.app())))
+        self._server = uvicorn.Server(server_config(Guard(self.app(), self._config.api)))
         self._thread = threading.Thread(target=run, args=(self._server, sockets), name="api", daemon=True)
         self._thread.start()
         self._wait_until_started()
@@ -112,6 +114,9 @@ class Api:
         for path in self._paths:
             path.unlink(missing_ok=True)
         self._server = None
+
+    def _is_stopping(self) -> bool:
+        return self._server is None or self._server.should_exit
 
     def _listen_locally(self) -> socket.socket | None:
         """The command line's own socket; None where the state folder's path is too long for one."""
@@ -137,8 +142,9 @@ class Api:
         app.add_api_route(f"{PREFIX}/openapi.json", self._openapi, methods=["GET"], include_in_schema=False)
         app.add_exception_handler(HTTPException, _no_such_address)
         if self._add_pages is not None:
-            self._add_pages(app, Inside(self._config, self._clock, self._user, self._callers, self._store,
-                                        self._run_in_thread, self._answer_of, self._note_act))  # fmt: skip
+            inside = Inside(self._config, self._clock, self._user, self._callers, self._store, self._run_in_thread,
+                            self._answer_of, self._note_act, self._is_stopping)  # fmt: skip
+            self._add_pages(app, inside)
         return app
 
     def _endpoint(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
@@ -240,14 +246,18 @@ class Api:
                 store, self._config, self._clock, self._user,
                 caller=caller.name, person=person_of(caller, headers), request_id=request_id,
             )  # fmt: skip
-            result = getattr(verbs, route.verb)(**arguments)
-            result = redacted(result, store) if is_viewer else result
-            content = dump_result(route.verb, result, is_masked=caller.role < Role.ADMIN)
-        if route.is_acting:
+
+            def carry_out() -> bytes:
+                result = getattr(verbs, route.verb)(**arguments)
+                result = redacted(result, store) if is_viewer else result
+                return dump_result(route.verb, result, is_masked=caller.role < Role.ADMIN)
+
+            if not route.is_acting:
+                return as_read(carry_out(), headers, request_id)
+            content, is_from_before = self._answered.once(headers, caller.name, route, arguments, carry_out)
+        if not is_from_before:
             self._note_act(route, caller.name)
-        sent_back = as_json(200, content)
-        sent_back.headers["x-request-id"] = request_id
-        return sent_back
+        return as_done(content, request_id, is_from_before=is_from_before)
 
     def _is_operator(self, request: Request) -> bool:
         """Whether the caller of a request that failed may see paths of this machine."""

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from ...strategies.alerting.message import Event
 from ...strategies.errors import InputError
 from ..adoption.hooks import run_waiting_hooks
+from ..adoption.telling import News, tell_adoption
 from ..campaign.look import Looked, look_at
 from ..campaign.panda_wishes import Wished, wish_back, wish_hold, wish_values
 from ..campaign.reopen import reopen
@@ -27,7 +29,7 @@ from ..state.campaigns.lease_file import folder_of
 from ..state.faults import set_fact
 from ..state.models import adoption
 from ..state.models.merged_values import Values
-from ..state.models.registry import register, set_state
+from ..state.models.registry import find_model, register, set_state
 from ..state.models.removal import Removal, retire_unless_busy
 from ..state.running_service import is_serving
 from ..state.tokens import NewToken, Token, create_token, list_tokens, revoke_token, token_snapshot
@@ -218,11 +220,21 @@ class Verbs(ReadingVerbs, StatusVerb, AlertVerbs, ChannelVerbs):
         name, campaign = proposed.model.name, proposed.campaign
         why = None if why is None else reason_text(why)
         subject = None if campaign is None else f"campaign {campaign.id}"
-        with self._recorded(verb, name, subject=subject, why=why):
+        with self._recorded(verb, name, subject=subject, why=why, also=lambda: self._tell(name, proposed)):
             model = adoption.make_current(self.store, proposed, self.clock.now(), self.by, why)
         if self.user is None and not is_serving(self.store.state):
             run_waiting_hooks(self.store, self.clock)
         return model
+
+    def _tell(self, name: str, proposed: adoption.Proposal) -> None:
+        """Tell programs of the change, inside the open transaction."""
+        model = find_model(self.store, name)
+        version = model.settings_version
+        title = f"settings v{version} are current now"
+        sentence = f"{self.by} made them current: {proposed.origin}."
+        commands = (f"retuned show {name}", f"retuned rollback {name}")
+        news = News(f"v{model.id}_{version}", Event.ADOPTED, proposed.campaign_id, title, sentence, commands)
+        tell_adoption(self.store, model, news, self.config, self.clock.now())
 
     def _name_of(self, campaign: int) -> str:
         return find_campaign(self.store, campaign).model
@@ -235,10 +247,11 @@ class Verbs(ReadingVerbs, StatusVerb, AlertVerbs, ChannelVerbs):
         subject: str | None = None,
         why: str | None = None,
         look: Callable[[], Snapshot] | None = None,
+        also: Callable[[], None] = lambda: None,
     ) -> AbstractContextManager[None]:
-        """Records the act in the audit, with the next transaction in the block."""
+        """Records the act in the audit, with the next transaction in the block; `also` writes more in it."""
         act = Act(self.by, verb, model, subject, why, self.request_id)
-        return recorded(self.store, act, self.clock.now(), look)
+        return recorded(self.store, act, self.clock.now(), look, also)
 
 
 def _wished(campaign: int, **wish: object) -> str:

@@ -6,6 +6,7 @@ JSON has no NaN and no infinity; they are sent as {"$number": "nan"}, so that ev
 import inspect
 import json
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, get_type_hints
@@ -14,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 
 from ...strategies import errors
 from ...strategies.errors import InputError, RetunedError
+from ...strategies.words import readable
 from ..config.toml_input import shown
 from .verb_methods import method_of
 
+PROBLEM = "application/problem+json"
 _MARK = "$number"
 LARGEST_NUMBER = 2**53  # exact in every JSON reader, and far within what a database holds
 LONGEST_TEXT = 4096
@@ -101,6 +104,17 @@ def dump_error(error: RetunedError) -> bytes:
     """An error as JSON: its type is the nearest one that errors.py names."""
     kind = next(parent.__name__ for parent in type(error).__mro__ if parent.__name__ in _KINDS)
     return _dump({"type": kind, "found": error.found, "allowed": error.allowed, "remedy": error.remedy})
+
+
+def dump_problem(error: RetunedError, status: int) -> bytes:
+    """An error as a problem (RFC 9457): its title, status and detail, and the three parts of the message beside them.
+
+    `type` is a name relative to the address of the request, as RFC 9457 allows; a program compares it as a word.
+    """
+    parts = json.loads(dump_error(error))
+    title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", parts["type"]).lower()
+    detail = readable(". ".join(part for part in (error.found, error.allowed, error.remedy) if part))
+    return _dump({"type": parts["type"], "title": title, "status": status, "detail": detail} | parts)
 
 
 def load_error(content: bytes) -> RetunedError | None:

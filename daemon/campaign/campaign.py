@@ -23,6 +23,7 @@ from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease import Lease, LostLease
 from ..state.campaigns.phase_records import Searched
 from ..state.store import Store
+from ..training.cluster.shared_folder import link_state
 from ..training.splits.split_files import remove_splits
 from ..training.spool import remove_checkpoints, withdraw_tickets
 from .alerts_of_verdict import settle_failures
@@ -54,6 +55,7 @@ def run_campaign(
     ConflictError while another process works on it, and whatever `watch` or a signal handler raises to interrupt it:
     the campaign then stays open, its workers are ended (but not by Detached), and the next call resumes it.
     """
+    link_state(store.state, config.workers)
     lease = Lease(store, campaign_id, is_of_service=is_of_service)
     try:
         campaign = lease.campaign()
@@ -227,16 +229,14 @@ def _contract(context: CampaignContext) -> Contract:
         is_settled = contract.allows_stale or (contract.equal_calls > 1 and Breach.UNTESTED not in contract.breaches)
         if prepared_of(baseline).code == prepared_of(campaign).code and is_settled:
             return contract
-    return probe_contract(context.runs, context.configuration, context.campaign.seed, context.file.training.budget)
+    return probe_contract(context.runs, context.configuration, context.campaign.seed, context.file)
 
 
 def _contract_by_challenger(context: CampaignContext, contract: Contract, challenger: Configuration) -> Contract:
     """The contract, tested with the challenger if the stored settings are too broken to finish a probe."""
     if Breach.UNTESTED not in contract.breaches:
         return contract
-    return probe_contract(
-        context.runs, challenger, context.campaign.seed, context.file.training.budget, of_challenger=True
-    )
+    return probe_contract(context.runs, challenger, context.campaign.seed, context.file, of_challenger=True)
 
 
 def _summary(context: CampaignContext, reason: str, too_small: str, stages: int = 1) -> SearchSummary:

@@ -23,6 +23,7 @@ from ..training.local_runner import LocalRunner
 from ..training.piecewise_runner import PiecewiseRunner
 from ..training.runner import Runner
 from ..training.splits.split_files import SplitFiles, open_splits
+from ..training.spool_runner import SpoolRunner
 from .leg_runs import LegRuns
 from .prepare import prepare, slots_of, training_order
 
@@ -128,11 +129,19 @@ def _runner(
 ) -> Runner:
     slots, gpus = room_of(file, campaign, config)
     groups = slots_of(file, config, prepared_of(campaign).environment)
-    order, gpus_each = training_order(file, data, slots, groups), file.training.resources.gpus
-    environment = file.training.environment(environ)
-    runner = LocalRunner(
-        folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=gpus_each, splits=splits
-    )
+    resources, environment = file.training.resources, file.training.environment(environ)
+    runner: SpoolRunner
+    if config.workers.runner == "ray":
+        from ..training.cluster.ray_runner import open_ray
+
+        order = training_order(file, data, slots, groups, 1.0 if resources.cpus is None else resources.cpus)
+        runner = open_ray(config.workers, resources, folder, order, file.objective(), slots, environment, clock, splits)
+    else:
+        order = training_order(file, data, slots, groups)
+        runner = LocalRunner(
+            folder, order, file.objective(), slots, environment, clock, gpus=gpus, gpus_each=resources.gpus,
+            splits=splits,
+        )  # fmt: skip
     return runner if order.kind == "recipe" else PiecewiseRunner(runner, runner.checkpoint_fault)
 
 

@@ -6,26 +6,28 @@ from ...strategies.legs import names
 from ...strategies.records import BudgetUnit, Configuration, LegRequest, LegResult, Purpose, Role
 from ...strategies.space import derive_seed
 from ...strategies.verdict.contract import Contract, contract_of
+from ..config.model_file import ModelFile
 from ..config.training_tables import BudgetTable
 from .forecast import PROBE_SHARE
 from .leg_runs import LegRuns
 
 
 def probe_contract(
-    runs: LegRuns, configuration: Configuration, seed: int, budget: BudgetTable, *, of_challenger: bool = False
+    runs: LegRuns, configuration: Configuration, seed: int, file: ModelFile, *, of_challenger: bool = False
 ) -> Contract:
     """The contract as seven short runs show it: do seed, split and purpose matter, is a call repeatable?
 
     A short run may hide an effect (a classifier that still predicts one class), so whatever looks ignored is
     tested again in full runs before it counts.
     """
+    budget, are_rows_drawn = file.training.budget, file.are_rows_drawn
     share = short_budget(budget)
     legs = probe_requests(configuration, seed, share, of_challenger=of_challenger, is_full=False)
-    short = _contract(runs.run(legs))
+    short = _contract(runs.run(legs), are_rows_drawn)
     if not short.breaches or share >= budget.amount:
         return short
     legs = probe_requests(configuration, seed, budget.amount, of_challenger=of_challenger, is_full=True)
-    return _contract(runs.run(legs))
+    return _contract(runs.run(legs), are_rows_drawn)
 
 
 def short_budget(budget: BudgetTable) -> float:
@@ -61,6 +63,14 @@ def probe_requests(
     )
 
 
-def _contract(results: Sequence[LegResult]) -> Contract:
+def _contract(results: Sequence[LegResult], are_rows_drawn: bool) -> Contract:
     base, *repeated, seed, purpose, split = (result.score for result in results)
-    return contract_of(base, repeated, seeds=[seed], splits=[split], purposes=[purpose], confirmed=purpose)
+    return contract_of(
+        base,
+        repeated,
+        seeds=[seed],
+        splits=[split],
+        purposes=[purpose],
+        confirmed=purpose,
+        are_rows_drawn=are_rows_drawn,
+    )

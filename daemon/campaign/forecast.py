@@ -56,7 +56,7 @@ def forecast(
     of `at_once` trainings at once, where a service granted fewer.
     """
     wanted = strategy or file.search.strategy
-    capacity = _capacity(file, legs, max(1, slots_that_fit(file, config, machine.memory_bytes, len(machine.gpus))))
+    capacity = _capacity(file, legs, max(1, slots_on(machine, file, config)))
     capacity = replace(
         capacity,
         compute_s=file.search.budget_s if budget_s is None else budget_s,
@@ -75,6 +75,17 @@ def forecast(
     cost = choose.estimate(replace(granted, lives=choice.lives or None), file.search.max_pairs)
     why = choice.sentence if wanted == "auto" else f"{choice.sentence}; {wanted} was asked for"
     return Forecast(choice, cost, capacity.seconds_per_full_run, why)
+
+
+def slots_on(machine: Machine, file: ModelFile, config: Config) -> int:
+    """How many trainings of this model run at once on a machine, or on the nodes of a cluster, and nothing else."""
+    if machine.nodes:
+        from ..training.cluster.capacity import trainings_at_once
+        from ..training.cluster.needs import needs_of
+
+        fit = trainings_at_once(machine, needs_of(file.training.resources))
+        return min(file.training.slots, config.workers.slots, fit)
+    return slots_that_fit(file, config, machine.memory_bytes, len(machine.gpus))
 
 
 def slots_that_fit(file: ModelFile, config: Config, memory_bytes: int | None, gpus: int) -> int:

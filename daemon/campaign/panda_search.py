@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from ...strategies.legs.names import read_name
 from ...strategies.panda.diary import Nudging
+from ...strategies.panda.moved import moved_by_panda
 from ...strategies.panda.panda import DAYS, Diary, decide
-from ...strategies.panda.task import PandaRules, PandaTask, moved_by_panda
+from ...strategies.panda.task import PandaRules, PandaTask
 from ...strategies.records import LegRequest
 from ...strategies.schedule.due import parse_duration_s
 from ...strategies.search.task import Finished, SearchTask

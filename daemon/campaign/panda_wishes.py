@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from ...strategies.errors import ConflictError, InputError
 from ...strategies.panda.diary import Wish, WishKind
+from ...strategies.panda.moved import moved_by_panda
 from ...strategies.panda.states import RING
-from ...strategies.panda.task import moved_by_panda
 from ...strategies.search.choose import Strategy
 from ..state.campaigns.campaign_writes import set_facts
 from ..state.campaigns.campaigns import Campaign, find_campaign

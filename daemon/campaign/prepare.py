@@ -71,11 +71,14 @@ def changes_since(before: Prepared, now: Prepared) -> tuple[str, ...]:
     return (*changes, described) if described else tuple(changes)
 
 
-def training_order(file: ModelFile, data: str, slots: int, groups: int) -> TrainingOrder:
-    """How this campaign's workers train the model; parallel training runs share the cores. `groups`: how many groups
-    trials are divided into, however many run at once at the moment. Raises CampaignFailed where its configuration file
-    cannot be used."""
-    training, cores, source = file.training, len(os.sched_getaffinity(0)), file.goal.source
+def training_order(file: ModelFile, data: str, slots: int, groups: int, cores: float | None = None) -> TrainingOrder:
+    """How this campaign's workers train the model; parallel training runs share the cores.
+
+    `groups`: how many groups trials are divided into, however many run at once at the moment. `cores`: of one run, on a
+    cluster. Raises CampaignFailed where its configuration file cannot be used.
+    """
+    training, source = file.training, file.goal.source
+    share = len(os.sched_getaffinity(0)) // slots if cores is None else int(cores)
     return TrainingOrder(
         kind="command" if training.command is not None else "recipe",
         argv=training.argv,
@@ -86,7 +89,7 @@ def training_order(file: ModelFile, data: str, slots: int, groups: int) -> Train
         unit=training.budget.unit.value,
         evaluate_every=training.evaluate_every,
         timeout_s=training.timeout_s,
-        threads=training.threads if training.threads is not None else max(1, cores // slots),
+        threads=training.threads if training.threads is not None else max(1, share),
         groups=groups if training.may_fuse else 0,
         precision=training.precision,
         pass_env=training.pass_env,
@@ -105,7 +108,12 @@ def _template(file: ModelFile) -> ConfigTemplate | None:
 
 
 def slots_of(file: ModelFile, config: Config, environment: EnvironmentFingerprint) -> int:
-    """How many trainings of this model run at once. Raises CampaignFailed when not even one fits."""
+    """How many trainings of this model run at once. Raises CampaignFailed when not even one fits on this machine.
+
+    On a cluster: how many may; nodes come and go, and what does not fit waits there.
+    """
+    if config.workers.runner == "ray":
+        return min(file.training.slots, config.workers.slots)
     slots = slots_that_fit(file, config, environment.memory_bytes, len(environment.gpus))
     if slots == 0:
         has = f"this machine has {environment.memory_bytes / 2**30:.1f} GiB and {len(environment.gpus)} GPUs"

@@ -1,13 +1,16 @@
 """Adoptions in words: what would change, with the evidence, and what became of one that was made."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ...strategies.records import configuration_of
 from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_words import figure, odds
-from ..api.proposed_view import Proposed
 from ..state.models.adoption_log import Adoption, Kind
 from ..state.models.auto_adoptions import AutoAdoption
+
+if TYPE_CHECKING:
+    from ..api.proposed_view import Proposed
 
 UNUSED = "(unused)"
 _KINDS = {
@@ -18,7 +21,7 @@ _KINDS = {
 }
 
 
-def proposed_lines(proposed: Proposed) -> Iterator[str]:
+def proposed_lines(proposed: "Proposed") -> Iterator[str]:
     """What would change, old and new side by side, and why."""
     model = proposed.model
     yield f"{model.name} of {model.file.owner}: settings v{model.settings_version} -> {proposed.origin}"
@@ -54,7 +57,7 @@ def auto_lines(decision: AutoAdoption | None) -> Iterator[str]:
         yield f"campaign {decision.campaign_id}: {decision.sentence}"
 
 
-def _side_by_side(proposed: Proposed) -> Iterator[str]:
+def _side_by_side(proposed: "Proposed") -> Iterator[str]:
     names = list({**proposed.before, **proposed.after})
     before, after = ({**configuration_of(side)} for side in (proposed.before, proposed.after))
     rows = [("hyperparameter", f"now (v{proposed.model.settings_version})", "new", "")]
@@ -66,7 +69,7 @@ def _side_by_side(proposed: Proposed) -> Iterator[str]:
         yield ("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True))).rstrip()
 
 
-def _evidence(proposed: Proposed) -> Iterator[str]:
+def _evidence(proposed: "Proposed") -> Iterator[str]:
     verdict, model = proposed.verdict, proposed.model
     if verdict is None:
         version = proposed.to_version

@@ -11,14 +11,13 @@ from ...strategies.records import Outcome
 from ...strategies.schedule.due import parse_duration_s
 from ..adoption.auto import adopt_what_waits
 from ..adoption.hooks import run_waiting_hooks
-from ..alerts.channels import Outlet
-from ..alerts.webhooks import deliver_due
 from ..api.verbs import Verbs
 from ..campaign.request import Request, ask_for, baseline_request, check_seed, refuse_retired, retune_request
 from ..state.audit import Act, login_user, recorded
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease_file import holder_of
 from ..state.models.registry import find_model
+from ..state.outbox import due_messages
 from .foreground import Display, conduct, finish_baseline, follow
 from .json_output import campaign_json
 from .output import print_json, say, say_aside
@@ -183,6 +182,14 @@ def _conduct(session: Session, campaign: Campaign, display: Display) -> None:
     for decided in adopt_what_waits(session.store, session.config, CLOCK):
         say_aside(f"{decided.model}: {decided.sentence}")
     run_waiting_hooks(session.store, CLOCK)
+    if due_messages(session.store, CLOCK.now(), 1):
+        _deliver(session)
+
+
+def _deliver(session: Session) -> None:
+    from ..alerts.channels import Outlet  # with it comes what posts and mails, which most campaigns here do not need
+    from ..alerts.webhooks import deliver_due
+
     deliver_due(session.store, CLOCK.now(), outlet=Outlet.of(session.config))
 
 

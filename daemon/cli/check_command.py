@@ -1,5 +1,6 @@
 """The command that tries a model out in a few short runs."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +13,7 @@ from ...strategies.verdict.check_points import Level
 from ...strategies.words import counted, duration
 from ..campaign.check.check import Checked, Extent
 from ..config.model_file import model_file_in
-from ..config.model_list import contents_in
-from ..config.toml_input import content_of
+from ..config.model_list import content_of_models, contents_in
 from ..state.models.registry import Model
 from .checking import checked, has_database
 from .output import print_json, say
@@ -36,7 +36,7 @@ def _check(
     """Try a model out in a few short runs and say what holds, what to change and what it costs; nothing is registered.
     Exit code: 0 passed, 2 not."""
     extent = Extent(0.0 if quick else _seconds(limit))
-    done = []
+    done: list[Checked] = []
     for ended in _checks(context.obj, what, extent):
         done.append(ended)
         if not as_json:
@@ -44,6 +44,8 @@ def _check(
     is_passed = all(ended.is_passed for ended in done)
     if as_json:
         print_json({"is_passed": is_passed, "models": [ended.to_json() for ended in done]})
+    elif is_passed and Path(what).exists() and any(ended.runs for ended in done):
+        say(f"next: retuned register {shlex.quote(what)} --no-check  (all of it was just checked)")
     raise typer.Exit(0 if is_passed else FAILED)
 
 
@@ -55,7 +57,7 @@ def _checks(session: Session, what: str, extent: Extent) -> Iterator[Checked]:
         _refuse_elsewhere(session, model)
         yield checked(session, model.file, model.source, extent, model)
         return
-    for content in contents_in(content_of(path), path):
+    for content in contents_in(content_of_models(path), path):
         yield checked(session, model_file_in(content, path), path, extent)
 
 

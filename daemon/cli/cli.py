@@ -72,7 +72,9 @@ def _run(words: list[str]) -> int:
         return _print_error("interrupted; an open campaign resumes when the command is run again", INTERRUPTED)
     except typer.TyperException as error:
         sentence = error.format_message() if isinstance(error, typer.BadParameter.__bases__) else str(error)
-        return _print_error(f"{' '.join(sentence.split()).rstrip('.')}; see: retuned --help", 2)
+        context = getattr(error, "ctx", None)  # of the command that was meant, once it is known
+        command = "retuned" if context is None else context.command_path
+        return _print_error(f"{' '.join(sentence.split()).rstrip('.')}; see: {command} --help", 2)
     return code if isinstance(code, int) else 0
 
 

@@ -69,6 +69,7 @@ def _facts(health: Health, now: datetime) -> list[tuple[str, str]]:
     facts.append(("models", ", ".join(f"{count} {state}" for state, count in health.models) or "none"))
     if health.next_due is not None:
         facts.append(("next due", f"{health.next_due.model}, {health.next_due.due_at:%Y-%m-%d %H:%M} UTC"))
+    facts.append(("alerts", health.alerts.sentence))
     messages = f"{health.messages.pending} to deliver, {health.messages.dead} given up"
     places = ", ".join(channel.place for channel in health.channels)
     facts.append(("messages", messages + (f" ({places})" if places else "")))

@@ -75,14 +75,17 @@ def _rates(shown: Sequence[DayEnd]) -> Text:
 
 
 REDRAW_S = 0.25
+LINE_S = 60.0  # without a terminal: a long campaign shows that it moves
 
 
 @contextmanager
-def live_progress(model: Model, read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
+def live_progress(
+    model: Model, read: Callable[[], tuple[Campaign, Progress]], clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[], None]]:
     """A display on standard error, redrawn from `read` by calling the function that it gives; without a terminal, one
-    line for each phase."""
+    line for each phase, and one a minute."""
     out = Screen(is_error=True)
-    with _panel_display(out, model, read) if out.is_terminal else _line_display(out, read) as draw:
+    with _panel_display(out, model, read) if out.is_terminal else _line_display(out, read, clock) as draw:
         yield draw
 
 
@@ -93,11 +96,13 @@ def no_progress(_model: Model, _read: Callable[[], tuple[Campaign, Progress]]) -
 
 
 @contextmanager
-def _line_display(out: Console, read: Callable[[], tuple[Campaign, Progress]]) -> Iterator[Callable[[], None]]:
-    line_shown, nudges_shown = "", 0
+def _line_display(
+    out: Console, read: Callable[[], tuple[Campaign, Progress]], clock: Callable[[], float]
+) -> Iterator[Callable[[], None]]:
+    line_shown, nudges_shown, shown_at = "", 0, clock()
 
     def draw() -> None:
-        nonlocal line_shown, nudges_shown
+        nonlocal line_shown, nudges_shown, shown_at
         campaign, progress = read()
         nudges = () if campaign.facts.panda is None else campaign.facts.panda.nudges
         for nudge in nudges[nudges_shown:]:
@@ -106,9 +111,10 @@ def _line_display(out: Console, read: Callable[[], tuple[Campaign, Progress]]) -
         waits = f", {campaign.waits}" if campaign.waits else ""
         stopped = f", {progress.stopped} stopped early as hopeless" if progress.stopped else ""
         line = f"campaign {campaign.id} ({campaign.kind}): {progress.phase}{stopped}{waits}"
-        if line != line_shown:
-            out.print(readable(line))
-            line_shown = line
+        if line != line_shown or clock() - shown_at >= LINE_S:
+            runs = f", {progress.ended} of {progress.planned} runs ended" if line == line_shown else ""
+            out.print(readable(line + runs))
+            line_shown, shown_at = line, clock()
 
     yield draw
 

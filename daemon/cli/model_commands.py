@@ -10,9 +10,8 @@ import typer
 from ...strategies.errors import InputError
 from ...strategies.words import counted
 from ..config.model_file import model_file_in
-from ..config.model_list import contents_in
+from ..config.model_list import content_of_models, contents_in
 from ..config.model_paths import check_paths
-from ..config.toml_input import content_of
 from ..state.models.removal import refuse_in_use
 from ..training.splits.check import check_split
 from .json_output import looked_json
@@ -42,7 +41,7 @@ def _register(
     ] = True,
 ) -> None:
     """Register a model, or a changed model file as a new version."""
-    contents = contents_in(content_of(file), file)  # errors in it name the path as it was typed
+    contents = contents_in(content_of_models(file), file)  # errors in it name the path as it was typed
     files = [model_file_in(content, file) for content in contents]
     if context.obj.place is None:
         for model_file in files:  # of all, before a state folder is made

@@ -1,15 +1,17 @@
 """The commands that run the service and open its pages."""
 
 import os
+import threading
 import webbrowser
 from typing import Annotated
 
 import typer
 
-from ...strategies.errors import StateError
+from ...strategies.errors import ConflictError, StateError
 from ..api.find_service import find_service
 from ..logs import configure
 from ..service.serve import serve
+from ..state.running_service import read_place
 from ..web.sign_in_link import sign_in_link
 from .output import say
 from .session import CLOCK, Session
@@ -18,11 +20,25 @@ app = typer.Typer()
 
 
 @app.command("serve")
-def _serve(context: typer.Context) -> None:
+def _serve(
+    context: typer.Context,
+    is_opened: Annotated[bool, typer.Option("--open", help="Open its pages in a browser, signed in.")] = False,
+) -> None:
     """Run the service, which runs due campaigns and sends alerts, until SIGTERM."""
     session: Session = context.obj
     configure(session.config.service.log)
-    serve(session.config.state, session.config, CLOCK, session.arguments)
+    state = session.config.state
+
+    def open_pages() -> None:
+        place = read_place(state)
+        if place is None:
+            raise ConflictError("[api] listen is 'off'", "allowed with --open: an address", "set [api] listen")
+        link = sign_in_link(place)
+        say(link)
+        # in a thread: a browser in the terminal would keep the service from its rounds
+        threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+
+    serve(state, session.config, CLOCK, session.arguments, open_pages if is_opened else lambda: None)
 
 
 @app.command("open")

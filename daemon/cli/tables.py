@@ -8,7 +8,7 @@ from ...strategies.drift.drift import DriftPoint
 from ...strategies.drift.segments import SHORT, segments
 from ...strategies.records import Configuration, Outcome
 from ...strategies.verdict.notice import render
-from ...strategies.words import duration
+from ...strategies.words import duration, in_digits
 from ..state.campaigns.campaigns import Campaign
 from ..state.models.registry import Model, Settings
 from ..state.tokens import Token
@@ -26,7 +26,7 @@ PANEL_WIDTH = 100
 
 def number(value: float | None, digits: int = 4) -> str:
     """A number in a table cell, in `digits` significant digits; '-' for None."""
-    return "-" if value is None else f"{value:.{digits}g}"
+    return "-" if value is None else in_digits(value, digits)
 
 
 def history_tables(out: Console, model: Model, versions: Sequence[Settings], campaigns: Sequence[Campaign]) -> None:

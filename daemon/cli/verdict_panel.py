@@ -12,7 +12,7 @@ from ...strategies.verdict.margin import margin_of, share_in_words, skill_of, wh
 from ...strategies.verdict.notice import counted_at_floor, render_changes
 from ...strategies.verdict.verdict_records import Reason, Verdict
 from ...strategies.verdict.verdict_words import divergence_odds, odds
-from ...strategies.words import duration, readable
+from ...strategies.words import duration, in_digits, readable
 from ..api.views import Replicates
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign
@@ -30,8 +30,8 @@ def baseline_panel(model: Model, campaign: Campaign, runs: Replicates) -> Panel:
         )
     sign = model.file.objective().sign
     scores = [sign * score for score in runs.scores]
-    spread = f", standard deviation {stdev(scores):.3g}" if len(scores) > 1 else ""
-    mean = f"{model.file.goal.metric} {fmean(scores):.4g}{spread}" if scores else "no run completed"
+    spread = f", standard deviation {in_digits(stdev(scores), 3)}" if len(scores) > 1 else ""
+    mean = f"{model.file.goal.metric} {in_digits(fmean(scores), 4)}{spread}" if scores else "no run completed"
     contract = reached(campaign.facts.contract)
     lines: list[Text | Table] = [
         Text(f"settings v{campaign.settings_version}: {mean}; {len(scores)} of {runs.runs} runs completed"),

@@ -4,22 +4,21 @@ A key exists here only when something reads it; `config.example.toml` explains e
 """
 
 import base64
-import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from ...strategies.alerting.routing import Routes
 from ...strategies.errors import InputError
 from .alert_tables import AlertsTable
+from .api_table import ApiTable
 from .channel_tables import Channels
 from .schedule_tables import HouseScheduleTable, LimitsTable, LookEveryS, OnStop
 from .toml_input import (
     DurationS,
-    Flag,
     Integer,
     MemoryBytes,
     Number,
@@ -30,24 +29,7 @@ from .toml_input import (
     refusal,
     shown,
 )
-
-
-def _usable_cores() -> int:
-    return os.cpu_count() or 1
-
-
-def _listen(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if value == "off" or value.startswith("unix:/") or (host and port.isdecimal() and int(port) < 65536):
-        return value
-    raise refusal(f"is {shown(value)}", "allowed: HOST:PORT, unix:/PATH, or 'off'", "for instance '127.0.0.1:8765'")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+from .workers_table import WorkersTable
 
 
 class ServiceTable(Table):
@@ -60,33 +42,6 @@ class ServiceTable(Table):
     longest_step_s: Annotated[DurationS, Field(ge=1.0)] = Field(default=600.0, alias="longest_step")
     heartbeat_url: Webhook | None = None
     look_pause_s: LookEveryS = Field(default=600.0, alias="look_pause")
-
-
-class WorkersTable(Table):
-    """What all campaigns together may use of this machine; None: everything."""
-
-    slots: Annotated[Integer, Field(ge=1, le=4096)] = Field(default_factory=_usable_cores)
-    memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
-    gpus: tuple[Annotated[Integer, Field(ge=0, le=1023)], ...] | None = None
-
-
-class ApiTable(Table):
-    """Where the service answers the command line and other programs."""
-
-    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:0"
-    is_open: Flag = Field(default=False, alias="open_to_network")
-
-    @model_validator(mode="after")
-    def _is_plainly_open(self) -> Self:
-        host = self.listen.rpartition(":")[0]
-        if self.is_open or self.listen == "off" or self.listen.startswith("unix:") or _is_loopback(host):
-            return self
-        raise refusal(
-            f"is {shown(self.listen)}, which other machines can reach, and tokens are sent unencrypted",
-            "allowed: 127.0.0.1, ::1, localhost or a unix socket",
-            "put a proxy with TLS in front of it, or set open_to_network = true next to it",
-            key="listen",
-        )
 
 
 class DiskTable(Table):

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from ...strategies.errors import InputError, StateError
 from ...strategies.legs.command import placeholders
 from ...strategies.legs.ends import Objective
-from ...strategies.panda.task import moved_by_panda
+from ...strategies.panda.moved import moved_by_panda
 from ...strategies.records import Configuration
 from ...strategies.space import Hyperparameter, Kind, Space
 from .handover import (
@@ -145,6 +145,11 @@ class ModelFile(Table):
     def split(self) -> SplitTable | None:
         """How retuned cuts the data for each training; None where the training does it."""
         return None if self.data is None else self.data.split
+
+    @property
+    def are_rows_drawn(self) -> bool:
+        """Whether retuned draws other training rows for each split seed."""
+        return self.split is not None and self.split.draw != 1.0
 
     @property
     def settings_file(self) -> Path | None:

@@ -7,6 +7,12 @@ import tomlkit
 
 from ...strategies.errors import InputError
 from .model_file import ModelFile, model_file_in
+from .toml_input import content_of
+
+
+def content_of_models(path: Path) -> bytes:
+    """The content of a file of models; raises InputError when it cannot be read."""
+    return content_of(path, "check the path, or draft a model file: retuned init train.py")
 
 
 def contents_in(content: bytes, path: Path) -> tuple[bytes, ...]:

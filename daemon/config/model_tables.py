@@ -22,6 +22,7 @@ from .toml_input import (
     Number,
     OwnersPath,
     SecretReference,
+    SpanS,
     Table,
     Webhook,
     dotted_names,
@@ -172,12 +173,14 @@ class SettingsTable(Table):
 class AdoptionTable(Table):
     """Whether confirmed values are adopted without a person, and what they must show for that.
 
-    `evidence`: the least odds; `least_gain`: the least improvement that is certain, in the metric.
+    `evidence`: the least odds; `least_gain`: the least improvement that is certain, in the metric. `follow_up_s`: after
+    an adoption a re-evaluation begins within this time, which measures what it brought; 0: whenever one is due.
     """
 
     auto: Flag = False
     evidence: Annotated[Number, Field(ge=80)] = 400.0
     least_gain: Annotated[Number, Field(ge=0)] | None = None
+    follow_up_s: SpanS = Field(default=30 * 86400.0, alias="follow_up")
 
     @model_validator(mode="after")
     def _has_a_floor(self) -> Self:

@@ -50,6 +50,7 @@ class ObjectiveTable(Table):
     file: Annotated[str, BeforeValidator(_metric_file)] | None = None
     key: Annotated[str, BeforeValidator(dotted_names)] | None = None
     column: Line | None = None
+    step: Line | None = None
     margin: MarginText | None = None
     floor: Number | None = None
     trivial: Number | None = None
@@ -61,10 +62,12 @@ class ObjectiveTable(Table):
     def _has_one_source(self) -> Self:
         if self.pattern is not None and self.file is not None:
             raise refusal("has both pattern and file", "allowed: one of them, or neither", "remove one")
-        for name in ("key", "column"):
+        for name in ("key", "column", "step"):
             if self.file is None and getattr(self, name) is not None:
+                is_of_pattern = name == "step" and self.pattern is not None
+                remedy = "write (?P<step>...) in the pattern" if is_of_pattern else "add file = ..."
                 raise refusal(
-                    "stands there without a file", f"allowed: beside file: the {name} in it", "add file = ...", key=name
+                    "stands there without a file", f"allowed: beside file: the {name} in it", remedy, key=name
                 )
         if self.file is not None:
             self._check_place(self.file)
@@ -79,18 +82,24 @@ class ObjectiveTable(Table):
             raise refusal("names a place in JSON", f"{shown(file)} is a table", "write column = ...", key="key")
         if file.endswith((".json", *LINES)) and self.column is not None:
             raise refusal("names a place in a table", f"{shown(file)} is JSON", "write key = ...", key="column")
+        if self.step is not None and self.key is not None and not file.endswith(LINES):
+            allowed = "allowed: for a table, and for JSON Lines (.jsonl, .ndjson), which grow line by line"
+            found = f"is set, but {shown(file)} is written anew each time"
+            raise refusal(found, allowed, "remove step, or let the training append lines to a .jsonl", key="step")
+        if self.step is not None and self.step in (self.key, self.column):
+            raise refusal(f"is {shown(self.step)}, as the metric is", "allowed: the place of the step", key="step")
 
     @property
-    def source(self) -> tuple[str, str, str, str] | None:
-        """Pattern, file, key and column, those that are not used empty; None where the training reports the metric."""
+    def source(self) -> tuple[str, str, str, str, str] | None:
+        """Pattern, file, key, column and step, those not used empty; None where the training reports the metric."""
         if self.pattern is None and self.file is None:
             return None
-        return self.pattern or "", self.file or "", self.key or "", self.column or ""
+        return self.pattern or "", self.file or "", self.key or "", self.column or "", self.step or ""
 
     @property
     def has_printed_steps(self) -> bool:
-        """Whether the pattern reads steps, too."""
-        return self.pattern is not None and compile_pattern(self.pattern).step is not None
+        """Whether steps are read where the metric is, too."""
+        return self.step is not None or (self.pattern is not None and compile_pattern(self.pattern).step is not None)
 
     @property
     def found_in(self) -> str:

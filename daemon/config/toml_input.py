@@ -52,9 +52,12 @@ _SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|credential:[A-Za-z0-9
 
 
 class Table(BaseModel):
-    """One table of a TOML file: frozen, and refusing unknown keys."""
+    """One table of a TOML file: frozen, and refusing unknown keys.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    What checks it is built when it is first used, since most processes use few of the tables that they load.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -109,11 +112,14 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def content_of(path: Path) -> bytes:
-    """The file's content, cut just above 1 MiB; raises InputError when it cannot be read."""
+def content_of(path: Path, if_missing: str = "check the path") -> bytes:
+    """The file's content, cut just above 1 MiB; raises InputError when it cannot be read. `if_missing`: the remedy
+    where there is none."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE_BYTES + 1)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}", remedy=if_missing) from None
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}", remedy="check the path and its permissions"

@@ -126,10 +126,12 @@ class BudgetTable(Table):
 
 
 class ResourcesTable(Table):
-    """What one training needs from the machine; None: not declared."""
+    """What one training needs from the machine, or from a node of a cluster; None: not declared."""
 
     memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
     gpus: Annotated[Integer, Field(ge=0, le=1024)] = 0
+    cpus: Positive | None = None
+    custom: Mapping[Text, Positive] = {}
 
 
 class TrainingTable(Table):

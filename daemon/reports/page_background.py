@@ -194,6 +194,8 @@ def _one_training(record: CampaignRecord) -> tuple[tuple[str, ...], tuple[str, .
     config = None if training.template is None else str(leg / f"config{training.template.suffix}")
     inputs: dict[str, Value] = {"seed": request.seed, "split_seed": request.split_seed, "data": snapshot, "tmp": "."}
     inputs |= {} if config is None else {"config": config}
+    cut = _names_of_cut_files(record)
+    inputs |= cut
     environment = {
         "RETUNED_HYPERPARAMETERS": str(leg / "hyperparameters.json"),
         "RETUNED_SEED": str(request.seed),
@@ -203,11 +205,23 @@ def _one_training(record: CampaignRecord) -> tuple[tuple[str, ...], tuple[str, .
         "RETUNED_REPORT": "report.jsonl",
     }  # fmt: skip
     environment |= {} if config is None else {"RETUNED_CONFIG": config}
+    environment |= {f"RETUNED_{name.upper()}": file for name, file in cut.items()}
     words = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
     argv = masked(shlex.join(expand(command, {**inputs, **request.configuration})))
     run = f"cd {shlex.quote(str(training.workdir))} && {' '.join(words)} {argv}"
     reported = f"it reported {record.metric} {record.shown(chosen.score)}"
-    return (run,), (f"The last command is a single training run ({request.trial}); {reported}.", where)
+    files = " and ".join(cut.values())
+    gone = f" Its files, {files} here, were cut for it and went with the campaign." if cut else ""
+    return (run,), (f"The last command is a single training run ({request.trial}); {reported}.{gone}", where)
+
+
+def _names_of_cut_files(record: CampaignRecord) -> dict[str, str]:
+    """What to call the files that retuned cut for a run, in the data's own format; none where the training cuts."""
+    data = record.file.data
+    if data is None or data.split is None or data.path is None:
+        return {}
+    suffix = "".join(data.path.suffixes[-2:]) if data.path.suffix == ".gz" else data.path.suffix
+    return {"train": f"train{suffix}", "eval": f"eval{suffix}"}
 
 
 def _is_first_fresh_run(request: LegRequest) -> bool:

@@ -6,32 +6,25 @@ half of what importing the whole command line would take (0.37 s of CPU against 
 
 import argparse
 import os
-import sys
-from pathlib import Path
 from typing import NoReturn
 
-from ...strategies.errors import RetunedError
 from ..clock import SystemClock
-from ..config.config import load_config
+from ..config.config import Config
 from ..logs import configure
 from ..state.store import Store
 from .change_watch import run_due_checks
+from .own_process import run_own
 
 
 def main() -> NoReturn:
-    """Check the models that are due once; an error is one line on stderr and its exit code."""
+    """Check the models that are due once."""
     parser = argparse.ArgumentParser(
         prog="retuned", description="Checks for changes in the data, code and environment of models."
     )
     parser.add_argument("look", choices=["look"])
-    parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--config", type=Path)
-    arguments = parser.parse_args()
-    try:
-        config = load_config(arguments.config, os.environ).model_copy(update={"state": arguments.state.absolute()})
-        configure(config.service.log)
-        run_due_checks(Store(config.state, backups=config.backup.folder), config, SystemClock(), os.environ)
-    except RetunedError as error:
-        print(f"retuned: {error}", file=sys.stderr)  # noqa: T201 (what a command says)
-        sys.exit(error.exit_code)
-    sys.exit(0)
+    run_own(parser, _look)
+
+
+def _look(_arguments: argparse.Namespace, config: Config) -> None:
+    configure(config.service.log)
+    run_due_checks(Store(config.state, backups=config.backup.folder), config, SystemClock(), os.environ)

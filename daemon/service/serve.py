@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ..logs import log
 from ..state.disk import Disk
 from ..state.running_service import single_instance
 from ..state.store import Store
+from ..training.cluster.shared_folder import link_state
 from ..training.machine import machine_of
 from ..upkeep.backup import Backups, sweep_state
 from ..upkeep.retention import Retention
@@ -29,8 +31,17 @@ from .service import Part, Service
 from .waker import Waker
 
 
-def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str, ...]) -> None:
-    """Run until SIGTERM or SIGINT. APScheduler only wakes the loop; what is due is read from the database."""
+def serve(
+    state: Path,
+    config: Config,
+    clock: Clock,
+    config_arguments: tuple[str, ...],
+    once_it_answers: Callable[[], None] = lambda: None,
+) -> None:
+    """Run until SIGTERM or SIGINT. APScheduler only wakes the loop; what is due is read from the database.
+
+    `once_it_answers` is called when requests are answered, before the first round.
+    """
     from ..api.server import Api
     from ..web.pages import add_pages
 
@@ -39,6 +50,7 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
         signal.signal(number, lambda *_: waker.stop())
     with single_instance(state):
         log.info("service_started", state=str(state), pid=os.getpid())
+        link_state(state, config.workers)
         sweep_state(config)
         store = Store(state, backups=config.backup.folder)
         checks = ChangeChecks(store, lambda: start_child(command_of(config_arguments, "look")),
@@ -58,6 +70,7 @@ def serve(state: Path, config: Config, clock: Clock, config_arguments: tuple[str
         scheduler = _alarm(waker, _tick_s(config, notifier))
         try:
             api.start()
+            once_it_answers()
             _loop(service, waker, notifier, deliveries)
         finally:
             notifier.stopping()
@@ -95,8 +108,17 @@ def _parts(
         Part("looks", lambda: checks.step(clock.now()), begins=True),
         Part("backup", lambda: backups.step(clock.now()), begins=True),
         Part("retention", lambda: retention.step(clock.now())),
+        *_cluster_parts(config, clock),
         Part("heartbeat", heartbeat.end),
     )
+
+
+def _cluster_parts(config: Config, clock: Clock) -> tuple[Part, ...]:
+    if config.workers.runner != "ray" or config.workers.address is None:
+        return ()
+    from .cluster_look import ClusterLook
+
+    return (Part("cluster", ClusterLook(config.workers.address, clock).step),)
 
 
 def _adopt(store: Store, config: Config, clock: Clock) -> None:

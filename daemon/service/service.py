@@ -12,6 +12,7 @@ from ..alerts.webhooks import Delivery, deliver_due
 from ..clock import Clock
 from ..config.config import Config
 from ..logs import log
+from ..service.follow_ups import queue_follow_ups
 from ..service.schedule import adapt_interval, queue_due
 from ..state.campaigns.campaign_queue import cancelled_numbers, claimed_numbers, open_numbers
 from ..state.campaigns.campaign_writes import grant_resources, put_off, set_waits
@@ -130,6 +131,8 @@ class Service:
     def _queue_due(self) -> None:
         for campaign_id in queue_due(self.store, self.clock.now(), self.config.schedule):
             log.info("campaign_queued", campaign=campaign_id, trigger="schedule")
+        for campaign_id in queue_follow_ups(self.store, self.clock.now()):
+            log.info("campaign_queued", campaign=campaign_id, trigger="follow-up")
 
     def _follow_campaigns(self) -> None:
         """Watch what an earlier service left running, process campaigns that ended, end the workers they left, and the

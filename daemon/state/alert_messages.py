@@ -2,11 +2,14 @@
 
 import socket
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from ...strategies.alerting.message import AlertMessage, Event
+from ...strategies.alerting.routing import is_quiet
+from ...strategies.alerting.verdict_alert import OF_VERDICTS
 from .channel_outbox import enqueue_routed
 from .outbox import WITHDRAWN, place_for
 from .store import Store, to_json, to_text
@@ -52,6 +55,7 @@ def enqueue_message(
     goes only to those who heard of an alert of `alert_id`'s group before. `but`: these did not accept it; it goes to
     the others.
     """
+    message = _with_page(message, config, store)
     told = told_destinations(store, alert_id) if message.event in (*_TO_THOSE_TOLD, Event.SNOOZE_ENDED) else ()
     if message.event is Event.RESOLVED:
         _withdraw(store, alert_id)
@@ -118,6 +122,17 @@ def place_here(store: Store) -> str:
     return f"host {socket.gethostname()}, state folder {store.state}"
 
 
+def _with_page(message: AlertMessage, config: "Config", store: Store) -> AlertMessage:
+    """The message with the address of its page, or with the command that writes it where nobody said the address."""
+    number, address = message.campaign_id, config.api.public_url
+    if address is not None:
+        return replace(message, link=f"{address}/alerts" if number is None else f"{address}/campaigns/{number}")
+    if number is None or not message.commands or message.kind not in OF_VERDICTS:
+        return message
+    report = f"retuned --state {quote(str(store.state))} report {number} --html campaign-{number}.html"
+    return replace(message, commands=(*message.commands, report))
+
+
 def _withdraw(store: Store, alert_id: int | None) -> None:
     """Give up what waits to be told of a group that is over: it would arrive after its own end."""
     store.change(
@@ -133,10 +148,12 @@ def _plain_destinations(
 ) -> tuple[Destination, ...]:  # fmt: skip
     """The plain webhooks to which a message goes: the models' own, else the service's. One that nobody answers, or that
     another receiver did not accept, goes to the service's, unless channels are named for that."""
-    if message.event is Event.ACKNOWLEDGED:  # a plain webhook has no notion of it
+    if message.event in (Event.ACKNOWLEDGED, Event.ADOPTED):  # a plain webhook has no notion of it
         return ()
     if message.event in _TO_THOSE_TOLD:
         return tuple(each for each in told if each.channel is None)
+    if is_quiet(message):  # a plain webhook cannot ask for it
+        return ()
     own = () if config.alerts.escalate_to else _own(config)
     if message.event is Event.ESCALATED:
         return own or (() if config.alerts.escalate_to else _of_models(model_alerts))
@@ -195,6 +212,7 @@ def _webhook_body(message: AlertMessage, alert_id: int | None) -> dict[str, obje
             "title": message.title, "text": text, "sentences": list(message.sentences),
             "commands": list(message.commands), "alert": alert_id, "event": message.event.value,
             "kind": message.kind.value, "severity": message.severity.value, "key": message.key,
-            "facts": dict(message.facts), "others": message.others, "is_tonight": message.is_tonight,
+            "facts": dict(message.facts), "link": message.link, "others": message.others,
+            "is_tonight": message.is_tonight,
         },
     }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...strategies.alerting.life_cycle import opened, raised
 from ...strategies.alerting.message import AlertMessage, Event, Kind, Severity
+from ...strategies.alerting.routing import asks_for_quiet
 from ...strategies.words import readable
 from ..masking import masked
 from .alert_messages import place_here
@@ -52,7 +53,8 @@ def raise_alert(
 ) -> int:
     """Record an alert about a campaign and queue its message inside the open transaction; the alert's number.
 
-    What is of no more than the digest's interest sends nothing. `found` None: a failure, without a further cause.
+    What is of no more than the digest's interest sends nothing, unless a channel asks for it.
+    `found` None: a failure, without a further cause.
     """
     if found is None:
         found = found_in(notice, Kind.FAILED, "")
@@ -92,7 +94,9 @@ def _raise(
     store: Store, message: AlertMessage, model_id: int | None, found: Found, config: "Config", now: datetime
 ) -> int:
     row = newest_alert(store, model_id, found.kind, found.cause)
-    is_silent = found.severity is Severity.INFO
+    is_silent = found.severity is Severity.INFO and not any(
+        asks_for_quiet(rule, found.kind) for rule in config.routes.channels
+    )
     life = None if row is None else raised(row.life, now, config.alerts.rules, is_silent=is_silent)
     if row is None or life is None:
         life = opened(now, is_silent=is_silent)

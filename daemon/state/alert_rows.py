@@ -80,6 +80,13 @@ def unresolved_alerts(store: Store, model_id: int | None = None) -> tuple[AlertR
     return tuple(map(_row, rows))
 
 
+def open_and_silent(store: Store) -> tuple[int, int]:
+    """How many alerts are not over, and how many of them are told nobody by themselves."""
+    row = store.row("SELECT count(*) AS n, coalesce(sum(is_silent), 0) AS silent FROM alerts WHERE state <> 'resolved'")
+    assert row is not None
+    return row["n"], row["silent"]
+
+
 def group_to_join(store: Store, owner: str, kind: Kind, change: str) -> int | None:
     """The group that a new alert joins: that of an open one of its owner and kind with the same change."""
     if not change:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,9 @@ from ..masking import masked
 from .alert_messages import enqueue_message, place_here
 from .faults import get_fact, put_fact
 from .installation import installation_of
+from .models.adoption_log import measured_between, running_account
 from .models.models import find_entry
-from .models.registry import model_of
+from .models.registry import Model, model_of
 from .store import Store, from_text, to_text
 
 if TYPE_CHECKING:
@@ -48,9 +49,8 @@ def owners_parts(store: Store, since: datetime, now: datetime) -> tuple[OwnersPa
     parts = []
     for owner in sorted(set(owners.values())):
         ids = [model_id for model_id, whose in owners.items() if whose == owner]
-        parts.append(
-            OwnersPart(readable(owner), _judged(store, ids, since, now), _open_titles(store, ids), _next(store, ids))
-        )
+        judged, alerts, upcoming = _judged(store, ids, since, now), _open_titles(store, ids), _next(store, ids)
+        parts.append(OwnersPart(readable(owner), judged, alerts, upcoming, *_adopted(store, ids, since, now)))
     return tuple(parts)
 
 
@@ -99,6 +99,19 @@ def _open_titles(store: Store, ids: list[int]) -> tuple[str, ...]:
     return tuple(f"{row['title']} (alert {row['id']}, {row['state']})" for row in rows)
 
 
+def _adopted(store: Store, ids: list[int], since: datetime, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What came of adoptions that were measured in that time, and what re-tuning each model has earned."""
+    measured, accounts = list[str](), list[str]()
+    for model in _models(store, ids):
+        for made in measured_between(store, model.id, since, now):
+            adopted = f"the settings adopted on {made.adopted_at:%Y-%m-%d}"
+            measured.append(f"{model.name}, {adopted}: {made.gain_sentence}.")
+        account = running_account(store, model, now)
+        if account is not None:
+            accounts.append(f"{model.name}: {account.sentence}.")
+    return tuple(map(readable, measured)), tuple(map(readable, accounts))
+
+
 def _next(store: Store, ids: list[int]) -> tuple[Upcoming, ...]:
     rows = store.rows(
         """SELECT name, next_due_at FROM models WHERE state = 'active' AND next_due_at IS NOT NULL
@@ -110,13 +123,16 @@ def _next(store: Store, ids: list[int]) -> tuple[Upcoming, ...]:
 
 def _tables(store: Store, ids: list[int]) -> tuple["AlertsTable", ...]:
     """The [alerts] of these models, each once."""
-    found: dict[str, AlertsTable] = {}
+    tables = (model.file.alerts for model in _models(store, ids))
+    return tuple({table.model_dump_json(): table for table in tables}.values())
+
+
+def _models(store: Store, ids: list[int]) -> Iterator[Model]:
+    """The models of these numbers that can be read."""
     for model_id in ids:
         entry = find_entry(store, model_id)
         assert entry is not None
         try:
-            table = model_of(store, entry).file.alerts
+            yield model_of(store, entry)
         except RetunedError:
             continue
-        found.setdefault(table.model_dump_json(), table)
-    return tuple(found.values())

@@ -16,12 +16,13 @@ _TICKET = re.compile(r"(?P<sequence>\d{8})-(?P<leg>.+)\.a(?P<attempt>\d+)")
 @dataclass(frozen=True, slots=True)
 class MetricSource:
     """Where a command's metric is found: matches of a pattern in what it prints, or a file, relative to workdir, with a
-    dotted key (JSON) or a column (a table). What is not used is empty."""
+    dotted key (JSON) or a column (a table), and the key or the column of its step. What is not used is empty."""
 
     pattern: str = ""
     file: str = ""
     key: str = ""
     column: str = ""
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)

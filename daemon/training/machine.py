@@ -15,8 +15,11 @@ _DEVICE = re.compile(r"nvidia(\d+)")
 
 def machine_of(config: Config, *, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup"),
                devices: Path = Path("/dev")) -> Machine:  # fmt: skip
-    """What all campaigns together may use now. Memory and GPUs beyond what there is are not promised."""
+    """What all campaigns together may use now: of this machine, without memory and GPUs beyond what there is; or of the
+    cluster. Raises ClusterAway."""
     workers = config.workers
+    if workers.runner == "ray":
+        return _machine_of_cluster(config)
     group = own_group(proc, cgroups)
     slots = workers.slots if "slots" in workers.model_fields_set else usable_cores(group, cgroups)
     memory_bytes = usable_memory_bytes(proc, group, cgroups)
@@ -25,6 +28,13 @@ def machine_of(config: Config, *, proc: Path = Path("/proc"), cgroups: Path = Pa
     present = gpus(devices)
     allowed = present if workers.gpus is None else tuple(gpu for gpu in workers.gpus if gpu in present)
     return Machine(slots, memory_bytes, tuple(dict.fromkeys(allowed)), config.service.max_campaigns)
+
+
+def _machine_of_cluster(config: Config) -> Machine:
+    from .cluster.capacity import capacity
+    from .cluster.ray_jobs import RayJobs
+
+    return capacity(RayJobs(config.workers.address or ""), config.workers.slots, config.service.max_campaigns)
 
 
 def own_group(proc: Path, cgroups: Path) -> Path:

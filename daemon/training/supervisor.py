@@ -4,6 +4,7 @@ Exactly one process may do so at a time: the one that holds the campaign's lease
 """
 
 import contextlib
+import os
 from pathlib import Path
 
 from ..clock import Clock
@@ -12,6 +13,7 @@ from ..processes import Identity, identity_from
 from .leg_order import Ticket
 from .splits.split_files import remove_splits
 from .spool import Spool, withdraw_tickets
+from .worker_pool import RECORD, WorkerPool
 from .worker_processes import Workers
 
 STOP_PAUSE_S = 0.02
@@ -22,7 +24,7 @@ SILENT_AGAIN_S = 30.0  # a second look after so long: the machine may have slept
 class Supervisor:
     """Looks after the workers on one spool folder, living and dead, whoever started them."""
 
-    def __init__(self, spool: Spool, workers: Workers, clock: Clock) -> None:
+    def __init__(self, spool: Spool, workers: WorkerPool, clock: Clock) -> None:
         self._spool = spool
         self._workers = workers
         self._clock = clock
@@ -35,15 +37,11 @@ class Supervisor:
             if self._workers.is_alive(worker) and not self._is_stuck(worker):
                 continue
             self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
-            claims = self._spool.claims()
-            held = [ticket for ticket, holder in claims if holder == worker]
-            for ticket in held:
-                if sum(ticket == claimed for claimed, _ in claims) == 1:
-                    self.mark_lost(ticket, "its worker died")
-            for ticket in held:
-                self._spool.drop_claim(ticket, worker)
+            self._lose_claims(worker)
             self._workers.bury(worker)
             self._silent_since.pop(worker, None)
+        for worker in self._workers.strays({holder for _, holder in self._spool.claims()}):
+            self._lose_claims(worker)
 
     def mark_lost(self, ticket: Ticket, detail: str) -> None:
         """Write the end that a dead worker can no longer write, unless it did."""
@@ -63,6 +61,16 @@ class Supervisor:
         with contextlib.suppress(OSError):  # what cannot be written down now is found by the next runner
             self.bury_dead()
         self._spool.sweep()
+
+    def _lose_claims(self, worker: str) -> None:
+        """What a dead worker held is lost, unless someone else holds it, too."""
+        claims = self._spool.claims()
+        held = [ticket for ticket, holder in claims if holder == worker]
+        for ticket in held:
+            if sum(ticket == claimed for claimed, _ in claims) == 1:
+                self.mark_lost(ticket, "its worker died")
+        for ticket in held:
+            self._spool.drop_claim(ticket, worker)
 
     def _living(self) -> list[str]:
         self._workers.reap()
@@ -84,6 +92,17 @@ class Supervisor:
         return tuple(process for process in processes if process is not None)
 
 
+def pool_of(spool: Spool, clock: Clock) -> WorkerPool:
+    """The workers of a spool, wherever they are, to be looked after and ended."""
+    record = read_json(spool.folder / RECORD)
+    if record is None:
+        return Workers(spool)
+    from .cluster.ray_jobs import RayJobs
+    from .cluster.ray_workers import RayWorkers
+
+    return RayWorkers(spool, RayJobs(str(record["address"])), clock)
+
+
 def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0, *, is_over: bool = True) -> int:
     """End the workers of a campaign; if it is over, withdraw its tickets and remove what was cut of its data. How many
     workers there were.
@@ -95,9 +114,9 @@ def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0, *, is_over:
         Spool(folder).sweep()
     present = [path for pattern in ("", "*/") for path in campaign.glob(f"{pattern}workers/*/worker.json")]
     for folder in {path.parents[2] for path in present}:
-        spool = Spool(folder)
+        spool = Spool(Path(os.path.realpath(folder)))
         count += len(list(spool.workers.glob("*/worker.json")))
-        Supervisor(spool, Workers(spool), clock).stop(grace_s)
+        Supervisor(spool, pool_of(spool, clock), clock).stop(grace_s)
     if is_over:
         withdraw_tickets(campaign)
         remove_splits(campaign)

@@ -4,7 +4,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,10 +14,9 @@ from ..durable_files import NO_ROOM_CODE, is_no_room, read_json, write_json
 from ..foreign_files import read_plain, remove
 from ..processes import Identity, identity_from, is_alive, kill_marked, marked, send
 from .spool import Spool
+from .worker_pool import DEADLINE_S, FAILED_STARTS, bury_folder
 
 WORKER = Path(__file__).with_name("worker")  # a folder that is started by its path
-DEADLINE_S = 86400.0
-FAILED_STARTS = 3
 
 _DEFAULTED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -117,6 +116,14 @@ class Workers:
                     remedy=f"see {self._spool.workers / worker / 'worker.log'}",
                 )
 
+    def took_back(self) -> int:
+        """None: a process always has a place to run."""
+        return 0
+
+    def strays(self, holders: Collection[str]) -> tuple[str, ...]:
+        """None: what was buried here is dead."""
+        return ()
+
     def terminate(self, worker: str) -> None:
         """Ask a living worker to put its leg back and end."""
         process = self._identity(worker)
@@ -131,12 +138,7 @@ class Workers:
 
     def bury(self, worker: str) -> None:
         """Forget a dead worker; only a log that says something stays."""
-        folder = self._spool.workers / worker
-        (folder / "worker.json").unlink(missing_ok=True)
-        remove(folder / "tmp")
-        log = folder / "worker.log"
-        if not log.exists() or log.stat().st_size == 0:
-            remove(folder)
+        bury_folder(self._spool.workers / worker)
 
     def _identity(self, worker: str) -> Identity | None:
         """Who it is; None while it is starting."""

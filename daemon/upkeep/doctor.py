@@ -17,6 +17,7 @@ from ..state.faults import get_fact
 from ..state.running_service import UNIX, is_serving, read_place
 from ..state.store import Store
 from .doctor_channels import check_channels
+from .doctor_cluster import check_cluster
 from .doctor_findings import Case, Finding
 from .doctor_models import check_machine, check_models, check_slices, sample_of
 from .doctor_state import (
@@ -59,6 +60,7 @@ def _with_database(case: Case) -> Iterator[Finding]:
         yield from _caught("clock", lambda: check_clock(case, None))
         yield from _caught("channels", lambda: check_channels(case, ()))
         yield from _caught("machine", lambda: check_machine(case, ()))
+        yield from _caught("cluster", lambda: check_cluster(case, ()))
         return
     with closing(Store(case.config.state, busy_timeout_s=ANSWER_TIMEOUT_S)) as store:
         yield from _caught("service", lambda: check_service(case, store))
@@ -69,6 +71,7 @@ def _with_database(case: Case) -> Iterator[Finding]:
         yield from _caught("models", lambda: check_models(models, count))
         yield from _caught("slices", lambda: check_slices(store, models))
         yield from _caught("machine", lambda: check_machine(case, models))
+        yield from _caught("cluster", lambda: check_cluster(case, models))
         yield from _caught("channels", lambda: check_channels(case, models))
 
 

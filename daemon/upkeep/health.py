@@ -18,6 +18,7 @@ from typing import Any
 
 from ...strategies.words import age, counted
 from ..config.config import Config
+from ..state.alert_rows import open_and_silent
 from ..state.campaigns.lease_file import holder_of
 from ..state.campaigns.legs import leg_counts
 from ..state.faults import Fault, get_fact, recent_faults
@@ -28,7 +29,19 @@ from ..state.outbox import dead_count, last_dead_error, pending_by_address, plac
 from ..state.overview import OpenCampaign, claimed_campaigns, count_open, first_open, models_by_state
 from ..state.running_service import is_serving
 from ..state.store import Store, from_text
-from .health_records import AtWork, Backup, Channel, DiskUse, Due, Health, Messages, NextLook, Tick, WaitingCampaign
+from .health_records import (
+    AtWork,
+    Backup,
+    Channel,
+    DiskUse,
+    Due,
+    Health,
+    Messages,
+    NextLook,
+    OpenAlerts,
+    Tick,
+    WaitingCampaign,
+)
 
 SHOWN = 20  # of what waits, and of faults
 LOOKS_SHOWN = 5
@@ -68,6 +81,7 @@ def health_of(store: Store, config: Config, now: datetime) -> Health:
         queue_length=queue_length,
         queue=waiting,
         messages=messages,
+        alerts=OpenAlerts(*open_and_silent(store)),
         channels=channels,
         faults=faults,
         disk=disk,

@@ -63,6 +63,20 @@ class WaitingCampaign:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenAlerts:
+    """How many alerts are not over, and how many of them are listed and told nobody by themselves."""
+
+    count: int
+    silent: int
+
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        silent = f", {self.silent} of them told nobody (DEGRADED, INCONCLUSIVE)" if self.silent else ""
+        return f"{self.count} open{silent}" + (": retuned alerts" if self.count else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """A receiver of messages, without secret parts of its address, and its pending messages."""
 
@@ -126,3 +140,4 @@ class Health:
     disk: DiskUse
     last_backup: Backup | None
     next_looks: tuple[NextLook, ...] = ()
+    alerts: OpenAlerts = OpenAlerts(0, 0)

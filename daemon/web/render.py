@@ -1,6 +1,6 @@
 """Templates to HTML. Every text is escaped, and cleaned of what acts or hides; pages need no script."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "script-src 'self'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
@@ -38,9 +39,13 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2's, which is loaded when the 
         lstrip_blocks=True,
         finalize=lambda value: readable(value, keep="\n") if type(value) is str else value,
     )
-    environment.filters |= {"day": _day, "minute": _minute, "age": age, "figure": figure}
+    environment.filters |= {"day": _day, "minute": _minute, "age": age, "figure": figure, "duration": _duration}
     environment.globals |= {"counted": counted}
     return environment
+
+
+def _duration(seconds: float) -> str:
+    return age(timedelta(seconds=seconds))
 
 
 def _day(moment: datetime) -> str:

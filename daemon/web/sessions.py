@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 
+from ...strategies.errors import UnknownName
 from ..state.store import Store
-from ..state.tokens import Caller, caller_of_digest, digest_of
+from ..state.tokens import Caller, Role, caller_of_digest, digest_of
 
 IDLE_ENDS_AFTER = timedelta(hours=12)
 LINK_HOLDS = timedelta(minutes=2)
@@ -17,13 +18,15 @@ MOST_FAILURES, FAILURES_COUNT_FOR = 10, timedelta(minutes=1)
 
 @dataclass(slots=True)
 class Session:
-    """A signed-in browser. `digest`: of the token that it was begun with, looked up at every request, so that revoking
-    the token ends the session; None: a link of the service's own command line. `csrf` stands in every form; `news` is
-    what the last action did, shown once."""
+    """A signed-in browser. `number` names it on pages, where its cookie must not stand. `digest`: of the token that it
+    was begun with, looked up at every request, so that revoking the token ends the session; None: a link of the
+    service's own command line. `csrf` stands in every form; `news` is what the last action did, shown once."""
 
+    number: str
     caller: Caller
     digest: str | None
     csrf: str
+    began_at: datetime
     seen_at: datetime
     news: str = ""
 
@@ -95,10 +98,26 @@ class Sessions:
         with self._lock:
             self._sessions.pop(cookie, None)
 
+    def seen_by(self, visitor: Session, now: datetime) -> tuple[Session, ...]:
+        """The sessions that a visitor may end, the last one seen first: an administrator every one, others those of
+        their own name."""
+        with self._lock:
+            alive = [known for known in self._sessions.values() if now - known.seen_at <= IDLE_ENDS_AFTER]
+        is_admin = visitor.caller.role >= Role.ADMIN
+        own = [known for known in alive if is_admin or known.caller.name == visitor.caller.name]
+        return tuple(sorted(own, key=lambda known: known.seen_at, reverse=True))
+
+    def end_numbered(self, visitor: Session, number: str, now: datetime) -> None:
+        """End a session that the visitor may end. Raises UnknownName."""
+        if not any(known.number == number for known in self.seen_by(visitor, now)):
+            raise UnknownName(f"no session of yours has the number {number[:20]!r}", "", "see the page Settings")
+        with self._lock:
+            self._sessions = {key: known for key, known in self._sessions.items() if known.number != number}
+
     def _begin(self, caller: Caller, digest: str | None, now: datetime) -> str:
         cookie = secrets.token_urlsafe(32)
         with self._lock:
             while len(self._sessions) >= MOST_SESSIONS:
                 del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen_at)]
-            self._sessions[cookie] = Session(caller, digest, secrets.token_urlsafe(24), now)
+            self._sessions[cookie] = Session(secrets.token_hex(4), caller, digest, secrets.token_urlsafe(24), now, now)
         return cookie

@@ -12,6 +12,7 @@ from ...strategies.words import age, counted
 from ..state.models.fleet import NO_VERDICT, ORDERS, Counts, FleetModel, Wanted, fleet_counts, fleet_page, owners
 from ..state.models.registry import settings_of
 from ..state.paging import Order
+from .live import live_of
 from .trend import trend_of
 from .visit import Visit
 
@@ -95,7 +96,7 @@ def model(visit: Visit) -> Shown:
 
 def campaign(visit: Visit) -> Shown | None:
     """A campaign and how far it is; None where it has ended with something to report."""
-    known = visit.verbs.standing(_number(visit.path["campaign"]))
+    known = visit.verbs.standing(number_in(visit.path["campaign"]))
     standing, sign = visit.shown(known), known.model.file.objective().sign
     found = standing.campaign
     if found.verdict is not None or (found.kind == "baseline" and found.phase == "done"):
@@ -103,8 +104,10 @@ def campaign(visit: Visit) -> Shown | None:
     return "campaign", {
         "campaign": found,
         "progress": standing.progress,
+        "live": live_of(visit.store, known.campaign, known.model.file, known.progress),
         "sign": sign,
         "metric": standing.model.file.goal.metric,
+        "unit": known.model.file.training.budget.unit,
         "now": visit.now,
     }
 
@@ -146,7 +149,8 @@ def done(verb: str, result: Any) -> str:  # noqa: ANN401 - each verb returns ano
     return f"Settings v{result.settings_version} are current now."
 
 
-def _number(text: str) -> int:
+def number_in(text: str) -> int:
+    """The number in an address; 0, which nothing has, where it is none."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
 
 

@@ -41,19 +41,20 @@ class Upcoming:
 
 @dataclass(frozen=True, slots=True)
 class OwnersPart:
-    """What a digest tells an owner: re-evaluations that ended, titles of alerts that are open, what is next, and lines
-    that others add, such as what adoptions have earned."""
+    """What a digest tells an owner: re-evaluations that ended, titles of alerts that are open, what is next, what came
+    of adoptions that were measured meanwhile, and what re-tuning each model has earned, as sentences."""
 
     owner: str
     judged: tuple[Judged, ...]
     alerts: tuple[str, ...] = ()
     upcoming: tuple[Upcoming, ...] = ()
+    measured: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing happened and nothing is open; then no digest is sent."""
-        return not (self.judged or self.alerts or self.accounts)
+        """Whether nothing happened and nothing is open; then no digest is sent. An account alone is no news."""
+        return not (self.judged or self.alerts or self.measured)
 
 
 def last_date(every: Every, day: int, hour: int, now: datetime) -> datetime | None:
@@ -83,7 +84,8 @@ def digest_message(part: OwnersPart, since: datetime, now: datetime, *, id: str,
     lines += _cut([f"{each.model}: {each.outcome.upper()} (campaign {each.campaign_id}). {each.sentence}".rstrip()
                    for each in others], "re-evaluation")  # fmt: skip
     lines += _cut([f"Open: {title}." for title in part.alerts], "alert")
-    lines += part.accounts
+    lines += _cut(part.measured, "adoption")
+    lines += _cut(part.accounts, "model")
     if part.upcoming:
         shown = (f"{each.model} on {each.due_at:%Y-%m-%d}" for each in part.upcoming[:SHOWN])
         lines.append(f"Next: {', '.join(shown)}.")

@@ -38,7 +38,8 @@ class Event(StrEnum):
     SNOOZE_ENDED = "snooze_ended"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
-    CHANGED = "changed"  # a change without an alert: settings adopted, hardware exchanged
+    CHANGED = "changed"  # a change without an alert: settings adopted without a person
+    ADOPTED = "adopted"  # a person adopted settings: for programs, since people know it from the alert's end
     DIGEST = "digest"
     SAMPLE = "sample"  # `retuned channels test`
 
@@ -51,7 +52,7 @@ class AlertMessage:
     and resolved alerts join them; never made of message values. `facts`: labels and values for forms with fields
     ("Loses", "0.31 RMSE, at least"). `commands`: what to type, exactly. `model`, `campaign_id`: None where it is about
     several or none; `others`: how many further models share it. `opened_at`: when the alert was opened.
-    `link`: the address of the report or page; None without one. `is_tonight`: whether it must be looked at at once.
+    `link`: the address of its page; None without one. `is_tonight`: whether it must be looked at at once.
     `details`: for machines, plain JSON.
     """
 
@@ -78,7 +79,8 @@ class AlertMessage:
     @property
     def text(self) -> str:
         """The whole message as plain text."""
-        facts = (f"{label}: {value}" for label, value in self.facts)
+        facts = [f"{label}: {value}" for label, value in self.facts]
+        facts += [] if self.link is None else [f"Page: {self.link}"]
         return "\n".join(
             (self.title, "", *self.sentences, *facts, "", *(f"  {command}" for command in self.commands))
         ).rstrip()

@@ -23,11 +23,11 @@ class ChannelKind(StrEnum):
 
 
 UNTOLD = {
-    ChannelKind.SLACK: frozenset({Event.ACKNOWLEDGED}),
-    ChannelKind.TEAMS: frozenset({Event.ACKNOWLEDGED}),
-    ChannelKind.EMAIL: frozenset({Event.ACKNOWLEDGED}),
-    ChannelKind.APPRISE: frozenset({Event.ACKNOWLEDGED}),
-    ChannelKind.ALERTMANAGER: frozenset({Event.ACKNOWLEDGED, Event.CHANGED, Event.DIGEST}),
+    ChannelKind.SLACK: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
+    ChannelKind.TEAMS: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
+    ChannelKind.EMAIL: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
+    ChannelKind.APPRISE: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
+    ChannelKind.ALERTMANAGER: frozenset({Event.ACKNOWLEDGED, Event.CHANGED, Event.ADOPTED, Event.DIGEST}),
     ChannelKind.PAGERDUTY: frozenset({Event.DIGEST}),
 }
 """Events that a channel has no notion of, or that would only be noise there."""
@@ -85,6 +85,16 @@ def route(
     )
 
 
+def is_quiet(message: AlertMessage) -> bool:
+    """Whether the message tells of an alert that waits for the digest, and goes only to channels that ask for it."""
+    return message.severity is Severity.INFO and message.event in _OF_AN_ALERT
+
+
+def asks_for_quiet(rule: ChannelRule, kind: Kind) -> bool:
+    """Whether a channel is told by itself what otherwise waits for the digest: it names the severity, or the kind."""
+    return Severity.INFO in rule.severities or kind in rule.kinds
+
+
 def send_at(message: AlertMessage, rule: ChannelRule, now: datetime) -> datetime:
     """When the message may go out: now, or when the channel's quiet hours end."""
     is_urgent = message.severity is Severity.CRITICAL and not rule.is_critical_quiet
@@ -132,6 +142,8 @@ def _tells(rule: ChannelRule, message: AlertMessage) -> bool:
 
 def _passes(rule: ChannelRule, message: AlertMessage) -> bool:
     owner = message.owner.casefold()
+    if is_quiet(message) and not asks_for_quiet(rule, message.kind):
+        return False
     return (
         (not rule.owners or any(owner == wanted.casefold() for wanted in rule.owners))
         and (not rule.tags or bool(set(rule.tags) & set(message.tags)))

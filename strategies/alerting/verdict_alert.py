@@ -7,6 +7,7 @@ from ..records import Outcome
 from ..verdict.notice import Notice, Subject
 from ..verdict.verdict_records import Reason, Verdict
 from ..verdict.verdict_words import figure
+from ..words import in_digits
 from .message import Kind, Severity
 
 OF_VERDICTS = (Kind.STALE, Kind.DEGRADED, Kind.BROKEN, Kind.INCONCLUSIVE, Kind.DATA)
@@ -92,7 +93,7 @@ def facts_of(subject: Subject, verdict: Verdict, background: Background) -> tupl
 def _loss(subject: Subject, verdict: Verdict) -> str:
     if subject.recommended is None or verdict.lower is None or verdict.mean is None:
         return ""
-    return f"{subject.metric} worse by {verdict.lower:.3g} at least, {verdict.mean:.3g} on average"
+    return f"{subject.metric} worse by {in_digits(verdict.lower, 3)} at least, {in_digits(verdict.mean, 3)} on average"
 
 
 def _cost(verdict: Verdict, background: Background) -> str:

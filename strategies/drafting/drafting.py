@@ -121,10 +121,14 @@ def _metric(program: Program, given: Given | None, is_in_epochs: bool) -> Metric
 
 
 def _metric_file(words: Words, metric: MetricSight) -> str:
-    """The file with the metric among the outputs that the command names; "" where none is likely."""
+    """The file with the metric: among the outputs that the command names, or as the source says; "" where none is
+    likely."""
     endings = (".json",) if metric.key else (".csv", ".tsv")
     fitting = [path for path in words.outputs.values() if path.endswith(endings)]
     plain_ones = [path for path in words.outputs.values() if "." not in path.rpartition("/")[2]]
+    if not fitting and metric.file:
+        folders = [f"{path.rstrip('/')}/{metric.file}" for path in plain_ones] if metric.is_below else [metric.file]
+        return folders[0] if len(folders) == 1 else ""
     likely = [*fitting, *(plain_ones if len(words.outputs) == 1 else [])]
     return likely[0] if likely else ""
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from .constants import last_name
+from .json_files import JsonFiles, counts, keys_of
 from .metric_names import is_metric, qualifies
 from .program import MetricSight
 
@@ -25,7 +26,8 @@ def metric_sights(tree: ast.Module) -> tuple[MetricSight, ...]:
     """All places, in the order of the source."""
     counters = frozenset(_counters(tree))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    found = [sight for call in calls for sight in _of_call(call, counters)]
+    files = JsonFiles(tree)
+    found = [sight for call in calls for sight in _of_call(call, counters, files)]
     return tuple(sorted(found, key=lambda sight: sight.line)[:_MOST])
 
 
@@ -36,16 +38,15 @@ def sights_in_text(line: str, number: int, *, goes_on: bool = False) -> Iterator
         yield from _at_end(before, number)
 
 
-def _of_call(call: ast.Call, counters: _Counters) -> list[MetricSight]:
+def _of_call(call: ast.Call, counters: _Counters, files: JsonFiles) -> list[MetricSight]:
     called = last_name(call.func)
-    if called == "dump" and len(call.args) >= 1 and isinstance(call.args[0], ast.Dict):
-        keys = _keys(call.args[0])
-        return [MetricSight(key.rpartition(".")[2], call.lineno, "file", key=key) for key in keys if _counts(key)]
+    if called == "dump":
+        return files.sights(call)
     if called in _TRACKERS.split() or (called == "log" and not _prints_text(call)):
         return [MetricSight(name, call.lineno, "log") for name in _tracked(call) if is_metric(name)]
     if called not in _PRINTS.split():
         return []
-    reports = [sight for argument in call.args for sight in _report(argument)]
+    reports = [sight for argument in call.args for sight in _report(argument, files)]
     if reports:
         return reports
     found = [sight for argument in call.args for sight in _of_text(argument, call.lineno, counters)]
@@ -56,15 +57,15 @@ def _of_call(call: ast.Call, counters: _Counters) -> list[MetricSight]:
     return found + _of_pairs(call)
 
 
-def _report(node: ast.expr) -> list[MetricSight]:
+def _report(node: ast.expr, files: JsonFiles) -> list[MetricSight]:
     """The metrics of a report line: json.dumps({"step": ..., "metrics": {...}}); of another object a pattern."""
     if not isinstance(node, ast.Call) or last_name(node.func) != "dumps" or not node.args:
         return []
-    keys = _keys(node.args[0])
+    keys = keys_of(files.literal(node.args[0]))
     inside = [key.removeprefix("metrics.") for key in keys if key.startswith("metrics.")]
     if inside:
         return [MetricSight(name, node.lineno, "report") for name in inside]
-    names = [key.rpartition(".")[2] for key in keys if _counts(key)]
+    names = [key.rpartition(".")[2] for key in keys if counts(key)]
     return [MetricSight(name, node.lineno, "print", pattern=rf'"{re.escape(name)}": *([-+.\w]+)') for name in names]
 
 
@@ -159,24 +160,8 @@ def _tracked(call: ast.Call) -> list[str]:
     first = call.args[0] if call.args else None
     if isinstance(first, ast.Constant) and isinstance(first.value, str):
         return [first.value]
-    return [key.rpartition(".")[2] for key in _keys(first)] if first is not None else []
+    return [key.rpartition(".")[2] for key in keys_of(first)] if first is not None else []
 
 
 def _prints_text(call: ast.Call) -> bool:
     return any(isinstance(argument, ast.JoinedStr) for argument in call.args) or len(call.args) > 2
-
-
-def _keys(node: ast.AST, prefix: str = "", depth: int = 0) -> list[str]:
-    """The dotted places of the numbers in a literal of dictionaries."""
-    if not isinstance(node, ast.Dict) or depth > 5:
-        return []
-    found = []
-    for key, value in zip(node.keys, node.values, strict=True):
-        if isinstance(key, ast.Constant) and isinstance(key.value, str) and 0 < len(key.value) <= 60:
-            is_table = isinstance(value, ast.Dict)
-            found += _keys(value, f"{prefix}{key.value}.", depth + 1) if is_table else [f"{prefix}{key.value}"]
-    return found
-
-
-def _counts(key: str) -> bool:
-    return is_metric(key) or is_metric(key.rpartition(".")[2])

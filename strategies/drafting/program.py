@@ -43,7 +43,8 @@ class Argument:
 class MetricSight:
     """A place where a program seems to tell a metric: `how` is "report" (a report line), "print" (found by `pattern`,
     or with the epoch by `curve`, where that is printed), "file" (`key` of a JSON file, or `column` of a
-    table) or "log" (a tracker, which retuned does not read). `context`: the words before it ("Test set: Average")."""
+    table) or "log" (a tracker, which retuned does not read). `context`: the words before it ("Test set: Average").
+    `file`: what the source says of the file's path, the whole, or its name where `is_below` something else."""
 
     name: str
     line: int
@@ -53,6 +54,8 @@ class MetricSight:
     key: str = ""
     column: str = ""
     context: str = ""
+    file: str = ""
+    is_below: bool = False
 
 
 @dataclass(frozen=True, slots=True)

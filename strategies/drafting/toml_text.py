@@ -117,12 +117,14 @@ def _objective(draft: Draft) -> Iterator[str]:
         yield f"pattern = {toml(metric.pattern)}  # guess: how it is printed; the last match counts"
     if metric is not None and metric.how == "file":
         if draft.metric_file:
-            yield f"file = {toml(draft.metric_file)}  # guess: the output that the command names"
+            yield f"file = {toml(draft.metric_file)}  # guess: where line {metric.line} writes it"
         else:
             name = "metrics.json" if metric.key else "metrics.csv"
             yield f'# TODO file = "{name}"  # the file that line {metric.line} writes'
         place = f"key = {toml(metric.key)}" if metric.key else f"column = {toml(metric.column)}"
         yield f"{place}  # guess: its place in that file"
+        if metric.column:
+            yield '# step = "epoch"  # the column of the step, in the budget\'s unit: brings curves and early stopping'
     yield "# floor = 1.0  # what a useless model scores: what a failed training counts as"
 
 

@@ -45,6 +45,7 @@ WELL_KNOWN = (
     Known("(.*_)?(beta_?2|adam_beta2|b2)", "second-moment decay", _FLOAT, 0.9, 0.9999, rank=6),
     Known("(.*_)?(dropout|drop_?rate|dropout_?rate|p_drop|drop_?prob|drop_path(_rate)?|stochastic_depth)", "dropout",
           _FLOAT, 0.0, 0.6, rank=2),
+    Known("(scale_)?pos(itive)?_?(class_)?weight", "weight of the rarer class", _FLOAT, 0.1, 100.0, True, 10.0, 4),
     Known("(num_?leaves|max_leaves|max_leaf_nodes)", "leaves of a tree", _INT, 8, 256, True, 4.0, 2),
     Known("(max_?depth|tree_depth)", "depth of a tree", _INT, 2, 12, rank=2),
     Known("(n_estimators|num_boost_round|num_rounds?|n_rounds?|num_trees|n_trees|num_iterations|trees|nrounds|ntree)",
@@ -115,12 +116,16 @@ def range_of(known: Known, argument: Argument) -> Range:
         kind = Kind.FLOAT  # --lr with the default 1
     if kind is Kind.FLOAT and known.kind is Kind.INT and argument.kind is not Kind.FLOAT:
         kind = Kind.INT
-    low, high, log, why = known.low, known.high, known.log, f"usual for a {known.noun}"
+    low, high, log, why = known.low, known.high, known.log, f"{known.noun}: its usual range"
     if value is not None and known.factor and value > 0:
         low, high, log = value / known.factor, value * known.factor, True
-        why = f"a {known.noun}, {known.factor:g} times as small and as large as now"
+        why = f"{known.noun}: {known.factor:g} times as small and as large as now"
     elif value is not None and known.log and value <= 0:
-        low, log, why = min(0.0, value), False, f"usual for a {known.noun}; linear, because the value is {value:g} now"
+        low, log, why = (
+            min(0.0, value),
+            False,
+            f"{known.noun}: its usual range; linear, because the value is {value:g} now",
+        )
     if value is not None and not low <= value <= high:
         low, high = min(low, value), max(high, value)
         why += ", widened to hold the value"

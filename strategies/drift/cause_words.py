@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..verdict.confidence_intervals import LEVEL, Interval
+from ..words import in_digits
 from .cause_records import Cause, Finding
 
 _LEVEL = f"{LEVEL:.0%}"
@@ -81,7 +82,7 @@ def on_old_data(finding: Finding, low: float | None, high: float | None, *, has_
 
     `has_moved`: the environment or the code that it was measured with is not that of the baseline.
     """
-    least = "" if low is None else f", by at least {low:.3g}"
+    least = "" if low is None else f", by at least {in_digits(low, 3)}"
     if finding is Finding.NEVER_OPTIMAL:
         or_moved = "so the settings were never optimal, or the change of environment or code made them worse"
         return f"the challenger is better on the old data too{least}, {or_moved if has_moved else _NEVER_OPTIMAL}"
@@ -91,7 +92,7 @@ def on_old_data(finding: Finding, low: float | None, high: float | None, *, has_
             "the settings have partly rusted"
         )
     if finding is Finding.RUSTED:
-        size = "not" if high is None or high <= 0 else f"at most {high:.3g}"
+        size = "not" if high is None or high <= 0 else f"at most {in_digits(high, 3)}"
         return f"the challenger is {size} better on the old data, {_RUSTED}"
     between = "" if low is None or high is None else f" ({signed(low)} to {signed(high)})"
     return f"whether the challenger was already better on the old data is not settled{between}"
@@ -112,7 +113,7 @@ def signed(change: float) -> str:
     """A change in score as text: '0.31 worse'."""
     if change == 0:
         return "the same"
-    return f"{abs(change):.3g} {'worse' if change < 0 else 'better'}"
+    return f"{in_digits(abs(change), 3)} {'worse' if change < 0 else 'better'}"
 
 
 def _range(change: Interval) -> str:
@@ -124,4 +125,4 @@ def _range(change: Interval) -> str:
 def _magnitudes(change: Interval) -> str:
     """Both ends without their sign, which is that of the mean."""
     low, high = sorted((abs(change.low), abs(change.high)))
-    return f"{low:.3g} to {high:.3g}"
+    return f"{in_digits(low, 3)} to {in_digits(high, 3)}"

@@ -13,7 +13,10 @@ from .reports import last_value
 LOST_RETRIES = 3
 CRASH_RETRIES = 1
 _REPORT_THE_END = "a training that ends early on purpose reports its score at the step that it was to reach"
-_LEAVE_OUT_STEP = "where it counts something else than the budget, leave the group 'step' out of the pattern"
+_LEAVE_OUT_STEP = (
+    "where it counts something else than the budget, leave the group 'step' out of the pattern, or the key step out of "
+    "[objective]"
+)
 MOST_DETAIL = 2000  # characters of what a process said at its end
 
 
@@ -21,7 +24,7 @@ MOST_DETAIL = 2000  # characters of what a process said at its end
 class Objective:
     """The deciding metric, its direction, and the score (higher is better) that a diverged run counts as.
 
-    `has_printed_steps`: its steps are read out of what a training prints, in whatever unit that counts.
+    `has_printed_steps`: its steps are read out of what a training prints or writes, in whatever unit that counts.
     """
 
     metric: str

@@ -38,12 +38,16 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What all campaigns together may use; `campaigns` is how many may run at once. Memory None: not limited."""
+    """What all campaigns together may use; `campaigns` is how many may run at once. Memory None: not limited.
+
+    `nodes`: of a cluster, the resources of each by their names there; empty for this machine.
+    """
 
     slots: int
     memory_bytes: int | None
     gpus: tuple[int, ...]
     campaigns: int
+    nodes: tuple[Mapping[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,10 +47,16 @@ _SAME = {
 }
 _LET_US_CUT = "have retuned cut the data: split = {by = 'rows'} under [data], train on {train} and score {eval}"
 _OWN_CHANGE = {
-    "seed": 'draw initialisation and data order from it: add "--seed", "{seed}" to the command, or read RETUNED_SEED',
+    "seed": 'draw initialisation and data order from it: hand it over in the command ("--seed", "{seed}", where '
+    "the script has such an argument), or read RETUNED_SEED",
     "split": f"{_LET_US_CUT}; or draw the rows by RETUNED_SPLIT_SEED",
     "purpose": f"{_LET_US_CUT}; or score other rows where RETUNED_PURPOSE is replicate or confirm",
 }
+_DRAWS_NOTHING = (
+    "the score is the same with another seed: the training draws nothing at random, or always the same; its rows are "
+    "drawn anew for each pair, so pairs can be judged"
+)
+_IF_IT_DRAWS = "if it draws at random all the same, hand it {seed} in the command, or have it read RETUNED_SEED"
 _CHANGE_WITH_A_SPLIT = "train on the file {train} and score the rows of {eval}: add both to the command"
 
 
@@ -66,7 +72,12 @@ def contract_points(contract: Contract, *, has_split: bool, is_final: bool) -> t
         "split": contract.split_matters,
         "purpose": contract.purpose_matters,
     }
-    effects = tuple(_effect(name, value, noise_hides, has_split, is_final) for name, value in matters.items())
+    effects = tuple(
+        Point(name, Level.WARNING, _DRAWS_NOTHING, _IF_IT_DRAWS)
+        if name == "seed" and contract.draws_nothing
+        else _effect(name, value, noise_hides, has_split, is_final)
+        for name, value in matters.items()
+    )
     return (*effects, _repeatable(contract, noise_hides, is_final))
 
 

@@ -49,6 +49,7 @@ class Contract:
 
     `equal_calls`: how many calls were compared with an identical one. `data_matters`: whether a run on a part of the
     data scored differently; None as well where no data is configured. `data_note`: why it was not tested, as a clause.
+    `are_rows_drawn`: retuned draws the training rows anew for each split seed.
     """
 
     seed_matters: bool | None
@@ -59,6 +60,14 @@ class Contract:
     equal_calls: int = 1
     data_matters: bool | None = None
     data_note: str = ""
+    are_rows_drawn: bool = False
+
+    @property
+    def draws_nothing(self) -> bool:
+        """Whether the training itself draws nothing by the seed, but its rows are drawn anew for each pair, so that
+        pairs do not repeat each other: what a closed formula or a tree of all columns does."""
+        varies = self.are_rows_drawn and self.split_matters is True
+        return self.seed_matters is False and varies and self.is_deterministic is True
 
     @property
     def breaches(self) -> tuple[Breach, ...]:
@@ -68,6 +77,8 @@ class Contract:
             Breach.SPLIT_IGNORED: self.split_matters,
             Breach.SEED_IGNORED: self.seed_matters,
         }
+        if self.draws_nothing:
+            del effects[Breach.SEED_IGNORED]
         ignored = tuple(breach for breach, matters in effects.items() if matters is False)
         if ignored and self.is_deterministic is False:
             return (Breach.NOT_REPEATABLE,)
@@ -107,15 +118,19 @@ class Contract:
             found = ". Also: ".join(_REMEDIES[breach] for breach in self.breaches)
             return f"No error rate can be given: {found}.{ignored}"
         varies = "" if self.is_deterministic else " Identical calls differ slightly: a second run gives other numbers."
+        training = (
+            "the choice of training rows (drawn anew for each pair; from the seed the training draws nothing)"
+            if self.draws_nothing
+            else "randomness in training (initialisation and data order from a new seed)"
+        )
         return (
-            "The error rate covers randomness in training (initialisation and data order from a new seed), the choice "
-            "of evaluation rows (a fresh split for each pair) and luck in the search (rows that it has not seen)."
-            f"{varies}{ignored}"
+            f"The error rate covers {training}, the choice of evaluation rows (a fresh split for each pair) "
+            f"and luck in the search (rows that it has not seen).{varies}{ignored}"
         )
 
     def to_json(self) -> dict[str, Any]:
         """The contract as values that JSON can hold; as earlier versions wrote it where its probe was theirs."""
-        absent = {"equal_calls": 1, "data_matters": None, "data_note": ""}
+        absent = {"equal_calls": 1, "data_matters": None, "data_note": "", "are_rows_drawn": False}
         return {name: value for name, value in asdict(self).items() if name not in absent or value != absent[name]}
 
     @classmethod
@@ -132,6 +147,7 @@ def contract_of(
     splits: Sequence[float | None],
     purposes: Sequence[float | None],
     confirmed: float | None,
+    are_rows_drawn: bool = False,
 ) -> Contract:
     """What a model's training keeps of the contract, from the scores of short probes of one configuration.
 
@@ -158,6 +174,7 @@ def contract_of(
         is_deterministic=None if noise is None else noise == 0,
         notes=tuple(notes),
         equal_calls=len(equal),
+        are_rows_drawn=are_rows_drawn,
     )
 
 

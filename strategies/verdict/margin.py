@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from ..words import in_digits
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -46,7 +48,7 @@ def what_matters(margin: Margin | None, skill: float | None) -> str:
     """The smallest improvement that matters, as known before any pair is run; as a clause."""
     least = in_score_units(LEAST_SHARE if margin is None else margin, skill)
     share = None if least is None or skill is None else least / skill
-    amount = "an unknown amount" if least is None else f"{least:.3g}{share_in_words(share)}"
+    amount = "an unknown amount" if least is None else f"{in_digits(least, 3)}{share_in_words(share)}"
     if margin is None:
         noise = "one standard deviation of a pair's difference"
         return f"by default {noise}" if least is None else f"by default {noise}, and at least {amount}"
@@ -56,4 +58,4 @@ def what_matters(margin: Margin | None, skill: float | None) -> str:
 
 def share_in_words(share: float | None) -> str:
     """A share of the skill in parentheses, behind a margin; empty where it is unknown."""
-    return "" if share is None else f" ({100 * share:.2g}% of the skill)"
+    return "" if share is None else f" ({in_digits(100 * share, 2)}% of the skill)"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..records import Configuration, Outcome, Value
-from ..words import counted, duration
+from ..words import counted, duration, in_digits
 from .verdict_records import BROKEN_AT, Reason, Verdict
 from .verdict_words import divergence_odds, figure, odds
 
@@ -87,8 +87,9 @@ def _change(incumbent: Configuration, recommended: Configuration, name: str) -> 
     if not isinstance(before, float) or not isinstance(after, float):
         return f"{_side(incumbent, name)} -> {_side(recommended, name)}"
     for digits in range(max(LEAST_DIGITS, _significant_digits(before)), MOST_DIGITS):
-        if f"{before:.{digits}g}" != f"{after:.{digits}g}":
-            return f"{before:.{digits}g} -> {after:.{digits}g}"
+        told = in_digits(before, digits), in_digits(after, digits)
+        if told[0] != told[1]:
+            return " -> ".join(told)
     return f"{render(before)} -> {render(after)}"
 
 
@@ -230,10 +231,11 @@ def _loss(subject: Subject, verdict: Verdict) -> tuple[str, ...]:
     sign = -1.0 if subject.lower_is_better else 1.0
     means = ""
     if verdict.incumbent_mean is not None and verdict.challenger_mean is not None:
-        means = f" ({sign * verdict.incumbent_mean:.4g} now, {sign * verdict.challenger_mean:.4g} with the new values)"
+        now, then = figure(sign * verdict.incumbent_mean), figure(sign * verdict.challenger_mean)
+        means = f" ({now} now, {then} with the new values)"
     return (
-        f"Keeping these settings makes {subject.metric} worse by at least {verdict.lower:.3g}, "
-        f"{verdict.mean:.3g} on average{means}; {direction}.",
+        f"Keeping these settings makes {subject.metric} worse by at least {in_digits(verdict.lower, 3)}, "
+        f"{in_digits(verdict.mean, 3)} on average{means}; {direction}.",
         f"Measured on {verdict.n_pairs} pairs of fresh training runs, old and new settings side by side on the same "
         f"seeds and rows: evidence {odds(verdict.e_value)}; the bar is {verdict.stale_at:.0f}:1 "
         f"(settings that are still good pass it in at most {verdict.alpha:.2%} of campaigns).",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from ..records import Outcome
-from ..words import capital, counted
+from ..words import capital, counted, in_digits
 from .margin import COARSE_SHARE, share_in_words
 from .verdict_records import Reason, Verdict
 
@@ -29,7 +29,7 @@ def divergence_odds(verdict: Verdict) -> str:
 
 def figure(value: float | None) -> str:
     """A number in four significant digits, without an exponent unless it is very large or very small."""
-    return "an unknown amount" if value is None else f"{float(f'{value:.4g}'):.10g}"
+    return "an unknown amount" if value is None else in_digits(value, 4)
 
 
 def _stale(verdict: Verdict, _: str) -> str:
@@ -80,8 +80,8 @@ def _coarse(verdict: Verdict) -> str:
     if verdict.delta_share is None or verdict.delta_share <= COARSE_SHARE:
         return ""
     return (
-        f" A loss below {100 * verdict.delta_share:.2g}% of the skill can go unnoticed: state a smaller margin under "
-        "[objective], or evaluate on more rows."
+        f" A loss below {in_digits(100 * verdict.delta_share, 2)}% of the skill can go unnoticed: state a smaller "
+        "margin under [objective], or evaluate on more rows."
     )
 
 

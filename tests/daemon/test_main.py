@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from retuned.daemon.__main__ import hidden, is_lean
+from retuned.daemon.__main__ import hidden, is_lean, own_process
+from retuned.daemon.state.campaigns.campaigns import find_campaign
 
 HEAVY = ["numpy", "rich", "torch", "scipy", "pandas", "matplotlib", "plotly", "optuna", "ray"]
 
@@ -20,7 +21,8 @@ COMMANDS = [
     (["--state=/x", "show", "look"], False),  # a model of that name
     (["--state=/x", "look", "look"], False),
     (["--help"], False),
-    (["campaign", "7"], False),  # it computes
+    (["--state=/x", "campaign", "7"], False),  # it computes
+    (["campaign", "7"], False),
     ([], False),
 ]
 
@@ -28,6 +30,62 @@ COMMANDS = [
 @pytest.mark.parametrize(("words", "lean"), COMMANDS)
 def test_the_commands_that_wait_are_lean(words, lean):
     assert is_lean(words) is lean
+
+
+OWN = [
+    (["--state", "/x", "campaign", "7"], "campaign"),
+    (["--config=/c", "campaign", "--state=/x", "7"], "campaign"),
+    (["--state", "/x", "look"], "look"),
+    (["campaign", "7"], None),  # typed: the state folder is the configuration's
+    (["--state", "/x", "campaign"], None),  # the command line says what is missing
+    (["--state", "/x", "campaign", "seven"], None),
+    (["--state", "/x", "campaign", "7", "8"], None),
+    (["--state", "/x", "show", "campaign"], None),  # a model of that name
+    (["--state", "/x", "serve"], None),
+]
+
+
+@pytest.mark.parametrize(("words", "own"), OWN)
+def test_what_the_service_starts_for_itself_is_told_from_what_is_typed(words, own):
+    assert own_process(words) == own
+
+
+def test_a_campaign_of_the_service_loads_no_command_line_and_no_library_that_it_does_not_use(desk, tmp_path):
+    desk.register()
+    loaded = tmp_path / "loaded"
+    code = """if True:
+        import atexit, sys
+        from pathlib import Path
+        from retuned.daemon.__main__ import main
+        file = Path(sys.argv.pop())
+        atexit.register(lambda: file.write_text(" ".join(sys.modules)))
+        main()
+    """
+    words = [sys.executable, "-c", code, "--state", str(desk.config.state), "campaign", "1", str(loaded)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert find_campaign(desk.store, 1).phase == "done"
+    modules = set(loaded.read_text().split())
+    assert "retuned.daemon.campaign.campaign" in modules
+    unused = {
+        "typer",
+        "rich",
+        "requests",
+        "fastapi",
+        "jinja2",
+        "torch",
+        "sqlite_utils",
+    }
+    assert modules.isdisjoint(unused)
+
+
+def test_a_campaign_that_is_not_there_is_one_line_and_its_exit_code(desk):
+    words = [sys.executable, "-m", "retuned.daemon", "--state", str(desk.config.state), "campaign", "4711"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("retuned: ")
+    assert "4711" in line
 
 
 def test_a_look_loads_no_command_line(tmp_path):
@@ -52,9 +110,7 @@ def test_a_look_says_a_mistake_in_one_line(tmp_path):
     words = [sys.executable, "-m", "retuned.daemon", "--config", "/no/such", "--state", str(tmp_path), "look"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert done.stderr.splitlines() == [
-        "retuned: /no/such: cannot be read: No such file or directory; check the path and its permissions"
-    ]
+    assert done.stderr.splitlines() == ["retuned: /no/such: cannot be read: No such file or directory; check the path"]
 
 
 def test_what_is_hidden_can_be_imported_again_afterwards():

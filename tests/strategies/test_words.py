@@ -6,12 +6,28 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retuned.strategies.words import age, counted, duration, readable
+from retuned.strategies.words import age, counted, duration, in_digits, readable
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 pairs"), (1, "1 pair"), (2, "2 pairs")])
 def test_a_noun_follows_its_number(count, words):
     assert counted(count, "pair") == words
+
+
+@pytest.mark.parametrize(
+    ("number", "digits", "text"),
+    [
+        (100.0, 1, "100"),  # not 1e+02
+        (3417.3, 3, "3420"),
+        (0.004449, 2, "0.0044"),
+        (1e-7, 3, "1e-07"),  # tiny: zeros would have to be counted
+        (2e15, 3, "2e+15"),
+        (-1.0, 3, "-1"),
+        (float("inf"), 3, "inf"),
+    ],
+)
+def test_numbers_have_an_exponent_only_where_they_are_huge_or_tiny(number, digits, text):
+    assert in_digits(number, digits) == text
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,18 @@
 
 The data file says how it behaves: best (the score at the optimum), optimum, noise, ignore (seed, split or purpose),
 nan_above and crash_above (of lr), sleep_s, and log, a file that gets a line when a run starts and one when it ends.
+
+The tests run it tens of thousands of times, so it goes without json and hashlib: importing them takes longer than all
+else that it does.
 """
 
-import hashlib
-import json
 import math
 import os
-import struct
 import sys
 import time
+from _blake2 import blake2b
+
+JSON = {"__builtins__": {}, "null": None, "true": True, "false": False, "NaN": math.nan, "Infinity": math.inf}
 
 DEFAULTS = {
     "best": 0.0,
@@ -27,7 +30,7 @@ DEFAULTS = {
 def main():
     lr = float(sys.argv[1])
     with open(os.environ["RETUNED_DATA"]) as file:
-        toy = DEFAULTS | json.load(file)
+        toy = DEFAULTS | eval(file.read(), dict(JSON))  # noqa: S307 - what a test wrote
     leg = os.path.basename(os.path.dirname(os.environ["RETUNED_REPORT"]))
     note(toy["log"], f"start {leg}")
     time.sleep(toy["sleep_s"])
@@ -37,7 +40,8 @@ def main():
     score = score if lr <= toy["nan_above"] else math.nan
     to_step = float(os.environ["RETUNED_TO_STEP"])
     with open(os.environ["RETUNED_REPORT"], "a") as file:
-        file.write(json.dumps({"step": to_step, "metrics": {"score": score}}) + "\n")
+        score_text = "NaN" if math.isnan(score) else repr(score)
+        file.write(f'{{"step": {to_step!r}, "metrics": {{"score": {score_text}}}}}\n')
     note(toy["log"], f"end {leg}")
 
 
@@ -51,8 +55,9 @@ def noise(ignore):
 
 
 def draw(*names):
-    digest = hashlib.blake2b(repr(names).encode(), digest_size=16).digest()
-    one, two = (0.5 + word / 2**64 * (1 - 2**-40) for word in struct.unpack("<QQ", digest))
+    digest = blake2b(repr(names).encode(), digest_size=16).digest()
+    words = int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+    one, two = (0.5 + word / 2**64 * (1 - 2**-40) for word in words)
     return math.sqrt(-2 * math.log(one - 0.5 + 2**-41)) * math.cos(2 * math.pi * two)
 
 

@@ -4,13 +4,11 @@ A value of temp that is no number ends the training, as it does where nobody tho
 """
 
 import csv
-import json
 import math
 import os
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from quadratic import noise
 
 
@@ -21,7 +19,7 @@ def main():
     size = math.sqrt(sum(value**2 for value in temperatures) / len(temperatures))
     score = 0.1 * noise([]) - (math.log10(lr) + 2 + math.log10(size / 15)) ** 2
     with open(os.environ["RETUNED_REPORT"], "a") as file:
-        file.write(json.dumps({"step": float(os.environ["RETUNED_TO_STEP"]), "metrics": {"score": score}}) + "\n")
+        file.write(f'{{"step": {float(os.environ["RETUNED_TO_STEP"])!r}, "metrics": {{"score": {score!r}}}}}\n')
 
 
 if __name__ == "__main__":

@@ -67,11 +67,15 @@ def _noise(runs: CheckRuns, parts: NoiseParts) -> Point:
     cut = runs.prepared.cut
     rows = "" if cut is None else f" (the draw of training rows, and slices of {cut.smallest:,} rows)"
     length = "short runs" if runs.is_short else "runs"
+    known = (
+        ""
+        if parts.share_low == parts.share_high
+        else f"; from {counted(parts.runs, 'run')} that share is known only as {parts.share_low:.0%} to"
+        f" {parts.share_high:.0%}"
+    )
     return Point("noise", Level.OK, (
         f"scores of {length} vary by {parts.sigma:.2g} ({parts.sigma_low:.2g} to {parts.sigma_high:.2g}):"
-        f" {parts.split_share:.0%} of the variance comes with the split{rows}, the rest with the seed;"
-        f" from {counted(parts.runs, 'run')} that share is known only as {parts.share_low:.0%} to"
-        f" {parts.share_high:.0%}"
+        f" {parts.split_share:.0%} of the variance comes with the split{rows}, the rest with the seed{known}"
     ))  # fmt: skip
 
 

@@ -112,7 +112,7 @@ def _all_runs(context: CampaignContext, batches: Batches, with_noise: bool) -> C
     base = batches.run([probes["base"]]).get(probes["base"].name)
     contract, is_final, noise = None, False, None
     if base is not None and base.score is not None:
-        contract = _probed(batches, probes, base)
+        contract = _probed(batches, probes, base, are_rows_drawn=context.file.are_rows_drawn)
         is_final = to_step >= budget.amount
         if contract.breaches and not is_final:
             contract, is_final = _in_whole_runs(context, batches, contract, base.seconds * budget.amount / to_step)
@@ -152,14 +152,14 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _probed(batches: Batches, probes: Mapping[str, LegRequest], base: LegResult) -> Contract:
+def _probed(batches: Batches, probes: Mapping[str, LegRequest], base: LegResult, *, are_rows_drawn: bool) -> Contract:
     """The contract by as many probes as there is time for; more equal calls only where two of them differ."""
     wanted = ("equal", "seed", "purpose", "confirm_split")
     number = next((number for number in range(len(wanted), 0, -1) if batches.fits(number, base.seconds)), 0)
     scores: dict[str, float | None] = {"base": base.score} | _scored(batches, probes, wanted[:number])
     if scores.get("equal") not in (None, base.score) and batches.fits(2, base.seconds):
         scores |= _scored(batches, probes, ("equal2", "equal3"))
-    return _contract_by(scores)
+    return replace(_contract_by(scores), are_rows_drawn=are_rows_drawn)
 
 
 def _in_whole_runs(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...config.config import Config
 from ...foreign_files import remove
+from ...training.cluster.shared_folder import forget_state, link_state
 
 FOLDER = "check"
 _PREFIX = "retuned-check-"
@@ -31,8 +32,10 @@ def temporary_state(config: Config) -> Iterator[Config]:
     lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        link_state(folder, config.workers)
         yield config.model_copy(update={"state": folder, "alerts": type(config.alerts)()})
     finally:
+        forget_state(folder, config.workers)
         remove(folder)
         os.close(lock)
         if has_state:

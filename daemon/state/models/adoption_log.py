@@ -134,6 +134,41 @@ def note_gain(store: Store, model_id: int, settings_version: int, gain: Gain, ca
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A model whose current settings were adopted from a campaign, and not re-evaluated since."""
+
+    model_id: int
+    model: str
+    adopted_at: datetime
+
+
+def unmeasured_adoptions(store: Store) -> tuple[Unmeasured, ...]:
+    """Active models whose adoption no campaign has looked at since, or looks at now; those that ask for no follow-up
+    are left out."""
+    rows = store.rows(
+        """SELECT models.id, name, adopted_at FROM adoptions JOIN models ON models.id = adoptions.model_id
+        AND models.settings_version = adoptions.settings_version JOIN model_versions
+        ON model_versions.model_id = models.id AND model_versions.version = models.version
+        WHERE state = 'active' AND gain IS NULL AND adoptions.campaign_id IS NOT NULL
+        AND coalesce(body ->> '$.adoption.follow_up', 1) <> 0
+        AND NOT EXISTS (SELECT 1 FROM campaigns WHERE campaigns.model_id = models.id AND (ended_at IS NULL
+            OR (kind = 'retune' AND campaigns.settings_version = adoptions.settings_version)))
+        ORDER BY adopted_at, models.id"""
+    )
+    return tuple(Unmeasured(row["id"], row["name"], from_text(row["adopted_at"])) for row in rows)
+
+
+def measured_between(store: Store, model_id: int, since: datetime, until: datetime) -> tuple[Adoption, ...]:
+    """A model's adoptions whose gain was measured in that time, oldest first."""
+    rows = store.rows(
+        """SELECT * FROM adoptions WHERE model_id = ? AND gain IS NOT NULL AND measured_at > ? AND measured_at <= ?
+        ORDER BY settings_version""",
+        (model_id, to_text(since), to_text(until)),
+    )
+    return tuple(map(_adoption, rows))
+
+
 def running_account(store: Store, model: Model, now: datetime) -> Account | None:
     """What re-tuning a model has earned, for how much compute; None while nothing was adopted."""
     adoptions = adoptions_of(store, model.id)

@@ -21,6 +21,9 @@ class MetricReader(Protocol):
     def hear(self, stream: int, data: bytes) -> None:
         """Take in what was printed on STDOUT or STDERR."""
 
+    def look(self) -> None:
+        """Take in what was written since, while the leg runs; called several times a second."""
+
     def close(self) -> Mapping[str, object]:
         """Take the rest, once all processes of the leg are gone; a part of exit.json."""
 
@@ -38,6 +41,9 @@ class ReportLines:
         if stream == STDOUT:
             self._filter.write(data)
 
+    def look(self) -> None:
+        """Nothing is to be looked at: what is printed comes by itself."""
+
     def close(self) -> Mapping[str, object]:
         """Take the last line; what of the output looks like a report."""
         self._filter.close()
@@ -52,4 +58,5 @@ def reader_of(leg: Leg, training: Mapping[str, Any], mask: Mask) -> MetricReader
     if source["pattern"]:
         return PrintedMetric(source["pattern"], metric, to_step, leg.append_reports, mask)
     path = Path(training["workdir"]) / leg.order["metric_file"]
-    return FiledMetric(path, (source["key"], source["column"]), metric, to_step, leg.append_reports, mask)
+    place, step = (source["key"], source["column"]), source.get("step", "")
+    return FiledMetric(path, place, metric, to_step, leg.append_reports, mask, step)

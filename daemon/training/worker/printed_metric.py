@@ -57,6 +57,9 @@ class PrintedMetric:
         """Take in what was printed on a stream. `fault` says from then on why no more can be found, if so."""
         self._search(self._streams.setdefault(stream, PrintedLines()).write(data))
 
+    def look(self) -> None:
+        """Nothing is to be looked at: what is printed comes by itself."""
+
     def close(self) -> dict[str, object]:
         """Write the last report; what exit.json says of it."""
         for lines in self._streams.values():

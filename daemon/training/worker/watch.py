@@ -1,6 +1,5 @@
 """Watching what trains a leg: its output is passed on; its deadline, its reports' size and a stop are looked after."""
 
-import contextlib
 import math
 import os
 import select
@@ -33,14 +32,20 @@ class StopSignal:
 
     def note(self, number: int, frame: object) -> None:
         """Handle SIGTERM or SIGINT."""
+        self.set()
+
+    def set(self) -> None:
+        """Tell it to end."""
         self.is_set = True
 
 
 class Heartbeat:
     """Shows by the time of a file that the worker moves, and keeps a leg's log on the disk up to date."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_gone: Callable[[], None] = lambda: None) -> None:
+        """`on_gone` is called where the file was taken away."""
         self._path = path
+        self._on_gone = on_gone
         self._last = 0.0
 
     def beat(self, leg: Leg | Group | None = None) -> None:
@@ -49,8 +54,10 @@ class Heartbeat:
         if now - self._last < HEARTBEAT_S:
             return
         self._last = now
-        with contextlib.suppress(FileNotFoundError):
+        try:
             os.utime(self._path)
+        except FileNotFoundError:
+            self._on_gone()
         if leg is not None:
             leg.flush()
 
@@ -67,8 +74,17 @@ class Watch:
         self._timeout_s = timeout_s
         self._grace_s = grace_s
 
-    def until_over(self, leg: Leg | Group, pid: int, streams: Streams, is_over: Callable[[], bool]) -> str | None:
+    def until_over(
+        self,
+        leg: Leg | Group,
+        pid: int,
+        streams: Streams,
+        is_over: Callable[[], bool],
+        look: Callable[[], None] = lambda: None,
+    ) -> str | None:
         """Pass output on until the leg is over. Why it was stopped, or None if it ended by itself.
+
+        `look`: called again and again, to take in what the leg writes elsewhere.
 
         A leg past its deadline, or one that the campaign wants to end, gets SIGTERM and a grace; the caller kills what
         is then left. A pause between two looks, in which nothing ran, counts for no deadline. Raises Stopped when the
@@ -88,6 +104,7 @@ class Watch:
                 if passed_s > PAUSE_S and pauses < MOST_PAUSES:
                     leg.forgive(passed_s)
                     killed_at, pauses = killed_at + passed_s, pauses + 1
+                look()
                 self._children.reap()
                 self._heartbeat.beat(leg)
                 if self._stop.is_set:

@@ -65,7 +65,8 @@ class Worker:
         self.mask = mask_of(os.environ, self.training.get("pass_env", ()))
         self.stop = stop
         self.children = Children()
-        self.heartbeat = Heartbeat(self.folder / "worker.json")
+        self.heartbeat = Heartbeat(self.folder / "worker.json", self.note_burial)
+        self.ends_when_buried = False
         timeout_s, grace_s = self.training["timeout_s"], self.training["grace_s"]
         self.watch = Watch(self.children, self.heartbeat, stop, timeout_s, grace_s)
         trainer_environment = {**self.environment, "TMPDIR": str(self.tmp)}
@@ -76,6 +77,7 @@ class Worker:
         """Train until there is nothing to do, the worker is told to end, or its time is over."""
         order = load_json(self.folder / "worker.json")
         replace_json(self.folder / "worker.json", {**order, **self._identity})
+        self.ends_when_buried = order.get("ends_when_buried") is True
         self.tmp.mkdir(exist_ok=True)
         # no leg is begun that might not be over by then
         longest = self.training["timeout_s"] * (GROUP_MOST if self.training.get("groups") else 1)
@@ -96,6 +98,11 @@ class Worker:
         self.trainer.drop()
         self.children.kill_all()
         remove(self.tmp)
+
+    def note_burial(self) -> None:
+        """End where this worker, on another machine, was taken for dead; nobody would look after it."""
+        if self.ends_when_buried:
+            self.stop.set()
 
     def claim(self) -> str | None:
         """The first waiting ticket that no other worker was quicker to take."""
@@ -236,7 +243,7 @@ class Worker:
                 os.close(out_write)
                 os.close(error_write)
             leg.name_process(self.id, pid)
-            stopped = self.watch.until_over(leg, pid, streams, lambda: pid in self.children.ended)
+            stopped = self.watch.until_over(leg, pid, streams, lambda: pid in self.children.ended, reader.look)
             left = 0 if stopped else len(living(children_of(os.getpid())))
             self.children.kill_all()
             drain(streams)

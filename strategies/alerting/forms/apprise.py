@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from ..message import AlertMessage, Event, Severity
+from ..message import AlertMessage, Severity
 from .shorten import shortened
-from .wording import footer, headline
+from .wording import footer, headline, is_good
 
 MOST_TITLE, MOST_BODY = 250, 20_000  # Apprise itself cuts to what each service takes
 _TYPES = {Severity.CRITICAL: "failure", Severity.WARNING: "warning", Severity.INFO: "info"}
@@ -16,9 +16,8 @@ def apprise_form(message: AlertMessage) -> Mapping[str, str]:
     link = () if message.link is None else (message.link,)
     commands = tuple(f"  {command}" for command in message.commands)
     body = "\n".join((*message.sentences, *facts, *commands, *link, footer(message)))
-    is_good = message.event in (Event.RESOLVED, Event.CHANGED)
     return {
         "title": shortened(headline(message), MOST_TITLE, note="..."),
         "body": shortened(body, MOST_BODY),
-        "notify_type": "success" if is_good else _TYPES[message.severity],
+        "notify_type": "success" if is_good(message) else _TYPES[message.severity],
     }

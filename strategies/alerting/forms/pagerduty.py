@@ -14,20 +14,21 @@ from .wording import footer, headline
 
 MOST_SUMMARY, MOST_KEY, MOST_DETAILS, MOST_URL = 1_024, 255, 20_000, 2_048
 ALERTS_PATH, CHANGES_PATH = "/v2/enqueue", "/v2/change/enqueue"
+_CHANGES = (Event.CHANGED, Event.ADOPTED, Event.DIGEST)
 _ACTIONS = {Event.ACKNOWLEDGED: "acknowledge", Event.RESOLVED: "resolve"}
 
 
 def pagerduty_form(message: AlertMessage, routing_key: str, source: str) -> Mapping[str, Any]:
     """The body, for `path_of` the message. `source`: the host that the service runs on."""
     summary = shortened(headline(message), MOST_SUMMARY, note="...")
-    links = [{"href": message.link, "text": "The report"}] if _has_link(message) else []
+    links = [{"href": message.link, "text": "The page"}] if _has_link(message) else []
     payload = {
         "summary": summary,
         "source": source,
         "timestamp": message.at.isoformat(),
         "custom_details": _details(message),
     }
-    if message.event in (Event.CHANGED, Event.DIGEST):
+    if message.event in _CHANGES:
         return {"routing_key": routing_key, "payload": payload, "links": links}
     payload |= {"severity": message.severity.value, "class": message.kind.value, "group": message.owner or "retuned"}
     if message.model is not None:
@@ -44,7 +45,7 @@ def pagerduty_form(message: AlertMessage, routing_key: str, source: str) -> Mapp
 
 def path_of(message: AlertMessage) -> str:
     """The path that the message is posted to."""
-    return CHANGES_PATH if message.event in (Event.CHANGED, Event.DIGEST) else ALERTS_PATH
+    return CHANGES_PATH if message.event in _CHANGES else ALERTS_PATH
 
 
 def dedup_key(key: str) -> str:

@@ -8,9 +8,9 @@ Texts are `plain_text`, in which nothing that a training wrote mentions a channe
 from collections.abc import Mapping
 from typing import Any
 
-from ..message import AlertMessage, Event, Severity
+from ..message import AlertMessage, Severity
 from .shorten import lines_that_fit, shortened, utf16_length
-from .wording import facts_of, footer, headline
+from .wording import facts_of, footer, headline, is_good
 
 MOST_HEADER, MOST_SENTENCES, MOST_COMMANDS, MOST_FALLBACK = 150, 2_900, 2_000, 1_500
 MOST_FACTS, MOST_FACT, MOST_FOOTER, MOST_URL = 10, 250, 300, 3_000
@@ -31,7 +31,7 @@ def slack_form(message: AlertMessage) -> Mapping[str, Any]:
         code = "```\n" + escaped("\n".join(commands)) + "\n```"
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": code, "verbatim": True}})
     if message.link is not None and utf16_length(message.link) <= MOST_URL:
-        button = {"type": "button", "text": _plain("Open the report"), "url": message.link}
+        button = {"type": "button", "text": _plain("Open the page"), "url": message.link}
         blocks.append({"type": "actions", "elements": [button]})
     blocks.append({"type": "context", "elements": [_plain(shortened(footer(message), MOST_FOOTER))]})
     return {"text": _fallback(message), "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
@@ -48,7 +48,7 @@ def _fallback(message: AlertMessage) -> str:
 
 
 def _mark(message: AlertMessage) -> str:
-    if message.event in (Event.RESOLVED, Event.CHANGED):
+    if is_good(message):
         return "✅"
     return _MARKS[message.severity]
 

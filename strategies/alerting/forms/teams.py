@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..message import AlertMessage, Event, Severity
+from ..message import AlertMessage, Severity
 from .shorten import lines_that_fit, shortened
-from .wording import facts_of, footer, headline
+from .wording import facts_of, footer, headline, is_good
 
 MOST_BYTES = 28_000
 MOST_TITLE, MOST_SENTENCES, MOST_COMMANDS, MOST_FACT, MOST_FOOTER, MOST_URL = 600, 9_000, 5_000, 500, 600, 2_000
@@ -30,7 +30,7 @@ def teams_form(message: AlertMessage) -> Mapping[str, Any]:
         "msteams": {"width": "Full"},
     }
     if has_link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the report", "url": message.link}]
+        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the page", "url": message.link}]
     content_type = "application/vnd.microsoft.card.adaptive"
     return {
         "type": "message",
@@ -44,8 +44,7 @@ def json_bytes(text: str) -> int:
 
 
 def _body(message: AlertMessage) -> list[dict[str, Any]]:
-    is_good = message.event in (Event.RESOLVED, Event.CHANGED)
-    color = "Good" if is_good else _COLORS[message.severity]
+    color = "Good" if is_good(message) else _COLORS[message.severity]
     title = shortened(headline(message), MOST_TITLE, json_bytes, "...")
     blocks = [_text({"text": title, "weight": "Bolder", "size": "Large", "color": color})]
     sentences = shortened("\n".join(message.sentences), MOST_SENTENCES, json_bytes)

@@ -1,21 +1,11 @@
-"""Words that the forms share: what kind of message this is, and its first line."""
+"""Words that the forms share: the first line and the last."""
 
 from ..message import AlertMessage, Event
 
-_BEFORE_TITLE = {
-    Event.REPEATED: "Still open: ",
-    Event.ESCALATED: "Nobody answered: ",
-    Event.SNOOZE_ENDED: "Snooze is over: ",
-    Event.ACKNOWLEDGED: "Acknowledged: ",
-    Event.RESOLVED: "Resolved: ",
-    Event.SAMPLE: "Test message: ",
-}
-
 
 def headline(message: AlertMessage) -> str:
-    """The title with what happened to the alert before it, where the title does not say so itself."""
-    before, title = _BEFORE_TITLE.get(message.event, ""), message.title.strip() or f"retuned: {message.kind}"
-    return title if title.lower().startswith(before.lower()) else before + title
+    """The title, which says what happened to the alert; never empty."""
+    return message.title.strip() or f"retuned: {message.kind}"
 
 
 def footer(message: AlertMessage) -> str:
@@ -27,15 +17,20 @@ def footer(message: AlertMessage) -> str:
         f"owner {message.owner}" if message.owner else "",
         f"model {model}" if model else "",
         f"campaign {message.campaign_id}" if message.campaign_id is not None else "",
-        message.kind.value,
+        "" if message.event in (Event.DIGEST, Event.SAMPLE) else message.kind.value,
         "look at it now" if message.is_tonight else "can wait for working hours" if _is_open(message) else "",
         f"since {message.opened_at:%Y-%m-%d %H:%M} UTC" if _is_open(message) else "",
     )
     return ", ".join(part for part in parts if part)
 
 
+def is_good(message: AlertMessage) -> bool:
+    """Whether it is good news."""
+    return message.event in (Event.RESOLVED, Event.CHANGED, Event.ADOPTED)
+
+
 def _is_open(message: AlertMessage) -> bool:
-    return message.event not in (Event.RESOLVED, Event.CHANGED, Event.DIGEST, Event.SAMPLE)
+    return not is_good(message) and message.event not in (Event.DIGEST, Event.SAMPLE)
 
 
 def facts_of(message: AlertMessage, most: int) -> tuple[tuple[str, str], ...]:

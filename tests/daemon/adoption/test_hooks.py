@@ -7,10 +7,13 @@ import sys
 
 import pytest
 from retuned.daemon.adoption.hooks import Hooks, run_waiting_hooks
+from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.processes import is_running
 from retuned.daemon.state.models.adoption import adopt, rollback
 from retuned.daemon.state.models.adoption_log import adoption_of, adoptions_of, note_hook_start, waiting_hooks
 from retuned.daemon.state.models.registry import find_model, register
+from retuned.daemon.state.store import Store
 
 KEEPS = "import json, sys; c = json.load(sys.stdin); print(c['kind'], c['start']); json.dump(c, open('told.json', 'w'))"
 
@@ -83,6 +86,25 @@ def test_a_process_that_is_killed_in_a_hook_leaves_it_for_the_next(hooked, clock
     told = json.loads((desk.folder / "told.json").read_text())
     assert (told["kind"], told["start"]) == ("rolled_back", 1)
     assert "on start 2: it may have run more than once" in retuned("history", "toy").stdout
+
+
+LASTS = (
+    "import json, os, sys, time; told = json.load(sys.stdin); told['start'] == 1 and "
+    "(open('pid', 'w').write(str(os.getpid())), os.kill(os.getppid(), 9), time.sleep(600)); print('second')"
+)
+
+
+def test_what_a_killed_process_left_of_a_hook_is_ended_before_the_hook_runs_again(hooked, clock, retuned):
+    desk = hooked(LASTS)
+    desk.store.close()
+    (desk.folder / "state").rename(desk.folder.parent / "state")
+    assert retuned("adopt", "toy").returncode == -9
+    orphan = int((desk.folder / "pid").read_text())
+    assert is_running(orphan)
+    store = Store(desk.folder.parent / "state")
+    run_waiting_hooks(store, SystemClock())
+    assert not is_running(orphan)
+    assert adoption_of(store, 1, 2).hook_detail == "second"
 
 
 def test_hooks_run_in_the_order_of_the_changes_and_after_the_file_is_written(hooked, clock):

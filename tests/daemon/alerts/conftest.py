@@ -1,15 +1,24 @@
 """Receivers of messages with every habit, good and bad, on the loopback."""
 
 import contextlib
+import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult
 from retuned.daemon.state.outbox import enqueue
+
+START_S = 120.0  # until a new interpreter has loaded what it needs, on a machine with much else to do
+END_S = 10.0  # from SIGTERM to the end of the process
+PASSWORD = b"canary-4711"  # that the mail server takes
 
 
 def drip(connection, pieces, pause_s=0.05):
@@ -51,12 +60,12 @@ class Receiver:
     """Accepts connections, reads a request, and behaves as told; `wrap` first makes a connection a secure one; `keep`
     gets the headers of each request."""
 
-    def __init__(self, behave, wrap=None, scheme="http", keep=None):
+    def __init__(self, behave, wrap=None, scheme="http", keep=None, port=0):
         self.keep = [] if keep is None else keep
         self.behave = behave
         self.wrap = wrap or (lambda connection: connection)
         self.bodies, self.ids = [], []
-        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.listening = socket.create_server(("127.0.0.1", port))
         self.url = f"{scheme}://127.0.0.1:{self.listening.getsockname()[1]}/hook"
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -83,6 +92,8 @@ class Receiver:
             self.behave(wrapped)
 
     def close(self):
+        with contextlib.suppress(OSError):  # else the thread that waits in it would accept one more
+            self.listening.shutdown(socket.SHUT_RDWR)
         self.listening.close()
 
 
@@ -162,3 +173,95 @@ def certificate(tmp_path_factory):
 def named_certificate(tmp_path_factory):
     """A certificate for chat.example.org."""
     return make_certificate(tmp_path_factory.mktemp("named"), "DNS:chat.example.org")
+
+
+class Mailbox:
+    """Keeps what comes; answers RCPT and DATA as told, after `before`."""
+
+    def __init__(self):
+        self.mails, self.refused, self.data, self.before = [], {}, "250 OK", lambda: None
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's own
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        self.mails.append(envelope)
+        self.before()
+        return self.data
+
+
+class MailServer(Controller):
+    """Takes a login with that password, without TLS too."""
+
+    def factory(self):
+        return SMTP(
+            self.handler,
+            auth_require_tls=False,
+            authenticator=lambda *words: AuthResult(success=words[-1].password == PASSWORD, handled=False),
+        )
+
+
+@pytest.fixture
+def mailbox():
+    box = Mailbox()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        box.port = free.getsockname()[1]
+    server = MailServer(box, hostname="127.0.0.1", port=box.port)
+    server.start()
+    yield box
+    server.stop()
+
+
+class Served:
+    """A state folder that real services serve, one after another; what they log stands in a file."""
+
+    def __init__(self, desk):
+        self.state, self.log = desk.config.state, desk.folder / "service.log"
+        self.command = [sys.executable, "-m", "retuned.daemon", "--state", str(self.state)]
+        self.process, self.environ = None, {"HOME": "/tmp"}
+
+    def configure(self, text, **environ):
+        """What the configuration says, and the secrets that it names."""
+        path = self.state.parent / "config.toml"
+        path.write_text(text)
+        self.command += ["--config", str(path)]
+        self.environ |= environ
+
+    def start(self):
+        """Start one; returns once it has begun its work."""
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen([*self.command, "serve"], stderr=log, env=os.environ | self.environ)
+        self.wait_for(lambda: "service_started" in self.log.read_text() or self.process.poll() is not None, START_S)
+        assert self.process.poll() is None, self.log.read_text()
+
+    def status(self):
+        return json.loads(self.say("status", "--json").stdout)
+
+    def say(self, *words):
+        """What a command answers that is typed where the service's secrets stand in the environment, too."""
+        environ = os.environ | self.environ
+        return subprocess.run([*self.command, *words], capture_output=True, text=True, timeout=START_S, env=environ)
+
+    def end(self, number=signal.SIGTERM):
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        return self.process.wait(END_S)
+
+    @staticmethod
+    def wait_for(condition, seconds):
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def served(judged_copy, box):
+    made = Served(judged_copy)
+    yield made
+    if made.process is not None:
+        made.process.kill()
+        made.process.wait()

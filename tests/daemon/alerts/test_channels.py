@@ -2,14 +2,11 @@
 
 import base64
 import json
-import socket
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult
 from pydantic import TypeAdapter
 from retuned.daemon.alerts.channels import Outlet
 from retuned.daemon.alerts.deliveries import Deliveries
@@ -321,45 +318,6 @@ def test_a_channel_without_its_alertmanager_forgets_what_was_open_there(bench, r
     desk.clock.move(hours=1)
     bench({}).deliver()
     assert desk.store.rows("SELECT * FROM channel_alerts") == []
-
-
-class Mailbox:
-    """Keeps what comes; answers RCPT and DATA as told."""
-
-    def __init__(self):
-        self.mails, self.refused, self.data = [], {}, "250 OK"
-
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's own
-        if address in self.refused:
-            return self.refused[address]
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
-        self.mails.append(envelope)
-        return self.data
-
-
-class Server(Controller):
-    """Takes a login with the canary as password, without TLS too."""
-
-    def factory(self):
-        return SMTP(
-            self.handler,
-            auth_require_tls=False,
-            authenticator=lambda *words: AuthResult(success=words[-1].password == CANARY.encode(), handled=False),
-        )
-
-
-@pytest.fixture
-def mailbox():
-    box = Mailbox()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        box.port = free.getsockname()[1]
-    server = Server(box, hostname="127.0.0.1", port=box.port)
-    server.start()
-    yield box
-    server.stop()
 
 
 def mail_channel(box, **keys):

@@ -1,61 +1,20 @@
 """Messages of a real service: among receivers of every bad habit, and across a kill in the middle of a try."""
 
-import contextlib
 import json
-import os
+import re
 import signal
-import subprocess
-import sys
-import time
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from retuned.daemon.state.channel_outbox import enqueue_for
 from retuned.daemon.state.store import to_text
+from retuned.strategies.alerting.message import Event
+from retuned.strategies.alerting.sample import sample_message
 
-START_S = 120.0  # until a new interpreter has loaded what it needs, on a machine with much else to do
+START_S = 120.0  # as long as a start may take
 GOOD_S = 30.0  # from the service's start to the good receiver's message, which waits for no bad one
-END_S = 10.0  # from SIGTERM to the end of the process
-
-
-class Served:
-    """A state folder that real services serve, one after another; what they log stands in a file."""
-
-    def __init__(self, desk):
-        self.state, self.log = desk.config.state, desk.folder / "service.log"
-        self.command = [sys.executable, "-m", "retuned.daemon", "--state", str(self.state)]
-        self.process = None
-
-    def start(self):
-        """Start one; returns once it has begun its work."""
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen([*self.command, "serve"], stderr=log, env=os.environ | {"HOME": "/tmp"})
-        wait_for(lambda: "service_started" in self.log.read_text() or self.process.poll() is not None, START_S)
-        assert self.process.poll() is None, self.log.read_text()
-
-    def status(self):
-        command = [*self.command, "status", "--json"]
-        return json.loads(subprocess.run(command, capture_output=True, text=True, timeout=START_S).stdout)
-
-    def end(self, number=signal.SIGTERM):
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(number)
-        return self.process.wait(END_S)
-
-
-def wait_for(condition, seconds):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def served(judged_copy, box):
-    made = Served(judged_copy)
-    yield made
-    if made.process is not None:
-        made.process.kill()
-        made.process.wait()
 
 
 def test_a_running_service_serves_the_good_receiver_and_ends_in_time_among_all_the_bad_ones(
@@ -64,8 +23,8 @@ def test_a_running_service_serves_the_good_receiver_and_ends_in_time_among_all_t
     for number, receiver in enumerate([*bad.values(), good]):
         put(box, receiver.url, f"msg_{number}", datetime.now(UTC))
     served.start()
-    wait_for(lambda: good.bodies, GOOD_S)
-    wait_for(lambda: all(receiver.bodies for receiver in bad.values()), GOOD_S)
+    served.wait_for(lambda: good.bodies, GOOD_S)
+    served.wait_for(lambda: all(receiver.bodies for receiver in bad.values()), GOOD_S)
     assert served.status()["overall"] in ("ok", "degraded")
     assert served.end() == 0
     assert "service_stopped" in served.log.read_text()
@@ -97,7 +56,67 @@ def test_a_message_whose_service_is_killed_in_the_middle_of_a_try_is_delivered_a
             (to_text(datetime.now(UTC) - timedelta(seconds=1)),),
         )
     served.start()
-    wait_for(lambda: box.row("SELECT * FROM outbox")["state"] == "delivered", GOOD_S)
+    served.wait_for(lambda: box.row("SELECT * FROM outbox")["state"] == "delivered", GOOD_S)
     assert served.end() == 0
     assert set(receiver.ids) == {"msg_1"}
     assert len(receiver.ids) == 1 + (row["state"] == "pending")
+
+
+KINDS = ("webhook", "slack", "teams", "pagerduty", "alertmanager", "email")
+SAME = {  # by what a receiver knows that it has heard a message before
+    "webhook": lambda body, head: head["webhook-id"],
+    "slack": lambda body, head: body,
+    "teams": lambda body, head: body,
+    "pagerduty": lambda body, head: json.loads(body)["dedup_key"],
+    "alertmanager": lambda body, head: json.loads(body)[0]["labels"],
+}
+
+
+def channels_of(receivers, mailbox):
+    """The configuration of a channel for each receiver, and one for mail."""
+    tables = ['[alerts]\nallow = ["127.0.0.0/8"]']
+    for name, receiver in receivers.items():
+        key = 'routing_key = "env:KEY"' if name == "pagerduty" else ""
+        is_base = name in ("pagerduty", "alertmanager")
+        address = receiver.url.removesuffix("/hook") if is_base else f"env:{name.upper()}"
+        tables.append(f'[channels.{name}]\nkind = "{name}"\ninsecure = true\nurl = "{address}"\n{key}')
+    tables.append(
+        '[channels.email]\nkind = "email"\nhost = "127.0.0.1"\nsecurity = "none"\ninsecure = true\n'
+        f'port = {mailbox.port}\nsender = "retuned@example.org"\nto = ["ann@example.org"]'
+    )
+    return "\n".join(tables)
+
+
+def test_what_every_channel_was_sent_before_a_kill_comes_again_as_the_same(served, box, receive, answering, mailbox):
+    accepts = {"slack": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "alertmanager": b"HTTP/1.1 200 OK\r\n\r\n"}
+    everyone = threading.Barrier(len(KINDS), action=lambda: served.end(signal.SIGKILL))
+    heads = {name: [] for name in KINDS}
+
+    def behaving(name):
+        def behave(connection):
+            if len(heads[name]) == 1:  # they have the message, the service has no answer, and is killed
+                everyone.wait(START_S)
+            connection.sendall(accepts.get(name, b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"))
+
+        return behave
+
+    receivers = {name: receive(behaving(name), keep=heads[name]) for name in KINDS if name != "email"}
+    mailbox.before = lambda: everyone.wait(START_S) if len(mailbox.mails) == 1 else None
+    served.configure(channels_of(receivers, mailbox), KEY="R0", **{n.upper(): r.url for n, r in receivers.items()})
+    message = replace(sample_message("ops", "host-1", "msg_1", datetime.now(UTC)), event=Event.OPENED)
+    with box.transaction():
+        for name in KINDS:
+            enqueue_for(box, message, name, None, 1, datetime.now(UTC))
+    served.start()
+    assert served.process.wait(START_S) == -signal.SIGKILL
+    assert {row["state"] for row in box.rows("SELECT state FROM outbox")} == {"pending"}
+    with box.transaction():  # the minute for which the killed service held the messages is over
+        box.change("UPDATE outbox SET next_attempt_at = created_at")
+    served.start()
+    served.wait_for(lambda: {row["state"] for row in box.rows("SELECT state FROM outbox")} == {"delivered"}, GOOD_S)
+    assert served.end() == 0
+    for name, receiver in receivers.items():
+        first, second = (SAME[name](*sent) for sent in zip(receiver.bodies, heads[name], strict=True))
+        assert first == second
+    ids = [re.search(rb"Message-ID: (\S+)", mail.content)[1] for mail in mailbox.mails]
+    assert ids == [b"<msg_1_email@example.org>"] * 2

@@ -52,7 +52,9 @@ def read_only(judged, new_desk, tmp_path_factory, serve):
 
 def is_one_line(answer):
     told = answer.json()
-    return set(told) == {"type", "found", "allowed", "remedy"} and "\n" not in "".join(told.values())
+    texts = {name: text for name, text in told.items() if name != "status"}
+    is_whole = set(texts) == {"type", "title", "detail", "found", "allowed", "remedy"}
+    return is_whole and told["status"] == answer.status_code and "\n" not in "".join(texts.values())
 
 
 def test_the_place_is_written_down_for_the_own_user_alone_and_taken_away_at_the_end(judged_copy, serve):

@@ -15,6 +15,8 @@ from retuned.daemon.campaign.plan import plan_of
 from retuned.daemon.campaign.reopen import reopen
 from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
+from retuned.daemon.reports.campaign_record import record_of
+from retuned.daemon.reports.page import page_of, render_page
 from retuned.daemon.state.campaigns.campaigns import open_campaigns
 from retuned.daemon.state.campaigns.lease import folder_of
 from retuned.daemon.state.models.registry import find_model
@@ -128,12 +130,41 @@ def test_the_record_says_how_the_data_were_cut_and_the_files_go_with_the_campaig
     assert not (folder_of(desk.store.state, campaign.id) / "splits").exists()
 
 
+def test_the_page_names_the_files_of_a_run_though_they_are_gone(desk):
+    write_points(desk.folder / "points.csv")
+    register(desk, '{by = "rows"}')
+    page = render_page(page_of(record_of(desk.store, str(desk.baseline().id))))
+    assert "RETUNED_TRAIN=train.csv RETUNED_EVAL=eval.csv" in page
+    assert "plain.py train.csv eval.csv 0.06" in page
+    assert "train.csv and eval.csv here, were cut for it and went with the campaign" in page
+
+
 def test_a_script_may_take_its_files_from_the_environment(desk):
     write_points(desk.folder / "points.csv")
     script = desk.folder / "script.sh"
     script.write_text(f'exec {sys.executable} -I -S {PLAIN} "$RETUNED_TRAIN" "$RETUNED_EVAL" "$1" "$RETUNED_SEED"\n')
     register(desk, '{by = "rows"}', words=json.dumps(["sh", str(script), "{lr}"]))
     assert desk.baseline().facts.contract.allows_stale
+
+
+def test_a_script_with_a_seed_of_its_own_is_judged_by_the_rows_that_are_drawn_for_each_pair(desk, other_desk):
+    verdicts = []
+    for place, rate in ((desk, OFF), (other_desk, GOOD)):
+        write_points(place.folder / "points.csv")
+        register(place, '{by = "rows"}', rate, words=command(str(PLAIN), "{train}", "{eval}", "{lr}", "42"))
+        contract = place.baseline().facts.contract
+        assert (contract.seed_matters, contract.allows_stale) == (False, True)
+        verdicts.append(place.retune(seed=1).verdict)
+    assert verdicts[0].outcome in (Outcome.STALE, Outcome.BROKEN)
+    assert "from the seed the training draws nothing" in verdicts[0].covered
+    assert verdicts[1].outcome in (Outcome.FRESH, Outcome.INCONCLUSIVE)
+
+
+def test_a_script_with_a_seed_of_its_own_on_rows_that_are_always_the_same_is_never_stale(desk):
+    write_points(desk.folder / "points.csv")
+    split = '{by = "rows", draw = 1.0}'
+    register(desk, split, OFF, words=command(str(PLAIN), "{train}", "{eval}", "{lr}", "42"))
+    assert not desk.baseline().facts.contract.allows_stale
 
 
 def test_a_script_that_ignores_what_was_cut_is_told_what_it_ignores(desk):

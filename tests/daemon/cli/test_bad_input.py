@@ -195,8 +195,8 @@ COMMANDS = [
     ("drift toy --plot", "folder.html", "folder.html cannot be written: Is a directory", "name another file"),
     ("--config gone.toml", "models", "gone.toml: cannot be read", "check the path"),
     ("retunee", "toy", "No such command 'retunee'", "retune"),
-    ("show", "", "Missing argument 'NAME'", "retuned --help"),
-    ("models", "toy", "unexpected extra argument", "retuned --help"),
+    ("show", "", "Missing argument 'NAME'", "retuned show --help"),
+    ("models", "toy", "unexpected extra argument", "retuned models --help"),
 ]
 
 

@@ -26,12 +26,12 @@ def call(monkeypatch, capsys, tmp_path):
     return run
 
 
-def table(name: str, seed: str = "{seed}", prefix: str = "") -> str:
+def table(name: str, seed: str = "{seed}", prefix: str = "", draw: str = "") -> str:
     """A model as a table of its own, or below a [[model]]."""
     command = json.dumps([sys.executable, "-I", "-S", str(PLAIN), "{train}", "{eval}", "{lr}", seed])
     return (
         f'name = "{name}"\nowner = "team"\n[{prefix}training]\ncommand = {command}\nbudget = {{steps = 10}}\n'
-        f'slots = 2\n[{prefix}data]\npath = "points.csv"\nsplit = {{by = "rows"}}\n'
+        f'slots = 2\n[{prefix}data]\npath = "points.csv"\nsplit = {{by = "rows"{draw}}}\n'
         f'[{prefix}objective]\nmetric = "loss"\ndirection = "minimize"\n'
         f'[{prefix}hyperparameters.lr]\ntype = "float"\nlow = 0.001\nhigh = 1.0\nlog = true\nvalue = 0.06\n'
     )
@@ -53,7 +53,7 @@ def model(tmp_path):
 
 
 def test_a_model_that_fails_is_refused_in_one_line_and_registered_where_that_is_wanted(call, model, tmp_path):
-    path = model(table("line", seed="7"))
+    path = model(table("line", seed="7", draw=", draw = 1.0"))
     code, out, err = call("register", path)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "line is not registered: seed: the score is the same with another seed" in err
@@ -76,7 +76,9 @@ def test_what_is_registered_alike_is_not_trained_again(call, model):
 
 
 def test_of_several_models_each_is_checked_before_one_is_registered(call, model, tmp_path):
-    tables = [f"[[model]]\n{table(name, seed, 'model.')}" for name, seed in (("good", "{seed}"), ("bad", "7"))]
+    tables = [
+        f"[[model]]\n{table(name, seed, 'model.', ', draw = 1.0')}" for name, seed in (("good", "{seed}"), ("bad", "7"))
+    ]
     path = model("\n".join(tables))
     assert call("register", path)[0] == 2
     assert not (tmp_path / "state").exists()
@@ -89,13 +91,20 @@ def test_of_several_models_each_is_checked_before_one_is_registered(call, model,
 
 
 def test_a_check_says_a_point_a_line_and_its_exit_code_says_whether_it_passed(call, model, tmp_path):
-    path = model(table("line", seed="7"))
+    path = model(table("line", seed="7", draw=", draw = 1.0"))
     code, out, err = call("check", path, "--limit", "30s")
     lines = out.splitlines()
     assert (code, err) == (2, "")
     assert [line.split()[:2] for line in lines if line.startswith("FAILED")] == [["FAILED", "seed"]]
     assert lines[-1].startswith("line: did NOT pass, 11 runs, ")
     assert not (tmp_path / "state").exists()
+
+
+def test_a_check_that_passed_leads_to_the_registration(call, model):
+    path = model(table("line"))
+    code, out, _ = call("check", path, "--limit", "30s")
+    assert code == 0
+    assert out.splitlines()[-1] == f"next: retuned register {path} --no-check  (all of it was just checked)"
 
 
 def test_a_registered_model_is_checked_with_its_current_settings(call, model):

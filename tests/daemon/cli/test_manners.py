@@ -36,6 +36,20 @@ def test_every_command_has_one_task_and_the_page_of_commands_has_the_same():
         assert [name for name in names if f"| `{name}" not in section] == []
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("baseline",), "Missing argument 'NAME'; see: retuned baseline --help"),
+        (("token", "create"), "see: retuned token create --help"),
+        (("--nothing",), "see: retuned --help"),
+    ],
+)
+def test_a_mistake_in_a_command_leads_to_the_help_of_that_command(words, says):
+    done = subprocess.run([sys.executable, "-m", "retuned.daemon", *words], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert says in done.stderr
+
+
 def test_retuned_alone_shows_the_commands_by_task():
     done = subprocess.run([sys.executable, "-m", "retuned.daemon"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0

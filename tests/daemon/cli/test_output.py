@@ -116,6 +116,17 @@ def test_live_progress_acts_on_no_terminal(judged, capsys):
     assert "[/bold] \\x1b[2J\\x1b]0;title\\x07" in " ".join(shown.split())
 
 
+def test_without_a_terminal_a_campaign_shows_each_minute_that_it_moves(judged, capsys):
+    campaign, now = find_campaign(judged.store, 3), [0.0]
+    model, progress = find_model(judged.store, "toy"), progress_of(judged.store, campaign)
+    with live_progress(model, lambda: (campaign, progress), lambda: now[0]) as draw:
+        for now[0] in (0.0, 30.0, 59.0, 60.0, 90.0, 125.0):
+            draw()
+    first, *later = capsys.readouterr().err.splitlines()
+    assert first == f"campaign 3 (retune): {progress.phase}"
+    assert later == [f"{first}, {progress.ended} of {progress.planned} runs ended"] * 2
+
+
 def test_figures_of_a_page_are_cleaned():
     assert acting(script_json({"a": [EVIL], "b": (1, None)})) == set()
 

@@ -78,6 +78,8 @@ BAD = [
     ('[alerts]\nwebhook = "example.org"', "alerts.webhook is not", "https://"),
     ('[alerts]\nwebhook_secret = "s3cr3t"', "alerts.webhook_secret is not a reference", "credential:NAME"),
     ('[alerts]\nwebhook_secret = ["s3cr3t"]', "alerts.webhook_secret is not a reference", "credential:NAME"),
+    ('[api]\npublic_url = "retuned.example.org"', "api.public_url is 'retuned.example.org'", "https://"),
+    ('[api]\npublic_url = "https://a.example.org/?x"', "api.public_url is", "without a password, '?' and '#'"),
     ("[web]\nport = 1", "the file has no key 'web'", "its keys are"),
     ("[service\ntick_s = 1", "not valid TOML", "line 1"),
 ]

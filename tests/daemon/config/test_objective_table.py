@@ -39,6 +39,10 @@ def loaded(folder, objective="", training=""):
         (r"pattern = 'val_loss[=:] *(\S+)'", MetricSource(pattern=r"val_loss[=:] *(\S+)")),
         ('file = "out/metrics.json"\nkey = "eval.loss"', MetricSource(file="out/metrics.json", key="eval.loss")),
         ('file = "logs/metrics.csv"\ncolumn = "loss"', MetricSource(file="logs/metrics.csv", column="loss")),
+        (
+            'file = "logs/metrics.csv"\ncolumn = "loss"\nstep = "epoch"',
+            MetricSource(file="logs/metrics.csv", column="loss", step="epoch"),
+        ),
         ('file = "{tmp}/log"\ncolumn = "loss"', MetricSource(file="{tmp}/log", column="loss")),
     ],
 )
@@ -50,6 +54,7 @@ def test_where_the_metric_is_found_reaches_the_workers_and_survives_storing(tmp_
 
 def test_a_group_step_is_told_to_whoever_judges_the_end(tmp_path):
     assert loaded(tmp_path, r"pattern = 'epoch (?P<step>\d+).*loss=(\S+)'").objective().has_printed_steps
+    assert loaded(tmp_path, "file = 'a.csv'\ncolumn = 'a'\nstep = 'b'").objective().has_printed_steps
     assert not loaded(tmp_path, r"pattern = 'loss=(\S+)'").objective().has_printed_steps
 
 
@@ -87,6 +92,11 @@ BAD = [
     ("file = 'a.json'\nkey = 'a..b'", "", "objective.key is 'a..b'", "names between dots"),
     ("file = 'a.csv'\ncolumn = ''", "", "objective.column is ''", "one line"),
     ("file = 'a.csv'\ncolumn = 'a'", "slots = 2", "objective.file is one file, which up to 2 trainings", "{tmp}"),
+    ("step = 'epoch'", "", "objective.step stands there without a file", "add file"),
+    ("pattern = '(x)'\nstep = 'epoch'", "", "objective.step stands there without a file", "(?P<step>...)"),
+    ("file = 'a.json'\nkey = 'a'\nstep = 'b'", "", "objective.step is set, but 'a.json' is written anew", ".jsonl"),
+    ("file = 'a.csv'\ncolumn = 'a'\nstep = 'a'", "", "objective.step is 'a', as the metric is", "place of the step"),
+    ("file = 'a.csv'\ncolumn = 'a'\nstep = 5", "", "objective.step is 5", "allowed: a text"),
     ("patern = '(x)'", "", "[objective] has no key 'patern'", "did you mean 'pattern'?"),
 ]
 

@@ -197,6 +197,29 @@ def test_a_program_that_is_no_python_is_known_by_its_help(folder):
     assert not (folder / "trained").exists()
 
 
+@pytest.mark.parametrize(
+    ("opened", "file"),
+    [
+        ('with open(os.path.join(args.out, "metrics.json"), "w") as f:', "{tmp}/latest/metrics.json"),
+        ('with (Path(args.out) / "metrics.json").open("w") as f:', "{tmp}/latest/metrics.json"),
+        ('with open("log/metrics.json", "w") as f:', "log/metrics.json"),
+    ],
+)
+def test_metrics_in_a_dictionary_are_found_in_the_file_that_it_is_written_to(folder, opened, file):
+    (folder / "fraud.py").write_text(
+        "import argparse, json, os\nfrom pathlib import Path\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--train', required=True)\nparser.add_argument('--valid', required=True)\n"
+        "parser.add_argument('--lr', type=float, default=0.1)\nparser.add_argument('--seed', type=int, default=0)\n"
+        "parser.add_argument('--pos-weight', type=float, default=10.0)\n"
+        "parser.add_argument('--out', default='runs/latest')\nargs = parser.parse_args()\n"
+        f'result = {{"epoch": 1, "val": {{"log_loss": 0.5}}}}\n{opened}\n    json.dump(result, f)\n'
+    )
+    model = model_file_in(drafted("fraud.py").text.encode(), folder / "model.toml")
+    assert (model.goal.file, model.goal.key) == (file, "val.log_loss")
+    assert (model.hyperparameters["pos_weight"].low, model.hyperparameters["pos_weight"].high) == (1.0, 100.0)
+
+
 def test_arguments_that_only_the_help_names_are_taken_from_it(folder):
     (folder / "options.py").write_text(
         "def add(parser):\n    parser.add_argument('--dropout', type=float, default=0.2, help='share')\n"

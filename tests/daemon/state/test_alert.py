@@ -44,7 +44,8 @@ def test_a_stale_verdict_has_its_alert_and_its_message_in_the_record(judged):
     assert data["recommended"] == plain(stale.facts.ended.recommended)
     assert data["loss_at_least"] == stale.verdict.lower
     assert data["commands"][0] == "retuned adopt toy"
-    assert data["text"] == json.loads(message["payload"])["text"] == alert.text
+    report = f"\n  retuned --state {judged.store.state} report 3 --html campaign-3.html"
+    assert data["text"] == json.loads(message["payload"])["text"] == alert.text + report
 
 
 def test_the_address_of_a_delivery_is_listed_without_its_path(judged):

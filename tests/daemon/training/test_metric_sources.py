@@ -36,7 +36,8 @@ class Bench:
             "command", ("sh", "-c", escaped, "train", "{tmp}"), None, "", str(self.folder), "", "epochs", None,
             timeout_s, 1, grace_s=0.2, source=source,
         )  # fmt: skip
-        objective = Objective("val_loss", lower_is_better=True, has_printed_steps="step" in source.pattern)
+        has_steps = bool(source.step) or "step" in source.pattern
+        objective = Objective("val_loss", lower_is_better=True, has_printed_steps=has_steps)
         environment = {"PATH": os.environ["PATH"], "PYTHON": sys.executable}
         runner = LocalRunner(self.spool, order, objective, slots, environment, SystemClock())
         self.runners.append(runner)
@@ -112,6 +113,57 @@ def test_each_way_to_have_no_metric_is_told_in_a_sentence(bench, script, source,
     assert (found, score) == (end, None)
     assert words in detail
     assert "\n" not in detail
+
+
+GROWING = MetricSource(file="logs/metrics.csv", column="val_loss", step="epoch")
+WRITES = (
+    "mkdir -p logs; echo epoch,val_loss > logs/metrics.csv; "
+    'for e in 1 2 3 4 5 6 7 8 9 10; do echo "$e,0.$((99 - e))" >> logs/metrics.csv; done'
+)
+STALLS = WRITES.replace("0.$((99 - e))", "0.99") + "; sleep 60"
+
+
+def test_the_rows_of_a_table_with_steps_become_a_curve(bench):
+    result = bench.run(WRITES, GROWING)["a"]
+    assert (result.end, result.score) == (LegEnd.COMPLETED, -0.89)
+    assert result.curve == tuple((float(step), -(99 - step) / 100) for step in range(1, 11))
+
+
+def test_the_lines_of_a_log_with_steps_become_a_curve_of_this_run_alone(bench):
+    (bench.folder / "log.jsonl").write_text('{"epoch": 10, "val_loss": 0.1}\n')
+    source = MetricSource(file="log.jsonl", key="val_loss", step="epoch")
+    script = 'for e in 9 10; do printf \'{"epoch": %d, "val_loss": 0.%d}\\n\' $e $((99 - e)) >> log.jsonl; done'
+    assert bench.run(script, source)["a"].curve == ((9.0, -0.9), (10.0, -0.89))
+
+
+def test_hopeless_runs_are_stopped_by_what_they_write(bench):
+    curve = tuple((float(step), -(0.5**step)) for step in range(1, 11))
+    result = bench.run(STALLS, GROWING, rule=StopRule((curve,) * 5, 0, 10.0))["a"]
+    assert (result.end, result.curve[-1][0]) == (LegEnd.STOPPED, 5.0)
+    assert result.seconds < 20
+
+
+@pytest.mark.parametrize(
+    ("script", "end", "words"),
+    [
+        (
+            "mkdir logs; echo val_loss > logs/metrics.csv",
+            LegEnd.NO_METRIC,
+            "has no column epoch: its first line has val",
+        ),
+        (f"{WRITES}; echo x,0.3 >> logs/metrics.csv", LegEnd.NO_METRIC, "column epoch is 'x', which is no step"),
+        (f"{WRITES}; echo 11,x >> logs/metrics.csv", LegEnd.NO_METRIC, "column val_loss is 'x', which is no number"),
+        (
+            f"{WRITES}; echo 2,0.3 >> logs/metrics.csv",
+            LegEnd.BAD_REPORT,
+            "leave the group 'step' out of the pattern, or",
+        ),
+    ],
+)
+def test_a_table_with_steps_that_gives_no_score_is_told_in_a_sentence(bench, script, end, words):
+    found, score, detail = ended(bench, script, GROWING)
+    assert (found, score) == (end, None)
+    assert words in detail
 
 
 def test_a_table_is_read_when_the_run_has_ended(bench):

@@ -14,12 +14,13 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.running_service import read_place
 from retuned.daemon.state.tokens import Caller, Role, revoke_token
-from retuned.daemon.web.pages import VIEWS, add_pages
+from retuned.daemon.web.pages import ADMINS_VIEWS, OPERATORS_VIEWS, VIEWS, add_pages
 from retuned.daemon.web.sessions import IDLE_ENDS_AFTER, LINK_HOLDS, MOST_FAILURES, MOST_SESSIONS, Sessions
 from retuned.daemon.web.sign_in_link import sign_in_link
 from retuned.strategies.errors import InputError
 
-PATHS = [path.format(name="toy") for path in VIEWS]
+PATHS = [path.format(name="toy") for path in VIEWS] + ["/settings"]
+OPERATORS = [path.format(name="toy") for path in OPERATORS_VIEWS]
 VOID = frozenset({"meta", "link", "input", "br", "polyline"})
 
 
@@ -65,7 +66,9 @@ def read_only(judged, new_desk, tmp_path_factory, serve):
     made.api.stop()
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/campaigns/2", "/models/toy/plan", "/nothing"])
+@pytest.mark.parametrize(
+    "path", [*PATHS, *OPERATORS, *ADMINS_VIEWS, "/doctor", "/campaigns/2", "/models/toy/plan", "/nothing"]
+)
 def test_who_is_not_signed_in_is_told_nothing(read_only, path):
     answer = requests.get(read_only.url + path, timeout=30)
     assert "toy" not in answer.text

@@ -21,6 +21,8 @@ ANN = ChannelRule("ann", ChannelKind.EMAIL, owners=("Ann@Example.org",))
 BOB = ChannelRule("bob", ChannelKind.EMAIL, owners=("bob@example.org",))
 EU = ChannelRule("eu", ChannelKind.WEBHOOK, tags=("eu", "us"))
 BROKEN = ChannelRule("broken", ChannelKind.WEBHOOK, kinds=(Kind.BROKEN,))
+QUIET = ChannelRule("quiet", ChannelKind.EMAIL, severities=(Severity.WARNING, Severity.INFO))
+FALLEN = ChannelRule("fallen", ChannelKind.SLACK, kinds=(Kind.DEGRADED,))
 ALL = (SLACK, PAGER, ANN, BOB, EU, BROKEN)
 
 ROUTES = [
@@ -34,6 +36,11 @@ ROUTES = [
     ({}, Routes(ALL, ("slack",)), ("eu", "eu", "ann"), None, ("eu", "ann")),
     # a named channel that does not exist is kept, so that its loss is told
     ({}, Routes(ALL), ("gone",), None, ("gone",)),
+    # what waits for the digest: only those that ask for it, by severity or kind
+    ({"severity": Severity.INFO, "kind": Kind.DEGRADED}, Routes((*ALL, QUIET, FALLEN)), None, None,
+     ("quiet", "fallen")),
+    ({"severity": Severity.INFO, "kind": Kind.DEGRADED}, Routes((*ALL, QUIET)), ("slack",), None, ()),
+    ({"severity": Severity.INFO, "event": Event.CHANGED}, Routes((SLACK, PAGER)), None, None, ("slack",)),
     # severity and kind
     ({"severity": Severity.CRITICAL, "kind": Kind.BROKEN}, Routes(ALL), None, None,
      ("slack", "pager", "ann", "eu", "broken")),

@@ -6,9 +6,10 @@ import pytest
 from retuned.strategies.errors import InputError
 from retuned.strategies.hyperparameter import Hyperparameter, Kind
 from retuned.strategies.panda.diary import Nudge, Nudging, Wish, WishKind
+from retuned.strategies.panda.moved import moved_by_panda
 from retuned.strategies.panda.panda import decide
 from retuned.strategies.panda.rate_probes import next_exponents
-from retuned.strategies.panda.task import PandaRules, PandaTask, moved_by_panda
+from retuned.strategies.panda.task import PandaRules, PandaTask
 from retuned.strategies.panda.value_path import Path
 from retuned.strategies.records import BudgetUnit, LegEnd, LegResult
 from retuned.strategies.search.task import Finished, SearchTask

@@ -17,6 +17,8 @@ def points_of(has_split=False, is_final=True, **changes):
     [
         ({}, {}, "seed", Level.OK, ""),
         ({"seed_matters": False}, {}, "seed", Level.FAILED, '"--seed", "{seed}"'),
+        # ridge regression on rows that retuned draws
+        ({"seed_matters": False, "are_rows_drawn": True}, {"has_split": True}, "seed", Level.WARNING, "if it draws"),
         # a short run may hide it
         ({"seed_matters": False}, {"is_final": False}, "seed", Level.WARNING, '"--seed", "{seed}"'),
         ({"split_matters": False}, {}, "split", Level.FAILED, "split = {by = 'rows'} under [data]"),

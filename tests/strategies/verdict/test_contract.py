@@ -47,6 +47,27 @@ def test_a_contract_holds_when_seed_split_and_purpose_each_matter(base, equal, s
     assert contract.allows_stale == (not breaches)
 
 
+@pytest.mark.parametrize(
+    ("claims", "breaches"),
+    [
+        # ridge regression: it draws nothing, but each pair has training rows of its own
+        ({}, ()),
+        # its rows are always the same: pairs differ in the rows that are scored alone
+        ({"are_rows_drawn": False}, (Breach.SEED_IGNORED,)),
+        # it does not read the rows that are drawn
+        ({"split_matters": False}, (Breach.SPLIT_IGNORED, Breach.SEED_IGNORED)),
+        # something is drawn, and not by the seed
+        ({"is_deterministic": False}, (Breach.NOT_REPEATABLE,)),
+        ({"is_deterministic": None}, (Breach.SEED_IGNORED, Breach.UNTESTED)),
+    ],
+)
+def test_a_training_that_draws_nothing_keeps_the_contract_where_its_rows_are_drawn(claims, breaches):
+    contract = Contract(False, True, True, is_deterministic=True, are_rows_drawn=True)
+    assert replace(contract, **claims).breaches == breaches
+    assert "drawn anew for each pair" in contract.covered
+    assert "initialisation" not in contract.covered
+
+
 def test_one_changed_score_among_several_probes_is_an_effect():
     contract = contract_of(0.8, [0.8], seeds=[0.8, 0.81], splits=[None, 0.7], purposes=[0.9], confirmed=0.9)
     assert contract.allows_stale
@@ -78,7 +99,7 @@ def test_no_probe_scores_make_an_untested_contract_hold(base, equal, seeds, spli
 
 @given(a_claim, a_claim, a_claim, a_claim)
 def test_a_contract_survives_json(seed, split, purpose, deterministic):
-    contract = Contract(seed, split, purpose, deterministic, notes=("seed: 0.1",))
+    contract = Contract(seed, split, purpose, deterministic, notes=("seed: 0.1",), are_rows_drawn=bool(seed))
     assert Contract.from_json(json.loads(json.dumps(contract.to_json()))) == contract
 
 

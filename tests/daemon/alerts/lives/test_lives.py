@@ -1,105 +1,21 @@
-"""Alerts from their opening to their end: a real service's rounds, a real receiver, a clock that the test moves."""
+"""Alerts from their opening to their end, as one plain receiver hears of them."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from retuned.daemon.alerts.webhooks import deliver_due
-from retuned.daemon.config.config import AlertsTable, Config, ServiceTable
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.service.alert_round import AlertRound
-from retuned.daemon.service.campaign_processes import CampaignProcesses
-from retuned.daemon.service.service import Part, Service
 from retuned.daemon.state.alert import list_alerts
 from retuned.daemon.state.alert_answers import acknowledge, snooze, unsnooze
-from retuned.daemon.state.alert_raising import Found, raise_alert
-from retuned.daemon.state.alert_rows import resolve_alerts
-from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign
-from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
 from retuned.daemon.state.faults import set_fact
-from retuned.daemon.state.models.registry import find_model, register, set_state
+from retuned.daemon.state.models.registry import register, set_state
 from retuned.daemon.state.models.removal import remove_model
 from retuned.daemon.state.outbox import dead_count
-from retuned.daemon.state.store import Store
-from retuned.strategies.alerting.message import Kind, Severity
 from retuned.strategies.errors import ConflictError, InputError
-from retuned.strategies.schedule.grants import Machine
-from retuned.strategies.verdict.notice import Notice
 
-MACHINE = Machine(slots=8, memory_bytes=24 << 30, gpus=(), campaigns=4)
 TORCH = "torch 2.13 -> 2.15"
 HAVE = "have stale hyperparameters"
-STALE = Found(Kind.STALE, "settings v1", Severity.WARNING, "toy: stale", ("It loses.",), ("retuned adopt toy",))
-
-
-class Scene:
-    """A state folder with models, a service whose rounds the test runs, and a receiver of its messages."""
-
-    def __init__(self, desk, clock, receiver):
-        self.desk, self.clock, self.receiver = desk, clock, receiver
-        self.alerts = {"webhook": receiver.url}
-        self.restart()
-
-    def restart(self, **alerts):
-        self.alerts |= alerts
-        self.config = Config(
-            state=self.desk.config.state, alerts=AlertsTable.model_validate(self.alerts), service=ServiceTable()
-        )
-        self.store = Store(self.config.state)
-        processes = CampaignProcesses(self.config.state, None, self.clock)
-        alerts_round = AlertRound(self.store, self.config)
-        self.service = Service(
-            self.store, self.config, self.clock, processes, lambda: MACHINE,
-            (Part("alerts", lambda: alerts_round.step(self.clock.now()), is_first=True),),
-        )  # fmt: skip
-
-    def add(self, name):
-        """A model whose baseline nobody wants."""
-        path = self.desk.write_model(top=f'name = "{name}"\nowner = "tests"')
-        model = register(self.store, load_model_file(path), path, self.clock.now()).model
-        cancel_campaign(self.store, open_campaigns(self.store, model.id)[0], self.clock.now())
-        return model
-
-    def find(self, name="toy", change="", **changes):
-        """A verdict's transaction, which raises an alert about the model."""
-        model = find_model(self.store, name)
-        found = replace(STALE, title=f"{name}: stale", commands=(f"retuned adopt {name}",), change=change, **changes)
-        with self.store.transaction():
-            campaign = self.store.row("SELECT id FROM campaigns WHERE model_id = ?", (model.id,))
-            number = find_campaign(self.store, campaign["id"])
-            notice = Notice(found.title, found.sentences, "alert", found.commands)
-            return raise_alert(self.store, model, number, notice, {}, self.config, self.clock.now(), found)
-
-    def settle(self, name="toy"):
-        """The cause of a model's alerts is gone."""
-        with self.store.transaction():
-            resolve_alerts(self.store, find_model(self.store, name).id, tuple(Kind), "adopted", self.clock.now())
-
-    def run(self, hours, step=1.0):
-        for _ in range(round(hours / step)):
-            assert self.service.tick() == ()
-            self.clock.move(hours=step)
-        self.service.tick()
-
-    @property
-    def heard(self):
-        """What the receiver was told, oldest first: the event and the title's beginning."""
-        bodies = [json.loads(body)["data"] for body in self.receiver.bodies]
-        return [(data["event"], data["title"]) for data in bodies]
-
-    @property
-    def events(self):
-        return [event for event, _ in self.heard]
-
-    def alert(self, number=1):
-        return next(alert for alert in list_alerts(self.store) if alert.id == number)
-
-
-@pytest.fixture
-def scene(desk, clock, good):
-    made = Scene(desk, clock, good)
-    made.add("toy")
-    return made
 
 
 def test_an_alert_is_repeated_each_week_until_someone_acknowledges_it_also_across_a_restart(scene):
@@ -338,3 +254,23 @@ def test_answers_that_cannot_be_are_refused(scene):
     scene.settle()
     with pytest.raises(ConflictError, match="alert 1 is over: adopted"):
         acknowledge(scene.store, number, "anna", "", scene.config, now)
+
+
+def test_a_message_links_to_its_page_or_says_what_to_type_for_it(scene):
+    scene.find()
+    scene.run(1)
+    scene.settle()
+    scene.run(1)
+    scene.public_url = "https://retuned.example.org/hpo"
+    scene.restart()
+    scene.add("other")
+    number = scene.store.row("SELECT max(id) AS id FROM campaigns")["id"]
+    scene.find("other")
+    scene.run(1)
+    first, over, linked = (json.loads(body)["data"] for body in scene.receiver.bodies)
+    report = f"retuned --state {scene.store.state} report 1 --html campaign-1.html"
+    assert (first["link"], first["commands"][-1]) == (None, report)
+    assert over["commands"] == []
+    assert linked["link"] == f"https://retuned.example.org/hpo/campaigns/{number}"
+    assert f"\nPage: {linked['link']}\n" in linked["text"]
+    assert not any("report" in command for command in linked["commands"])

@@ -1,0 +1,25 @@
+"""A look at the cluster once a minute, so that `retuned status` says when it is away."""
+
+from datetime import datetime, timedelta
+
+from ..clock import Clock
+from ..training.cluster.ray_jobs import RayJobs
+
+EVERY = timedelta(minutes=1)
+TIMEOUT_S = 5.0
+
+
+class ClusterLook:
+    """A part of the service's round: it fails, and is recorded as a fault, while the cluster does not answer."""
+
+    def __init__(self, address: str, clock: Clock) -> None:
+        self._jobs = RayJobs(address, TIMEOUT_S)
+        self._clock = clock
+        self._looked_at: datetime | None = None
+
+    def step(self) -> None:
+        """Raises ClusterAway, or InputError for something else at its address."""
+        now = self._clock.now()
+        if self._looked_at is None or not timedelta(0) <= now - self._looked_at < EVERY:
+            self._looked_at = now
+            self._jobs.version()

@@ -1,0 +1,166 @@
+"""Ray's Jobs API by plain requests: jobs, nodes and version. Nothing of Ray is imported.
+
+Source: the routes in ray/dashboard/modules/job/job_head.py and the state API, of Ray 2.60.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from ....strategies.errors import CampaignFailed, ClusterAway, InputError
+from .needs import Needs
+
+TIMEOUT_S = 10.0
+OLDEST = (2, 9)  # the first with every field that a job of ours uses
+TESTED = "2.60.0"
+LIVING = frozenset({"PENDING", "RUNNING"})
+_REFUSED = "status code 400"  # of the agent that was to start a job; others are troubles of the moment
+_WAITED_IN_VAIN = frozenset({"JOB_SUPERVISOR_ACTOR_START_TIMEOUT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as the cluster lists it."""
+
+    id: str
+    status: str
+    message: str
+    spool: str
+    waited_in_vain: bool
+
+    @property
+    def is_living(self) -> bool:
+        """Whether it waits for a place or runs."""
+        return self.status in LIVING
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A living node: its address, and its resources by Ray's names."""
+
+    address: str
+    resources: Mapping[str, float]
+
+    @property
+    def own_resource(self) -> str:
+        """The resource that this node alone has one of, by which a job gets to it."""
+        own = (name for name in self.resources if name.startswith("node:") and name != "node:__internal_head__")
+        return next(own, f"node:{self.address}")
+
+
+class RayJobs:
+    """The cluster at an address such as http://host:8265. Each call raises ClusterAway where it does not answer."""
+
+    def __init__(self, address: str, timeout_s: float = TIMEOUT_S) -> None:
+        self.address = address.rstrip("/")
+        self._timeout_s = timeout_s
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def version(self) -> str:
+        """Ray's version. Raises InputError for something else that answers, or a Ray that is too old."""
+        told = self._json("GET", "/api/version")
+        version = told.get("ray_version") if isinstance(told, dict) else None
+        if not isinstance(version, str):
+            raise InputError(
+                f"what answers at {self.address} is no Ray cluster",
+                "allowed: the address of a Ray dashboard, such as http://head:8265",
+                "correct address under [workers]",
+            )
+        numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+        if numbers < OLDEST:
+            oldest = ".".join(map(str, OLDEST))
+            raise InputError(
+                f"the cluster at {self.address} runs Ray {version}", f"allowed: {oldest} or newer; tested: {TESTED}",
+                "update the cluster",
+            )  # fmt: skip
+        return version
+
+    def jobs(self) -> dict[str, Job]:
+        """All jobs of retuned that the cluster knows, by id."""
+        listed = self._json("GET", "/api/jobs/")
+        return {job.id: job for job in _ours(listed if isinstance(listed, list) else [])}
+
+    def submit(self, job_id: str, argv: Sequence[str], needs: Needs, spool: str) -> None:
+        """Start a job; one that exists is left alone. Raises CampaignFailed where the cluster refuses it."""
+        order: dict[str, Any] = {
+            "entrypoint": "exec " + shlex.join(argv),
+            "submission_id": job_id,
+            "metadata": {"retuned_spool": spool},
+            "entrypoint_num_cpus": needs.cpus,
+            "entrypoint_num_gpus": needs.gpus,
+        }
+        if needs.memory_bytes:
+            order["entrypoint_memory"] = needs.memory_bytes
+        if needs.custom:
+            order["entrypoint_resources"] = dict(needs.custom)
+        answer = self._answer("POST", "/api/jobs/", order)
+        if answer.ok or "already exists" in answer.text:
+            return
+        if answer.status_code != 400 and _REFUSED not in answer.text:
+            raise self._away("it cannot start jobs now")
+        lines = [line for line in answer.text.splitlines() if line.strip(" .")]
+        raise CampaignFailed(
+            f"the cluster refused a worker: {lines[-1].strip()[:300] if lines else answer.status_code}",
+            remedy="see resources under [training], and: retuned doctor",
+        )
+
+    def stop(self, job_id: str) -> None:
+        """Ask a job to end; one that is not known has ended. A job that waits for a place waits on."""
+        self._answer("POST", f"/api/jobs/{job_id}/stop")
+
+    def delete(self, job_id: str) -> None:
+        """Have the cluster forget a job that has ended."""
+        self._answer("DELETE", f"/api/jobs/{job_id}")
+
+    def last_words(self, job_id: str) -> str:
+        """The last line that a job printed; empty where there is none."""
+        answer = self._answer("GET", f"/api/jobs/{job_id}/logs")
+        lines = str(answer.json().get("logs", "")).strip().splitlines() if answer.ok else []
+        return lines[-1].strip()[:300] if lines else ""
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The living nodes."""
+        told = self._json("GET", "/api/v0/nodes?detail=1&limit=10000")
+        rows = told["data"]["result"]["result"] if isinstance(told, dict) else []
+        return tuple(
+            Node(str(row["node_ip"]), {name: float(has) for name, has in row["resources_total"].items()})
+            for row in rows
+            if row.get("state") == "ALIVE"
+        )
+
+    def _json(self, method: str, path: str) -> Any:  # noqa: ANN401 - whatever the cluster sends
+        answer = self._answer(method, path)
+        if not answer.ok:
+            raise self._away(f"HTTP status {answer.status_code}")
+        try:
+            return answer.json()
+        except ValueError:
+            return None
+
+    def _answer(self, method: str, path: str, order: Mapping[str, Any] | None = None) -> requests.Response:
+        try:
+            answer = self._session.request(method, self.address + path, json=order, timeout=self._timeout_s)
+        except (requests.RequestException, ValueError) as error:
+            raise self._away(type(error).__name__) from None
+        if answer.status_code in (502, 503, 504):
+            raise self._away(f"HTTP status {answer.status_code}")
+        return answer
+
+    def _away(self, why: str) -> ClusterAway:
+        return ClusterAway(
+            f"the cluster at {self.address} does not answer ({why})",
+            "campaigns wait until it is back",
+            "look after its head node, or correct address under [workers]",
+        )
+
+
+def _ours(listed: Sequence[Any]) -> Iterator[Job]:
+    for row in listed:
+        metadata = row.get("metadata") or {}
+        if row.get("submission_id") and "retuned_spool" in metadata:
+            waited = row.get("error_type") in _WAITED_IN_VAIN
+            yield Job(row["submission_id"], row["status"], row.get("message") or "", metadata["retuned_spool"], waited)

@@ -1,0 +1,224 @@
+"""The workers of one spool as jobs on a Ray cluster: one job a worker, found again by an id of ours."""
+
+import contextlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ....strategies.errors import CampaignFailed, ClusterAway
+from ...clock import Clock
+from ...durable_files import read_json, write_json
+from ...foreign_files import remove
+from ...processes import Identity, identity_from
+from ..spool import Spool
+from ..worker_pool import DEADLINE_S, FAILED_STARTS, bury_folder
+from .needs import Needs
+from .ray_jobs import Job, RayJobs
+
+LISTED_FOR_S = 1.0
+KILL_PATIENCE_S = 10.0
+KILL_PAUSE_S = 0.2
+WAITING_PATIENCE_S = 8.0
+LEAST_WAITING = 3  # workers that may wait for a place, however few run
+NODES_OWN = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
+ACCELERATORS = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """How a worker is started on a node: by which Python, with which program, needs and variables."""
+
+    python: str
+    program: Path
+    needs: Needs
+    environment: Mapping[str, str]
+
+
+class RayWorkers:
+    """The workers of one spool folder, as jobs. Where the cluster is away, each counts as alive: it may write on."""
+
+    def __init__(
+        self, spool: Spool, jobs: RayJobs, clock: Clock, starter: Starter | None = None, timeout_s: float = 0.0
+    ) -> None:
+        """`starter` None: none is started here, they are only looked after."""
+        self._spool = spool
+        self._jobs = jobs
+        self._clock = clock
+        self._starter = starter
+        self._deadline_s = max(DEADLINE_S, 2 * timeout_s + 600)
+        self._listed: tuple[float, dict[str, Job] | None] | None = None
+        self._moved: dict[str, tuple[float, float]] = {}  # the time of a worker's file, and when it was seen first
+        self._told_to_end: dict[str, float] = {}
+        self._noted: set[str] = set()
+        self._failed_starts = self._took_back = 0
+
+    def present(self) -> tuple[str, ...]:
+        """The workers that are not buried yet, alive or dead."""
+        return tuple(sorted(path.parent.name for path in self._spool.workers.glob("*/worker.json")))
+
+    def is_alive(self, worker: str) -> bool:
+        """Whether its job waits or runs.
+
+        One that was told to end and waits for a place a while later counts as ended: the cluster cannot take it back,
+        but it finds its folder gone when it starts, and ends.
+        """
+        listed = self._list()
+        if listed is None:
+            return True
+        job = listed.get(_job(worker))
+        if job is None or not job.is_living:
+            return False
+        told_s = self._clock.monotonic() - self._told_to_end.get(worker, math.inf)
+        return job.status != "PENDING" or told_s < WAITING_PATIENCE_S
+
+    def silent_s(self, worker: str, now_s: float) -> float:
+        """Seconds since its file was last seen to move; the nodes' clocks are compared with none of ours."""
+        path = self._spool.workers / worker / "worker.json"
+        try:
+            moved_at = path.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+        if self._identity(worker) is None:
+            return 0.0  # it waits for a place
+        before = self._moved.get(worker)
+        if before is None or before[0] != moved_at:
+            self._moved[worker] = before = (moved_at, now_s)
+        return now_s - before[1]
+
+    def has_room(self) -> bool:
+        """Whether the cluster answers, and does not keep too many of our workers waiting for a place."""
+        listed = self._list()
+        if listed is None:
+            return False
+        states = [listed[_job(worker)].status for worker in self.present() if _job(worker) in listed]
+        return states.count("PENDING") < max(LEAST_WAITING, states.count("RUNNING"))
+
+    def misplaced(self) -> tuple[str, ...]:
+        """None: the cluster gives places."""
+        return ()
+
+    def start(self) -> str:
+        """A new worker's id. Its folder is there before its job: one whose start was not answered is known, too."""
+        if self._starter is None:
+            raise CampaignFailed("no worker can be started here")
+        worker, starter = secrets.token_hex(8), self._starter
+        folder = self._spool.workers / worker
+        folder.mkdir()
+        _write_privately(folder / "environment.json", starter.environment)
+        order = {"nonce": worker, "deadline_s": self._deadline_s, "gpus": [], "ends_when_buried": True}
+        write_json(folder / "worker.json", order)
+        program = starter.program / "daemon" / "training" / "node"
+        argv = [starter.python, "-I", "-S", "-B", str(program), str(self._spool.folder), worker]
+        try:
+            with contextlib.suppress(ClusterAway):  # whether it was started, the list will show
+                self._jobs.submit(_job(worker), argv, starter.needs, str(self._spool.folder))
+        except CampaignFailed:
+            remove(folder)
+            raise
+        self._listed = None
+        return worker
+
+    def reap(self) -> None:
+        """Take note of jobs that ended before their worker began. Raises CampaignFailed when they do so repeatedly."""
+        listed = self._list()
+        if listed is None:
+            return
+        self._forget_ended(listed)
+        for worker in self.present():
+            job = listed.get(_job(worker))
+            if worker in self._noted or (job is not None and job.is_living):
+                continue
+            self._noted.add(worker)
+            if self._identity(worker) is not None:
+                self._failed_starts = 0
+            elif job is None or job.waited_in_vain or job.status != "FAILED":
+                self._took_back += 1
+            else:
+                self._note_failure(worker, job)
+
+    def took_back(self) -> int:
+        """How many workers ended without ever having had a place to run, since the last call."""
+        count, self._took_back = self._took_back, 0
+        return count
+
+    def terminate(self, worker: str) -> None:
+        """Ask a living worker to put its leg back and end."""
+        self._told_to_end.setdefault(worker, self._clock.monotonic())
+        self._listed = None
+        with contextlib.suppress(ClusterAway):
+            self._jobs.stop(_job(worker))
+
+    def kill(self, worker: str, also: tuple[Identity, ...], sleep: Callable[[float], None]) -> bool:
+        """End its job: the cluster kills what does not follow within three seconds. False where it may live on."""
+        if not self.is_alive(worker):
+            return True
+        self.terminate(worker)
+        until = self._clock.monotonic() + KILL_PATIENCE_S
+        while self.is_alive(worker) and self._list() is not None and self._clock.monotonic() < until:
+            sleep(KILL_PAUSE_S)
+        return self._list() is not None and not self.is_alive(worker)
+
+    def bury(self, worker: str) -> None:
+        """Forget a dead worker and its job."""
+        folder = self._spool.workers / worker
+        remove(folder / "environment.json")
+        bury_folder(folder)
+        self._moved.pop(worker, None)
+        with contextlib.suppress(ClusterAway):
+            self._jobs.delete(_job(worker))
+
+    def strays(self, holders: Collection[str]) -> tuple[str, ...]:
+        """Holders of claims that were buried while they were out of sight."""
+        present = set(self.present())
+        return tuple(sorted(holder for holder in holders if holder not in present))
+
+    def _list(self) -> dict[str, Job] | None:
+        """The cluster's jobs, as of a second ago at most; None while it is away."""
+        now = self._clock.monotonic()
+        if self._listed is None or now - self._listed[0] > LISTED_FOR_S:
+            try:
+                self._listed = (now, self._jobs.jobs())
+            except ClusterAway:
+                self._listed = (now, None)
+        return self._listed[1]
+
+    def _forget_ended(self, listed: Mapping[str, Job]) -> None:
+        """Have the cluster forget jobs of this spool whose workers are buried."""
+        present = {_job(worker) for worker in self.present()}
+        for job in listed.values():
+            if job.spool == str(self._spool.folder) and job.id not in present and not job.is_living:
+                with contextlib.suppress(ClusterAway):
+                    self._jobs.delete(job.id)
+
+    def _note_failure(self, worker: str, job: Job) -> None:
+        self._failed_starts += 1
+        if self._failed_starts < FAILED_STARTS:
+            return
+        words = ""
+        with contextlib.suppress(ClusterAway):
+            words = self._jobs.last_words(job.id)
+        raise CampaignFailed(
+            f"{self._failed_starts} workers in a row failed on the cluster, the last one with:"
+            f" {words or job.message[:300]}",
+            "a node needs the shared folder at the same path, and python of [workers]",
+            "retuned doctor looks at each node",
+        )
+
+    def _identity(self, worker: str) -> Identity | None:
+        """Who it is on its node; None while it waits."""
+        return identity_from(read_json(self._spool.workers / worker / "worker.json") or {})
+
+
+def _job(worker: str) -> str:
+    return f"retuned-{worker}"
+
+
+def _write_privately(path: Path, environment: Mapping[str, str]) -> None:
+    """What the node's program makes the worker's environment of; it may hold secrets."""
+    told = {name: value for name, value in environment.items() if name not in NODES_OWN}
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump({"kept": [*NODES_OWN, *ACCELERATORS], "set": told}, file)

@@ -1,0 +1,1 @@
+"""On a node of a cluster: starts a worker with an environment of its own, and ends with it all that it started."""

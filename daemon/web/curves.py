@@ -1,0 +1,134 @@
+"""Drawings of a running campaign: learning curves and paired differences, as points that SVG takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT, EDGE, DASH = 720, 260, 8, 12
+MOST_POINTS = 200
+"""Of one curve; more of them are no wider than a pixel."""
+LOW_SHARE = 0.05  # of all points may lie below the frame: one absurd score must not flatten all others
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The reports of one trial as (step, metric). `fate`: alive, dead or incumbent, which is how it is drawn."""
+
+    name: str
+    fate: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A curve in the drawing: `points` as SVG wants them, a single one as a dash."""
+
+    name: str
+    fate: str
+    points: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The lines, and what stands at the ends of the axes."""
+
+    lines: tuple[Line, ...]
+    low: float
+    high: float
+    last_step: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A pair in the drawing of differences; `x` and `y` of its mark, `value` in the metric's units, better upwards."""
+
+    number: int
+    value: float
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The marks of all pairs, the height of no difference and that of their mean."""
+
+    marks: tuple[Difference, ...]
+    zero_y: float
+    mean: float
+    mean_y: float
+
+
+def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> tuple[Point, ...]:
+    """At most `most` of the points: the first, the last, and of each stretch between them the lowest and the highest,
+    so that no spike is lost. `most` is 4 or more."""
+    if len(points) <= most:
+        return tuple(points)
+    inner, stretches = points[1:-1], (most - 2) // 2
+    kept = [points[0]]
+    for number in range(stretches):
+        begin, end = len(inner) * number // stretches, len(inner) * (number + 1) // stretches
+        places = range(begin, end)
+        low = min(places, key=lambda place: inner[place][1])
+        high = max(places, key=lambda place: inner[place][1])
+        kept += [inner[place] for place in sorted({low, high})]
+    return (*kept, points[-1])
+
+
+def drawn(curves: Sequence[Curve], sign: float) -> Drawing | None:
+    """The curves in one frame, those that ended badly first, so that they lie below; None without a point.
+
+    `sign`: 1 where higher is better, else -1; the worst points may lie outside the frame.
+    """
+    thin = [(curve, thinned(curve.points)) for curve in curves if curve.points]
+    values = sorted(sign * value for _, points in thin for _, value in points)
+    if not values:
+        return None
+    worst, best = values[int(LOW_SHARE * (len(values) - 1))], values[-1]
+    last_step = max(points[-1][0] for _, points in thin) or 1.0
+
+    def at(step: float, value: float) -> tuple[float, float]:
+        share = 0.5 if best == worst else max(0.0, (sign * value - worst) / (best - worst))
+        height = share if sign > 0 else 1 - share  # the metric itself grows upwards
+        return _across(step / last_step), _up(height)
+
+    order = {"dead": 0, "alive": 1, "incumbent": 2}
+    lines = tuple(
+        Line(curve.name, curve.fate, _as_text([at(*point) for point in points]))
+        for curve, points in sorted(thin, key=lambda both: order[both[0].fate])
+    )
+    low, high = sorted((sign * worst, sign * best))
+    return Drawing(lines, low, high, last_step)
+
+
+def differences(pairs: Sequence[tuple[int, float]]) -> Differences | None:
+    """The differences of pairs by number, positive where the challenger is better; None without one."""
+    if not pairs:
+        return None
+    values = [value for _, value in pairs]
+    reach = max(*(abs(value) for value in values), 1e-12)
+    mean = sum(values) / len(values)
+
+    def height(value: float) -> float:
+        return _up(0.5 + 0.5 * value / reach)
+
+    marks = tuple(
+        Difference(number, value, _across((place + 0.5) / len(pairs)), height(value))
+        for place, (number, value) in enumerate(pairs)
+    )
+    return Differences(marks, height(0.0), mean, height(mean))
+
+
+def _as_text(places: list[tuple[float, float]]) -> str:
+    if len(places) == 1:
+        ((x, y),) = places
+        places = [(max(x - DASH, 0.0), y), (x, y)]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+
+
+def _across(share: float) -> float:
+    return EDGE + share * (WIDTH - 2 * EDGE)
+
+
+def _up(share: float) -> float:
+    return HEIGHT - EDGE - share * (HEIGHT - 2 * EDGE)

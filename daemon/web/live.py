@@ -1,0 +1,137 @@
+"""What a running campaign has found so far: its curves, those of running trainings too, its pairs and its cost."""
+
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...strategies.errors import UnknownName
+from ...strategies.legs.names import INCUMBENT
+from ...strategies.records import SECOND_STAGE, LegEnd, LegResult, Purpose, Role
+from ..config.model_file import ModelFile
+from ..foreign_files import NotPlain, read_plain
+from ..reports.progress import Progress
+from ..reports.trials import trials_of
+from ..state.campaigns.campaigns import Campaign
+from ..state.campaigns.lease_file import folder_of
+from ..state.campaigns.legs import LegState, leg_states, results_of
+from ..state.store import Store
+from ..training.report_tail import ReportTail
+from ..training.spool import Spool, check_leg_name
+from .curves import Curve, Differences, Drawing, differences, drawn
+
+MOST_CURVES = 500
+MOST_RUNNING = 16
+LARGEST_LOG = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The drawings; None where there is nothing to draw. `runs`: the legs, those that have not ended first; `left_s`:
+    seconds of training still expected, None where nothing says how many."""
+
+    curves: Drawing | None
+    pairs: Differences | None
+    runs: tuple[LegState, ...]
+    left_s: float | None
+
+
+def live_of(store: Store, campaign: Campaign, file: ModelFile, progress: Progress) -> Live:
+    """What there is to see of the campaign now."""
+    sign, results, states = file.objective().sign, results_of(store, campaign.id), leg_states(store, campaign.id)
+    running = _running(store, campaign.id, file, states)
+    expected, newest_first = progress.seconds_expected, states[::-1]
+    return Live(
+        drawn(_curves(results, running, sign, file.training.budget.amount), sign),
+        differences(_pairs(results)),
+        tuple(sorted(newest_first, key=lambda state: state.end is not None)),
+        None if expected is None else max(0.0, expected - progress.compute_s),
+    )
+
+
+def mark_of(store: Store, campaign: Campaign) -> str:
+    """A text that changes when there is something new to see of the campaign."""
+    states = leg_states(store, campaign.id)
+    spool = Spool(folder_of(store.state, campaign.id))
+    written = 0
+    for leg, attempt in _newest(spool).items():
+        with suppress(OSError):
+            written += spool.report_path(leg, attempt).stat().st_size
+    ended = sum(state.end is not None for state in states)
+    return f"{campaign.phase}-{len(states)}-{ended}-{written}"
+
+
+def log_of(store: Store, campaign: Campaign, leg: str) -> str:
+    """What the newest attempt at a leg has printed so far, as its worker keeps it. Raises UnknownName."""
+    check_leg_name(leg)
+    spool = Spool(folder_of(store.state, campaign.id))
+    attempt = _newest(spool).get(leg)
+    if attempt is None:
+        raise UnknownName(
+            f"campaign {campaign.id} keeps nothing of a run called {leg}",
+            "allowed: the runs on its page, while their files are kept",
+            "see [retention] legs in the configuration",
+        )
+    try:
+        return read_plain(_log_path(spool, leg, attempt), LARGEST_LOG).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    except (OSError, NotPlain) as error:
+        raise UnknownName(f"the output of {leg} cannot be read: {error.strerror}", "", "look at its folder") from None
+
+
+def _log_path(spool: Spool, leg: str, attempt: int) -> Path:
+    return spool.leg_folder(leg, attempt) / "output.log"
+
+
+def _newest(spool: Spool) -> dict[str, int]:
+    try:
+        return spool.attempts()
+    except FileNotFoundError:  # nothing was trained yet, or it was swept
+        return {}
+
+
+def _running(
+    store: Store, campaign_id: int, file: ModelFile, states: tuple[LegState, ...]
+) -> Iterator[tuple[str, tuple[tuple[float, float], ...]]]:
+    """The reports so far of legs that have not ended, by leg, as (step, metric)."""
+    spool, metric = Spool(folder_of(store.state, campaign_id)), file.goal.metric
+    newest = _newest(spool)
+    open_legs = [state.name for state in states if state.end is None and state.name in newest]
+    for leg in open_legs[:MOST_RUNNING]:
+        tail = ReportTail(spool.report_path(leg, newest[leg]), metric)
+        tail.read_on(is_over=False)
+        points = ((report.step, report.metrics.get(metric, math.nan)) for report in tail.reading.reports)
+        yield leg, tuple(point for point in points if math.isfinite(point[1]))
+
+
+def _curves(
+    results: tuple[LegResult, ...],
+    running: Iterator[tuple[str, tuple[tuple[float, float], ...]]],
+    sign: float,
+    whole: float,
+) -> list[Curve]:
+    """One curve for each trial of the search, and for each leg that runs; before the search those of the baseline."""
+    trials = trials_of(results, Purpose.SEARCH, (Role.INCUMBENT, Role.CANDIDATE), whole)
+    trials = trials or trials_of(results, Purpose.REPLICATE, tuple(Role), whole)
+    furthest = max((trial.last.request.to_step for trial in trials), default=0.0)
+    curves = []
+    for trial in trials[:MOST_CURVES]:
+        is_dead = trial.last.end is not LegEnd.COMPLETED or trial.last.request.to_step < furthest
+        fate = "incumbent" if trial.name == INCUMBENT else "dead" if is_dead else "alive"
+        curves.append(Curve(trial.name, fate, tuple((step, sign * score) for step, score in trial.curve)))
+    return curves + [Curve(f"{leg} (runs)", "alive", points) for leg, points in running]
+
+
+def _pairs(results: tuple[LegResult, ...]) -> list[tuple[int, float]]:
+    """Challenger minus incumbent in score, by number, of the pairs of the last stage whose runs have both ended."""
+    sides: dict[Role, dict[int, float]] = {Role.INCUMBENT: {}, Role.CHALLENGER: {}}
+    for result in results:
+        request, score = result.request, result.score
+        if request.purpose is Purpose.CONFIRM and request.role in sides and score is not None and math.isfinite(score):
+            sides[request.role][request.number] = score
+    ours, theirs = sides[Role.INCUMBENT], sides[Role.CHALLENGER]
+    start = SECOND_STAGE if any(number >= SECOND_STAGE for number in theirs) else 0
+    return [(number - start, theirs[number] - ours[number]) for number in sorted(ours)
+            if number in theirs and number >= start]  # fmt: skip

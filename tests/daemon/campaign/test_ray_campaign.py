@@ -1,0 +1,143 @@
+"""Whole campaigns on a real Ray cluster: the verdict is the local one, whatever is killed on the way."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from retuned.daemon.clock import SystemClock
+from retuned.daemon.config.config import Config
+from retuned.daemon.config.workers_table import WorkersTable
+from retuned.daemon.durable_files import read_json
+from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
+from retuned.daemon.state.campaigns.lease_file import folder_of
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.training.cluster.ray_jobs import RayJobs
+from retuned.daemon.training.supervisor import end_workers
+from retuned.daemon.upkeep.doctor import examine
+from retuned.strategies.errors import ClusterAway
+
+pytestmark = pytest.mark.timeout(600)  # a cluster takes its time to start
+SEED = 5
+NAP_S = 0.3
+
+
+def on_cluster(desk, cluster):
+    """Let the desk's trainings run on the cluster."""
+    shared = desk.folder / "shared"
+    shared.mkdir()
+    workers = WorkersTable(runner="ray", address=cluster.address, shared=shared, python=sys.executable)
+    desk.config = Config(state=desk.config.state, workers=workers)
+    return desk
+
+
+def prepared(desk, **toy):
+    """A desk whose optimum moved a little since its baseline."""
+    desk.write_data(**toy)
+    desk.register()
+    desk.baseline()
+    desk.write_data(optimum=-2.7, **toy)
+    return desk
+
+
+def told(desk, campaign):
+    """What is recorded of a campaign, without what is a matter of time."""
+    legs = [(leg.request.name, leg.end, leg.score, leg.curve) for leg in results_of(desk.store, campaign.id)]
+    searched = campaign.facts.searched
+    return sorted(legs), campaign.verdict, searched and searched.challenger, campaign.facts.ended.recommended
+
+
+@pytest.fixture(scope="module")
+def local(new_desk, tmp_path_factory):
+    """What is recorded of the campaign on this machine."""
+    desk = prepared(new_desk(tmp_path_factory.mktemp("local")))
+    return told(desk, desk.retune(seed=SEED))
+
+
+def wait_for(condition, timeout_s=90.0):
+    until = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+def begin(desk):
+    """The process of a re-evaluation that has begun its search, on the desk's cluster."""
+    workers = desk.config.workers
+    file = desk.folder / "config.toml"
+    file.write_text(
+        f'state = "{desk.config.state}"\n[workers]\nrunner = "ray"\naddress = "{workers.address}"\n'
+        f'shared = "{workers.shared}"\npython = "{sys.executable}"\n'
+    )
+    command = [sys.executable, "-m", "retuned.daemon", "--config", file, "retune", "toy", "--seed", SEED]
+    leader = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    legs = desk.config.state / "campaigns" / "2" / "legs"
+    wait_for(lambda: list(legs.glob("search.*/trial.json")) or leader.poll() is not None)
+    assert leader.poll() is None
+    return leader
+
+
+def workers_of(desk):
+    found = (read_json(path) for path in folder_of(desk.config.state, 2).glob("workers/*/worker.json"))
+    return [said["pid"] for said in found if said is not None and "pid" in said]
+
+
+def jobs_of(desk, cluster):
+    place = str(desk.config.workers.shared)
+    return [job for job in RayJobs(cluster.address).jobs().values() if job.spool.startswith(place)]
+
+
+def test_a_campaign_has_the_verdict_of_this_machine_and_leaves_nothing_on_the_cluster(desk, ray_cluster, local):
+    prepared(on_cluster(desk, ray_cluster))
+    campaign = desk.retune(seed=SEED)
+    assert told(desk, campaign) == local
+    assert jobs_of(desk, ray_cluster) == []
+    assert {leg.attempts for leg in results_of(desk.store, campaign.id)} == {1}
+
+
+def test_the_doctor_asks_each_node_and_says_what_it_lacks(desk, ray_cluster):
+    config = on_cluster(desk, ray_cluster).config
+    good = [found for found in examine(config, os.environ, SystemClock()) if found.part == "cluster"]
+    lacking = config.workers.model_copy(update={"python": "/no/such/python"})
+    bad = examine(config.model_copy(update={"workers": lacking}), os.environ, SystemClock())
+    (fault,) = [found for found in bad if found.part == "cluster"]
+    assert [found.level for found in good] == ["ok"], good
+    assert "1 node" in good[0].sentence
+    assert (fault.level, "cannot train" in fault.sentence, "/no/such/python" in fault.sentence) == ("error", True, True)
+    assert jobs_of(desk, ray_cluster) == []
+
+
+def test_a_campaign_that_is_killed_with_a_worker_goes_on_to_the_same_verdict(desk, ray_cluster, local):
+    prepared(on_cluster(desk, ray_cluster), sleep_s=NAP_S)
+    leader = begin(desk)
+    leader.kill()
+    leader.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(workers_of(desk)[0], signal.SIGKILL)
+    (campaign,) = open_campaigns(desk.store)
+    assert told(desk, desk.run(campaign)) == local
+    assert jobs_of(desk, ray_cluster) == []
+
+
+def test_workers_of_a_killed_campaign_are_ended_from_outside(desk, ray_cluster):
+    prepared(on_cluster(desk, ray_cluster), sleep_s=NAP_S)
+    leader = begin(desk)
+    leader.kill()
+    leader.wait()
+    assert end_workers(folder_of(desk.config.state, 2), SystemClock()) >= 1
+    assert jobs_of(desk, ray_cluster) == []
+
+
+def test_a_campaign_waits_for_a_head_that_is_gone_and_goes_on_when_it_is_back(desk, ray_cluster, local):
+    prepared(on_cluster(desk, ray_cluster), sleep_s=NAP_S)
+    leader = begin(desk)
+    ray_cluster.end()
+    with pytest.raises(ClusterAway):
+        RayJobs(ray_cluster.address).nodes()
+    assert leader.poll() is None
+    ray_cluster.start()
+    leader.wait(timeout=150)
+    assert told(desk, find_campaign(desk.store, 2)) == local
