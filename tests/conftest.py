@@ -45,6 +45,8 @@ hypothesis.settings.load_profile("retuned")
 
 TOYS = Path(__file__).parent / "toys"
 LONGEST = (  # what runs for 20 s and more on one core, a module with a fixture of its own as a whole; the longest first
+    "test_runner_conformance.py",
+    "test_ray_campaign.py",
     "test_hostile_campaigns.py",
     "test_systemd.py",
     "test_panda_search.py",
@@ -227,6 +229,10 @@ class RayCluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port, self.dashboard = _free_port(), _free_port()
+        self._own_ports = [  # by default the same for all clusters of a machine, of which the second then takes no jobs
+            f"--{name}={_free_port()}"
+            for name in ("dashboard-agent-listen-port", "dashboard-agent-grpc-port", "ray-client-server-port")
+        ]
         self.address = f"http://127.0.0.1:{self.dashboard}"
         self._nodes: list[subprocess.Popen[bytes]] = []
 
@@ -243,7 +249,7 @@ class RayCluster:
                 head = self._start_head()
             time.sleep(0.2)
         name = f"first-{time.monotonic_ns()}"
-        while name not in (listed := jobs.jobs()) or listed[name].is_living:
+        while not self._has_run(jobs, name):
             assert time.monotonic() < until, "the cluster did not run its first job"
             with contextlib.suppress(ClusterAway):
                 jobs.submit(name, ["true"], Needs(), "")
@@ -261,6 +267,12 @@ class RayCluster:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
+    def _has_run(self, jobs: RayJobs, name: str) -> bool:
+        with contextlib.suppress(ClusterAway):
+            job = jobs.jobs().get(name)
+            return job is not None and not job.is_living
+        return False
+
     def _has_a_node(self, jobs: RayJobs) -> bool:
         with contextlib.suppress(ClusterAway):
             return len(jobs.nodes()) == 1
@@ -269,7 +281,7 @@ class RayCluster:
     def _start_head(self) -> "subprocess.Popen[bytes]":
         return self._start(
             "--head", f"--port={self.port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}",
-            f"--temp-dir={self.folder}",
+            f"--temp-dir={self.folder}", *self._own_ports,
         )  # fmt: skip
 
     def _start(self, *words: str) -> "subprocess.Popen[bytes]":
@@ -292,9 +304,9 @@ def _free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_ray_cluster() -> Iterator[Callable[[], RayCluster]]:
-    """Begins clusters; each is ended with the tests."""
+    """Begins clusters; each is ended with the tests of its module."""
     if importlib.util.find_spec("ray") is None:
         reason = "Ray is not installed, so nothing was tested on a cluster: pip install 'retuned[ray]'"
         if os.environ.get("CI"):
@@ -314,9 +326,9 @@ def new_ray_cluster() -> Iterator[Callable[[], RayCluster]]:
         shutil.rmtree(cluster.folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_cluster(new_ray_cluster: Callable[[], RayCluster]) -> RayCluster:
-    """A cluster for all tests; one that ends it begins it again."""
+    """A cluster for the tests of a module; one that ends it begins it again."""
     return new_ray_cluster()
 
 
@@ -357,4 +369,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @functools.cache
 def is_whole(module: Path) -> bool:
     """Whether the tests of a module share a fixture: it would be set up anew in each process that runs one of them."""
-    return 'scope="module"' in module.read_text()
+    text = module.read_text()
+    return any(shared in text for shared in ('scope="module"', "ray_cluster", "shared_bench"))

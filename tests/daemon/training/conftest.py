@@ -117,7 +117,7 @@ class RayBench(RunnerBench):
         assert [job for job in jobs if job.spool == str(self.spool.folder)] == []
 
 
-@pytest.fixture(scope="session", params=["local", "ray"])
+@pytest.fixture(scope="module", params=["local", "ray"])
 def open_bench(request):
     """Opens a bench of each kind of runner."""
     if request.param == "local":
