@@ -203,5 +203,10 @@ def _ours(listed: Sequence[Mapping[str, Any]]) -> Iterator[Job]:
     for row in listed:
         metadata = row.get("metadata") or {}
         if row.get("submission_id") and "retuned_spool" in metadata:
-            said = (row["submission_id"], row["status"], row.get("message") or "", metadata["retuned_spool"])
-            yield Job(*map(str, said), waited_in_vain=row.get("error_type") in _WAITED_IN_VAIN)
+            yield Job(
+                id=str(row["submission_id"]),
+                status=str(row["status"]),
+                message=str(row.get("message") or ""),
+                spool=str(metadata["retuned_spool"]),
+                waited_in_vain=row.get("error_type") in _WAITED_IN_VAIN,
+            )
