@@ -1,6 +1,7 @@
 """Checks on every request before it is answered: its Host header, its origin, its size and how long it takes."""
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -12,6 +13,7 @@ from ..config.api_table import ApiTable
 from .wire import PROBLEM, dump_problem
 
 LARGEST_BODY_BYTES = 1 << 20
+PASS_OVER_S = 1.0  # for the body of a request that is refused
 BODY_TIMEOUT_S = 10.0
 MOST_READ, MOST_ANSWERED, MOST_WATCHING = 256, 64, 256  # at once, those of the command line's own socket not counted
 RETRY_AFTER_S = 1
@@ -69,6 +71,7 @@ class Guard:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._stranger(scope) or self._refusal(scope["method"], scope["path"], headers)
         if refusal is not None:
+            await _pass_over_body(receive)
             await refuse(send, *refusal)
             return
         if self._is_full(scope):
@@ -147,6 +150,19 @@ async def refuse(send: Send, status: int, error: RetunedError, more: Mapping[str
     headers = [(name.encode(), value.encode()) for name, value in named.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _pass_over_body(receive: Receive) -> None:
+    """Take in what was sent along, within bounds: a connection that is closed over unread bytes is reset, and who sent
+    them might not get to read why."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PASS_OVER_S):
+            size = 0
+            while size <= LARGEST_BODY_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 async def _whole_body(receive: Receive) -> bytes | None:

@@ -2,8 +2,11 @@
 
 import re
 import shutil
+import socket
+import time
 from datetime import timedelta
 from html.parser import HTMLParser
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -188,6 +191,18 @@ def test_a_form_of_elsewhere_gets_nowhere(served, data, headers, status):
     answer = browser.post(f"{served.url}/models/toy/pause", data=sent, headers=headers, timeout=30)
     assert answer.status_code == status
     assert find_model(served.desk.store, "toy").state == "active"
+
+
+def test_who_is_refused_while_the_body_is_on_its_way_gets_to_read_why(served):
+    address = urlsplit(served.url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: evil.example\r\ncontent-length: 20\r\n\r\n")
+        for _ in range(2):  # each arrives after the head was looked at
+            time.sleep(0.2)
+            connection.sendall(b"x" * 10)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert b" 421 " in answer.splitlines()[0]
+    assert b"the Host header is 'evil.example'" in answer
 
 
 def test_the_addresses_of_programs_take_nothing_from_our_own_pages_either(served):
