@@ -1,6 +1,5 @@
 """The command `retuned`: one subcommand for each verb. What a command needs is loaded when it is run."""
 
-import importlib.metadata
 import os
 import sys
 from pathlib import Path
@@ -28,7 +27,9 @@ app = typer.Typer(
 
 def _show_version(is_asked: bool) -> None:
     if is_asked:
-        say(f"retuned {importlib.metadata.version('retuned')}")
+        from importlib.metadata import version  # slow to load
+
+        say(f"retuned {version('retuned')}")
         raise typer.Exit
 
 

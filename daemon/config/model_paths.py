@@ -3,7 +3,6 @@
 import ast
 import difflib
 import glob
-import importlib.metadata
 import os
 import shutil
 from importlib.util import find_spec
@@ -106,7 +105,9 @@ def _check_sampler(sampler: Sampler) -> None:
     """Check that the sampler's library is installed, without importing it: the campaign's process does that."""
     if not sampler.is_optuna:
         return
-    version = None if find_spec("optuna") is None else importlib.metadata.version("optuna")
+    from importlib import metadata  # slow to load, and most models name no sampler
+
+    version = None if find_spec("optuna") is None else metadata.version("optuna")
     if version is None or int(version.partition(".")[0]) < LEAST_OPTUNA:
         raise InputError(*sampler.refusal(version))
 

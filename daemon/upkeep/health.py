@@ -13,7 +13,6 @@ import heapq
 import shutil
 from datetime import datetime, timedelta
 from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 from ...strategies.words import age, counted
@@ -92,6 +91,8 @@ def health_of(store: Store, config: Config, now: datetime) -> Health:
 
 @cache
 def _version() -> str:
+    from importlib.metadata import version  # slow to load
+
     return version("retuned")  # reads files of the installation, which takes 10 ms
 
 
