@@ -132,9 +132,10 @@ def _runner(
     resources, environment = file.training.resources, file.training.environment(environ)
     runner: SpoolRunner
     if config.workers.runner == "ray":
+        from ..training.cluster.needs import needs_of
         from ..training.cluster.ray_runner import open_ray
 
-        order = training_order(file, data, slots, groups, 1.0 if resources.cpus is None else resources.cpus)
+        order = training_order(file, data, slots, groups, needs_of(resources).cpus)
         runner = open_ray(config.workers, resources, folder, order, file.objective(), slots, environment, clock, splits)
     else:
         order = training_order(file, data, slots, groups)
