@@ -55,7 +55,7 @@ def mark_of(store: Store, campaign: Campaign) -> str:
     states = leg_states(store, campaign.id)
     spool = Spool(folder_of(store.state, campaign.id))
     written = 0
-    for leg, attempt in _newest(spool).items():
+    for leg, attempt in _open_attempts(spool, states):
         with suppress(OSError):
             written += spool.report_path(leg, attempt).stat().st_size
     ended = sum(state.end is not None for state in states)
@@ -92,15 +92,19 @@ def _newest(spool: Spool) -> dict[str, int]:
         return {}
 
 
+def _open_attempts(spool: Spool, states: tuple[LegState, ...]) -> list[tuple[str, int]]:
+    """The legs that have begun and not ended, with the newest attempt at each."""
+    newest = _newest(spool)
+    return [(state.name, newest[state.name]) for state in states if state.end is None and state.name in newest]
+
+
 def _running(
     store: Store, campaign_id: int, file: ModelFile, states: tuple[LegState, ...]
 ) -> Iterator[tuple[str, tuple[tuple[float, float], ...]]]:
     """The reports so far of legs that have not ended, by leg, as (step, metric)."""
     spool, metric = Spool(folder_of(store.state, campaign_id)), file.goal.metric
-    newest = _newest(spool)
-    open_legs = [state.name for state in states if state.end is None and state.name in newest]
-    for leg in open_legs[:MOST_RUNNING]:
-        tail = ReportTail(spool.report_path(leg, newest[leg]), metric)
+    for leg, attempt in _open_attempts(spool, states)[:MOST_RUNNING]:
+        tail = ReportTail(spool.report_path(leg, attempt), metric)
         tail.read_on(is_over=False)
         points = ((report.step, report.metrics.get(metric, math.nan)) for report in tail.reading.reports)
         yield leg, tuple(point for point in points if math.isfinite(point[1]))
