@@ -10,7 +10,7 @@ from ...strategies.errors import UnknownName
 from ...strategies.legs.names import INCUMBENT
 from ...strategies.records import SECOND_STAGE, LegEnd, LegResult, Purpose, Role
 from ..config.model_file import ModelFile
-from ..foreign_files import NotPlain, read_plain
+from ..foreign_files import read_plain
 from ..reports.progress import Progress
 from ..reports.trials import trials_of
 from ..state.campaigns.campaigns import Campaign
@@ -77,7 +77,7 @@ def log_of(store: Store, campaign: Campaign, leg: str) -> str:
         return read_plain(_log_path(spool, leg, attempt), LARGEST_LOG).decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
-    except (OSError, NotPlain) as error:
+    except OSError as error:
         raise UnknownName(f"the output of {leg} cannot be read: {error.strerror}", "", "look at its folder") from None
 
 
