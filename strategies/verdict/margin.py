@@ -58,4 +58,6 @@ def what_matters(margin: Margin | None, skill: float | None) -> str:
 
 def share_in_words(share: float | None) -> str:
     """A share of the skill in parentheses, behind a margin; empty where it is unknown."""
-    return "" if share is None else f" ({in_digits(100 * share, 2)}% of the skill)"
+    if share is None:
+        return ""
+    return " (more than the whole skill)" if share > 1 else f" ({in_digits(100 * share, 2)}% of the skill)"

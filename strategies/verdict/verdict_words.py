@@ -79,6 +79,11 @@ def _coarse(verdict: Verdict) -> str:
     """A warning where a large part of the skill could be lost without a word; empty elsewhere."""
     if verdict.delta_share is None or verdict.delta_share <= COARSE_SHARE:
         return ""
+    if verdict.delta_share > 1:
+        return (
+            " The scores lie so close to that of a model that has learned nothing that all of its skill could be lost "
+            "without a word: see whether trivial under [objective] is right, state a margin, or evaluate on more rows."
+        )
     return (
         f" A loss below {in_digits(100 * verdict.delta_share, 2)}% of the skill can go unnoticed: state a smaller "
         "margin under [objective], or evaluate on more rows."
