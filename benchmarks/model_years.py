@@ -114,5 +114,7 @@ def _is_stale_later(verdict: Verdict, differences: Floats, plan: TestPlan) -> bo
     if verdict.outcome is Outcome.STALE:
         return True
     later = range(verdict.n_pairs + MORE, LONGEST + 1, MORE)
-    stale_at, _ = first_crossings(differences[None], None, plan.alpha, plan.beta, plan.d0, later)
+    stale_at, _ = first_crossings(
+        differences[None], None, plan.alpha, plan.beta, plan.d0, later, final_look=plan.final_look
+    )
     return bool(stale_at[0] <= LONGEST)

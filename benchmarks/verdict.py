@@ -178,7 +178,7 @@ def sequential_test(alpha: float, n_max: int, runs: int, seed: int) -> list[Figu
 def _outcomes(draws: Floats, margin: float | None, alpha: float, n_max: int) -> Figures:
     """Shares of STALE, FRESH and INCONCLUSIVE, and the mean number of pairs; margin None: the default rule."""
     effect = LEAST_EFFECT if margin is None else None
-    stale_at, fresh_at = first_crossings(draws, margin, alpha, BETA, D0, look_sizes(n_max), effect)
+    stale_at, fresh_at = first_crossings(draws, margin, alpha, BETA, D0, look_sizes(n_max), effect, n_max)
     decided_at = np.minimum(np.minimum(stale_at, fresh_at), n_max)
     is_stale = (stale_at < fresh_at) & (stale_at <= n_max)
     is_fresh = (fresh_at <= stale_at) & (fresh_at <= n_max)
@@ -192,9 +192,11 @@ def _outcomes(draws: Floats, margin: float | None, alpha: float, n_max: int) -> 
 
 def _false_alarms(noise: Floats, default: float, alpha: float) -> Figures:
     """Shares of campaigns ever called STALE without a gain, under rules that hunt for it."""
-    at_looks, _ = first_crossings(noise, None, alpha, BETA, D0, look_sizes(LONGEST))
-    anywhere, _ = first_crossings(noise, None, alpha, BETA, D0, range(2, LONGEST + 1))
-    by_8s, _ = first_crossings(noise, None, alpha, BETA, D0, (*look_sizes(32), *range(40, LONGEST + 1, 8)))
+    at_looks, _ = first_crossings(noise, None, alpha, BETA, D0, look_sizes(LONGEST), final_look=32)
+    anywhere, _ = first_crossings(noise, None, alpha, BETA, D0, range(2, LONGEST + 1), final_look=32)
+    by_8s, _ = first_crossings(
+        noise, None, alpha, BETA, D0, (*look_sizes(32), *range(40, LONGEST + 1, 8)), final_look=32
+    )
     shares = {
         "never_stop_96": float((at_looks <= LONGEST).mean()),
         "continued_by_8s": float((by_8s <= LONGEST).mean()),
@@ -221,7 +223,7 @@ def rules(landscape: str, k: int, runs: int, seed: int) -> list[Figures]:
     stored = np.maximum(scores[0].max(axis=1), incumbent[0])
     gain = -losses[1][np.arange(runs), scores[1].argmax(axis=1)]
     draws = generator.standard_normal((runs, 32)) + gain[:, None]
-    stale_at, fresh_at = first_crossings(draws, None, 0.0125, BETA, D0, look_sizes(32), LEAST_EFFECT)
+    stale_at, fresh_at = first_crossings(draws, None, 0.0125, BETA, D0, look_sizes(32), LEAST_EFFECT, 32)
     is_found = best > incumbent[1]
     is_stale = is_found & (stale_at < fresh_at) & (stale_at <= 32)
     row: Figures = {
@@ -257,11 +259,11 @@ def cross_check(paths: int, seed: int) -> dict[str, int]:
     contract = Contract(seed_matters=True, split_matters=True, purpose_matters=True, is_deterministic=True)
     different = checked = 0
     for (alpha, n_max), (margin, effect) in product(TESTS, ((None, LEAST_EFFECT), (1.0, None))):
-        plan = TestPlan(alpha=alpha, beta=BETA, d0=D0, delta=margin, n_max=n_max, least_effect=effect)
+        plan = TestPlan(alpha=alpha, beta=BETA, d0=D0, delta=margin, n_max=n_max, least_effect=effect, final_look=n_max)
         for gain in (0.0, 1.0):
             generator = np.random.default_rng([seed, 7, round(1 / alpha), round(gain)])
             draws = generator.standard_normal((paths, n_max)) + gain
-            crossings = first_crossings(draws, margin, alpha, BETA, D0, look_sizes(n_max), effect)
+            crossings = first_crossings(draws, margin, alpha, BETA, D0, look_sizes(n_max), effect, n_max)
             for path, stale_at, fresh_at in zip(draws, *crossings, strict=True):
                 checked += 1
                 different += _expected(int(stale_at), int(fresh_at), n_max) != _judged(plan, contract, path)

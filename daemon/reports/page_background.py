@@ -7,7 +7,7 @@ from importlib import metadata
 from ...strategies.drift.fingerprints import DataFingerprint, EnvironmentFingerprint
 from ...strategies.legs.command import expand
 from ...strategies.records import LegEnd, LegRequest, LegResult, Purpose, Role, Value
-from ...strategies.verdict.verdict_records import TestPlan
+from ...strategies.verdict.verdict_records import FINAL_STAKE, TestPlan
 from ...strategies.words import counted, duration
 from ..masking import masked
 from .campaign_record import CampaignRecord
@@ -118,10 +118,17 @@ def _test(record: CampaignRecord) -> tuple[Table, ...]:
         ("delta: smallest improvement that matters", _what_matters(plan)),
         ("d0: effect size of the test", f"{plan.d0:.3g} times the standard deviation of a pair's difference"),
         ("pairs, at most", str(record.most_pairs)),
+        ("share of alpha for the final look", _final_share(plan)),
         ("floor, declared", "none" if plan.floor is None else record.shown(plan.floor)),
         ("known from the baseline", baseline),
     ]
     return (pairs_table("The rules of the test, frozen before the first pair", rows),)
+
+
+def _final_share(plan: TestPlan) -> str:
+    if plan.final_look is None:
+        return "none"
+    return f"{100 * FINAL_STAKE:.0f}%, at {plan.final_look} pairs"
 
 
 def _what_matters(plan: TestPlan) -> str:

@@ -152,7 +152,7 @@ def _bounds(plan: TestPlan, scored: Sequence[tuple[float, float]]) -> Bounds | N
         return None
     differences = [theirs - ours for ours, theirs in scored]
     rounding = _ROUNDING * max(abs(score) for pair in scored for score in pair)
-    return mean_bounds(differences, plan.stage_alpha, plan.stage_beta, plan.d0, least_sd=rounding)
+    return mean_bounds(differences, plan.stage_alpha, plan.stage_beta, plan.d0, rounding, plan.final_look)
 
 
 def _divergence(failures: Sequence[bool], plan: TestPlan) -> tuple[float, int]:

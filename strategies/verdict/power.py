@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .confidence_intervals import pooled_sigma
-from .safe_t_test import Floats, log_e_by_table, log_e_immaterial, look_sizes, t_threshold
+from .safe_t_test import Floats, improvement_threshold, log_e_by_table, log_e_immaterial, look_sizes
 from .test_plan import WELL_KNOWN
 from .verdict_records import TestPlan
 
@@ -77,6 +77,7 @@ def simulated_power(
     n_max: int,
     *,
     least_effect: float | None = None,
+    final_look: int | None = None,
     runs: int = 4000,
     seed: int = 0,
 ) -> Power:
@@ -86,7 +87,7 @@ def simulated_power(
     generator, so that equal calls give equal answers.
     """
     draws = np.random.default_rng(seed).standard_normal((runs, n_max)) + gain
-    stale_at, fresh_at = first_crossings(draws, delta, alpha, beta, d0, look_sizes(n_max), least_effect)
+    stale_at, fresh_at = first_crossings(draws, delta, alpha, beta, d0, look_sizes(n_max), least_effect, final_look)
     is_fresh = (fresh_at <= stale_at) & (fresh_at <= n_max)  # fresh wins a tie
     is_stale = (stale_at < fresh_at) & (stale_at <= n_max)
     pairs = np.minimum(np.minimum(stale_at, fresh_at), n_max)
@@ -101,24 +102,34 @@ def first_crossings(
     d0: float,
     at: Sequence[int],
     least_effect: float | None = None,
+    final_look: int | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The looks at which L_n > 0 holds first and at which a material improvement is first ruled out, for many simulated
     campaigns at once; each (run,).
 
-    A look that never comes is the largest integer.
+    A look that never comes is the largest integer. `final_look` as in `mean_bounds`.
     """
     never = np.iinfo(np.int64).max
     lower_at = np.full(len(draws), never)
     upper_at = np.full(len(draws), never)
+    won = np.zeros(len(draws), dtype=bool)  # (run,)
     for n in at:
+        if final_look is not None and n >= final_look and not won.any():
+            won = _is_improved(draws[:, :final_look], improvement_threshold(final_look, alpha, d0, final_look))
         mean = draws[:, :n].mean(axis=1)  # (run,)
         sd = draws[:, :n].std(axis=1, ddof=1)  # (run,)
-        error = sd / math.sqrt(n)  # (run,)
-        lower_at[(mean - t_threshold(n, alpha, d0) * error > 0) & (lower_at == never)] = n
+        is_improved = won | _is_improved(draws[:, :n], improvement_threshold(n, alpha, d0, final_look))
+        lower_at[is_improved & (lower_at == never)] = n
         if delta is not None or least_effect is not None:
             is_immaterial = log_e_immaterial(mean, sd, n, d0, delta, least_effect, log_e_by_table) >= -math.log(beta)
             upper_at[is_immaterial & (upper_at == never)] = n
     return lower_at, upper_at
+
+
+def _is_improved(draws: Floats, threshold: float) -> NDArray[np.bool_]:
+    """Whether the t statistic of each row of differences lies above the threshold."""
+    error = draws.std(axis=1, ddof=1) / math.sqrt(draws.shape[1])
+    return np.asarray(draws.mean(axis=1) - threshold * error > 0)
 
 
 def _smallest_found(plan: TestPlan, sigma: float) -> float | None:
@@ -138,4 +149,5 @@ def _power(plan: TestPlan, sigma: float, gain: float) -> Power:
     """Power at an improvement of `gain`, in standard deviations of a paired difference."""
     delta = None if plan.delta is None else plan.delta / sigma
     rates = plan.stage_alpha, plan.stage_beta
-    return simulated_power(gain, delta, *rates, plan.d0, plan.n_max, least_effect=plan.least_effect)
+    least, final = plan.least_effect, plan.final_look
+    return simulated_power(gain, delta, *rates, plan.d0, plan.n_max, least_effect=least, final_look=final)

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from .verdict_records import FINAL_STAKE
+
 Floats = NDArray[np.float64]
 
 FIRST_LOOK = 4
@@ -118,25 +120,64 @@ def t_threshold(n: int, alpha: float, d0: float) -> float:
     return math.sqrt(n - 1) * math.tan(angle)
 
 
-def mean_bounds(differences: Sequence[float], alpha: float, beta: float, d0: float, least_sd: float = 0.0) -> Bounds:
+def improvement_threshold(n: int, alpha: float, d0: float, final_look: int | None = None) -> float:
+    """The t statistic of n differences from which on they confirm an improvement at error rate `alpha`; inf where no t
+    does. `final_look` as in `mean_bounds`."""
+    if final_look is None:
+        return t_threshold(n, alpha, d0)
+    at_any_look = t_threshold(n, (1 - FINAL_STAKE) * alpha, d0)
+    return min(at_any_look, _t_quantile(n, FINAL_STAKE * alpha)) if n == final_look else at_any_look
+
+
+def _t_quantile(n: int, alpha: float) -> float:
+    """The t statistic that n differences without an improvement exceed with probability alpha, at one look."""
+    return float(special.stdtrit(n - 1, 1 - alpha))
+
+
+def mean_bounds(
+    differences: Sequence[float],
+    alpha: float,
+    beta: float,
+    d0: float,
+    least_sd: float = 0.0,
+    final_look: int | None = None,
+) -> Bounds:
     """Mean improvement with its lower bound at error rate `alpha` and its upper bound at `beta`.
 
     Both hold at any stopping time. `lower` > 0 exactly when the e-value is at least 1/alpha. A standard
     deviation of `least_sd` or less counts as no noise: the caller knows the rounding of the scores. Differences
     without noise (fewer than two, or all equal up to rounding, zero or not) give an e-value of exactly 1: the test
     measures in units of the noise, and a lack of noise is a broken contract, not overwhelming evidence.
-    Source: L_n and U_n = mean -+ t* s / sqrt(n), t* from `t_threshold`.
+
+    `final_look`, the number of differences fixed beforehand at which the test is to end, gets FINAL_STAKE of alpha: an
+    ordinary t-test of the first so many, which wins 1/alpha or nothing and stays won or lost if more are run. None: all
+    of alpha is spent on the safe t-test.
+    Source: L_n and U_n = mean -+ t* s / sqrt(n), t* from `t_threshold`; a weighted mean of e-values is an e-value
+    (Vovk and Wang, E-values: calibration, combination and applications, 2021), that of a test being 1{rejected}/alpha.
     """
     n = len(differences)
     mean, sd, t = _moments(differences)
     if t is None or sd <= least_sd:
         return Bounds(mean, sd, -math.inf, math.inf, 1.0, n, has_noise=False)
-    log_evidence = float(log_e(t, n, d0))
-    lower = mean - t_threshold(n, alpha, d0) * sd / math.sqrt(n)
+    stake = 1.0 if final_look is None else 1 - FINAL_STAKE
+    log_evidence = float(log_e(t, n, d0)) + math.log(stake)
+    lower = mean - t_threshold(n, stake * alpha, d0) * sd / math.sqrt(n)
     upper = mean + t_threshold(n, beta, d0) * sd / math.sqrt(n)
     # The threshold is a root found to the last few digits; on the boundary itself the e-value decides.
     lower = max(lower, math.ulp(0.0)) if log_evidence >= -math.log(alpha) else min(lower, 0.0)
-    return Bounds(mean, sd, lower, upper, math.exp(log_evidence), n, has_noise=True)
+    e_value = math.exp(log_evidence)
+    if final_look is not None and n >= final_look:
+        lower_then = _lower_at(differences[:final_look], FINAL_STAKE * alpha)
+        e_value += 1 / alpha if lower_then > 0 else 0.0
+        lower = max(lower, lower_then)
+    return Bounds(mean, sd, lower, upper, e_value, n, has_noise=True)
+
+
+def _lower_at(differences: Sequence[float], alpha: float) -> float:
+    """The lower bound of an ordinary t-test; -inf where there is no noise to measure against."""
+    mean, sd, t = _moments(differences)
+    n = len(differences)
+    return -math.inf if t is None else mean - _t_quantile(n, alpha) * sd / math.sqrt(n)
 
 
 def _moments(differences: Sequence[float]) -> tuple[float, float, float | None]:

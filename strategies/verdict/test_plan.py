@@ -10,6 +10,7 @@ from .runs import Run, clipped
 from .safe_t_test import FIRST_LOOK
 from .verdict_records import TestPlan
 
+LEAST_FINAL = 12  # pairs of a final look: an ordinary t-test of fewer leans too much on differences being normal
 WELL_KNOWN = 20  # degrees of freedom; with fewer, an estimated effect size costs power
 
 
@@ -58,6 +59,7 @@ def plan_test(
         least_effect=LEAST_EFFECT if margin is None else None,
         skill=skill,
         stages=stages,
+        final_look=n_max if n_max >= LEAST_FINAL else None,
     )
 
 

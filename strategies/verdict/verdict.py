@@ -15,7 +15,7 @@ from .confidence_intervals import pooled_sigma, welch_p_drop
 from .contract import Contract
 from .evidence import Evidence, weigh
 from .runs import Pair, Run, SearchSummary
-from .safe_t_test import FIRST_LOOK, log_e_immaterial, look_sizes, t_threshold
+from .safe_t_test import FIRST_LOOK, improvement_threshold, log_e_immaterial, look_sizes
 from .verdict_records import BROKEN_AT, Continue, Reason, TestPlan, Verdict
 from .verdict_words import sentence_of
 
@@ -263,7 +263,8 @@ def _pairs_needed(plan: TestPlan, contract: Contract, evidence: Evidence) -> int
         return None
     for n in range(max(evidence.n_pairs + 1, FIRST_LOOK), _MOST_PAIRS_FORESEEN + 1):
         error = bounds.sd / math.sqrt(n)
-        is_better = bounds.mean > t_threshold(n, plan.stage_alpha, plan.d0) * error
+        threshold = improvement_threshold(n, plan.stage_alpha, plan.d0, plan.final_look)
+        is_better = bounds.mean > threshold * error
         if is_better or _is_immaterial(plan, bounds.mean, bounds.sd, n):
             return n - evidence.n_pairs
     return None

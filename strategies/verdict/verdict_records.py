@@ -11,6 +11,7 @@ from typing import Any, Self
 from ..records import Outcome
 
 BROKEN_AT = 80.0  # the evidence of more frequent failures at which the outcome is BROKEN
+FINAL_STAKE = 0.5  # of alpha, for the final look alone: the larger, the more is found there and the later before it
 
 
 class Reason(StrEnum):
@@ -50,6 +51,8 @@ class TestPlan:
     baseline's mean score from that of a model that has learned nothing; None: unknown. `birth_scores` are those of the
     baseline's completed replicates of the current settings; of its `birth_runs` replicates, `birth_failed` had no
     score. `alpha` and `beta` are those of the campaign, which its `stages`, each a search and a test, share equally.
+    `final_look`: the number of pairs, as planned, that gets a share of alpha for itself, whether or not more are run
+    later; None: none does.
     """
 
     __test__ = False  # the name is the domain's; pytest must not collect it
@@ -67,6 +70,7 @@ class TestPlan:
     least_effect: float | None = None
     skill: float | None = None
     stages: int = 1
+    final_look: int | None = None
 
     @property
     def stage_alpha(self) -> float:
@@ -80,7 +84,7 @@ class TestPlan:
 
     def to_json(self) -> dict[str, Any]:
         """The plan as values that JSON can hold; without what a plan of an earlier version has not."""
-        later = {"least_effect": None, "skill": None, "stages": 1}
+        later = {"least_effect": None, "skill": None, "stages": 1, "final_look": None}
         return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
     @classmethod

@@ -57,6 +57,7 @@ def test_a_share_of_an_unknown_skill_is_unknown():
         (0.03, 0.5, "0.03 (6% of the skill)"),
         (0.06, 0.5, "0.06 (12% of the skill); a smaller loss goes unnoticed"),
         (Share(0.04), 0.5, "0.02 (4% of the skill)"),
+        (0.6, 0.5, "0.6 (more than the whole skill); a smaller loss goes unnoticed"),
         (Share(0.04), None, "an unknown amount"),
     ],
 )
@@ -127,12 +128,24 @@ def test_fresh_says_what_it_ruled_out_as_a_share_of_the_skill():
     assert "can go unnoticed: state a smaller margin under [objective]" in verdict.sentence
 
 
+def test_where_hardly_anything_was_learned_shares_of_it_are_not_counted():
+    noise = np.random.default_rng(3).normal(0.0, 1.0, 40)
+    plan = plan_test(campaigns_a_year=4, replicates=[scored(score + 0.01) for score in noise[:8]], trivial=0.0)
+    pairs = [Pair(i, scored(0.0), scored(noise[8 + i])) for i in range(32)]
+    verdict = judge(plan, HOLDS, SearchSummary(), pairs)
+    assert verdict.outcome is Outcome.FRESH
+    assert verdict.delta_share > 1
+    assert "(more than the whole skill), the smallest improvement that matters" in verdict.sentence
+    assert "see whether trivial under [objective] is right" in verdict.sentence
+    assert "% of the skill" not in verdict.sentence
+
+
 def test_in_quiet_trainings_a_tiny_improvement_is_not_worth_an_alert():
     quiet = np.random.default_rng(3).normal(0.0, 0.0001, 64)
     plan = plan_test(campaigns_a_year=4, replicates=[scored(0.8 + quiet[-i - 1]) for i in range(8)], trivial=0.1)
     pairs = [Pair(i, scored(0.8), scored(0.8 + 0.002 + quiet[i])) for i in range(32)]
     verdict = judge(plan, HOLDS, SearchSummary(), pairs)
-    assert (verdict.outcome, verdict.reason) == (Outcome.FRESH, Reason.IMMATERIAL_GAIN)
+    assert verdict.outcome is Outcome.FRESH
     assert verdict.delta == pytest.approx(0.02 * 0.7, rel=0.01)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as some
 from retuned.strategies.verdict.confidence_intervals import pooled_sigma, welch_p_drop
 from retuned.strategies.verdict.divergence_test import divergence_e_value
 from retuned.strategies.verdict.power import first_crossings, simulated_power
-from retuned.strategies.verdict.safe_t_test import log_e, look_sizes, mean_bounds, t_threshold
+from retuned.strategies.verdict.safe_t_test import improvement_threshold, log_e, look_sizes, mean_bounds, t_threshold
 from scipy import stats as reference
 
 a_size = some.integers(2, 200)
@@ -57,6 +57,51 @@ def test_the_lower_bound_is_above_zero_exactly_when_the_evidence_reaches_the_bar
     bounds = mean_bounds(values, alpha, 0.1, d0)
     assume(abs(bounds.e_value * alpha - 1) > 1e-9)  # on the bar itself exp and log round apart
     assert (bounds.lower > 0) == (bounds.e_value >= 1 / alpha)
+
+
+@given(differences, some.integers(2, 40), some.floats(0.001, 0.2), an_effect)
+def test_with_a_final_look_as_well_the_bound_is_above_zero_exactly_when_the_evidence_reaches_the_bar(
+    values, final, alpha, d0
+):
+    bounds = mean_bounds(values, alpha, 0.1, d0, final_look=final)
+    assume(abs(bounds.e_value * alpha - 1) > 1e-9)
+    assert (bounds.lower > 0) == (bounds.e_value >= 1 / alpha)
+
+
+@given(differences, some.floats(0.001, 0.2), an_effect)
+def test_the_final_look_is_an_ordinary_t_test_at_half_of_alpha(values, alpha, d0):
+    bounds = mean_bounds(values, alpha, 0.1, d0, final_look=len(values))
+    assume(bounds.has_noise)
+    before = mean_bounds(values, alpha / 2, 0.1, d0)
+    p = reference.ttest_1samp(values, 0.0, alternative="greater").pvalue
+    assume(abs(p / (alpha / 2) - 1) > 1e-6)
+    won = p < alpha / 2
+    assert bounds.e_value == pytest.approx(before.e_value / 2 + (1 / alpha if won else 0.0))
+    assert bounds.lower >= before.lower
+    assert (bounds.lower > 0) == (won or before.lower > 0)
+
+
+def test_what_the_final_look_won_or_lost_stays_so_when_more_pairs_are_run():
+    noise = np.random.default_rng(4).standard_normal(60)
+    noise = (noise - noise[:32].mean()) / noise[:32].std(ddof=1)
+    won, lost = (list(noise + gain) for gain in (0.6, 0.4))  # t of 3.4 and 2.3 at 32 pairs; 2.7 is half of 1.25%
+    for n in (32, 40, 60):
+        first = mean_bounds(won[:32], 0.0125, 0.1, 1.0, final_look=32)
+        assert mean_bounds(won[:n], 0.0125, 0.1, 1.0, final_look=32).lower >= first.lower > 0
+        later = mean_bounds(lost[:n], 0.0125, 0.1, 1.0, final_look=32)
+        assert later.e_value == pytest.approx(mean_bounds(lost[:n], 0.0125, 0.1, 1.0).e_value / 2)
+
+
+@settings(max_examples=30)
+@given(some.integers(4, 40), some.sampled_from([None, 4, 12, 32]), some.floats(0.002, 0.1))
+def test_the_threshold_of_an_improvement_is_where_its_bound_reaches_zero(n, final, alpha):
+    threshold = improvement_threshold(n, alpha, 1.0, final)
+    assume(math.isfinite(threshold) and (final is None or n <= final))
+    shape = np.random.default_rng(n).standard_normal(n)
+    shape = (shape - shape.mean()) / shape.std(ddof=1)
+    for factor in (0.999, 1.001):
+        values = shape + factor * threshold / math.sqrt(n)
+        assert (mean_bounds(list(values), alpha, 0.1, 1.0, final_look=final).lower > 0) == (factor > 1)
 
 
 @settings(max_examples=30)
@@ -114,6 +159,30 @@ def test_stopping_when_the_evidence_is_best_is_false_at_most_as_often_as_promise
     draws = np.random.default_rng(2).standard_normal((4000, 48))
     ever, _ = first_crossings(draws, None, 0.05, 0.1, 1.0, range(2, 49))
     assert (ever < 1000).mean() <= 0.05
+
+
+def test_with_a_final_look_and_no_stop_unchanged_settings_are_called_stale_at_most_as_often_as_promised():
+    draws = np.random.default_rng(3).standard_normal((20_000, 64))
+    ever, _ = first_crossings(draws, None, 0.05, 0.1, 1.0, range(2, 65), final_look=32)
+    assert (ever <= 64).mean() <= 0.05
+
+
+def test_simulated_campaigns_and_bounds_agree_before_at_and_after_the_final_look():
+    draws = np.random.default_rng(5).standard_normal((300, 24)) + 0.7
+    at = look_sizes(24)
+    stale_at, _ = first_crossings(draws, None, 0.0125, 0.1, 1.0, at, final_look=12)
+    for path, crossed in zip(draws, stale_at, strict=True):
+        by_bounds = [n for n in at if mean_bounds(list(path[:n]), 0.0125, 0.1, 1.0, final_look=12).lower > 0]
+        assert min(by_bounds, default=10**6) == min(crossed, 10**6)
+
+
+def test_the_final_look_finds_more_of_what_is_just_below_one_sigma():
+    found = [
+        simulated_power(gain, None, 0.00625, 0.05, 1.0, 32, least_effect=1.0, final_look=final).stale
+        for gain in (0.75, 1.0)
+        for final in (None, 32)
+    ]
+    assert found == pytest.approx([0.71, 0.84, 0.955, 0.98], abs=0.02)
 
 
 def test_a_gain_of_one_sigma_is_found_as_often_as_designed():
