@@ -26,6 +26,7 @@ Figures = dict[str, float | int | str]
 ALPHA, BETA, D0, N_MAX = 0.0125, 0.10, 1.0, 32
 BUDGET = 9.0
 GAPS = (0.0, 1.0, 2.0)
+TOPS = 5  # configurations that a campaign hands on to the next
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,24 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What a search starts from: the top configurations of earlier campaigns, and their scores, newest first."""
+
+    tops: tuple[Configuration, ...] = ()
+    scores: tuple[Observations, ...] = ()
+
+
+NOTHING_KNOWN = Known()
+
+
+@dataclass(frozen=True)
 class Ended:
     """A campaign beside the truth: its first search's winner and its true gain over the incumbent.
 
     `best_gain` is the largest true gain among the challengers tried in the first stage, `best_score` the best score one
     was seen with. `stale_in`: the stage that ended STALE, 0 for none; `pairs` of all stages. `one_stage_stale`: what
     the first stage's pairs would have said at the error rates of a campaign that has no other, with `one_stage_runs`.
+    `found`: what a later campaign would know of the first search.
     """
 
     gain: float
@@ -57,6 +70,7 @@ class Ended:
     search_runs: float
     stale_in: int = 0
     pairs: int = 0
+    found: Known = NOTHING_KNOWN
     one_stage_stale: bool = False
     one_stage_runs: float = 0.0
 
@@ -139,6 +153,7 @@ def campaign(
     count: int,
     generator: np.random.Generator,
     stages: int = 2,
+    known: Known = NOTHING_KNOWN,
 ) -> Ended:
     """One campaign with `count` challengers a stage; a leg to a third of the budget is as noisy as a full one, and
     unbiased. Without stages the search alone. The same pairs are also tested as those of a campaign of one stage."""
@@ -146,7 +161,8 @@ def campaign(
     task = SearchTask(
         space=landscape.space,
         incumbent=incumbent,
-        warm=(),
+        warm=known.tops,
+        earlier=known.scores,
         seed=int(generator.integers(2**31)),
         budget=BUDGET,
         unit=BudgetUnit.EPOCHS,
@@ -190,7 +206,7 @@ def campaign(
 def decided(draws: Floats, stages: int = 1) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Whether each row of paired differences ends STALE, and after how many pairs it is decided."""
     stale_at, fresh_at = first_crossings(
-        draws, None, ALPHA / stages, BETA / stages, D0, look_sizes(N_MAX), LEAST_EFFECT
+        draws, None, ALPHA / stages, BETA / stages, D0, look_sizes(N_MAX), LEAST_EFFECT, N_MAX
     )
     return (stale_at < fresh_at) & (stale_at <= N_MAX), np.minimum(np.minimum(stale_at, fresh_at), N_MAX)
 
@@ -215,6 +231,14 @@ def _ended(landscape: Landscape, optimum: Floats, decision: Finished, results: M
         best_score=max(score for trial, score in scores.items() if trial != INCUMBENT),
         incumbent_score=scores[INCUMBENT],
         search_runs=_runs(results),
+        found=Known(
+            tuple(configuration for _, configuration, score in decision.ranking[:TOPS] if score is not None),
+            (
+                Observations(
+                    tuple((leg.request.configuration, float(leg.score or 0.0)) for leg in full), Source.EARLIER
+                ),
+            ),
+        ),
         one_stage_runs=_runs(results),
     )
 
