@@ -15,6 +15,7 @@ from ..state.alert_raising import Found, raise_for_model, raise_for_service
 from ..state.alert_rows import AlertRow, end_alert, unresolved_alerts
 from ..state.alert_telling import pass_on, tell_due, tell_group
 from ..state.digests import send_digests
+from ..state.due_changes import tell_due_changes
 from ..state.faults import get_fact, note_fault
 from ..state.store import Store
 
@@ -61,6 +62,7 @@ class AlertRound:
             self._looked_at = now
             self._look(now)
             send_digests(self._store, self._config, now)
+            tell_due_changes(self._store, self._config, now)
             for letter, places in pass_on(self._store, self._config, now):
                 log.warning("message_passed_on", id=letter.id, alert=letter.alert_id, to=list(places))
 

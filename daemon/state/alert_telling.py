@@ -13,10 +13,9 @@ from ...strategies.alerting.texts import Standing, message_for, undelivered
 from ...strategies.errors import RetunedError
 from .alert_messages import DeadLetter, dead_destinations, dead_letters, enqueue_message
 from .alert_rows import AlertRow, add_event, alert_numbered, living_alerts, living_members, message_of, save_alert
+from .alert_tables import tables_of
 from .faults import note_fault
 from .installation import installation_of
-from .models.models import find_entry
-from .models.registry import model_of
 from .store import Store
 
 if TYPE_CHECKING:
@@ -109,15 +108,8 @@ def _members(rows: Iterable[AlertRow]) -> tuple[Member, ...]:
 
 
 def _tables(store: Store, rows: Sequence[AlertRow]) -> tuple["AlertsTable", ...]:
-    """The [alerts] of the alerts' models; those of a model that cannot be read are left out."""
-    found = []
-    for model_id in dict.fromkeys(row.model_id for row in rows if row.model_id is not None):
-        entry = find_entry(store, model_id)
-        try:
-            found += [] if entry is None else [model_of(store, entry).file.alerts]
-        except RetunedError:
-            continue
-    return tuple(found)
+    """The [alerts] of the alerts' models."""
+    return tables_of(store, (row.model_id for row in rows if row.model_id is not None))
 
 
 def _message_id(store: Store, row: AlertRow, now: datetime) -> str:

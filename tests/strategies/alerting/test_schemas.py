@@ -77,7 +77,7 @@ STRICT = [
     *((event, "teams", TEAMS) for event in RECORDED["teams"]),
     *((event, "alertmanager", ALERT) for event in RECORDED["alertmanager"]),
     *(
-        (event, "pagerduty", CHANGE if event in ("changed", "adopted", "digest") else EVENT)
+        (event, "pagerduty", CHANGE if event in ("changed", "adopted", "due", "digest") else EVENT)
         for event in RECORDED["pagerduty"]
     ),
 ]

@@ -220,7 +220,7 @@ class Collector:
         if self.kind == "webhook":
             return body["data"]["event"]
         if self.kind == "pagerduty":
-            return ACTIONS[body["event_action"]]
+            return ACTIONS[body["event_action"]] if "event_action" in body else "change"
         if self.kind == "alertmanager":
             is_over = all(datetime.fromisoformat(alert["endsAt"]) <= self.clock.now() for alert in body)
             return "resolved" if is_over else "opened"
