@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ...strategies.alerting.groups import Member, Telling, tellings
-from ...strategies.alerting.life_cycle import told
+from ...strategies.alerting.life_cycle import told, unheard
 from ...strategies.alerting.message import Event, Severity
 from ...strategies.alerting.texts import Standing, message_for, undelivered
 from ...strategies.errors import RetunedError
-from .alert_messages import DeadLetter, dead_destinations, dead_letters, enqueue_message
+from .alert_messages import DeadLetter, dead_destinations, dead_letters, enqueue_message, has_receiver
 from .alert_rows import AlertRow, add_event, alert_numbered, living_alerts, living_members, message_of, save_alert
 from .alert_tables import tables_of
 from .faults import note_fault
@@ -45,6 +45,18 @@ def tell_groups(store: Store, groups: Iterable[int], config: "Config", now: date
     """Tell, inside the open transaction, what is due of these groups."""
     for group_id in sorted(groups):
         tell_group(store, group_id, config, now)
+
+
+def tell_unheard(store: Store, numbers: Iterable[int], config: "Config", now: datetime) -> int:
+    """Tell those of these alerts that nobody was told of and that somebody would be told of by now, in one transaction;
+    how many they were."""
+    with store.transaction():
+        rows = [row for row in (alert_numbered(store, number) for number in numbers) if row is not None]
+        found = [row for row in rows if has_receiver(message_of(store, row.id), config, _tables(store, [row]))]
+        for row in found:
+            save_alert(store, replace(row, life=unheard(row.life)))
+        tell_groups(store, {row.group_id for row in found}, config, now)
+    return len(found)
 
 
 def tell_group(store: Store, group_id: int, config: "Config", now: datetime) -> int:
