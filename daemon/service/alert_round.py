@@ -13,7 +13,7 @@ from ..logs import log
 from ..state.alert_causes import Waits, missed_dates, waiting_campaigns
 from ..state.alert_raising import Found, raise_for_model, raise_for_service
 from ..state.alert_rows import AlertRow, end_alert, unheard_alerts, unresolved_alerts
-from ..state.alert_telling import pass_on, tell_due, tell_group, tell_unheard
+from ..state.alert_telling import MOST_IN_A_ROUND, pass_on, tell_due, tell_group, tell_unheard
 from ..state.digests import send_digests
 from ..state.due_changes import tell_due_changes
 from ..state.faults import get_fact, note_fault
@@ -73,8 +73,9 @@ class AlertRound:
         the model's file with another version of it."""
         unheard, asked = unheard_alerts(self._store), self._unheard
         new = [number for number, version in unheard.items() if number not in asked or asked[number] != version]
-        told = tell_unheard(self._store, new, self._config, now)
-        self._unheard = unheard
+        told = tell_unheard(self._store, new[:MOST_IN_A_ROUND], self._config, now)
+        left = frozenset(new[MOST_IN_A_ROUND:])
+        self._unheard = {number: version for number, version in unheard.items() if number not in left}
         if told:
             log.info("alerts_told", messages=told)
 

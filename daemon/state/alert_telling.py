@@ -1,13 +1,13 @@
 """Telling what is due of alerts: a group's rows are read, one decision is taken, messages and lives are written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ...strategies.alerting.groups import Member, Telling, tellings
-from ...strategies.alerting.life_cycle import told, unheard
+from ...strategies.alerting.life_cycle import State, told, unheard
 from ...strategies.alerting.message import Event, Severity
 from ...strategies.alerting.texts import Standing, message_for, undelivered
 from ...strategies.errors import RetunedError
@@ -23,19 +23,27 @@ if TYPE_CHECKING:
     from ..config.model_tables import AlertsTable
 
 
-def tell_due(store: Store, config: "Config", now: datetime) -> int:
+MOST_IN_A_ROUND = 500
+"""The most groups of which is told at once: thousands, a week after a bad day, would hold up the service's round."""
+
+
+def tell_due(store: Store, config: "Config", now: datetime, most: int = MOST_IN_A_ROUND) -> int:
     """Tell whatever is due of all alerts, each group in its own transaction; how many messages were due.
 
-    A group that cannot be told is recorded as a fault, and does not hold up the others.
+    A group that cannot be told is recorded as a fault, and does not hold up the others. After `most` groups the rest is
+    left to the next call.
     """
-    count = 0
+    count = done = 0
     rows = sorted(living_alerts(store), key=lambda row: (row.group_id, row.id))
     for group_id, members in groupby(rows, key=lambda row: row.group_id):
         if not tellings(_members(members), now, config.alerts.rules):
             continue
+        if done == most:
+            break
         try:
             with store.transaction():
                 count += tell_group(store, group_id, config, now)
+            done += 1
         except (RetunedError, ValueError, KeyError, TypeError) as error:
             note_fault(store, "alerts", f"alert {group_id} cannot be told: {error}", now)
     return count
@@ -48,15 +56,17 @@ def tell_groups(store: Store, groups: Iterable[int], config: "Config", now: date
 
 
 def tell_unheard(store: Store, numbers: Iterable[int], config: "Config", now: datetime) -> int:
-    """Tell those of these alerts that nobody was told of and that somebody would be told of by now, in one transaction;
-    how many they were."""
-    with store.transaction():
-        rows = [row for row in (alert_numbered(store, number) for number in numbers) if row is not None]
-        found = [row for row in rows if has_receiver(message_of(store, row.id), config, _tables(store, [row]))]
-        for row in found:
-            save_alert(store, replace(row, life=unheard(row.life)))
-        tell_groups(store, {row.group_id for row in found}, config, now)
-    return len(found)
+    """Tell those of these alerts that nobody was told of and that somebody would be told of by now, each group in its
+    own transaction; how many they were. One that cannot be told is a fault, and does not hold up the others."""
+    rows = [row for row in (alert_numbered(store, number) for number in numbers) if row is not None]
+    count = 0
+    for group_id, members in groupby(sorted(rows, key=lambda row: row.group_id), key=lambda row: row.group_id):
+        try:
+            with store.transaction():
+                count += _tell_unheard(store, group_id, {member.id for member in members}, config, now)
+        except (RetunedError, ValueError, KeyError, TypeError) as error:
+            note_fault(store, "alerts", f"alert {group_id} cannot be told: {error}", now)
+    return count
 
 
 def tell_group(store: Store, group_id: int, config: "Config", now: datetime) -> int:
@@ -100,6 +110,16 @@ def pass_on(store: Store, config: "Config", now: datetime) -> tuple[tuple[DeadLe
 def standing_of(store: Store, row: AlertRow) -> Standing:
     """An alert as its message is written from."""
     return Standing(row.id, message_of(store, row.id), row.life, row.by, row.note, row.resolution)
+
+
+def _tell_unheard(store: Store, group_id: int, numbers: Collection[int], config: "Config", now: datetime) -> int:
+    rows = [row for row in living_members(store, group_id) if row.id in numbers and row.life.state is State.OPEN]
+    found = [row for row in rows if has_receiver(message_of(store, row.id), config, _tables(store, [row]))]
+    for row in found:
+        save_alert(store, replace(row, life=unheard(row.life)))
+    if found:
+        tell_group(store, group_id, config, now)
+    return len(found)
 
 
 def _pass_on(store: Store, letter: DeadLetter, config: "Config", now: datetime) -> tuple[str, ...]:
