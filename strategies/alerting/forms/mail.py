@@ -32,7 +32,9 @@ class Mail:
 
 def mail_form(message: AlertMessage, *, has_chart: bool = False) -> Mail:
     """The e-mail of a message; `has_chart`: a picture of the model's record comes with it."""
-    subject = shortened(" ".join(f"[retuned] {headline(message)}".split()), MOST_SUBJECT, note="...")
+    # "=?" begins a coded word (RFC 2047), which may stand for a line end and a header of its own
+    said = " ".join(f"[retuned] {headline(message)}".split()).replace("=?", "= ?")
+    subject = shortened(said, MOST_SUBJECT, note="...")
     thread = sha256(message.key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return Mail(subject, _text(message), _html(message, has_chart), thread)
 
