@@ -2,6 +2,8 @@
 
 from ..message import AlertMessage, Event
 
+WHAT_TO_TYPE = "What to type:"
+
 
 def headline(message: AlertMessage) -> str:
     """The title, which says what happened to the alert; never empty."""
