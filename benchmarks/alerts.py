@@ -26,11 +26,12 @@ from machine import header, print_table, write_record
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config, load_config
 from retuned.daemon.state.alert_raising import Found, raise_for_service
+from retuned.daemon.state.running_service import is_serving
 from retuned.daemon.state.store import Store
 from retuned.strategies.alerting.message import Kind, Severity
 
 RESULT = Path(__file__).parent / "results" / "alerts.json"
-LIVES_S = (0.9, 3.0)  # of a service, from its start to its death; it needs a good part of the first second to begin
+LIVES_S = (0.0, 2.1)  # of a service, from when it serves to its death, so that a busy machine kills none before that
 WAIT_S = 600.0
 CONFIG = """[service]
 tick_s = 0.2
@@ -98,6 +99,8 @@ def study(folder: Path, alerts: int, kills: int, seed: int) -> dict[str, Any]:
     store, raised = Store(config.state), 0
     for kill in range(kills):
         service = _start(file, folder)
+        while not is_serving(store.state):
+            time.sleep(0.01)
         until = alerts * (kill + 1) // kills
         life_s = generator.uniform(*LIVES_S)
         raised = _raise(store, config, raised, until, life_s)

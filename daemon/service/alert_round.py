@@ -12,9 +12,10 @@ from ..config.config import Config
 from ..logs import log
 from ..state.alert_causes import Waits, missed_dates, waiting_campaigns
 from ..state.alert_raising import Found, raise_for_model, raise_for_service
-from ..state.alert_rows import AlertRow, end_alert, unresolved_alerts
-from ..state.alert_telling import pass_on, tell_due, tell_group
+from ..state.alert_rows import AlertRow, end_alert, unheard_alerts, unresolved_alerts
+from ..state.alert_telling import MOST_IN_A_ROUND, pass_on, tell_due, tell_group, tell_unheard
 from ..state.digests import send_digests
+from ..state.due_changes import tell_due_changes
 from ..state.faults import get_fact, note_fault
 from ..state.store import Store
 
@@ -46,6 +47,7 @@ class AlertRound:
         self._store = store
         self._config = config
         self._looked_at: datetime | None = None
+        self._unheard: Mapping[int, int | None] = {}
 
     def step(self, now: datetime) -> None:
         """Tell what is due; then, now and then, raise and end what time brings, and send digests.
@@ -60,9 +62,22 @@ class AlertRound:
         elif not timedelta(0) <= now - self._looked_at < LOOKED_EVERY:
             self._looked_at = now
             self._look(now)
+            self._tell_unheard(now)
             send_digests(self._store, self._config, now)
+            tell_due_changes(self._store, self._config, now)
             for letter, places in pass_on(self._store, self._config, now):
                 log.warning("message_passed_on", id=letter.id, alert=letter.alert_id, to=list(places))
+
+    def _tell_unheard(self, now: datetime) -> None:
+        """Tell what nobody was told of and somebody asks for by now: another configuration comes with another service,
+        the model's file with another version of it."""
+        unheard, asked = unheard_alerts(self._store), self._unheard
+        new = [number for number, version in unheard.items() if number not in asked or asked[number] != version]
+        told = tell_unheard(self._store, new[:MOST_IN_A_ROUND], self._config, now)
+        left = frozenset(new[MOST_IN_A_ROUND:])
+        self._unheard = {number: version for number, version in unheard.items() if number not in left}
+        if told:
+            log.info("alerts_told", messages=told)
 
     def _look(self, now: datetime) -> None:
         wanted = {each.key: each for each in self._wanted(now)}
@@ -98,7 +113,9 @@ class AlertRound:
         if of is None:
             raise_for_service(self._store, wanted.found, self._config, now)
             return
-        raise_for_model(self._store, of.model_id, of.model, of.owner, of.campaign_id, wanted.found, self._config, now)
+        raise_for_model(
+            self._store, of.model_id, of.model, of.owner, of.campaign_id, wanted.found, self._config, now, tags=of.tags
+        )
 
 
 def _key(row: AlertRow) -> tuple[int | None, Kind, str]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from ...strategies.alerting.groups import Telling
 from ...strategies.alerting.life_cycle import Life, State, acknowledged, snoozed, unsnoozed
 from ...strategies.alerting.message import Event
-from ...strategies.errors import ConflictError, InputError, UnknownName
-from ...strategies.words import readable
+from ...strategies.errors import ConflictError, InputError, RetunedError, UnknownName
+from ...strategies.words import age, readable
 from ..masking import masked
 from .alert_messages import withdraw_untried
 from .alert_rows import AlertRow, add_event, alert_numbered, living_members, save_alert, unresolved_alerts
 from .alert_telling import tell
+from .audit import Snapshot
 from .models.models import known_entry
 from .store import Store
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 LONGEST_SNOOZE = timedelta(days=366)
 LONGEST_NOTE = 500  # characters
+MOST_IN_AUDIT = 100  # alerts of one answer
 
 
 def acknowledge(
@@ -51,7 +53,9 @@ def snooze(store: Store, named: str, seconds: float, by: str, reason: str, now: 
     if not reason:
         raise InputError("the reason is empty", "allowed: a few words, told when the snooze ends", 'add --reason "..."')
     if not 0 < seconds <= LONGEST_SNOOZE.total_seconds():
-        raise InputError(f"a snooze of {seconds:g} s", "allowed: up to 366 days", "for instance --for 14d")
+        raise InputError(
+            f"a snooze of {age(timedelta(seconds=seconds))}", "allowed: up to 366 days", "for instance --for 14d"
+        )
     until = now + timedelta(seconds=seconds)
     with store.transaction():
         rows = _named(store, named)
@@ -73,6 +77,33 @@ def unsnooze(store: Store, named: str, by: str, now: datetime) -> tuple[int, ...
     return tuple(row.id for row in rows)
 
 
+def snapshot_of_named(store: Store, named: str) -> Snapshot:
+    """The states, for the audit, of the open alerts that a number or a model's name stands for; empty where it stands
+    for none."""
+    try:
+        rows = _named(store, named)
+    except RetunedError:
+        return {}
+    return {f"alert {row.id}": _state(row.life) for row in rows[:MOST_IN_AUDIT]}
+
+
+def model_of_named(store: Store, named: str) -> str | None:
+    """The model that a number of an alert, or a model's name, stands for; None: none, or the service's own alert."""
+    if not _is_number(named):
+        return named
+    row = store.row("SELECT name FROM alerts JOIN models ON models.id = model_id WHERE alerts.id = ?", (int(named),))
+    return None if row is None else str(row["name"])
+
+
+def _state(life: Life) -> str:
+    until = f" until {life.snoozed_until:%Y-%m-%d %H:%M} UTC" if life.snoozed_until is not None else ""
+    return f"{life.state.value}{until}"
+
+
+def _is_number(named: str) -> bool:
+    return named.isascii() and named.isdecimal() and len(named) < 16
+
+
 def _answer(
     store: Store, rows: Sequence[AlertRow], change: Callable[[Life], Life], event: str, by: str, note: str,
     now: datetime,
@@ -90,7 +121,7 @@ def _answer(
 
 def _named(store: Store, named: str) -> list[AlertRow]:
     """The open alerts that a number or a model's name stands for."""
-    if named.isascii() and named.isdecimal() and len(named) < 16:
+    if _is_number(named):
         return _open_group(store, int(named))
     rows = list(unresolved_alerts(store, known_entry(store, named).id))
     if not rows:

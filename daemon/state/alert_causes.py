@@ -1,11 +1,13 @@
 """What is wrong by the mere passing of time, as the service's round asks: what waits too long, and for what."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from .store import Row, Store, from_text, to_text
 
-_MODEL = """models.id AS model_id, models.name AS model, body ->> '$.owner' AS owner FROM models
+_MODEL = """models.id AS model_id, models.name AS model, body ->> '$.owner' AS owner,
+    coalesce(body -> '$.alerts.tags', '[]') AS tags FROM models
     JOIN model_versions ON model_versions.model_id = models.id AND model_versions.version = models.version"""
 
 
@@ -19,6 +21,7 @@ class Waits:
     campaign_id: int | None
     since: datetime
     why: str
+    tags: tuple[str, ...] = ()
 
 
 def waiting_campaigns(store: Store) -> tuple[Waits, ...]:
@@ -44,5 +47,5 @@ def missed_dates(store: Store, before: datetime) -> tuple[Waits, ...]:
 
 
 def _waits(row: Row) -> Waits:
-    owner = row["owner"] or ""
-    return Waits(row["model_id"], row["model"], owner, row["campaign_id"], from_text(row["since"]), row["why"])
+    owner, since, tags = row["owner"] or "", from_text(row["since"]), tuple(json.loads(row["tags"]))
+    return Waits(row["model_id"], row["model"], owner, row["campaign_id"], since, row["why"], tags)

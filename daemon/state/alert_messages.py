@@ -8,7 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from ...strategies.alerting.message import AlertMessage, Event
-from ...strategies.alerting.routing import is_quiet
+from ...strategies.alerting.routing import FOR_PROGRAMS, is_quiet, route
 from ...strategies.alerting.verdict_alert import OF_VERDICTS
 from .channel_outbox import enqueue_routed
 from .outbox import WITHDRAWN, place_for
@@ -72,6 +72,12 @@ def enqueue_message(
         but={each.channel for each in but if each.channel is not None},
     )  # fmt: skip
     return (*(each.place for each in wanted), *(place_for(name, "") for name in channels))
+
+
+def has_receiver(message: AlertMessage, config: "Config", model_alerts: Sequence["AlertsTable"]) -> bool:
+    """Whether a message that opens an alert would go to anyone, as the configuration and the models' files are now."""
+    plain = _plain_destinations(message, config, model_alerts, (), is_other=False)
+    return bool(plain or route(message, config.routes, _chosen(config, model_alerts, is_for_others=False)))
 
 
 def told_destinations(store: Store, alert_id: int | None) -> tuple[Destination, ...]:
@@ -148,7 +154,7 @@ def _plain_destinations(
 ) -> tuple[Destination, ...]:  # fmt: skip
     """The plain webhooks to which a message goes: the models' own, else the service's. One that nobody answers, or that
     another receiver did not accept, goes to the service's, unless channels are named for that."""
-    if message.event in (Event.ACKNOWLEDGED, Event.ADOPTED):  # a plain webhook has no notion of it
+    if message.event in FOR_PROGRAMS:  # a plain webhook has no notion of it
         return ()
     if message.event in _TO_THOSE_TOLD:
         return tuple(each for each in told if each.channel is None)

@@ -68,14 +68,13 @@ def raise_alert(
 
 def raise_for_model(
     store: Store, model_id: int, name: str, owner: str, campaign_id: int | None, found: Found, config: "Config",
-    now: datetime,
+    now: datetime, *, tags: tuple[str, ...] = (),
 ) -> int:  # fmt: skip
     """The same about a model whose file need not be readable, inside the open transaction."""
     message = _message(store, found, readable(owner), now)
     facts = _told_facts(store, found, campaign_id)
-    return _raise(
-        store, replace(message, model=name, campaign_id=campaign_id, facts=facts), model_id, found, config, now
-    )
+    message = replace(message, model=name, campaign_id=campaign_id, facts=facts, tags=tags)
+    return _raise(store, message, model_id, found, config, now)
 
 
 def raise_for_service(store: Store, found: Found, config: "Config", now: datetime) -> int:

@@ -1,7 +1,7 @@
 """The rows of alerts: what each is about and its life; every statement on the table but the listing's is here."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from ...strategies.alerting.life_cycle import Life, State, resolved
 from ...strategies.alerting.message import AlertMessage, Kind, Severity
 from .database_errors import of_row
 from .numbers import next_number
+from .outbox import WITHDRAWN
 from .store import Row, Store, from_text, moment_or_none, to_json, to_text
 
 SERVICE = "service"
@@ -78,6 +79,19 @@ def unresolved_alerts(store: Store, model_id: int | None = None) -> tuple[AlertR
         {"model": model_id},
     )
     return tuple(map(_row, rows))
+
+
+def unheard_alerts(store: Store) -> Mapping[int, int | None]:
+    """Open alerts that count as told, or are silent, and of whose group nobody was sent anything: by their numbers, the
+    version of the model's file; None: of the service."""
+    rows = store.rows(
+        """SELECT id, (SELECT version FROM models WHERE models.id = alerts.model_id) AS version FROM alerts
+        WHERE state <> 'resolved' AND state = 'open' AND (is_silent = 1 OR is_told = 1)
+        AND NOT EXISTS (SELECT 1 FROM alerts AS others JOIN outbox ON outbox.alert_id = others.id
+            WHERE others.group_id = alerts.group_id AND outbox.last_error IS NOT ?) ORDER BY id""",
+        (WITHDRAWN,),
+    )
+    return {row["id"]: row["version"] for row in rows}
 
 
 def open_and_silent(store: Store) -> tuple[int, int]:

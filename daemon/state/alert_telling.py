@@ -1,22 +1,21 @@
 """Telling what is due of alerts: a group's rows are read, one decision is taken, messages and lives are written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ...strategies.alerting.groups import Member, Telling, tellings
-from ...strategies.alerting.life_cycle import told
+from ...strategies.alerting.life_cycle import State, told, unheard
 from ...strategies.alerting.message import Event, Severity
 from ...strategies.alerting.texts import Standing, message_for, undelivered
 from ...strategies.errors import RetunedError
-from .alert_messages import DeadLetter, dead_destinations, dead_letters, enqueue_message
+from .alert_messages import DeadLetter, dead_destinations, dead_letters, enqueue_message, has_receiver
 from .alert_rows import AlertRow, add_event, alert_numbered, living_alerts, living_members, message_of, save_alert
+from .alert_tables import tables_of
 from .faults import note_fault
 from .installation import installation_of
-from .models.models import find_entry
-from .models.registry import model_of
 from .store import Store
 
 if TYPE_CHECKING:
@@ -24,19 +23,27 @@ if TYPE_CHECKING:
     from ..config.model_tables import AlertsTable
 
 
-def tell_due(store: Store, config: "Config", now: datetime) -> int:
+MOST_IN_A_ROUND = 500
+"""The most groups of which is told at once: thousands, a week after a bad day, would hold up the service's round."""
+
+
+def tell_due(store: Store, config: "Config", now: datetime, most: int = MOST_IN_A_ROUND) -> int:
     """Tell whatever is due of all alerts, each group in its own transaction; how many messages were due.
 
-    A group that cannot be told is recorded as a fault, and does not hold up the others.
+    A group that cannot be told is recorded as a fault, and does not hold up the others. After `most` groups the rest is
+    left to the next call.
     """
-    count = 0
+    count = done = 0
     rows = sorted(living_alerts(store), key=lambda row: (row.group_id, row.id))
     for group_id, members in groupby(rows, key=lambda row: row.group_id):
         if not tellings(_members(members), now, config.alerts.rules):
             continue
+        if done == most:
+            break
         try:
             with store.transaction():
                 count += tell_group(store, group_id, config, now)
+            done += 1
         except (RetunedError, ValueError, KeyError, TypeError) as error:
             note_fault(store, "alerts", f"alert {group_id} cannot be told: {error}", now)
     return count
@@ -46,6 +53,20 @@ def tell_groups(store: Store, groups: Iterable[int], config: "Config", now: date
     """Tell, inside the open transaction, what is due of these groups."""
     for group_id in sorted(groups):
         tell_group(store, group_id, config, now)
+
+
+def tell_unheard(store: Store, numbers: Iterable[int], config: "Config", now: datetime) -> int:
+    """Tell those of these alerts that nobody was told of and that somebody would be told of by now, each group in its
+    own transaction; how many they were. One that cannot be told is a fault, and does not hold up the others."""
+    rows = [row for row in (alert_numbered(store, number) for number in numbers) if row is not None]
+    count = 0
+    for group_id, members in groupby(sorted(rows, key=lambda row: row.group_id), key=lambda row: row.group_id):
+        try:
+            with store.transaction():
+                count += _tell_unheard(store, group_id, {member.id for member in members}, config, now)
+        except (RetunedError, ValueError, KeyError, TypeError) as error:
+            note_fault(store, "alerts", f"alert {group_id} cannot be told: {error}", now)
+    return count
 
 
 def tell_group(store: Store, group_id: int, config: "Config", now: datetime) -> int:
@@ -91,6 +112,16 @@ def standing_of(store: Store, row: AlertRow) -> Standing:
     return Standing(row.id, message_of(store, row.id), row.life, row.by, row.note, row.resolution)
 
 
+def _tell_unheard(store: Store, group_id: int, numbers: Collection[int], config: "Config", now: datetime) -> int:
+    rows = [row for row in living_members(store, group_id) if row.id in numbers and row.life.state is State.OPEN]
+    found = [row for row in rows if has_receiver(message_of(store, row.id), config, _tables(store, [row]))]
+    for row in found:
+        save_alert(store, replace(row, life=unheard(row.life)))
+    if found:
+        tell_group(store, group_id, config, now)
+    return len(found)
+
+
 def _pass_on(store: Store, letter: DeadLetter, config: "Config", now: datetime) -> tuple[str, ...]:
     row = alert_numbered(store, letter.alert_id)
     assert row is not None
@@ -109,15 +140,8 @@ def _members(rows: Iterable[AlertRow]) -> tuple[Member, ...]:
 
 
 def _tables(store: Store, rows: Sequence[AlertRow]) -> tuple["AlertsTable", ...]:
-    """The [alerts] of the alerts' models; those of a model that cannot be read are left out."""
-    found = []
-    for model_id in dict.fromkeys(row.model_id for row in rows if row.model_id is not None):
-        entry = find_entry(store, model_id)
-        try:
-            found += [] if entry is None else [model_of(store, entry).file.alerts]
-        except RetunedError:
-            continue
-    return tuple(found)
+    """The [alerts] of the alerts' models."""
+    return tables_of(store, (row.model_id for row in rows if row.model_id is not None))
 
 
 def _message_id(store: Store, row: AlertRow, now: datetime) -> str:

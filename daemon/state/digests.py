@@ -2,25 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ...strategies.alerting.digest import Judged, OwnersPart, Upcoming, digest_message, last_date
-from ...strategies.errors import RetunedError
 from ...strategies.words import readable
 from ..masking import masked
 from .alert_messages import enqueue_message, place_here
+from .alert_tables import models_numbered, tables_of
 from .faults import get_fact, put_fact
 from .installation import installation_of
 from .models.adoption_log import measured_between, running_account
-from .models.models import find_entry
-from .models.registry import Model, model_of
 from .store import Store, from_text, to_text
 
 if TYPE_CHECKING:
     from ..config.config import Config
-    from ..config.model_tables import AlertsTable
 
 FACT = "digest"
 
@@ -62,7 +59,7 @@ def _send(store: Store, config: "Config", since: datetime, now: datetime) -> int
         digest = hashlib.sha256(part.owner.encode(errors="replace")).hexdigest()[:8]
         id = f"msg_{installation_of(store, now)}_d{now:%Y%m%d}_{digest}"
         message = digest_message(part, since, now, id=id, place=place_here(store))
-        tables = _tables(store, [number for number, whose in owners.items() if readable(whose) == part.owner])
+        tables = tables_of(store, [number for number, whose in owners.items() if readable(whose) == part.owner])
         sent += bool(enqueue_message(store, message, config, tables, now))
     return sent
 
@@ -102,7 +99,7 @@ def _open_titles(store: Store, ids: list[int]) -> tuple[str, ...]:
 def _adopted(store: Store, ids: list[int], since: datetime, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What came of adoptions that were measured in that time, and what re-tuning each model has earned."""
     measured, accounts = list[str](), list[str]()
-    for model in _models(store, ids):
+    for model in models_numbered(store, ids):
         for made in measured_between(store, model.id, since, now):
             adopted = f"the settings adopted on {made.adopted_at:%Y-%m-%d}"
             measured.append(f"{model.name}, {adopted}: {made.gain_sentence}.")
@@ -119,20 +116,3 @@ def _next(store: Store, ids: list[int]) -> tuple[Upcoming, ...]:
         (json.dumps(ids),),
     )
     return tuple(Upcoming(row["name"], from_text(row["next_due_at"])) for row in rows)
-
-
-def _tables(store: Store, ids: list[int]) -> tuple["AlertsTable", ...]:
-    """The [alerts] of these models, each once."""
-    tables = (model.file.alerts for model in _models(store, ids))
-    return tuple({table.model_dump_json(): table for table in tables}.values())
-
-
-def _models(store: Store, ids: list[int]) -> Iterator[Model]:
-    """The models of these numbers that can be read."""
-    for model_id in ids:
-        entry = find_entry(store, model_id)
-        assert entry is not None
-        try:
-            yield model_of(store, entry)
-        except RetunedError:
-            continue

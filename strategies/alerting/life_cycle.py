@@ -116,6 +116,11 @@ def told(life: Life, event: Event, now: datetime) -> Life:
     return life if life.is_silent else replace(life, told_at=now, is_told=True, asked_at=now)
 
 
+def unheard(life: Life) -> Life:
+    """The life of one that nobody could be told of, once somebody can: it is told as one that has just been opened."""
+    return replace(life, is_silent=False, is_told=False, told_at=None)
+
+
 def acknowledged(life: Life) -> Life:
     """Someone has seen it; a snooze ends with that. One that is over stays so."""
     return life if life.is_resolved else replace(life, state=State.ACKNOWLEDGED, snoozed_until=None)

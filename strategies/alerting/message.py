@@ -40,6 +40,7 @@ class Event(StrEnum):
     RESOLVED = "resolved"
     CHANGED = "changed"  # a change without an alert: settings adopted without a person
     ADOPTED = "adopted"  # a person adopted settings: for programs, since people know it from the alert's end
+    DUE = "due"  # a change of hardware or software made models due: for programs, people hear of the verdicts
     DIGEST = "digest"
     SAMPLE = "sample"  # `retuned channels test`
 

@@ -22,15 +22,19 @@ class ChannelKind(StrEnum):
     APPRISE = "apprise"
 
 
+FOR_PROGRAMS = frozenset({Event.ACKNOWLEDGED, Event.ADOPTED, Event.DUE})
+"""Events that people need not be told of."""
 UNTOLD = {
-    ChannelKind.SLACK: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
-    ChannelKind.TEAMS: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
-    ChannelKind.EMAIL: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
-    ChannelKind.APPRISE: frozenset({Event.ACKNOWLEDGED, Event.ADOPTED}),
-    ChannelKind.ALERTMANAGER: frozenset({Event.ACKNOWLEDGED, Event.CHANGED, Event.ADOPTED, Event.DIGEST}),
+    ChannelKind.SLACK: FOR_PROGRAMS,
+    ChannelKind.TEAMS: FOR_PROGRAMS,
+    ChannelKind.EMAIL: FOR_PROGRAMS,
+    ChannelKind.APPRISE: FOR_PROGRAMS,
+    ChannelKind.ALERTMANAGER: FOR_PROGRAMS | {Event.CHANGED, Event.DIGEST},
     ChannelKind.PAGERDUTY: frozenset({Event.DIGEST}),
 }
 """Events that a channel has no notion of, or that would only be noise there."""
+CHANGES = frozenset({Event.CHANGED, Event.ADOPTED, Event.DUE})
+"""Events that are no alerts: PagerDuty shows them beside its incidents, as changes, and wakes nobody."""
 _TO_THE_TOLD = frozenset({Event.ACKNOWLEDGED, Event.RESOLVED, Event.SNOOZE_ENDED})
 
 
@@ -98,7 +102,7 @@ def asks_for_quiet(rule: ChannelRule, kind: Kind) -> bool:
 def send_at(message: AlertMessage, rule: ChannelRule, now: datetime) -> datetime:
     """When the message may go out: now, or when the channel's quiet hours end."""
     is_urgent = message.severity is Severity.CRITICAL and not rule.is_critical_quiet
-    if not rule.quiet or is_urgent or message.event is Event.SAMPLE:
+    if not rule.quiet or is_urgent or message.event is Event.SAMPLE or _is_change_there(rule, message):
         return now
     return next_outside(rule.quiet, now, ZoneInfo(rule.zone))
 
@@ -144,9 +148,19 @@ def _passes(rule: ChannelRule, message: AlertMessage) -> bool:
     owner = message.owner.casefold()
     if is_quiet(message) and not asks_for_quiet(rule, message.kind):
         return False
+    is_theirs = (not rule.owners or any(owner == wanted.casefold() for wanted in rule.owners)) and (
+        not rule.tags or bool(set(rule.tags) & set(message.tags))
+    )
+    if _is_change_there(rule, message):
+        return is_theirs
     return (
-        (not rule.owners or any(owner == wanted.casefold() for wanted in rule.owners))
-        and (not rule.tags or bool(set(rule.tags) & set(message.tags)))
+        is_theirs
         and (not rule.kinds or message.kind in rule.kinds)
         and (not rule.severities or message.severity in rule.severities)
     )
+
+
+def _is_change_there(rule: ChannelRule, message: AlertMessage) -> bool:
+    """Whether the channel shows the message as a change: limits to kinds and severities of alerts, and quiet hours,
+    are not about it, and whoever looks at an incident at night sees what changed before it."""
+    return rule.kind is ChannelKind.PAGERDUTY and message.event in CHANGES

@@ -71,6 +71,12 @@ def answers(number: int) -> tuple[str, ...]:
     return (f"retuned ack {number}", f'retuned snooze {number} --for 14d --reason "..."')
 
 
+def named(names: Sequence[str]) -> str:
+    """The names, the first ten of them, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
 def undelivered(message: AlertMessage, places: Sequence[str], *, id: str) -> AlertMessage:
     """The message once more, for another receiver than those that did not accept it."""
     sentence = f"You get this because it could not be delivered to {', '.join(places)}."
@@ -112,7 +118,7 @@ def _of_group(standings: Sequence[Standing], change: str, others: int) -> AlertM
     first = standings[0].message
     count = len(standings) + others
     names = [each.message.model or "the service" for each in standings]
-    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    shown = named(names)
     cause = f", same cause: {change}" if change else ""
     sentences = [f"New: {shown}." if others else f"They are {shown}."]
     if others:

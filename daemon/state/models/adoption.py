@@ -95,21 +95,6 @@ def check_proposal(proposed: Proposal) -> None:
     read_settings(model.file)
 
 
-def adopt(store: Store, name: str, campaign_id: int | None, now: datetime) -> Model:
-    """Adopt a confirmed challenger: the last one that a campaign recommended, or the named campaign's."""
-    return make_current(store, proposal(store, name, campaign_id), now)
-
-
-def adopt_file(store: Store, name: str, now: datetime) -> Model:
-    """Adopt the values that a person wrote into the model's settings file."""
-    return make_current(store, file_proposal(store, name), now)
-
-
-def rollback(store: Store, name: str, to_version: int | None, now: datetime) -> Model:
-    """Return to an older settings version, by default the newest one with other values than the current ones."""
-    return make_current(store, rollback_proposal(store, name, to_version), now)
-
-
 def make_current(
     store: Store, proposed: Proposal, now: datetime, by: str | None = None, why: str | None = None
 ) -> Model:

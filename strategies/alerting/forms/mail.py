@@ -6,7 +6,7 @@ from html import escape
 
 from ..message import AlertMessage, Severity
 from .shorten import shortened
-from .wording import footer, headline, is_good
+from .wording import WHAT_TO_TYPE, footer, headline, is_good
 
 MOST_SUBJECT, MOST_BODY = 200, 100_000
 CHART = "chart@retuned"
@@ -32,14 +32,16 @@ class Mail:
 
 def mail_form(message: AlertMessage, *, has_chart: bool = False) -> Mail:
     """The e-mail of a message; `has_chart`: a picture of the model's record comes with it."""
-    subject = shortened(" ".join(f"[retuned] {headline(message)}".split()), MOST_SUBJECT, note="...")
+    # "=?" begins a coded word (RFC 2047), which may stand for a line end and a header of its own
+    said = " ".join(f"[retuned] {headline(message)}".split()).replace("=?", "= ?")
+    subject = shortened(said, MOST_SUBJECT, note="...")
     thread = sha256(message.key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return Mail(subject, _text(message), _html(message, has_chart), thread)
 
 
 def _text(message: AlertMessage) -> str:
     facts = [f"{label}: {value}" for label, value in message.facts]
-    commands = ["What to type:", "", *(f"    {command}" for command in message.commands)] if message.commands else []
+    commands = [WHAT_TO_TYPE, "", *(f"    {command}" for command in message.commands)] if message.commands else []
     link = [f"The page: {message.link}"] if message.link is not None else []
     parts = ([headline(message)], list(message.sentences), facts, commands, link, ["-- ", footer(message)])
     return shortened("\n\n".join("\n".join(part) for part in parts if part), MOST_BODY) + "\n"
@@ -58,7 +60,7 @@ def _html(message: AlertMessage, has_chart: bool) -> str:
         *(f'<p style="margin:0 0 8px">{escape(sentence)}</p>' for sentence in sentences if sentence.strip()),
         f'<table style="border-collapse:collapse;margin:12px 0">{rows}</table>' if rows else "",
         _chart(message) if has_chart else "",
-        '<p style="margin:12px 0 4px">What to type:</p>' if message.commands else "",
+        f'<p style="margin:12px 0 4px">{WHAT_TO_TYPE}</p>' if message.commands else "",
         f'<pre style="{_CODE}">{escape(chr(10).join(message.commands))}</pre>' if message.commands else "",
         _link(message.link),
         f'<p style="margin:16px 0 0;color:#767676;font-size:12px">{escape(footer(message))}</p>',

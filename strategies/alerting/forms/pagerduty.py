@@ -9,12 +9,13 @@ from hashlib import sha256
 from typing import Any
 
 from ..message import AlertMessage, Event
+from ..routing import CHANGES
 from .shorten import shortened
 from .wording import footer, headline
 
 MOST_SUMMARY, MOST_KEY, MOST_DETAILS, MOST_URL = 1_024, 255, 20_000, 2_048
 ALERTS_PATH, CHANGES_PATH = "/v2/enqueue", "/v2/change/enqueue"
-_CHANGES = (Event.CHANGED, Event.ADOPTED, Event.DIGEST)
+_CHANGES = CHANGES | {Event.DIGEST}
 _ACTIONS = {Event.ACKNOWLEDGED: "acknowledge", Event.RESOLVED: "resolve"}
 
 

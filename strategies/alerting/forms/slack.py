@@ -10,7 +10,7 @@ from typing import Any
 
 from ..message import AlertMessage, Severity
 from .shorten import lines_that_fit, shortened, utf16_length
-from .wording import facts_of, footer, headline, is_good
+from .wording import WHAT_TO_TYPE, facts_of, footer, headline, is_good
 
 MOST_HEADER, MOST_SENTENCES, MOST_COMMANDS, MOST_FALLBACK = 150, 2_900, 2_000, 1_500
 MOST_FACTS, MOST_FACT, MOST_FOOTER, MOST_URL = 10, 250, 300, 3_000
@@ -28,7 +28,7 @@ def slack_form(message: AlertMessage) -> Mapping[str, Any]:
         blocks.append({"type": "section", "fields": [_plain(fact) for fact in facts]})
     commands = lines_that_fit(message.commands, MOST_COMMANDS, lambda text: utf16_length(escaped(text)))
     if commands:
-        code = "```\n" + escaped("\n".join(commands)) + "\n```"
+        code = f"{WHAT_TO_TYPE}\n```\n" + escaped("\n".join(commands)) + "\n```"
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": code, "verbatim": True}})
     if message.link is not None and utf16_length(message.link) <= MOST_URL:
         button = {"type": "button", "text": _plain("Open the page"), "url": message.link}

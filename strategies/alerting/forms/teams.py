@@ -11,7 +11,7 @@ from typing import Any
 
 from ..message import AlertMessage, Severity
 from .shorten import lines_that_fit, shortened
-from .wording import facts_of, footer, headline, is_good
+from .wording import WHAT_TO_TYPE, facts_of, footer, headline, is_good
 
 MOST_BYTES = 28_000
 MOST_TITLE, MOST_SENTENCES, MOST_COMMANDS, MOST_FACT, MOST_FOOTER, MOST_URL = 600, 9_000, 5_000, 500, 600, 2_000
@@ -53,7 +53,9 @@ def _body(message: AlertMessage) -> list[dict[str, Any]]:
         shown = shortened(value, MOST_FACT, json_bytes)
         bold = {"text": f"{shortened(label, 100, json_bytes, '...')}: ", "weight": "Bolder"}
         blocks.append(_text(bold, {"text": shown}))
-    for line in lines_that_fit(message.commands, MOST_COMMANDS, json_bytes):
+    commands = lines_that_fit(message.commands, MOST_COMMANDS, json_bytes)
+    blocks += [_text({"text": WHAT_TO_TYPE})] if commands else []
+    for line in commands:
         blocks.append(_text({"text": line, "fontType": "Monospace"}))
     small = {"text": shortened(footer(message), MOST_FOOTER, json_bytes), "size": "Small", "isSubtle": True}
     return [*_within(blocks), _text(small)]

@@ -2,6 +2,8 @@
 
 from ..message import AlertMessage, Event
 
+WHAT_TO_TYPE = "What to type:"
+
 
 def headline(message: AlertMessage) -> str:
     """The title, which says what happened to the alert; never empty."""
@@ -17,7 +19,7 @@ def footer(message: AlertMessage) -> str:
         f"owner {message.owner}" if message.owner else "",
         f"model {model}" if model else "",
         f"campaign {message.campaign_id}" if message.campaign_id is not None else "",
-        "" if message.event in (Event.DIGEST, Event.SAMPLE) else message.kind.value,
+        "" if message.event in (Event.DIGEST, Event.SAMPLE, Event.DUE) else message.kind.value,
         "look at it now" if message.is_tonight else "can wait for working hours" if _is_open(message) else "",
         f"since {message.opened_at:%Y-%m-%d %H:%M} UTC" if _is_open(message) else "",
     )
@@ -30,7 +32,7 @@ def is_good(message: AlertMessage) -> bool:
 
 
 def _is_open(message: AlertMessage) -> bool:
-    return not is_good(message) and message.event not in (Event.DIGEST, Event.SAMPLE)
+    return not is_good(message) and message.event not in (Event.DIGEST, Event.SAMPLE, Event.DUE)
 
 
 def facts_of(message: AlertMessage, most: int) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ import pytest
 from retuned.daemon.adoption.auto import adopt_what_waits
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.state.audit import audit_page
-from retuned.daemon.state.models.adoption import adopt, adopt_values
+from retuned.daemon.state.models.adoption import adopt_values, make_current, proposal
 from retuned.daemon.state.models.adoption_log import adoption_of
 from retuned.daemon.state.models.auto_adoptions import AutoAdoption, auto_adoptions_of, insert_auto_adoption
 from retuned.daemon.state.models.registry import find_model, register, set_state
@@ -23,6 +23,7 @@ def waiting(judged_copy, clock):
         tables = {"settings": 'file = "live.json"', "alerts": 'webhook = "http://127.0.0.1:9/hook"'}
         path = judged_copy.write_model(**tables, schedule=schedule, adoption=adoption)
         register(judged_copy.store, load_model_file(path), path, clock.now())
+        (judged_copy.folder / "live.json").unlink(missing_ok=True)  # of a test that adopted in the original's folder
         with judged_copy.store.transaction():
             insert_auto_adoption(judged_copy.store, AutoAdoption(3, 1, "waiting", REASON, clock.now()))
         return judged_copy
@@ -72,7 +73,7 @@ def adopt_others(desk, clock):
 
 
 def adopt_by_hand(desk, clock):
-    adopt(desk.store, "toy", None, clock.now())
+    make_current(desk.store, proposal(desk.store, "toy", None), clock.now())
 
 
 def pause(desk, clock):

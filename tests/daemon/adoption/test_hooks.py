@@ -10,7 +10,7 @@ from retuned.daemon.adoption.hooks import Hooks, run_waiting_hooks
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.processes import is_running
-from retuned.daemon.state.models.adoption import adopt, rollback
+from retuned.daemon.state.models.adoption import make_current, proposal, rollback_proposal
 from retuned.daemon.state.models.adoption_log import adoption_of, adoptions_of, note_hook_start, waiting_hooks
 from retuned.daemon.state.models.registry import find_model, register
 from retuned.daemon.state.store import Store
@@ -37,7 +37,7 @@ def made(desk):
 
 def test_a_hook_is_told_the_change_and_its_end_is_on_record(hooked, clock):
     desk = hooked()
-    adopt(desk.store, "toy", None, clock.now())
+    make_current(desk.store, proposal(desk.store, "toy", None), clock.now())
     assert made(desk).hook_sentence == "its hook waits to be run"
     assert run_waiting_hooks(desk.store, clock) == 1
     told = json.loads((desk.folder / "told.json").read_text())
@@ -50,7 +50,7 @@ def test_a_hook_is_told_the_change_and_its_end_is_on_record(hooked, clock):
 
 def test_a_failing_hook_undoes_nothing_and_is_told(hooked, clock):
     desk = hooked("import sys; print('token=abcdefgh12345'); sys.exit(4)")
-    adopt(desk.store, "toy", None, clock.now())
+    make_current(desk.store, proposal(desk.store, "toy", None), clock.now())
     run_waiting_hooks(desk.store, clock)
     assert find_model(desk.store, "toy").settings_version == 2
     assert made(desk).hook_sentence == (
@@ -60,7 +60,7 @@ def test_a_failing_hook_undoes_nothing_and_is_told(hooked, clock):
 
 def test_a_hook_that_was_cut_off_runs_again_and_says_so(hooked, clock):
     desk = hooked()
-    adopt(desk.store, "toy", None, clock.now())
+    make_current(desk.store, proposal(desk.store, "toy", None), clock.now())
     note_hook_start(desk.store, made(desk))  # and then the machine went down
     run_waiting_hooks(desk.store, clock)
     assert made(desk).hook_sentence == "its hook ran, on start 2: it may have run more than once: adopted 2"
@@ -68,7 +68,7 @@ def test_a_hook_that_was_cut_off_runs_again_and_says_so(hooked, clock):
 
 def test_a_hook_that_takes_the_machine_down_is_not_started_for_ever(hooked, clock):
     desk = hooked()
-    adopt(desk.store, "toy", None, clock.now())
+    make_current(desk.store, proposal(desk.store, "toy", None), clock.now())
     for _ in range(3):
         note_hook_start(desk.store, made(desk))
     run_waiting_hooks(desk.store, clock)
@@ -109,9 +109,9 @@ def test_what_a_killed_process_left_of_a_hook_is_ended_before_the_hook_runs_agai
 
 def test_hooks_run_in_the_order_of_the_changes_and_after_the_file_is_written(hooked, clock):
     desk = hooked("import json, sys; open('log', 'a').write(json.load(sys.stdin)['kind'] + ' ')")
-    adopt(desk.store, "toy", None, clock.now())
+    make_current(desk.store, proposal(desk.store, "toy", None), clock.now())
     clock.move(seconds=1)
-    rollback(desk.store, "toy", None, clock.now())
+    make_current(desk.store, rollback_proposal(desk.store, "toy", None), clock.now())
     with desk.store.transaction():
         desk.store.change("UPDATE settings SET is_file_pending = 1 WHERE version = 3")
     assert [adoption.settings_version for adoption in waiting_hooks(desk.store)] == [2]
@@ -123,7 +123,7 @@ def test_hooks_run_in_the_order_of_the_changes_and_after_the_file_is_written(hoo
 
 def test_two_processes_never_run_the_same_hook(hooked, clock):
     desk = hooked()
-    adopt(desk.store, "toy", None, clock.now())
+    make_current(desk.store, proposal(desk.store, "toy", None), clock.now())
     with (desk.store.state / "hooks.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert run_waiting_hooks(desk.store, clock) == 0
@@ -132,7 +132,7 @@ def test_two_processes_never_run_the_same_hook(hooked, clock):
 
 def test_a_hook_sees_the_variables_that_the_model_file_names(hooked, clock):
     desk = hooked("import os; print(os.environ.get('GIVEN'), os.environ.get('OTHER'))", 'pass_env = ["GIVEN"]')
-    adopt(desk.store, "toy", None, clock.now())
+    make_current(desk.store, proposal(desk.store, "toy", None), clock.now())
     environ = {"PATH": os.environ["PATH"], "GIVEN": "a-long-secret", "OTHER": "x"}
     run_waiting_hooks(desk.store, clock, environ)
     assert made(desk).hook_detail == "*** None"
@@ -140,7 +140,7 @@ def test_a_hook_sees_the_variables_that_the_model_file_names(hooked, clock):
 
 def test_the_service_runs_hooks_beside_its_rounds(hooked, clock):
     desk, woken = hooked(), []
-    adopt(desk.store, "toy", None, clock.now())
+    make_current(desk.store, proposal(desk.store, "toy", None), clock.now())
     hooks = Hooks(desk.store, clock, lambda: woken.append(True), None)
     hooks.step()
     hooks.join(30.0)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import requests
 from retuned.daemon.state.channel_outbox import enqueue_for
-from retuned.daemon.state.models.adoption import adopt
+from retuned.daemon.state.models.adoption import make_current, proposal
 from retuned.daemon.state.models.adoption_log import adoption_of
 from retuned.daemon.state.outbox import enqueue
 from retuned.daemon.state.tokens import Role, create_token
@@ -104,7 +104,7 @@ def test_no_secret_is_in_a_log_the_database_an_answer_a_report_a_backup_or_an_ar
         settings=f'file = "live.json"\nhook = {hook}\npass_env = ["FORGE"]',
         alerts=f'webhook = "{echoes["OWN"]}/{PLAIN}"\nwebhook_secret = "env:OWN"',
     )  # fmt: skip
-    adopt(desk.store, "toy", None, datetime.now(UTC))
+    make_current(desk.store, proposal(desk.store, "toy", None), datetime.now(UTC))
     message = sample_message("ops", "host-1", "msg_1", datetime.now(UTC))
     with box.transaction():
         for name in channels:

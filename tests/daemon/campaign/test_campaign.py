@@ -9,7 +9,7 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.state.alert import list_alerts
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, open_campaigns
 from retuned.daemon.state.campaigns.legs import results_of
-from retuned.daemon.state.models.adoption import adopt, rollback
+from retuned.daemon.state.models.adoption import make_current, proposal, rollback_proposal
 from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.records import Outcome
 from retuned.strategies.verdict.verdict_records import Reason
@@ -158,7 +158,7 @@ def test_an_adopted_challenger_comes_into_force_is_written_and_gets_a_baseline(d
     desk.baseline()
     desk.write_data(optimum=-3.0)
     campaign = desk.retune(seed=1)
-    model = adopt(desk.store, "toy", None, SystemClock().now())
+    model = make_current(desk.store, proposal(desk.store, "toy", None), SystemClock().now())
     assert model.settings_version == 2
     assert json.loads((desk.folder / "live.json").read_text()) == {
         "lr": campaign.facts.ended.recommended["lr"],
@@ -167,7 +167,10 @@ def test_an_adopted_challenger_comes_into_force_is_written_and_gets_a_baseline(d
     assert [c.kind for c in open_campaigns(desk.store)] == ["baseline"]
     assert desk.baseline().settings_version == 2
     assert desk.retune(seed=3).verdict.outcome is not Outcome.STALE
-    assert rollback(desk.store, "toy", None, SystemClock().now()).configuration["lr"] == 0.01
+    assert (
+        make_current(desk.store, rollback_proposal(desk.store, "toy", None), SystemClock().now()).configuration["lr"]
+        == 0.01
+    )
     assert len(campaigns_of(desk.store, find_model(desk.store, "toy").id)) == 5
 
 

@@ -8,7 +8,7 @@ from retuned.daemon.service.follow_ups import queue_follow_ups
 from retuned.daemon.state.campaigns.campaigns import find_campaign
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.digests import owners_parts
-from retuned.daemon.state.models.adoption import adopt
+from retuned.daemon.state.models.adoption import make_current, proposal
 from retuned.daemon.state.models.adoption_log import adoption_of, running_account
 from retuned.daemon.state.models.registry import find_model, set_state
 from retuned.strategies.adoption.gain import Arrival, arrival_of
@@ -19,7 +19,7 @@ CLOCK = SystemClock()
 
 def test_the_next_re_evaluation_measures_what_an_adoption_brought_once(judged_copy):
     desk = judged_copy
-    adopt(desk.store, "toy", None, CLOCK.now())
+    make_current(desk.store, proposal(desk.store, "toy", None), CLOCK.now())
     desk.baseline()
     desk.write_data(optimum=-3.2)
     campaign = desk.retune(seed=5)
@@ -43,7 +43,7 @@ def test_the_next_re_evaluation_measures_what_an_adoption_brought_once(judged_co
 
 def test_an_adoption_that_no_due_date_follows_is_looked_at_once_after_the_time_that_its_model_allows(judged_copy):
     desk, now = judged_copy, CLOCK.now()
-    adopt(desk.store, "toy", None, now)
+    make_current(desk.store, proposal(desk.store, "toy", None), now)
     assert queue_follow_ups(desk.store, now + timedelta(days=31)) == ()  # its baseline is not over yet
     desk.baseline()
     assert queue_follow_ups(desk.store, now + timedelta(days=29)) == ()
@@ -59,7 +59,7 @@ def test_an_adoption_that_no_due_date_follows_is_looked_at_once_after_the_time_t
 
 def test_what_follows_an_adoption_is_in_the_next_digest_with_the_running_account(judged_copy):
     desk, since = judged_copy, CLOCK.now()
-    adopt(desk.store, "toy", None, since)
+    make_current(desk.store, proposal(desk.store, "toy", None), since)
     desk.baseline()
     (before,) = owners_parts(desk.store, since, CLOCK.now())
     assert (before.measured, before.accounts[0][:22]) == ((), "toy: re-tuning: 1 adop")
@@ -84,7 +84,7 @@ NO_FOLLOW_UP = [
 def test_nothing_follows_an_adoption_where_nobody_wants_it(judged_copy, adoption, state):
     desk, now = judged_copy, CLOCK.now()
     desk.register(adoption=adoption)
-    adopt(desk.store, "toy", None, now)
+    make_current(desk.store, proposal(desk.store, "toy", None), now)
     desk.baseline()
     set_state(desk.store, "toy", state, now)
     assert queue_follow_ups(desk.store, now + timedelta(days=400)) == ()

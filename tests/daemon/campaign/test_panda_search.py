@@ -19,7 +19,7 @@ from retuned.daemon.reports.page import page_of, render_page
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign
 from retuned.daemon.state.campaigns.lease_file import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
-from retuned.daemon.state.models.adoption import adopt
+from retuned.daemon.state.models.adoption import make_current, proposal
 from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.errors import ConflictError, InputError
 from retuned.strategies.records import plain
@@ -66,7 +66,7 @@ def test_the_path_is_adopted_written_shown_and_taken_up_by_the_next_search(raise
     desk, campaign = raised
     shutil.copytree(desk.folder, tmp_path / "copy")
     copied = new_desk(tmp_path / "copy")
-    model = adopt(copied.store, "toy", campaign.id, SystemClock().now())
+    model = make_current(copied.store, proposal(copied.store, "toy", campaign.id), SystemClock().now())
     assert isinstance(model.configuration["lr"], tuple)
     written = json.loads((desk.folder / "live.json").read_text())
     assert written["lr"] == plain(campaign.facts.ended.recommended)["lr"]

@@ -29,7 +29,7 @@ from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign, queu
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, find_campaign, open_campaigns
 from retuned.daemon.state.campaigns.legs import end_legs, plan_legs
 from retuned.daemon.state.faults import recent_faults
-from retuned.daemon.state.models.adoption import adopt
+from retuned.daemon.state.models.adoption import make_current, proposal
 from retuned.daemon.state.models.models import find_entry
 from retuned.daemon.state.models.registry import find_model, register, set_state
 from retuned.daemon.state.running_service import is_serving, single_instance
@@ -639,7 +639,7 @@ def test_a_settings_file_left_behind_is_written_and_a_broken_one_stops_nothing(j
     starter = Starter(clock, ("sleep", "60"))
     service = make_service(judged_copy, clock, starter)
     take_up(judged_copy, clock, "other")
-    adopt(judged_copy.store, "toy", None, clock.now())
+    make_current(judged_copy.store, proposal(judged_copy.store, "toy", None), clock.now())
     live = Path(json.loads(judged_copy.store.row("SELECT body FROM model_versions")["body"])["settings"]["file"])
     with judged_copy.store.transaction():
         judged_copy.store.change("UPDATE settings SET is_file_pending = 1")

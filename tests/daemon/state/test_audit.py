@@ -24,8 +24,11 @@ ACTS = [
     (lambda verbs: verbs.retire("toy"), "retire", {"state": "active"}, {"state": "retired"}),
     (lambda verbs: verbs.retune("toy"), "retune", {"open_campaigns": []}, {"open_campaigns": [4]}),
     (lambda verbs: verbs.baseline("toy"), "baseline", {"open_campaigns": []}, {"open_campaigns": [4]}),
+    (lambda verbs: verbs.ack(1, "seen"), "ack", {"alert 1": "open"}, {"alert 1": "acknowledged"}),
+    (lambda verbs: verbs.snooze("toy", "1d", "later"), "snooze", {"alert 1": "open"},
+     {"alert 1": "snoozed until 2026-02-01 09:00 UTC"}),
     (lambda verbs: verbs.token_create("ci", "viewer"), "token create", {}, {"role": "viewer", "state": "valid"}),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("do", "act", "before", "after"), ACTS)
@@ -43,6 +46,14 @@ def test_adopting_and_rolling_back_keep_the_values_and_the_reason(verbs):
     assert (there.before["settings"], there.after["settings"]) == ({"lr": 0.01}, {"lr": lr})
     assert (there.subject, there.why) == ("campaign 3", "it was cold\\npassword=***")
     assert (back.act, back.before["settings_version"], back.after["settings_version"]) == ("rollback", 2, 3)
+
+
+def test_an_answer_to_an_alert_keeps_its_reason_its_alert_and_its_model(verbs):
+    verbs.snooze("1", "1d", "the data team looks; password=hunter2hunter2")
+    verbs.unsnooze("1")
+    back, put_off = entries(verbs.store, "toy")
+    assert (put_off.subject, put_off.why) == ("alert 1", "the data team looks; password=***")
+    assert (back.act, back.before["alert 1"][:7], back.after) == ("unsnooze", "snoozed", {"alert 1": "open"})
 
 
 def test_a_removed_model_keeps_its_rows(verbs):
@@ -73,6 +84,9 @@ def test_what_was_cancelled_is_named(verbs):
         (lambda verbs: verbs.pause("nobody"), UnknownName),
         (lambda verbs: verbs.rollback("toy"), InputError),
         (lambda verbs: verbs.adopt("toy", 99), UnknownName),
+        (lambda verbs: verbs.ack(99), UnknownName),
+        (lambda verbs: verbs.snooze("nosuch", "1d", "x"), UnknownName),
+        (lambda verbs: verbs.unsnooze("toy"), ConflictError),
         (lambda verbs: verbs.nudge(3, {"lr": 0.1}), ConflictError),
     ],
 )

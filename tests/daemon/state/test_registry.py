@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.state.campaigns.campaigns import campaigns_of, open_campaigns
-from retuned.daemon.state.models.adoption import adopt
+from retuned.daemon.state.models.adoption import make_current, proposal
 from retuned.daemon.state.models.registry import (
     all_models,
     file_of_version,
@@ -35,7 +35,7 @@ def put_in_force(desk, campaign_id, recommended, clock):
             "UPDATE campaigns SET facts = json_set(facts, '$.recommended', json(?)) WHERE id = ?",
             (recommended, campaign_id),
         )
-    return adopt(desk.store, "toy", campaign_id, clock.now())
+    return make_current(desk.store, proposal(desk.store, "toy", campaign_id), clock.now())
 
 
 def queued(desk):
@@ -94,7 +94,7 @@ def test_an_edited_value_becomes_new_settings_and_replaces_the_queued_baseline(d
 
 
 def test_a_changed_owner_does_not_undo_an_adopted_value(judged_copy, clock):
-    adopted = adopt(judged_copy.store, "toy", None, clock.now())
+    adopted = make_current(judged_copy.store, proposal(judged_copy.store, "toy", None), clock.now())
     path = judged_copy.folder / "model.toml"
     path.write_text(path.read_text().replace('owner = "tests"', 'owner = "others"'))
     done = register(judged_copy.store, load_model_file(path), path, clock.now())
@@ -103,7 +103,7 @@ def test_a_changed_owner_does_not_undo_an_adopted_value(judged_copy, clock):
 
 
 def test_a_value_that_is_new_in_the_file_joins_the_adopted_ones(judged_copy, clock):
-    adopted = adopt(judged_copy.store, "toy", None, clock.now())
+    adopted = make_current(judged_copy.store, proposal(judged_copy.store, "toy", None), clock.now())
     path = judged_copy.folder / "model.toml"
     path.write_text(path.read_text() + f"\n[hyperparameters.batch]\n{LR}0.5")
     done = register(judged_copy.store, load_model_file(path), path, clock.now())

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from retuned.daemon.state.faults import note_fault, set_fact
-from retuned.daemon.state.models.adoption import adopt
+from retuned.daemon.state.models.adoption import make_current, proposal
 from retuned.daemon.state.store import from_text, to_text
 from retuned.daemon.upkeep.metrics import MODELS_SHOWN, metrics_text
 
@@ -45,7 +45,7 @@ def test_a_model_that_was_found_stale_is_told_until_better_settings_are_in_force
     before = figures_of(judged_copy, now)
     assert before["retuned_model_is_stale{model=toy}"] == 1
     assert before["retuned_model_days_since_verdict{model=toy}"] == pytest.approx(1.0, abs=0.01)
-    adopt(judged_copy.store, "toy", None, now)
+    make_current(judged_copy.store, proposal(judged_copy.store, "toy", None), now)
     assert figures_of(judged_copy, now)["retuned_model_is_stale{model=toy}"] == 0
 
 

@@ -25,6 +25,7 @@ from retuned.strategies.alerting.forms.webhook import webhook_form
 from retuned.strategies.alerting.life_cycle import opened
 from retuned.strategies.alerting.message import AlertMessage, Event, Kind, Severity
 from retuned.strategies.alerting.sample import sample_message
+from retuned.strategies.alerting.shared_changes import SharedChange, change_message
 from retuned.strategies.alerting.texts import Standing, message_for
 
 RECORDED = Path(__file__).parent / "forms.json"
@@ -62,9 +63,13 @@ PART = OwnersPart(
 OF_NO_ALERT = {
     Event.CHANGED: replace(MESSAGE, event=Event.CHANGED, title="rides: new settings were adopted"),
     Event.ADOPTED: replace(MESSAGE, event=Event.ADOPTED, title="rides: settings v2 are current now"),
+    Event.DUE: change_message(
+        SharedChange("ann@example.org", "GPU A100 -> H100", NOW, ("rides", "fares"), (17, 18)), id="msg_e",
+        place="host host-1, state folder /s", tags=("eu",),
+    ),
     Event.DIGEST: digest_message(PART, NOW - timedelta(days=7), NOW, id="msg_d", place="host host-1, state folder /s"),
     Event.SAMPLE: sample_message("ops", "host-1", "msg_s", NOW),
-}
+}  # fmt: skip
 CASES = [(channel, event) for channel in FORMS for event in Event]
 
 
@@ -176,7 +181,7 @@ def test_teams_gets_a_card_in_a_message_of_at_most_28_kb(message):
 def test_pagerduty_gets_an_event_of_version_2(message):
     form = pagerduty_form(message, "KEY", "host")
     is_change = path_of(message) == "/v2/change/enqueue"
-    assert is_change is (message.event in (Event.CHANGED, Event.ADOPTED, Event.DIGEST))
+    assert is_change is (message.event in (Event.CHANGED, Event.ADOPTED, Event.DUE, Event.DIGEST))
     assert is_change is ("event_action" not in form)
     assert is_change is ("dedup_key" not in form)
     assert 1 <= len(form["payload"]["summary"]) <= 1024

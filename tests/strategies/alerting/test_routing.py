@@ -20,6 +20,7 @@ PAGER = ChannelRule("pager", ChannelKind.PAGERDUTY, severities=(Severity.CRITICA
 ANN = ChannelRule("ann", ChannelKind.EMAIL, owners=("Ann@Example.org",))
 BOB = ChannelRule("bob", ChannelKind.EMAIL, owners=("bob@example.org",))
 EU = ChannelRule("eu", ChannelKind.WEBHOOK, tags=("eu", "us"))
+CRITICAL = ChannelRule("critical", ChannelKind.WEBHOOK, severities=(Severity.CRITICAL,))
 BROKEN = ChannelRule("broken", ChannelKind.WEBHOOK, kinds=(Kind.BROKEN,))
 QUIET = ChannelRule("quiet", ChannelKind.EMAIL, severities=(Severity.WARNING, Severity.INFO))
 FALLEN = ChannelRule("fallen", ChannelKind.SLACK, kinds=(Kind.DEGRADED,))
@@ -40,7 +41,17 @@ ROUTES = [
     ({"severity": Severity.INFO, "kind": Kind.DEGRADED}, Routes((*ALL, QUIET, FALLEN)), None, None,
      ("quiet", "fallen")),
     ({"severity": Severity.INFO, "kind": Kind.DEGRADED}, Routes((*ALL, QUIET)), ("slack",), None, ()),
-    ({"severity": Severity.INFO, "event": Event.CHANGED}, Routes((SLACK, PAGER)), None, None, ("slack",)),
+    # a change is no alert: limits to kinds and severities of alerts hold none back from PagerDuty, and all from others
+    ({"severity": Severity.INFO, "event": Event.CHANGED}, Routes((SLACK, PAGER, CRITICAL)), None, None,
+     ("slack", "pager")),
+    ({"severity": Severity.INFO, "event": Event.ADOPTED}, Routes((SLACK, PAGER, CRITICAL, EU)), None, None,
+     ("pager", "eu")),
+    ({"severity": Severity.INFO, "event": Event.DUE}, Routes((SLACK, PAGER, CRITICAL, EU)), None, None,
+     ("pager", "eu")),
+    # ... but whose models it is about counts there, too
+    ({"severity": Severity.INFO, "event": Event.DUE}, Routes((replace(PAGER, owners=("bob@example.org",)),)), None,
+     None, ()),
+    ({"severity": Severity.INFO, "event": Event.DUE}, Routes((replace(PAGER, tags=("us",)),)), None, None, ()),
     # severity and kind
     ({"severity": Severity.CRITICAL, "kind": Kind.BROKEN}, Routes(ALL), None, None,
      ("slack", "pager", "ann", "eu", "broken")),
@@ -83,6 +94,11 @@ TIMES = [
      datetime(2026, 3, 3, 6, tzinfo=UTC)),
     # a test is typed by somebody who waits for it
     (NIGHT, {"event": Event.SAMPLE}, datetime(2026, 3, 2, 23, tzinfo=UTC), datetime(2026, 3, 2, 23, tzinfo=UTC)),
+    # whoever looks at an incident at night sees what changed before it, and nobody is woken by that
+    (replace(NIGHT, kind=ChannelKind.PAGERDUTY), {"event": Event.DUE}, datetime(2026, 3, 2, 23, tzinfo=UTC),
+     datetime(2026, 3, 2, 23, tzinfo=UTC)),
+    (replace(NIGHT, kind=ChannelKind.WEBHOOK), {"event": Event.DUE}, datetime(2026, 3, 2, 23, tzinfo=UTC),
+     datetime(2026, 3, 3, 6, tzinfo=UTC)),
     # windows that touch are one
     (BACK_TO_BACK, {}, datetime(2026, 3, 2, 19, tzinfo=UTC), datetime(2026, 3, 3, 8, tzinfo=UTC)),
 ]  # fmt: skip

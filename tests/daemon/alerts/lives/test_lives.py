@@ -8,6 +8,7 @@ from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.service.alert_round import AlertRound
 from retuned.daemon.state.alert import list_alerts
 from retuned.daemon.state.alert_answers import acknowledge, snooze, unsnooze
+from retuned.daemon.state.alert_telling import tell_due
 from retuned.daemon.state.faults import set_fact
 from retuned.daemon.state.models.registry import register, set_state
 from retuned.daemon.state.models.removal import remove_model
@@ -116,6 +117,20 @@ def test_a_service_that_did_not_run_for_weeks_tells_what_it_missed_once(scene):
     scene.restart()
     scene.run(6)
     assert scene.events == ["opened", "repeated"]
+
+
+def test_of_many_that_are_due_at_once_each_is_told_and_no_round_tells_all(scene):
+    for number in range(7):
+        scene.add(f"m{number}")
+        scene.find(f"m{number}")
+    scene.run(1)
+    scene.clock.move(days=8)
+    rounds = [tell_due(scene.store, scene.config, scene.clock.now(), most=3) for _ in range(4)]
+    scene.run(1)
+    assert rounds == [3, 3, 1, 0]
+    assert sorted(title for event, title in scene.heard if event == "repeated") == [
+        f"Still open: m{number}: stale" for number in range(7)
+    ]
 
 
 def test_a_cause_that_comes_and_goes_is_one_alert_and_no_stream(scene):
