@@ -236,10 +236,20 @@ def test_the_cookie_is_kept_from_scripts_and_from_other_sites(served):
     assert "httponly" in told
     assert "samesite=strict" in told
     assert "secure" not in told.replace("samesite", "")
-    behind = requests.post(
-        f"{served.url}/sign-in", data=data, headers={"x-forwarded-proto": "https"}, timeout=30, allow_redirects=False
-    )
-    assert "; secure" in behind.headers["set-cookie"].lower()
+
+
+def test_who_pretends_to_be_a_proxy_is_not_believed(served):
+    data, pretended = {"token": served.secrets[Role.VIEWER]}, {"x-forwarded-proto": "https"}
+    answer = requests.post(f"{served.url}/sign-in", data=data, headers=pretended, timeout=30, allow_redirects=False)
+    assert "; secure" not in answer.headers["set-cookie"].lower()
+
+
+def test_a_proxy_of_ours_says_that_it_was_asked_with_tls(judged_copy, serve):
+    made = serve(judged_copy, add_pages=add_pages, behind_proxy=True, trusted=("127.0.0.1",))
+    data, told = {"token": made.secrets[Role.VIEWER]}, {"x-forwarded-proto": "https"}
+    answer = requests.post(f"{made.url}/sign-in", data=data, headers=told, timeout=30, allow_redirects=False)
+    made.api.stop()
+    assert "; secure" in answer.headers["set-cookie"].lower()
 
 
 def test_the_command_line_makes_a_link_that_is_good_once(served):
