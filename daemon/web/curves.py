@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..state.campaigns.phase_records import Look
+
 WIDTH, HEIGHT, EDGE, DASH = 720, 260, 8, 12
 MOST_POINTS = 200
 """Of one curve; more of them are no wider than a pixel."""
@@ -50,10 +52,27 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """What so many pairs said: the test's interval, from `low_y` up to `high_y` in the drawing, around the mean.
+
+    `lower`, `upper` None: there is no such bound yet, and the bar ends at the frame.
+    """
+
+    pairs: int
+    lower: float | None
+    upper: float | None
+    x: float
+    low_y: float
+    high_y: float
+    mean_y: float
+
+
+@dataclass(frozen=True, slots=True)
 class Differences:
-    """The marks of all pairs, the height of no difference and that of their mean."""
+    """The marks of all pairs, the bars of the looks, the height of no difference and that of their mean."""
 
     marks: tuple[Difference, ...]
+    bars: tuple[Bar, ...]
     zero_y: float
     mean: float
     mean_y: float
@@ -101,8 +120,9 @@ def drawn(curves: Sequence[Curve], sign: float) -> Drawing | None:
     return Drawing(lines, low, high, last_step)
 
 
-def differences(pairs: Sequence[tuple[int, float]]) -> Differences | None:
-    """The differences of pairs by number, positive where the challenger is better; None without one."""
+def differences(pairs: Sequence[tuple[int, float]], looks: Sequence[Look] = ()) -> Differences | None:
+    """The differences of pairs by number, positive where the challenger is better, and what the looks at them said;
+    None without a pair. Bars are cut at the frame, which is that of the pairs."""
     if not pairs:
         return None
     values = [value for _, value in pairs]
@@ -116,7 +136,16 @@ def differences(pairs: Sequence[tuple[int, float]]) -> Differences | None:
         Difference(number, value, _across((place + 0.5) / len(pairs)), height(value))
         for place, (number, value) in enumerate(pairs)
     )
-    return Differences(marks, height(0.0), mean, height(mean))
+
+    def within(value: float | None, beyond: float) -> float:
+        return height(max(-reach, min(reach, beyond if value is None else value)))
+
+    bars = tuple(
+        Bar(look.pairs, look.lower, look.upper, _across(look.pairs / len(pairs)),
+            within(look.lower, -reach), within(look.upper, reach), within(look.mean, 0.0))
+        for look in looks if look.pairs <= len(pairs)
+    )  # fmt: skip
+    return Differences(marks, bars, height(0.0), mean, height(mean))
 
 
 def _as_text(places: list[tuple[float, float]]) -> str:
