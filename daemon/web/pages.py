@@ -13,6 +13,7 @@ from ..state.tokens import Role
 from . import admin_views, views
 from .admin_pages import AdminPages
 from .answering import Answering, Form
+from .calendar_view import schedule
 from .campaign_pages import CampaignPages
 from .fleet_view import back_to, fleet
 from .forms import arguments_in
@@ -30,7 +31,7 @@ VIEWS: Mapping[str, View] = {
     "/": fleet,
     "/models/{name}": views.model,
     "/alerts": views.alerts,
-    "/schedule": views.schedule,
+    "/schedule": schedule,
     "/health": views.health,
 }
 OPERATORS_VIEWS: Mapping[str, View] = {

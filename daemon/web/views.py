@@ -11,7 +11,6 @@ from .visit import Visit
 
 Shown = tuple[str, dict[str, Any]]
 A_PAGE = 100
-MONTHS = 12
 
 
 def model(visit: Visit) -> Shown:
@@ -55,15 +54,6 @@ def alerts(visit: Visit) -> Shown:
     """What owners were told, newest first."""
     found = visit.shown(visit.verbs.alerts(visit.query.get("model"), A_PAGE, visit.query.get("cursor")))
     return "alerts", {"alerts": found.alerts, "next": found.next, "model": visit.query.get("model"), "now": visit.now}
-
-
-def schedule(visit: Visit) -> Shown:
-    """What is due in the coming year, soonest first."""
-    found = visit.shown(visit.verbs.schedule(MONTHS, visit.query.get("model"), A_PAGE, visit.query.get("cursor")))
-    months: dict[str, list[Any]] = {}
-    for planned in found.dates:
-        months.setdefault(f"{planned.due_at:%B %Y}", []).append(planned)
-    return "schedule", {"months": months, "next": found.next, "model": visit.query.get("model")}
 
 
 def health(visit: Visit) -> Shown:
