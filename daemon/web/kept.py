@@ -6,6 +6,7 @@ from threading import RLock
 from typing import TypeVar, cast
 
 from ..state.change_mark import ChangeMark
+from .curves import Thinned
 
 T = TypeVar("T")
 MOST = 32
@@ -16,6 +17,7 @@ class Kept:
 
     def __init__(self, state: Path) -> None:
         """Nothing is kept yet."""
+        self.curves = Thinned()
         self._marks = ChangeMark(state)
         self._lock = RLock()
         self._answers: dict[Hashable, tuple[object, object]] = {}

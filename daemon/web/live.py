@@ -19,7 +19,7 @@ from ..state.campaigns.legs import LegState, leg_states, results_of
 from ..state.store import Store
 from ..training.report_tail import ReportTail
 from ..training.spool import Spool, check_leg_name
-from .curves import Curve, Differences, Drawing, differences, drawn
+from .curves import Curve, Differences, Drawing, Thinned, differences, drawn, points_for
 from .search_drawings import Coordinates, PandaPath, Rung, coordinates, path_of, rungs_of
 
 MOST_CURVES = 500
@@ -41,9 +41,13 @@ class Live:
     left_s: float | None
 
 
-def live_of(store: Store, campaign: Campaign, file: ModelFile, progress: Progress) -> Live:
-    """What there is to see of the campaign now."""
-    sign, results, states = file.objective().sign, results_of(store, campaign.id), leg_states(store, campaign.id)
+def live_of(
+    store: Store, campaign: Campaign, file: ModelFile, progress: Progress, curves: Thinned | None = None
+) -> Live:
+    """What there is to see of the campaign now; `curves`: what was read of it before."""
+    sign, states = file.objective().sign, leg_states(store, campaign.id)
+    reader = (curves or Thinned()).reader(campaign.id, points_for(len(states)))
+    results = results_of(store, campaign.id, reader)
     running = _running(store, campaign.id, file, states)
     expected, newest_first, panda = progress.seconds_expected, states[::-1], campaign.facts.panda
     whole = file.training.budget.amount
@@ -67,8 +71,9 @@ def mark_of(store: Store, campaign: Campaign) -> str:
     for leg, attempt in _open_attempts(spool, states):
         with suppress(OSError):
             written += spool.report_path(leg, attempt).stat().st_size
-    ended = sum(state.end is not None for state in states)
-    return f"{campaign.phase}-{len(states)}-{ended}-{written}"
+    ended, panda = sum(state.end is not None for state in states), campaign.facts.panda
+    told = len(campaign.facts.looks) + (0 if panda is None else len(panda.day_ends) + len(panda.nudges))
+    return f"{campaign.phase}-{len(states)}-{ended}-{written}-{told}"
 
 
 def log_of(store: Store, campaign: Campaign, leg: str) -> str:

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from markupsafe import Markup
+
 from ...strategies.verdict.notice import render as render_value
 from ...strategies.words import counted
 from ..state.models.registry import settings_of
 from ..state.paging import Order
-from .live import live_of
+from ..state.tokens import Role
+from .live import live_of, mark_of
+from .render import render
 from .visit import Visit
 
 Shown = tuple[str, dict[str, Any]]
@@ -35,19 +39,24 @@ def model(visit: Visit) -> Shown:
 def campaign(visit: Visit) -> Shown | None:
     """A campaign and how far it is; None where it has ended with something to report."""
     known = visit.verbs.standing(number_in(visit.path["campaign"]))
-    standing, sign = visit.shown(known), known.model.file.objective().sign
+    standing = visit.shown(known)
     found = standing.campaign
     if found.verdict is not None or (found.kind == "baseline" and found.phase == "done"):
         return None
-    return "campaign", {
-        "campaign": found,
-        "progress": standing.progress,
-        "live": live_of(visit.store, known.campaign, known.model.file, known.progress),
-        "sign": sign,
-        "metric": standing.model.file.goal.metric,
-        "unit": known.model.file.training.budget.unit,
-        "now": visit.now,
-    }
+
+    def draw() -> Markup:
+        live = live_of(visit.store, known.campaign, known.model.file, known.progress, visit.kept.curves)
+        drawn = render(
+            "live", campaign=found, progress=standing.progress, live=live, sign=known.model.file.objective().sign,
+            metric=standing.model.file.goal.metric, unit=known.model.file.training.budget.unit,
+            is_operator=visit.caller.role >= Role.OPERATOR,
+        )  # fmt: skip
+        return Markup(drawn)  # noqa: S704 - a template of ours made it, which escapes
+
+    # drawn once for all who watch
+    key = ("live", found.id, visit.caller.role, found.phase, found.waits, found.failure)
+    live = visit.kept.of(key, draw, mark_of(visit.store, known.campaign))
+    return "campaign", {"campaign": found, "live": live}
 
 
 def alerts(visit: Visit) -> Shown:

@@ -16,7 +16,7 @@ from retuned.daemon.api.routes import PREFIX
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.running_service import read_place
-from retuned.daemon.state.tokens import Caller, Role, revoke_token
+from retuned.daemon.state.tokens import Caller, Role, create_token, list_tokens, revoke_token
 from retuned.daemon.web.pages import ADMINS_VIEWS, OPERATORS_VIEWS, VIEWS, add_pages
 from retuned.daemon.web.sessions import IDLE_ENDS_AFTER, LINK_HOLDS, MOST_FAILURES, MOST_SESSIONS, Sessions
 from retuned.daemon.web.sign_in_link import sign_in_link
@@ -275,6 +275,15 @@ def test_after_many_wrong_tokens_nobody_may_try_for_a_minute(served):
     assert answers == [401] * MOST_FAILURES + [429]
     right = requests.post(f"{served.url}/sign-in", data={"token": served.secrets[Role.ADMIN]}, timeout=30)
     assert right.status_code == 429
+
+
+def test_a_session_uses_its_token(desk):
+    sessions, now = Sessions(), SystemClock().now()
+    secret = create_token(desk.store, "grafana", "viewer", now).secret
+    cookie = sessions.begin_with_token(desk.store, secret, now)
+    sessions.session_of(desk.store, cookie, now + timedelta(hours=1))
+    (token,) = list_tokens(desk.store)
+    assert token.last_used_at == now + timedelta(hours=1)
 
 
 def test_links_and_sessions_end_and_there_are_only_so_many(desk):
