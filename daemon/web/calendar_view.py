@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from ...strategies.words import counted
+from ...strategies.words import age, counted
 from ..config.schedule_tables import LimitsTable
 from ..state.campaigns.legs import hours_used
 from ..state.models.fleet import fleet_mark
@@ -129,7 +129,7 @@ def _cell(day: date, ahead: DayAhead | None, most: int) -> Cell:
 def _hours(days: Sequence[DayAhead]) -> str:
     """The training that it takes, in words."""
     hours, unknown = sum(ahead.hours for ahead in days), sum(ahead.unknown for ahead in days)
-    known = f"about {hours:.1f} hours of training"
+    known = f"about {f'{hours:.1f} hours' if hours >= 1 else age(timedelta(hours=hours))} of training"
     if not unknown:
         return known
     return f"{known} and {unknown} of unknown cost" if hours else "of unknown cost"

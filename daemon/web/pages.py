@@ -12,7 +12,7 @@ from ..api.inside import Inside
 from ..state.tokens import Role
 from . import admin_views, views
 from .admin_pages import AdminPages
-from .answering import Answering, Form
+from .answering import Answering, Form, checked_form, redirect
 from .calendar_view import schedule
 from .campaign_pages import CampaignPages
 from .fleet_view import back_to, fleet
@@ -60,6 +60,7 @@ def add_pages(app: FastAPI, inside: Inside) -> None:
             app.add_api_route(path, pages.view(view, role), methods=["GET"], include_in_schema=False)
     app.add_api_route("/models/{name}/plan", pages.plan, methods=["GET"], include_in_schema=False)
     app.add_api_route("/snooze", pages.snooze, methods=["POST"], include_in_schema=False)
+    app.add_api_route("/models/{name}/look", pages.look, methods=["POST"], include_in_schema=False)
     app.add_api_route("/models/{name}/{verb}", pages.act, methods=["POST"], include_in_schema=False)
     app.add_api_route("/alerts/{name}/{verb}", pages.answer, methods=["POST"], include_in_schema=False)
     app.add_api_route("/page.css", _style, methods=["GET"], include_in_schema=False)
@@ -97,6 +98,20 @@ class Pages:
         """What a form asks for of a model; then the model's page again, which says what was done."""
         back = f"/models/{quote(request.path_params['name'], safe='')}"
         return await self._answering.acted(request, lambda visit, form: self._ask(visit, form, ACTIONS), back)
+
+    async def look(self, request: Request) -> Response:
+        """Look now whether data, code or environment of a model have changed; its page says what was seen."""
+        body, name = await request.body(), request.path_params["name"]
+
+        def first(visit: Visit) -> None:
+            checked_form(visit.session, request, body)
+
+        def show(session: Session, looked: Any) -> Response:  # noqa: ANN401 - the verb's result
+            seen = "; ".join(f"{part.part}: {part.words}" for part in looked.parts)
+            session.news = f"Looked just now. {seen}. {looked.follows}"
+            return redirect(f"/models/{quote(name, safe='')}")
+
+        return await self._answering.computed(request, "look", {"name": name}, show, first)
 
     async def snooze(self, request: Request) -> Response:
         """Put off the alerts of a model, as its row asks for; then the fleet again, with what was chosen of it."""

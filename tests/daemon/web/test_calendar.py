@@ -65,6 +65,11 @@ def test_the_year_is_held_against_the_limit(limits, used, said, is_too_much):
     assert found is is_too_much
 
 
+def test_little_training_is_told_in_smaller_units():
+    sentence, _ = said_of_year(YearAhead((DayAhead(TODAY, 1, 0.5, 0),), YEAR.ends), LimitsTable(), 0.0, TODAY)
+    assert sentence == "1 re-evaluation, about 30 minutes of training."
+
+
 def test_a_year_with_too_much_says_how_far_it_was_looked_at():
     sentence, _ = said_of_year(YearAhead(YEAR.days, date(2027, 1, 1)), LimitsTable(), 0.0, TODAY)
     assert "only up to 2027-01-01" in sentence
@@ -101,4 +106,4 @@ def test_the_page_is_a_calendar_with_what_is_due_on_each_day(judged_copy, serve)
     day = SystemClock().now() + timedelta(days=10)
     assert f"<h2>{day:%B %Y}</h2>" in text
     assert f">{day.day}<b>1</b></td>" in text
-    assert "hours of training" in text
+    assert " of training" in text

@@ -158,6 +158,15 @@ def test_a_form_may_leave_fields_empty_and_a_wrong_value_is_refused(served):
     assert re.search(r"Re-evaluation \d+ is queued", right.text)
 
 
+def test_a_look_for_changes_says_what_it_saw(served):
+    browser = served.browser(Role.OPERATOR)
+    fields = Outline(browser.get(f"{served.url}/models/toy", timeout=30).text).fields
+    text = browser.post(f"{served.url}/models/toy/look", data={"csrf": fields["csrf"]}, timeout=120).text
+    assert re.search(r"Looked just now\. \w+: [^;]+; ", text)
+    forged = browser.post(f"{served.url}/models/toy/look", data={"csrf": "guess"}, timeout=30)
+    assert forged.status_code == 403
+
+
 def test_an_alert_is_answered_on_its_page(served):
     browser = served.browser(Role.OPERATOR)
     text = browser.get(f"{served.url}/alerts", timeout=30).text
