@@ -8,6 +8,7 @@ ones have been answered or not, and each waiting time counts from its set time: 
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import sys
@@ -71,7 +72,7 @@ def main() -> None:
             [sys.executable, "-m", "retuned.daemon", "--state", str(state), "serve"], stdout=DEVNULL, stderr=DEVNULL
         ) as service:
             try:
-                rows = measure(Reader(_place(state, service)), seconds)
+                rows = measure(Reader(_place(state, service)), seconds, service.pid)
             finally:
                 service.terminate()
     finally:
@@ -87,16 +88,23 @@ def main() -> None:
         sys.exit(0 if is_within else 1)
 
 
-def measure(reader: Reader, seconds: float) -> list[dict[str, Any]]:
-    """A row for each page: its size, and how long it was waited for at the set rate."""
+def measure(reader: Reader, seconds: float, pid: int) -> list[dict[str, Any]]:
+    """A row for each page: its size, how long it was waited for at the set rate, and what one took of the processor."""
     rows = []
     for name, path in PAGES.items():
-        size = reader.read(path)
+        size, before = reader.read(path), cpu_s(pid)
         waits = sorted(waited(reader, path, seconds))
         cuts = statistics.quantiles(waits, n=100, method="inclusive")
         times = {"median_s": cuts[49], "p99_s": cuts[98], "most_s": waits[-1]}
+        times["cpu_s"] = (cpu_s(pid) - before) / len(waits)
         rows.append({"page": name, "bytes": size, "requests": len(waits)} | {k: round(v, 4) for k, v in times.items()})
     return rows
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def waited(reader: Reader, path: str, seconds: float) -> list[float]:

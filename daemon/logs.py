@@ -23,6 +23,8 @@ EVENTS: Mapping[str, str] = {
     "service_started": "the service started and locked its state folder",
     "service_stopped": "the service stopped cleanly",
     "api_started": "the API listens",
+    "certificate_renewed": "the files of [api] tls_cert and tls_key have changed, and are used from now on",
+    "certificate_not_renewed": "these files have changed and cannot be used; those from before are served on",
     "api_verb": "a caller changed something through the API",
     "api_failed": "a request met a bug; the trace follows",
     "token_use_not_noted": "the time of a token's last use could not be recorded",

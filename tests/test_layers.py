@@ -23,6 +23,7 @@ STRATEGIES = (
 DAEMON = (
     {
         "addresses",
+        "certificates",
         "clock",
         "logs",
         "processes",

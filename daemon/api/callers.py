@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 
 from ...strategies.errors import StateError
 from ...strategies.words import readable
@@ -33,6 +34,14 @@ def person_of(caller: Caller, headers: Mapping[str, str]) -> str | None:
     return named if caller.name == OF_THE_SERVICE and named else None
 
 
+def note_use_if_possible(store: Store, caller: Caller, now: datetime) -> None:
+    """Record that a token was used; a database that cannot be written keeps nobody out."""
+    try:
+        note_use(store, caller, now)
+    except StateError:
+        log.warning("token_use_not_noted", token=caller.name)
+
+
 class Callers:
     """The callers of one service, which knows its own command line by a secret."""
 
@@ -53,10 +62,7 @@ class Callers:
             words = " or ".join(role.word for role in Role if role >= least)
             raise Refused(403, f"the token '{caller.name}' has the role {caller.role.word}", f"allowed: {words}")
         if caller.name != OF_THE_SERVICE:
-            try:
-                note_use(store, caller, self._clock.now())
-            except StateError:
-                log.warning("token_use_not_noted", token=caller.name)
+            note_use_if_possible(store, caller, self._clock.now())
         return caller
 
     def is_operator(self, store: Store, headers: Mapping[str, str]) -> bool:

@@ -36,10 +36,18 @@ def remote(place: Place) -> "Verbs":
     return cast("Verbs", _Remote(place))
 
 
+def connect(place: Place) -> HTTPConnection:
+    """A connection through the user's own socket, where there is one that answers, else at the address; raises Gone."""
+    if place.local:
+        with contextlib.suppress(Gone):
+            return _connect(place.local)
+    return _connect(place.url)
+
+
 class _Remote:
     def __init__(self, place: Place) -> None:
+        self._place = place
         self._url = place.url
-        self._local = place.local
         self._is_recorded = place.is_recorded
         self._prefix = "" if place.url.startswith(UNIX) else urlsplit(place.url).path.rstrip("/")
         self._headers = {"authorization": f"Bearer {place.token}", "content-type": "application/json"}
@@ -78,7 +86,7 @@ class _Remote:
 
     def _send(self, route: Route, target: str, body: bytes | None) -> tuple[HTTPResponse, bytes]:
         """One request: the answer and its content."""
-        connection = self._connect()
+        connection = connect(self._place)
         try:
             connection.request(route.method, target, body, self._headers)
             answer = connection.getresponse()
@@ -90,13 +98,6 @@ class _Remote:
             ) from None
         finally:
             connection.close()
-
-    def _connect(self) -> HTTPConnection:
-        """A connection through the user's own socket, where there is one that answers; else at the address."""
-        if self._local:
-            with contextlib.suppress(Gone):
-                return _connect(self._local)
-        return _connect(self._url)
 
     def _read(self, route: Route, content: bytes) -> Any:  # noqa: ANN401
         try:
@@ -133,6 +134,11 @@ def _connect(url: str) -> HTTPConnection:
     connection = _connection(url)
     try:
         connection.connect()
+    except ssl.SSLCertVerificationError as error:
+        connection.close()
+        allowed = "allowed: one for the name in the address, by an authority that this machine trusts"
+        remedy = "use that name, or name its authority: SSL_CERT_FILE=FILE"
+        raise Gone(f"the certificate of {url}: {error.verify_message}", allowed, remedy) from None
     except (OSError, HTTPException):
         connection.close()
         raise Gone(f"the service at {url} does not answer", "a running service", "start it, or see its log") from None

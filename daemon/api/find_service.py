@@ -30,7 +30,7 @@ def _place_of_another_user(config: Config, environ: Mapping[str, str]) -> Place:
             "allowed: a fixed port or a unix socket, and a token",
             "set RETUNED_URL and RETUNED_TOKEN, or choose another folder with --state DIR",
         )
-    return Place(url_of(listen), _token(environ))
+    return Place(url_of(listen, is_encrypted=config.api.tls_cert is not None), _token(environ))
 
 
 def _token(environ: Mapping[str, str]) -> str:

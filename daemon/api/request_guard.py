@@ -89,14 +89,25 @@ class Guard:
             await refuse(send, 413, _too_large())
             return
         with self._room(scope):
-            await self._app(scope, _replay(body, receive), send)
+            await self._app(self._as_asked(scope, headers), _replay(body, receive), send)
+
+    def _as_asked(self, scope: Message, headers: Mapping[bytes, str]) -> Message:
+        """The request with the scheme that its sender used, which a proxy of ours alone is believed to know."""
+        is_encrypted = headers.get(b"x-forwarded-proto", "").strip().lower() == "https"
+        return {**scope, "scheme": "https"} if is_encrypted and self._is_proxy(scope) else scope
+
+    def _is_proxy(self, scope: Message) -> bool:
+        if not self._proxies or is_local(scope):
+            return False
+        address = ipaddress.ip_address(scope["client"][0])
+        return any(address in network for network in self._proxies)
 
     def _stranger(self, scope: Message) -> tuple[int, RetunedError] | None:
         """The refusal of who comes past the proxy; this machine may."""
-        if not self._proxies or is_local(scope):
+        if not self._proxies or is_local(scope) or self._is_proxy(scope):
             return None
         address = ipaddress.ip_address(scope["client"][0])
-        if address.is_loopback or any(address in network for network in self._proxies):
+        if address.is_loopback:
             return None
         allowed = "allowed: the proxies that [api] trusted names"
         return 403, InputError(f"the request comes from {address}, which is no proxy of ours", allowed, "use the proxy")

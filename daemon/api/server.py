@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
@@ -35,7 +34,7 @@ from .request_guard import HEADERS, Guard, is_local
 from .routes import PREFIX, ROUTES, Route
 from .sockets import address_of, listen
 from .user_paths import own_user
-from .uvicorn_settings import run, server_config
+from .uvicorn_settings import Server, run, server_of
 from .verbs import Verbs
 from .wire import dump_result, load_arguments, load_object
 
@@ -77,24 +76,24 @@ class Api:
         self._local_threads = ThreadPoolExecutor(LOCAL_THREADS, thread_name_prefix="local")
         self._computing = ComputeQueue()
         self._answered = Answered()
-        self._server: uvicorn.Server | None = None
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
         self._paths: list[Path] = []
 
     def start(self) -> str | None:
         """Listen, write STATE/api.json for callers, before any answer, and return the address; None where it is "off".
 
-        Raises StateError when it cannot listen there.
+        Raises StateError when it cannot listen there, InputError for a certificate that cannot be used.
         """
         if self._config.api.listen == "off":
             return None
+        self._server = server_of(Guard(self.app(), self._config.api), self._config.api)
         listening = listen(self._config.api.listen)
-        url = address_of(listening)
+        url = address_of(listening, is_encrypted=self._server.certificate is not None)
         self._paths = [Path(url.removeprefix(UNIX))] if url.startswith(UNIX) else []
         local = None if self._paths else self._listen_locally()
         sockets = [listening] if local is None else [listening, local]
         write_place(self._state, Place(url, self._secret, "" if local is None else address_of(local)))
-        self._server = uvicorn.Server(server_config(Guard(self.app(), self._config.api)))
         self._thread = threading.Thread(target=run, args=(self._server, sockets), name="api", daemon=True)
         self._thread.start()
         self._wait_until_started()

@@ -26,13 +26,13 @@ def listen(wanted: str, mode: int = SOCKET_MODE) -> socket.socket:
         ) from None
 
 
-def address_of(listening: socket.socket) -> str:
-    """The address that callers use."""
+def address_of(listening: socket.socket, *, is_encrypted: bool = False) -> str:
+    """The address that callers use; `is_encrypted`: a port is served with TLS."""
     name = listening.getsockname()
     if listening.family == socket.AF_UNIX:
         return f"{UNIX}{name}"
     host = f"[{name[0]}]" if listening.family == socket.AF_INET6 else name[0]
-    return f"http://{host}:{name[1]}"
+    return f"{'https' if is_encrypted else 'http'}://{host}:{name[1]}"
 
 
 def _listen_tcp(wanted: str) -> socket.socket:

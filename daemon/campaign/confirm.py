@@ -1,11 +1,13 @@
 """The confirm phase: the rules of the test are frozen, then pairs run on fresh seeds and rows until they decide."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ...strategies.drift.drift import noise_of
 from ...strategies.records import SECOND_STAGE, Configuration, LegRequest, LegResult, Outcome, Purpose, Role
 from ...strategies.verdict.contract import Contract
+from ...strategies.verdict.evidence import weigh
 from ...strategies.verdict.margin import margin_of
 from ...strategies.verdict.runs import Pair, Run, SearchSummary
 from ...strategies.verdict.safe_t_test import FIRST_LOOK
@@ -15,6 +17,7 @@ from ...strategies.verdict.verdict_records import Continue, TestPlan, Verdict
 from ..config.model_file import ModelFile
 from ..state.campaigns.campaigns import campaigns_of
 from ..state.campaigns.legs import results_of
+from ..state.campaigns.phase_records import Look
 from ..state.models.model_calendar import campaigns_a_year
 from ..state.store import Store
 from .context import CampaignContext, baseline_results, budget_s_of, full_run, slice_base
@@ -104,9 +107,30 @@ def confirm(
         assert isinstance(decision, Continue)
         if decision.pairs:
             pairs = _run_pairs(context, decision.pairs, start, base, challenger)
+            _show_look(context, look_at(plan, summary, pairs, alone))
         if decision.incumbent_runs:
             requests = _incumbents(context, decision.incumbent_runs, start, base)
             alone = tuple(Run.of(result) for result in context.runs.run(requests))
+
+
+def _show_look(context: CampaignContext, look: Look | None) -> None:
+    """Record for those who watch what the pairs say now; those before it stay, later ones of a run before go."""
+    if look is not None:
+        context.lease.amend(lambda facts: replace(facts, looks=(*_before(facts.looks, look), look)))
+
+
+def look_at(plan: TestPlan, summary: SearchSummary, pairs: Sequence[Pair], alone: Sequence[Run]) -> Look | None:
+    """What the pairs say; None where nothing can be said yet."""
+    usable = [pair for pair in pairs if not pair.is_lost]
+    bounds = weigh(plan, summary, usable, alone).bounds
+    if bounds is None or not math.isfinite(bounds.mean):
+        return None
+    lower, upper = (bound if math.isfinite(bound) else None for bound in (bounds.lower, bounds.upper))
+    return Look(bounds.n, bounds.mean, lower, upper)
+
+
+def _before(looks: Sequence[Look], look: Look) -> tuple[Look, ...]:
+    return tuple(known for known in looks if known.pairs < look.pairs)
 
 
 def _alone_before(context: CampaignContext) -> tuple[Run, ...]:

@@ -29,7 +29,7 @@ def begin_second_stage(context: CampaignContext, verdict: Verdict, search: Finis
     rivals = first_stage_runs(context, Role.CHALLENGER)
     challenger = None if search.nothing_better else search.winner
     first = FirstStage(verdict, search.winner_trial, challenger, max(rivals, default=-1) + 1)
-    context.lease.advance("search", lambda facts: replace(facts, first=first), context.clock.now())
+    context.lease.advance("search", lambda facts: replace(facts, first=first, looks=()), context.clock.now())
 
 
 def gone_on(context: CampaignContext, task: SearchTask) -> SearchTask:

@@ -33,7 +33,7 @@ def _serve(
         place = read_place(state)
         if place is None:
             raise ConflictError("[api] listen is 'off'", "allowed with --open: an address", "set [api] listen")
-        link = sign_in_link(place)
+        link = sign_in_link(place, session.config.api.public_url)
         say(link)
         # in a thread: a browser in the terminal would keep the service from its rounds
         threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
@@ -51,7 +51,7 @@ def _open(
     place = find_service(session.config, os.environ)
     if place is None:
         raise StateError("no service runs on this state folder", "", "start it: retuned serve")
-    link = sign_in_link(place)
+    link = sign_in_link(place, session.config.api.public_url)
     say(link)
     if not only_print:
         webbrowser.open(link)

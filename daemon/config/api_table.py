@@ -5,9 +5,9 @@ import re
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from .toml_input import Flag, Table, refusal, shown
+from .toml_input import Flag, OwnersPath, Table, refusal, shown
 
 
 def _listen(value: str) -> str:
@@ -51,14 +51,16 @@ def _is_loopback(host: str) -> bool:
 
 class ApiTable(Table):
     """Where the service answers the command line and other programs. `public_url`: at which address people reach its
-    pages, for links in messages; None: messages say what to type instead."""
+    pages, for links in messages; None: messages say what to type instead. `tls_cert` and `tls_key`: files in PEM; None:
+    what it sends is not encrypted."""
 
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:0"
-    is_open: Flag = Field(default=False, alias="open_to_network")
     public_url: Annotated[str, BeforeValidator(_public_url)] | None = None
     behind_proxy: Flag = False
     trusted: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     names: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()
+    tls_cert: OwnersPath | None = None
+    tls_key: OwnersPath | None = None
 
     @model_validator(mode="after")
     def _names_its_proxies(self) -> Self:
@@ -72,19 +74,32 @@ class ApiTable(Table):
         )
 
     @model_validator(mode="after")
-    def _is_plainly_open(self) -> Self:
+    def _names_certificate_and_key(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            given, missing = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
+            raise refusal(f"is set without {missing}", "allowed: both, or neither", f"name {missing} too", key=given)
+        if self.tls_cert is not None and not self.is_tcp:
+            raise refusal(
+                f"is set, and listen is {shown(self.listen)}",
+                "allowed: with listen = 'HOST:PORT'",
+                "change listen, or remove tls_cert and tls_key",
+                key="tls_cert",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _is_encrypted_where_others_reach_it(self) -> Self:
         host = self.listen.rpartition(":")[0]
-        if (
-            self.is_open
-            or self.behind_proxy
-            or self.listen == "off"
-            or self.listen.startswith("unix:")
-            or _is_loopback(host)
-        ):
+        if self.tls_cert is not None or self.behind_proxy or not self.is_tcp or _is_loopback(host):
             return self
         raise refusal(
             f"is {shown(self.listen)}, which other machines can reach, and tokens are sent unencrypted",
             "allowed: 127.0.0.1, ::1, localhost or a unix socket",
-            "put a proxy with TLS in front, and set behind_proxy and trusted; or set open_to_network = true next to it",
+            "name files as tls_cert and tls_key, or put a proxy with TLS in front: behind_proxy and trusted",
             key="listen",
         )
+
+    @property
+    def is_tcp(self) -> bool:
+        """Whether it listens at a host and port."""
+        return self.listen != "off" and not self.listen.startswith("unix:")

@@ -227,3 +227,28 @@ def _row(row: Row) -> AlertRow:
         severity=Severity(row["severity"]), life=life_of(row), tellings=row["tellings"], by=row["by"], note=row["note"],
         resolution=row["resolution"],
     )  # fmt: skip
+
+
+OF_CHANGE = "SELECT model_id FROM alerts WHERE state <> 'resolved' AND change = :change"
+"""The models with an alert that is not over and comes of that change."""
+
+
+def shared_changes(store: Store, most: int) -> tuple[tuple[str, int], ...]:
+    """What alerts of two or more models that are not over have in common, such as a new driver, and of how many; the
+    most common first."""
+    rows = store.rows(
+        """SELECT change, count(DISTINCT model_id) AS n FROM alerts WHERE state <> 'resolved' AND change <> ''
+        GROUP BY change HAVING n > 1 ORDER BY n DESC, change LIMIT ?""",
+        (most,),
+    )
+    return tuple((row["change"], row["n"]) for row in rows)
+
+
+def answers_of(store: Store, models: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """How many alerts of each of these models are open, and how many are snoozed."""
+    rows = store.rows(
+        """SELECT model_id, sum(state = 'open') AS open, sum(state = 'snoozed') AS snoozed FROM alerts
+        WHERE state <> 'resolved' AND model_id IN (SELECT value FROM json_each(?)) GROUP BY model_id""",
+        (json.dumps(list(models)),),
+    )
+    return {row["model_id"]: (row["open"], row["snoozed"]) for row in rows}

@@ -233,6 +233,15 @@ def last_dead_error(store: Store) -> str | None:
     return None if row is None else row["last_error"]
 
 
+def untold_models(store: Store) -> dict[int, str]:
+    """The models about which one of those messages was to tell, by number, and why the last one was given up."""
+    rows = store.rows(
+        f"""SELECT model_id, coalesce(last_error, '') AS error FROM outbox JOIN alerts AS told ON told.id = alert_id
+        WHERE model_id IS NOT NULL AND {_STILL_DEAD} ORDER BY outbox.created_at"""  # noqa: S608 - our own words
+    )
+    return {row["model_id"]: row["error"] for row in rows}
+
+
 def place_for(channel: str | None, url: str) -> str:
     """Where a message goes, for people and logs: a channel by its name, an address without what may be a password."""
     return place_of(url) if channel is None else f"channel {channel}"

@@ -91,6 +91,6 @@ def remove_place(state: Path) -> None:
             (state / FILE).unlink()
 
 
-def url_of(listen: str) -> str:
-    """The address that a caller uses for the value of [api] listen."""
-    return listen if listen.startswith(UNIX) else f"http://{listen}"
+def url_of(listen: str, *, is_encrypted: bool = False) -> str:
+    """The address that a caller uses for the value of [api] listen; `is_encrypted`: a port is served with TLS."""
+    return listen if listen.startswith(UNIX) else f"{'https' if is_encrypted else 'http'}://{listen}"

@@ -2,15 +2,18 @@
 
 import os
 import socket
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import requests
 
+from ...strategies.errors import InputError
+from ..certificates import ends_at
 from ..clock import Clock
 from ..config.config import Config
 from ..state.faults import get_fact
@@ -31,6 +34,7 @@ from .doctor_state import (
 from .health import longest_silence_s
 
 ANSWER_TIMEOUT_S = 3.0
+CERTIFICATE_ENDS_SOON = timedelta(days=14)
 EARLIEST, LATEST = datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 UNIT = "retuned.service"
 
@@ -48,6 +52,7 @@ def examine_case(case: Case) -> tuple[Finding, ...]:
         ("disk", check_disk),
         ("database", check_database),
         ("api", check_api),
+        ("certificate", check_certificate),
         ("systemd", check_unit),
     )
     findings = [finding for part, check in without_database for finding in _caught(part, partial(check, case))]
@@ -133,6 +138,25 @@ def check_api(case: Case) -> Iterator[Finding]:
         yield Finding("api", "ok", f"{place.url} answers")
 
 
+def check_certificate(case: Case) -> Iterator[Finding]:
+    """That the certificate of [api] can be used with its key, and for how long."""
+    cert, key = case.config.api.tls_cert, case.config.api.tls_key
+    if cert is None or key is None:
+        return
+    renew = "renew it; the service reads the new files within a minute"
+    try:
+        ends = ends_at(cert, key)
+    except InputError as error:
+        yield Finding("certificate", "error", error.found, f"{error.allowed}; {error.remedy}")
+        return
+    if ends is None or ends <= case.now:
+        yield Finding("certificate", "error", f"{cert} has ended, or has not begun", renew)
+    elif ends - case.now < CERTIFICATE_ENDS_SOON:
+        yield Finding("certificate", "warning", f"{cert} ends on {ends:%Y-%m-%d}", renew)
+    else:
+        yield Finding("certificate", "ok", f"{cert} is good until {ends:%Y-%m-%d}")
+
+
 def check_unit(case: Case) -> Iterator[Finding]:
     """That the systemd unit, if there is one, is enabled and starts a program that exists."""
     unit = case.units / UNIT
@@ -160,8 +184,10 @@ def _why_silent(url: str) -> str:
                 probe.settimeout(ANSWER_TIMEOUT_S)
                 probe.connect(url.removeprefix(UNIX))
             return ""
-        with requests.Session() as session:
+        with requests.Session() as session, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of urllib3, that the certificate is not looked at
             session.trust_env = False
+            session.verify = False  # whether it answers; the certificate is another check
             status = session.get(f"{url}/healthz", timeout=ANSWER_TIMEOUT_S).status_code
     except (OSError, ValueError) as error:
         return type(error).__name__

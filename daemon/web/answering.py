@@ -16,6 +16,7 @@ from ..api.wire import load_arguments, load_result
 from ..logs import log
 from ..state.tokens import Role
 from .forms import fields_of
+from .kept import Kept
 from .render import HEADERS, render
 from .sessions import Session, Sessions
 from .visit import Visit
@@ -34,6 +35,7 @@ class Answering:
         """`inside`: of the server that the pages are part of."""
         self.inside = inside
         self.sessions = sessions
+        self.kept = Kept(inside.config.state)
 
     async def visited(self, request: Request, least: Role, answer: Callable[[Visit], Response]) -> Response:
         """The answer to somebody with that role."""
@@ -49,7 +51,8 @@ class Answering:
                     _check_role(session, least)
                     verbs = Verbs(store, self.inside.config, self.inside.clock, self.inside.user,
                                   caller=session.caller.name)  # fmt: skip
-                    visit = Visit(session, store, verbs, now, request.query_params, request.path_params)
+                    visit = Visit(session, store, verbs, now, request.query_params, request.path_params,
+                                  self.kept)  # fmt: skip
                     return answer(visit)
                 except RetunedError as error:
                     return self.wrong(session, error)
@@ -60,14 +63,17 @@ class Answering:
         return await self.inside.in_thread(request, work)
 
     async def acted(
-        self, request: Request, act: Callable[[Visit, Form], str], back: str, least: Role = Role.OPERATOR
-    ) -> Response:
+        self, request: Request, act: Callable[[Visit, Form], str], back: str | Callable[[Form], str],
+        least: Role = Role.OPERATOR,
+    ) -> Response:  # fmt: skip
         """What a form asks for, which `act` does and says in a sentence; then the page at `back`, which shows it."""
         body = await request.body()
 
         def answer(visit: Visit) -> Response:
-            visit.session.news = act(visit, checked_form(visit.session, request, body))
-            return redirect(back)
+            form = checked_form(visit.session, request, body)
+            to = back if isinstance(back, str) else back(form)
+            visit.session.news = act(visit, form)
+            return redirect(to)
 
         return await self.visited(request, least, answer)
 

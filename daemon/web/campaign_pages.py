@@ -13,7 +13,7 @@ from . import views
 from .answering import Answering
 from .events import Events
 from .live import log_of
-from .render import HEADERS, REPORT_HEADERS, render
+from .render import HEADERS, REPORT_HEADERS
 from .sessions import Session
 from .visit import Visit
 
@@ -62,9 +62,7 @@ class CampaignPages:
             shown = views.campaign(visit)
             if shown is None or not shown[1]["campaign"].is_open:
                 return Response(status_code=200, headers={**HEADERS, "hx-refresh": "true"})
-            is_operator = visit.caller.role >= Role.OPERATOR
-            body = render("live", is_operator=is_operator, **shown[1])
-            return Response(body, 200, HEADERS, media_type="text/html")
+            return Response(str(shown[1]["live"]), 200, HEADERS, media_type="text/html")
 
         return await self._answering.visited(request, Role.VIEWER, answer)
 

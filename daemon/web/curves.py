@@ -1,14 +1,25 @@
 """Drawings of a running campaign: learning curves and paired differences, as points that SVG takes."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from threading import Lock
+
+from ..state.campaigns.legs import Reports, reports_in
+from ..state.campaigns.phase_records import Look
 
 WIDTH, HEIGHT, EDGE, DASH = 720, 260, 8, 12
 MOST_POINTS = 200
 """Of one curve; more of them are no wider than a pixel."""
+FEWER_POINTS = ((100, MOST_POINTS), (250, 80))
+FEWEST_POINTS = 40
+"""Where there are more curves than so many, each has fewer points: what is seen stays, and the page stays small."""
+MOST_KEPT = 1000
 LOW_SHARE = 0.05  # of all points may lie below the frame: one absurd score must not flatten all others
 
 Point = tuple[float, float]
+_VALUE = itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +61,27 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """What so many pairs said: the test's interval, from `low_y` up to `high_y` in the drawing, around the mean.
+
+    `lower`, `upper` None: there is no such bound yet, and the bar ends at the frame.
+    """
+
+    pairs: int
+    lower: float | None
+    upper: float | None
+    x: float
+    low_y: float
+    high_y: float
+    mean_y: float
+
+
+@dataclass(frozen=True, slots=True)
 class Differences:
-    """The marks of all pairs, the height of no difference and that of their mean."""
+    """The marks of all pairs, the bars of the looks, the height of no difference and that of their mean."""
 
     marks: tuple[Difference, ...]
+    bars: tuple[Bar, ...]
     zero_y: float
     mean: float
     mean_y: float
@@ -67,12 +95,42 @@ def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> tuple[Point, ..
     inner, stretches = points[1:-1], (most - 2) // 2
     kept = [points[0]]
     for number in range(stretches):
-        begin, end = len(inner) * number // stretches, len(inner) * (number + 1) // stretches
-        places = range(begin, end)
-        low = min(places, key=lambda place: inner[place][1])
-        high = max(places, key=lambda place: inner[place][1])
-        kept += [inner[place] for place in sorted({low, high})]
+        part = inner[len(inner) * number // stretches : len(inner) * (number + 1) // stretches]
+        ends = {min(part, key=_VALUE), max(part, key=_VALUE)}
+        kept += sorted(ends, key=part.index)
     return (*kept, points[-1])
+
+
+def points_for(count: int) -> int:
+    """How many points each of so many curves has."""
+    return next((points for most, points in FEWER_POINTS if count <= most), FEWEST_POINTS)
+
+
+class Thinned:
+    """The reports of legs that have ended, which do not change any more, thinned once for all who look."""
+
+    def __init__(self) -> None:
+        """Nothing was read yet."""
+        self._kept: dict[tuple[int, str, int, int], Reports] = {}
+        self._lock = Lock()
+
+    def reader(self, campaign: int, most: int) -> Callable[[str, bytes], Reports]:
+        """What reads the reports of the campaign's legs, with at most so many points."""
+
+        def read(leg: str, stored: bytes) -> Reports:
+            key = (campaign, leg, most, len(stored))
+            with self._lock:
+                known = self._kept.get(key)
+            if known is not None:
+                return known
+            points = thinned([point for point in reports_in(leg, stored) if math.isfinite(point[1])], most)
+            with self._lock:
+                self._kept[key] = points
+                while len(self._kept) > MOST_KEPT:
+                    del self._kept[next(iter(self._kept))]
+            return points
+
+        return read
 
 
 def drawn(curves: Sequence[Curve], sign: float) -> Drawing | None:
@@ -80,7 +138,8 @@ def drawn(curves: Sequence[Curve], sign: float) -> Drawing | None:
 
     `sign`: 1 where higher is better, else -1; the worst points may lie outside the frame.
     """
-    thin = [(curve, thinned(curve.points)) for curve in curves if curve.points]
+    most = points_for(len(curves))
+    thin = [(curve, thinned(curve.points, most)) for curve in curves if curve.points]
     values = sorted(sign * value for _, points in thin for _, value in points)
     if not values:
         return None
@@ -101,8 +160,9 @@ def drawn(curves: Sequence[Curve], sign: float) -> Drawing | None:
     return Drawing(lines, low, high, last_step)
 
 
-def differences(pairs: Sequence[tuple[int, float]]) -> Differences | None:
-    """The differences of pairs by number, positive where the challenger is better; None without one."""
+def differences(pairs: Sequence[tuple[int, float]], looks: Sequence[Look] = ()) -> Differences | None:
+    """The differences of pairs by number, positive where the challenger is better, and what the looks at them said;
+    None without a pair. Bars are cut at the frame, which is that of the pairs."""
     if not pairs:
         return None
     values = [value for _, value in pairs]
@@ -116,7 +176,16 @@ def differences(pairs: Sequence[tuple[int, float]]) -> Differences | None:
         Difference(number, value, _across((place + 0.5) / len(pairs)), height(value))
         for place, (number, value) in enumerate(pairs)
     )
-    return Differences(marks, height(0.0), mean, height(mean))
+
+    def within(value: float | None, beyond: float) -> float:
+        return height(max(-reach, min(reach, beyond if value is None else value)))
+
+    bars = tuple(
+        Bar(look.pairs, look.lower, look.upper, _across(look.pairs / len(pairs)),
+            within(look.lower, -reach), within(look.upper, reach), within(look.mean, 0.0))
+        for look in looks if look.pairs <= len(pairs)
+    )  # fmt: skip
+    return Differences(marks, bars, height(0.0), mean, height(mean))
 
 
 def _as_text(places: list[tuple[float, float]]) -> str:

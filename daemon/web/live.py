@@ -1,7 +1,7 @@
 """What a running campaign has found so far: its curves, those of running trainings too, its pairs and its cost."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,15 @@ from ...strategies.records import SECOND_STAGE, LegEnd, LegResult, Purpose, Role
 from ..config.model_file import ModelFile
 from ..foreign_files import read_plain
 from ..reports.progress import Progress
-from ..reports.trials import trials_of
+from ..reports.trials import Trial, trials_of
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease_file import folder_of
 from ..state.campaigns.legs import LegState, leg_states, results_of
 from ..state.store import Store
 from ..training.report_tail import ReportTail
 from ..training.spool import Spool, check_leg_name
-from .curves import Curve, Differences, Drawing, differences, drawn
+from .curves import Curve, Differences, Drawing, Thinned, differences, drawn, points_for
+from .search_drawings import Coordinates, PandaPath, Rung, coordinates, path_of, rungs_of
 
 MOST_CURVES = 500
 MOST_RUNNING = 16
@@ -29,22 +30,34 @@ LARGEST_LOG = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Live:
     """The drawings; None where there is nothing to draw. `runs`: the legs, those that have not ended first; `left_s`:
-    seconds of training still expected, None where nothing says how many."""
+    seconds of training still expected, None where nothing says how many. `rungs`: of a search that has any."""
 
     curves: Drawing | None
     pairs: Differences | None
+    rungs: tuple[Rung, ...]
+    coordinates: Coordinates | None
+    path: PandaPath | None
     runs: tuple[LegState, ...]
     left_s: float | None
 
 
-def live_of(store: Store, campaign: Campaign, file: ModelFile, progress: Progress) -> Live:
-    """What there is to see of the campaign now."""
-    sign, results, states = file.objective().sign, results_of(store, campaign.id), leg_states(store, campaign.id)
+def live_of(
+    store: Store, campaign: Campaign, file: ModelFile, progress: Progress, curves: Thinned | None = None
+) -> Live:
+    """What there is to see of the campaign now; `curves`: what was read of it before."""
+    sign, states = file.objective().sign, leg_states(store, campaign.id)
+    reader = (curves or Thinned()).reader(campaign.id, points_for(len(states)))
+    results = results_of(store, campaign.id, reader)
     running = _running(store, campaign.id, file, states)
-    expected, newest_first = progress.seconds_expected, states[::-1]
+    expected, newest_first, panda = progress.seconds_expected, states[::-1], campaign.facts.panda
+    whole = file.training.budget.amount
+    trials = trials_of(results, Purpose.SEARCH, (Role.INCUMBENT, Role.CANDIDATE), whole)
     return Live(
-        drawn(_curves(results, running, sign, file.training.budget.amount), sign),
-        differences(_pairs(results)),
+        drawn(_curves(trials or trials_of(results, Purpose.REPLICATE, tuple(Role), whole), running, sign), sign),
+        differences(_pairs(results), campaign.facts.looks),
+        () if panda is not None else rungs_of(results),
+        None if panda is not None else coordinates(file.space(), trials, sign, INCUMBENT),
+        None if panda is None else path_of(panda, sign),
         tuple(sorted(newest_first, key=lambda state: state.end is not None)),
         None if expected is None else max(0.0, expected - progress.compute_s),
     )
@@ -58,8 +71,9 @@ def mark_of(store: Store, campaign: Campaign) -> str:
     for leg, attempt in _open_attempts(spool, states):
         with suppress(OSError):
             written += spool.report_path(leg, attempt).stat().st_size
-    ended = sum(state.end is not None for state in states)
-    return f"{campaign.phase}-{len(states)}-{ended}-{written}"
+    ended, panda = sum(state.end is not None for state in states), campaign.facts.panda
+    told = len(campaign.facts.looks) + (0 if panda is None else len(panda.day_ends) + len(panda.nudges))
+    return f"{campaign.phase}-{len(states)}-{ended}-{written}-{told}"
 
 
 def log_of(store: Store, campaign: Campaign, leg: str) -> str:
@@ -111,14 +125,9 @@ def _running(
 
 
 def _curves(
-    results: tuple[LegResult, ...],
-    running: Iterator[tuple[str, tuple[tuple[float, float], ...]]],
-    sign: float,
-    whole: float,
+    trials: Sequence[Trial], running: Iterator[tuple[str, tuple[tuple[float, float], ...]]], sign: float
 ) -> list[Curve]:
-    """One curve for each trial of the search, and for each leg that runs; before the search those of the baseline."""
-    trials = trials_of(results, Purpose.SEARCH, (Role.INCUMBENT, Role.CANDIDATE), whole)
-    trials = trials or trials_of(results, Purpose.REPLICATE, tuple(Role), whole)
+    """One curve for each trial, and for each leg that runs."""
     furthest = max((trial.last.request.to_step for trial in trials), default=0.0)
     curves = []
     for trial in trials[:MOST_CURVES]:

@@ -12,8 +12,10 @@ from ..api.inside import Inside
 from ..state.tokens import Role
 from . import admin_views, views
 from .admin_pages import AdminPages
-from .answering import Answering, Form
+from .answering import Answering, Form, checked_form, redirect
+from .calendar_view import schedule
 from .campaign_pages import CampaignPages
+from .fleet_view import back_to, fleet
 from .forms import arguments_in
 from .render import HEADERS
 from .sessions import Session, Sessions
@@ -26,10 +28,10 @@ View = Callable[[Visit], tuple[str, dict[str, Any]]]
 """Gives a template's name and values."""
 
 VIEWS: Mapping[str, View] = {
-    "/": views.fleet,
+    "/": fleet,
     "/models/{name}": views.model,
     "/alerts": views.alerts,
-    "/schedule": views.schedule,
+    "/schedule": schedule,
     "/health": views.health,
 }
 OPERATORS_VIEWS: Mapping[str, View] = {
@@ -57,6 +59,8 @@ def add_pages(app: FastAPI, inside: Inside) -> None:
         for path, view in shown.items():
             app.add_api_route(path, pages.view(view, role), methods=["GET"], include_in_schema=False)
     app.add_api_route("/models/{name}/plan", pages.plan, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/snooze", pages.snooze, methods=["POST"], include_in_schema=False)
+    app.add_api_route("/models/{name}/look", pages.look, methods=["POST"], include_in_schema=False)
     app.add_api_route("/models/{name}/{verb}", pages.act, methods=["POST"], include_in_schema=False)
     app.add_api_route("/alerts/{name}/{verb}", pages.answer, methods=["POST"], include_in_schema=False)
     app.add_api_route("/page.css", _style, methods=["GET"], include_in_schema=False)
@@ -94,6 +98,33 @@ class Pages:
         """What a form asks for of a model; then the model's page again, which says what was done."""
         back = f"/models/{quote(request.path_params['name'], safe='')}"
         return await self._answering.acted(request, lambda visit, form: self._ask(visit, form, ACTIONS), back)
+
+    async def look(self, request: Request) -> Response:
+        """Look now whether data, code or environment of a model have changed; its page says what was seen."""
+        body, name = await request.body(), request.path_params["name"]
+
+        def first(visit: Visit) -> None:
+            checked_form(visit.session, request, body)
+
+        def show(session: Session, looked: Any) -> Response:  # noqa: ANN401 - the verb's result
+            seen = "; ".join(f"{part.part}: {part.words}" for part in looked.parts)
+            session.news = f"Looked just now. {seen}. {looked.follows}"
+            return redirect(f"/models/{quote(name, safe='')}")
+
+        return await self._answering.computed(request, "look", {"name": name}, show, first)
+
+    async def snooze(self, request: Request) -> Response:
+        """Put off the alerts of a model, as its row asks for; then the fleet again, with what was chosen of it."""
+
+        def act(visit: Visit, form: Form) -> str:
+            wanted = {
+                "named": form.get("model", ""),
+                "length": form.get("length", ""),
+                "reason": form.get("reason", ""),
+            }
+            return views.done("snooze", self._answering.ask(visit, "snooze", wanted))
+
+        return await self._answering.acted(request, act, lambda form: back_to(form.get("back", "")))
 
     async def answer(self, request: Request) -> Response:
         """The answer to an alert; then the alerts again."""

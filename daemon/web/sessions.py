@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from ...strategies.errors import UnknownName
+from ..api.callers import note_use_if_possible
 from ..state.store import Store
 from ..state.tokens import Caller, Role, caller_of_digest, digest_of
 
@@ -76,7 +77,7 @@ class Sessions:
         return self._begin(caller, None, now)
 
     def session_of(self, store: Store, cookie: str, now: datetime) -> Session | None:
-        """The session of a cookie, unless it has ended or its token was revoked."""
+        """The session of a cookie, unless it has ended or its token was revoked; the token is used with it."""
         with self._lock:
             session = self._sessions.get(cookie)
             if session is None:
@@ -91,6 +92,7 @@ class Sessions:
                 self.end(cookie)
                 return None
             session.caller = caller
+            note_use_if_possible(store, caller, now)
         return session
 
     def end(self, cookie: str) -> None:

@@ -82,8 +82,7 @@ class SigningIn:
             wrong = "This link was used already or is too old: retuned open makes another."
             return _form(wrong if link is not None else "The token is unknown or was revoked.", 401)
         answer = redirect("/")
-        # a proxy with TLS says so; who pretends it loses no more than a cookie of their own
-        is_secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+        is_secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=is_secure, path="/")
         return answer
 

@@ -9,6 +9,7 @@ from ..api.redaction import redacted
 from ..api.verbs import Verbs
 from ..state.store import Store
 from ..state.tokens import Caller, Role
+from .kept import Kept
 from .sessions import Session
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ class Visit:
     now: datetime
     query: Mapping[str, str]
     path: Mapping[str, str]
+    kept: Kept
 
     @property
     def caller(self) -> Caller:

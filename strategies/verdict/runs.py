@@ -49,6 +49,11 @@ class Pair:
     incumbent: Run | None
     challenger: Run | None
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether a run of it says nothing."""
+        return any(run is not None and run.is_void for run in (self.incumbent, self.challenger))
+
 
 @dataclass(frozen=True, slots=True)
 class SearchSummary:

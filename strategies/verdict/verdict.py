@@ -80,7 +80,7 @@ def _judge_runs(
     if not search.has_challenger:
         return _judge_incumbent_alone(plan, contract, search, incumbent_runs, budget_spent)
     ended = _ended_in_order(pairs)
-    usable = [pair for pair in ended if not _is_lost(pair)]
+    usable = [pair for pair in ended if not pair.is_lost]
     at = look_sizes(plan.n_max)
     is_lost = len(ended) - len(usable) > _MOST_LOST
     for n in at:
@@ -278,10 +278,6 @@ def _ended_in_order(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
             break
         ended.append(pair)
     return tuple(ended)
-
-
-def _is_lost(pair: Pair) -> bool:
-    return any(run is not None and run.is_void for run in (pair.incumbent, pair.challenger))
 
 
 def _finite(bound: float) -> float | None:

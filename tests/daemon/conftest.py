@@ -11,10 +11,10 @@ from retuned.daemon.state.tokens import Role, create_token
 class Served:
     """A desk with its API, a token for each role, and how often the service was woken."""
 
-    def __init__(self, desk, listen="127.0.0.1:0", add_pages=None):
+    def __init__(self, desk, listen="127.0.0.1:0", add_pages=None, **table):
         self.desk = desk
         self.woken = []
-        config = Config(state=desk.config.state, api=ApiTable(listen=listen))
+        config = Config(state=desk.config.state, api=ApiTable(listen=listen, **table))
         self.api = Api(desk.config.state, config, SystemClock(), lambda: self.woken.append(True), add_pages)
         self.url = self.api.start()
         now = SystemClock().now()

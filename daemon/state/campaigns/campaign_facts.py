@@ -6,13 +6,13 @@ are written together.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
 from ....strategies.panda.diary import Wish
 from ....strategies.verdict.contract import Contract
 from ....strategies.verdict.verdict_records import Verdict
-from .phase_records import ChosenStrategy, Continued, Ended, FirstStage, PandaDiary, Prepared, Searched
+from .phase_records import ChosenStrategy, Continued, Ended, FirstStage, Look, PandaDiary, Prepared, Searched
 
 VERSION = 1
 Record = TypeVar("Record")
@@ -24,7 +24,8 @@ class CampaignFacts:
 
     `contract`: the baseline's while the code is the same, else probed before the search. `judged`: the verdict while
     its causes are investigated. People write `wishes` while a panda searches. `first`: where a second stage was begun;
-    `searched` is then that of the stage whose pairs ran last.
+    `searched` is then that of the stage whose pairs ran last. `looks`: what the pairs of the stage that runs have said
+    so far.
     """
 
     prepared: Prepared | None = None
@@ -34,6 +35,7 @@ class CampaignFacts:
     wishes: tuple[Wish, ...] = ()
     searched: Searched | None = None
     first: FirstStage | None = None
+    looks: tuple[Look, ...] = ()
     judged: Verdict | None = None
     continued: Continued | None = None
     ended: Ended | None = None
@@ -51,7 +53,8 @@ class CampaignFacts:
         parts = {"contract": self.contract, "panda": self.panda, "first_stage": self.first, "judged": self.judged}
         for name, part in parts.items():
             flat |= {} if part is None else {name: part.to_json()}
-        return flat | ({"wishes": [wish.to_json() for wish in self.wishes]} if self.wishes else {})
+        flat |= {"wishes": [wish.to_json() for wish in self.wishes]} if self.wishes else {}
+        return flat | ({"looks": [asdict(look) for look in self.looks]} if self.looks else {})
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -66,6 +69,7 @@ class CampaignFacts:
             wishes=tuple(Wish.from_json(wish) for wish in fields.get("wishes", ())),
             searched=Searched.from_json(fields) if "test_plan" in fields else None,
             first=FirstStage.from_json(fields["first_stage"]) if "first_stage" in fields else None,
+            looks=tuple(Look(**look) for look in fields.get("looks", ())),
             judged=Verdict.from_json(fields["judged"]) if "judged" in fields else None,
             continued=Continued.from_json(fields) if "pairs_allowed" in fields else None,
             ended=Ended.from_json(fields) if "compute_s" in fields else None,

@@ -3,7 +3,7 @@
 import json
 import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -11,6 +11,9 @@ from ....strategies.legs.request import request_of
 from ....strategies.records import LegEnd, LegRequest, LegResult
 from ..database_errors import of_row
 from ..store import Row, Store, to_json, to_text
+
+Reports = tuple[tuple[float, float], ...]
+"""(step, score) of each report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,17 @@ class LegState:
     seconds: float | None
 
 
-def results_of(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
-    """The ended legs of a campaign in the order they were planned."""
+def reports_in(leg: str, stored: bytes) -> Reports:
+    """The reports of a leg, as (step, score), from how they are stored."""
+    return tuple((step, score) for step, score in json.loads(zlib.decompress(stored)))
+
+
+def results_of(
+    store: Store, campaign_id: int, read: Callable[[str, bytes], Reports] = reports_in
+) -> tuple[LegResult, ...]:
+    """The ended legs of a campaign in the order they were planned. `read`: what reads the reports of one."""
     rows = store.rows("SELECT * FROM legs WHERE campaign_id = ? AND ended IS NOT NULL ORDER BY rowid", (campaign_id,))
-    return tuple(_result(row) for row in rows)
+    return tuple(_result(row, read) for row in rows)
 
 
 def held_out_results(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
@@ -123,15 +133,14 @@ def end_legs(store: Store, campaign_id: int, results: Sequence[LegResult], now: 
 
 
 @of_row("a training run")
-def _result(row: Row) -> LegResult:
-    curve = json.loads(zlib.decompress(row["curve"])) if row["curve"] else []
+def _result(row: Row, read: Callable[[str, bytes], Reports]) -> LegResult:
     return LegResult(
         request=request_of(json.loads(row["request"])),
         end=LegEnd(row["ended"]),
         score=row["score"],
         detail=row["detail"],
         metrics={name: math.nan if value is None else value for name, value in json.loads(row["metrics"]).items()},
-        curve=tuple((step, score) for step, score in curve),
+        curve=read(row["name"], row["curve"]) if row["curve"] else (),
         seconds=row["seconds"],
         cpu_s=row["cpu_s"],
         peak_memory_bytes=row["peak_memory_bytes"],

@@ -148,6 +148,17 @@ class PandaDiary:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What `pairs` pairs said of the improvement, in score units: its mean and the bounds of the test, which hold at
+    any time; None: there is no such bound yet. For those who watch; the verdict is not based on it."""
+
+    pairs: int
+    mean: float
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Searched:
     """Why the search ended, and the rules of the test, frozen before the first pair.
 

@@ -4,43 +4,67 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from ....strategies.records import Outcome
 from ....strategies.verdict.verdict_records import Verdict
+from ..alert_rows import OF_CHANGE, answers_of
 from ..database_errors import of_row
+from ..outbox import untold_models
 from ..paging import checked_limit
 from ..store import Row, Store, from_text, moment_or_none, to_text
 
 LAST_VERDICTS = 8
 NO_VERDICT = "none"
-RANKS = (Outcome.BROKEN, Outcome.STALE, Outcome.DEGRADED, Outcome.INCONCLUSIVE)
-"""The worst first; then models without a verdict, FRESH ones, and those that are paused or retired."""
+
+
+class Condition(StrEnum):
+    """How a model stands, the worst first: the first that holds of its verdict, of what it waits for and of what could
+    not be told about it."""
+
+    BROKEN = Outcome.BROKEN.value
+    STALE = Outcome.STALE.value
+    UNTOLD = "not told"  # a message about an alert of it was given up
+    DEGRADED = Outcome.DEGRADED.value
+    OVERDUE = "overdue"
+    SUSPECT = "suspect data"
+    INCONCLUSIVE = Outcome.INCONCLUSIVE.value
+    NEW = "no verdict yet"
+    FRESH = Outcome.FRESH.value
+    RESTING = "resting"  # paused or retired
+
+
+CONDITIONS = tuple(Condition)
 
 _LAST = """SELECT id FROM campaigns WHERE campaigns.model_id = models.id AND kind = 'retune'
     AND verdict IS NOT NULL ORDER BY id DESC LIMIT 1"""
 
+_OPEN = "SELECT model_id FROM campaigns WHERE ended_at IS NULL"
 _ROWS = f"""WITH fleet AS (
-    SELECT models.id, models.name, models.state, models.next_due_at, models.interval_days, models.settings_version,
+    SELECT models.id, models.name, models.state, models.next_due_at, models.settings_version,
         body ->> '$.owner' AS owner, body ->> '$.objective.metric' AS metric,
         body ->> '$.objective.direction' AS direction, settings.created_at AS settings_since,
         coalesce(judged.verdict ->> '$.outcome', '{NO_VERDICT}') AS outcome, judged.verdict, judged.id AS judged_id,
-        judged.ended_at AS judged_at, judged.settings_version AS judged_version
+        judged.ended_at AS judged_at, judged.settings_version AS judged_version,
+        models.state = 'active' AND models.next_due_at < :late AND models.id NOT IN ({_OPEN}) AS is_late,
+        models.id IN (SELECT value FROM json_each(:untold)) AS is_untold
     FROM models
     JOIN model_versions ON model_versions.model_id = models.id AND model_versions.version = models.version
     JOIN settings ON settings.model_id = models.id AND settings.version = models.settings_version
     LEFT JOIN campaigns AS judged ON judged.id = ({_LAST}))"""  # noqa: S608 - our own words
 
-_RANK = (
-    "CASE WHEN state <> 'active' THEN 9 "
-    + " ".join(f"WHEN outcome = '{outcome.value}' THEN {rank}" for rank, outcome in enumerate(RANKS))
-    + f" WHEN outcome = '{NO_VERDICT}' THEN 5 ELSE 6 END"
-)
+_RANK = f"""CASE WHEN state <> 'active' THEN {CONDITIONS.index(Condition.RESTING)}
+    WHEN outcome = 'broken' THEN 0 WHEN outcome = 'stale' THEN 1 WHEN is_untold THEN 2
+    WHEN outcome = 'degraded' THEN 3 WHEN is_late THEN 4
+    WHEN json_array_length(verdict, '$.suspicions') > 0 THEN 5
+    WHEN outcome = 'inconclusive' THEN 6 WHEN outcome = '{NO_VERDICT}' THEN 7 ELSE 8 END"""
 _ORDERS = {
     "worst": f"{_RANK}, name",
     "name": "name",
     "owner": "owner, name",
     "due": "next_due_at IS NULL, next_due_at, name",
     "judged": "judged_at DESC, name",
+    "running": f"id NOT IN ({_OPEN} AND started_at IS NOT NULL), id NOT IN ({_OPEN}), name",
 }
 ORDERS = tuple(_ORDERS)
 
@@ -48,11 +72,13 @@ ORDERS = tuple(_ORDERS)
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What of the fleet to show; None: any. `text` is looked for in names and owners; `verdict` is an outcome's value,
-    or NO_VERDICT; `order` one of ORDERS; `page` counts from 1."""
+    or NO_VERDICT; `change` what open alerts of several models have in common; `order` one of ORDERS; `page` counts
+    from 1."""
 
     text: str = ""
     owner: str | None = None
     verdict: str | None = None
+    change: str | None = None
     order: str = "worst"
     page: int = 1
 
@@ -73,11 +99,14 @@ class FleetModel:
     """A model's row. `verdict` None: it has none yet; `is_of_current`: whether it is about the current settings.
 
     `running`: the open campaigns as (number, kind, phase, why it waits). `past`: the last verdicts, oldest first.
+    `untold`: why the last message about it was given up; None: none was. `unanswered`, `snoozed`: alerts of it that
+    are open, and that are put off.
     """
 
     name: str
     owner: str
     state: str
+    condition: Condition
     metric: str
     lower_is_better: bool
     settings_version: int
@@ -89,6 +118,10 @@ class FleetModel:
     is_of_current: bool
     running: tuple[tuple[int, str, str, str | None], ...]
     past: tuple[Past, ...]
+    is_late: bool
+    untold: str | None
+    unanswered: int
+    snoozed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +139,31 @@ class Counts:
         return sum(self.by_verdict.values())
 
 
-def fleet_page(store: Store, wanted: Wanted, limit: int) -> tuple[tuple[FleetModel, ...], int]:
-    """The models of a page, and how many there are on all pages."""
+def fleet_page(store: Store, wanted: Wanted, limit: int, late: datetime) -> tuple[tuple[FleetModel, ...], int]:
+    """The models of a page, and how many there are on all pages; what was due before `late` is overdue."""
     limit = checked_limit(limit)
-    conditions, values = _conditions(wanted)
-    places = {"limit": limit, "skip": (wanted.page - 1) * limit}
+    untold = untold_models(store)
+    conditions, asked = _conditions(wanted)
+    values: dict[str, object] = asked | {"late": to_text(late), "untold": json.dumps(list(untold))}
     # the order needs little of a model: the rest is read of those on the page alone
     chosen = store.rows(
-        f"{_ROWS} SELECT id, count(*) OVER () AS n FROM fleet{conditions} ORDER BY {_ORDERS[wanted.order]}"  # noqa: S608
-        " LIMIT :limit OFFSET :skip",
-        values | places,
+        f"{_ROWS} SELECT id, {_RANK} AS rank, count(*) OVER () AS n FROM fleet{conditions}"  # noqa: S608
+        f" ORDER BY {_ORDERS[wanted.order]} LIMIT :limit OFFSET :skip",
+        values | {"limit": limit, "skip": (wanted.page - 1) * limit},
     )
     numbers = [row["id"] for row in chosen]
-    of_page = f"{_ROWS} SELECT * FROM fleet WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608 - ours
-    found = {row["id"]: row for row in store.rows(of_page, (json.dumps(numbers),))}
-    rows = [found[number] for number in numbers]
-    open_ones, past = _open_of(store, numbers), _past_of(store, numbers)
-    return tuple(_model(row, open_ones, past) for row in rows), chosen[0]["n"] if chosen else _count(
-        store, conditions, values
-    )
+    of_page = f"{_ROWS} SELECT * FROM fleet WHERE id IN (SELECT value FROM json_each(:numbers))"  # noqa: S608 - ours
+    found = {row["id"]: row for row in store.rows(of_page, values | {"numbers": json.dumps(numbers)})}
+    around = _Around(untold, _open_of(store, numbers), _past_of(store, numbers), answers_of(store, numbers))
+    rows = tuple(_model({**found[row["id"]], "rank": row["rank"]}, around) for row in chosen)
+    return rows, chosen[0]["n"] if chosen else _count(store, conditions, values)
 
 
 def fleet_counts(store: Store, overdue_since: datetime) -> Counts:
     """Counts over the whole fleet; overdue is what was due before `overdue_since` and has not run since."""
     rows = store.rows(
-        f"{_ROWS} SELECT state = 'active' AS is_active, outcome, count(*) AS n FROM fleet GROUP BY 1, 2"  # noqa: S608
+        f"{_ROWS} SELECT state = 'active' AS is_active, outcome, count(*) AS n FROM fleet GROUP BY 1, 2",  # noqa: S608
+        {"late": "", "untold": "[]"},
     )
     (overdue,) = store.rows(
         "SELECT count(*) AS n, min(next_due_at) AS oldest FROM models WHERE state = 'active' AND next_due_at < ?",
@@ -142,6 +175,16 @@ def fleet_counts(store: Store, overdue_since: datetime) -> Counts:
         overdue=overdue["n"],
         oldest_due_at=moment_or_none(overdue["oldest"]),
     )
+
+
+def fleet_mark(store: Store) -> tuple[object, ...]:
+    """What changes whenever a model is registered, changed, adopted for or judged; it is read in an instant."""
+    (models,) = store.rows(
+        """SELECT count(*) AS n, max(id) AS last, sum(version) AS versions, sum(settings_version) AS settings,
+        sum(state = 'active') AS active FROM models"""
+    )
+    phases = store.rows("SELECT phase, count(*) AS n FROM campaigns GROUP BY phase ORDER BY phase")
+    return (*models.values(), *((row["phase"], row["n"]) for row in phases))
 
 
 def owners(store: Store, most: int) -> tuple[str, ...]:
@@ -172,6 +215,9 @@ def _conditions(wanted: Wanted) -> tuple[str, dict[str, object]]:
     if wanted.verdict is not None:
         values["outcome"] = wanted.verdict
         found.append("outcome = :outcome AND state = 'active'")
+    if wanted.change is not None:
+        values["change"] = wanted.change
+        found.append(f"id IN ({OF_CHANGE})")
     return (" WHERE " + " AND ".join(found) if found else ""), values
 
 
@@ -204,15 +250,25 @@ def _past_of(store: Store, numbers: Sequence[int]) -> Mapping[int, list[Row]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What belongs to models of a page, by their numbers."""
+
+    untold: Mapping[int, str]
+    open_ones: Mapping[int, list[tuple[int, str, str, str | None]]]
+    past: Mapping[int, list[Row]]
+    answers: Mapping[int, tuple[int, int]]
+
+
 @of_row("a model")
-def _model(
-    row: Row, open_ones: Mapping[int, list[tuple[int, str, str, str | None]]], past: Mapping[int, list[Row]]
-) -> FleetModel:
+def _model(row: Row, around: _Around) -> FleetModel:
     sign = -1.0 if row["direction"] == "minimize" else 1.0
+    unanswered, snoozed = around.answers.get(row["id"], (0, 0))
     return FleetModel(
         name=row["name"],
         owner=row["owner"],
         state=row["state"],
+        condition=CONDITIONS[row["rank"]],
         metric=row["metric"],
         lower_is_better=sign < 0,
         settings_version=row["settings_version"],
@@ -222,8 +278,12 @@ def _model(
         judged_by=row["judged_id"],
         judged_at=moment_or_none(row["judged_at"]),
         is_of_current=row["judged_version"] == row["settings_version"],
-        running=tuple(open_ones.get(row["id"], ())),
-        past=tuple(_past(each, sign) for each in past.get(row["id"], ())),
+        running=tuple(around.open_ones.get(row["id"], ())),
+        past=tuple(_past(each, sign) for each in around.past.get(row["id"], ())),
+        is_late=bool(row["is_late"]),
+        untold=around.untold.get(row["id"]),
+        unanswered=unanswered,
+        snoozed=snoozed,
     )
 
 

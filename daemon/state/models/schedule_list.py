@@ -76,6 +76,13 @@ def schedule_page(
     return planned, cursor_after("schedule", to_text(planned[-1].due_at), planned[-1].model)
 
 
+def due_dates(
+    store: Store, house: HouseScheduleTable, until: datetime, name: str | None = None
+) -> Iterator[tuple[datetime, int]]:
+    """The due dates until then, of all active models or of one, soonest first, each with its model's number."""
+    return ((due_at, model.id) for due_at, model in _in_order(_dated(store, house, name), until, None))
+
+
 def _in_order(
     models: Iterator[_Dates], until: datetime, after: tuple[datetime, str] | None
 ) -> Iterator[tuple[datetime, _Dates]]:

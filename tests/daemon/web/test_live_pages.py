@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 
 import pytest
 import requests
@@ -10,13 +11,20 @@ from hypothesis import strategies as st
 from retuned.daemon.campaign.request import open_or_queue
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.reports.progress import progress_of
+from retuned.daemon.reports.trials import trials_of
 from retuned.daemon.state.campaigns.campaign_writes import cancel_campaign
 from retuned.daemon.state.campaigns.campaigns import find_campaign
+from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.campaigns.phase_records import Look, PandaDiary
 from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.tokens import Role
-from retuned.daemon.web.curves import HEIGHT, WIDTH, Curve, differences, drawn, thinned
+from retuned.daemon.web.curves import EDGE, HEIGHT, WIDTH, Curve, differences, drawn, thinned
 from retuned.daemon.web.live import live_of, mark_of
 from retuned.daemon.web.pages import add_pages
+from retuned.daemon.web.search_drawings import coordinates, path_of, rungs_of
+from retuned.strategies.panda.diary import DayEnd, Nudge
+from retuned.strategies.records import Purpose
+from retuned.strategies.records import Role as Side
 
 POINTS = st.lists(st.tuples(st.floats(0, 1e6), st.floats(-1e6, 1e6)), max_size=400)
 
@@ -48,6 +56,66 @@ def test_a_campaign_shows_its_curves_its_pairs_and_its_cost(judged):
     assert {line.fate for line in live.curves.lines} == {"incumbent", "alive"}
     assert live.curves.lines[-1].fate == "incumbent"
     assert all(run.end is not None for run in live.runs)
+
+
+def test_the_interval_narrows_from_look_to_look_until_the_verdict_falls(judged):
+    campaign = find_campaign(judged.store, 3)
+    looks = campaign.facts.looks
+    ends = [(-math.inf if look.lower is None else look.lower, look.upper or math.inf) for look in looks]
+    widths = [upper - lower for lower, upper in ends]
+    assert [look.pairs for look in looks] == [4, 6, 8]
+    assert widths == sorted(widths, reverse=True)
+    assert math.isfinite(widths[-1])
+    assert [lower > 0 for lower, _ in ends] == [False, False, True]  # STALE is what it fell as
+    assert (looks[-1].lower, looks[-1].upper) == (campaign.verdict.lower, campaign.verdict.upper)
+
+
+def test_bars_end_at_the_frame_and_lie_where_their_pairs_are():
+    found = differences([(0, 1.0), (1, 0.5)], [Look(1, 0.75, None, 0.9), Look(2, 0.75, 0.5, 40.0), Look(3, 1, 0, 1)])
+    first, second = found.bars  # the third is of pairs that are not there
+    assert first.low_y == pytest.approx(HEIGHT - EDGE)
+    assert second.high_y == pytest.approx(EDGE)
+    assert first.x < second.x <= WIDTH
+    assert all(bar.high_y <= bar.mean_y <= bar.low_y for bar in found.bars)
+
+
+def test_rungs_say_how_many_came_and_how_many_went_on(judged):
+    rungs = rungs_of(results_of(judged.store, 3))
+    assert [rung.step for rung in rungs] == sorted(rung.step for rung in rungs)
+    assert [rung.went_on for rung in rungs] == [rung.trials for rung in rungs[1:]] + [0]
+    assert all(rung.best is not None for rung in rungs)
+
+
+def trials_in(store, file):
+    return trials_of(
+        results_of(store, 3), Purpose.SEARCH, (Side.INCUMBENT, Side.CANDIDATE), file.training.budget.amount
+    )
+
+
+def test_trials_are_lines_across_their_hyperparameters_the_better_ones_above(judged):
+    file = find_model(judged.store, "toy").file
+    found = coordinates(file.space(), trials_in(judged.store, file), file.objective().sign, "search.000")
+    assert [axis.name for axis in found.axes] == [*(axis.name for axis in file.space().movable), "score"]
+    assert len(found.lines) + found.left_out == len(trials_in(judged.store, file))
+    assert found.lines[-1].is_incumbent
+    shades = [line.shade for line in found.lines[:-1]]
+    assert shades == sorted(shades)
+    places = [tuple(map(float, pair.split(","))) for line in found.lines for pair in line.points.split()]
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places)
+
+
+def test_without_two_scores_there_are_no_lines(judged):
+    file = find_model(judged.store, "toy").file
+    assert coordinates(file.space(), trials_in(judged.store, file)[:1], 1.0, "search.000") is None
+
+
+def test_a_panda_that_went_back_has_a_line_for_each_life():
+    ends = [DayEnd(1, "a", 10.0, 0.1, 1.0), DayEnd(2, "a", 20.0, 0.0, 1.0), DayEnd(3, "b", 20.0, 0.3, 0.5)]
+    back = [*ends, DayEnd(4, "c", 10.0, None, 0.5)]
+    path = path_of(PandaDiary(tuple(back), (Nudge(1, 0, "first"), Nudge(3, 0, "back to day 1")), "b", 4), 1.0)
+    assert [line.fate for line in path.drawing.lines] == ["alive", "incumbent"]
+    assert (path.days, path.returns) == (4, 1)
+    assert path.nudges == ("day 3: back to day 1", "day 1: first")
 
 
 @given(POINTS, st.integers(4, 60))

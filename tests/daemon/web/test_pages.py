@@ -16,7 +16,7 @@ from retuned.daemon.api.routes import PREFIX
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.running_service import read_place
-from retuned.daemon.state.tokens import Caller, Role, revoke_token
+from retuned.daemon.state.tokens import Caller, Role, create_token, list_tokens, revoke_token
 from retuned.daemon.web.pages import ADMINS_VIEWS, OPERATORS_VIEWS, VIEWS, add_pages
 from retuned.daemon.web.sessions import IDLE_ENDS_AFTER, LINK_HOLDS, MOST_FAILURES, MOST_SESSIONS, Sessions
 from retuned.daemon.web.sign_in_link import sign_in_link
@@ -158,6 +158,15 @@ def test_a_form_may_leave_fields_empty_and_a_wrong_value_is_refused(served):
     assert re.search(r"Re-evaluation \d+ is queued", right.text)
 
 
+def test_a_look_for_changes_says_what_it_saw(served):
+    browser = served.browser(Role.OPERATOR)
+    fields = Outline(browser.get(f"{served.url}/models/toy", timeout=30).text).fields
+    text = browser.post(f"{served.url}/models/toy/look", data={"csrf": fields["csrf"]}, timeout=120).text
+    assert re.search(r"Looked just now\. \w+: [^;]+; ", text)
+    forged = browser.post(f"{served.url}/models/toy/look", data={"csrf": "guess"}, timeout=30)
+    assert forged.status_code == 403
+
+
 def test_an_alert_is_answered_on_its_page(served):
     browser = served.browser(Role.OPERATOR)
     text = browser.get(f"{served.url}/alerts", timeout=30).text
@@ -236,10 +245,20 @@ def test_the_cookie_is_kept_from_scripts_and_from_other_sites(served):
     assert "httponly" in told
     assert "samesite=strict" in told
     assert "secure" not in told.replace("samesite", "")
-    behind = requests.post(
-        f"{served.url}/sign-in", data=data, headers={"x-forwarded-proto": "https"}, timeout=30, allow_redirects=False
-    )
-    assert "; secure" in behind.headers["set-cookie"].lower()
+
+
+def test_who_pretends_to_be_a_proxy_is_not_believed(served):
+    data, pretended = {"token": served.secrets[Role.VIEWER]}, {"x-forwarded-proto": "https"}
+    answer = requests.post(f"{served.url}/sign-in", data=data, headers=pretended, timeout=30, allow_redirects=False)
+    assert "; secure" not in answer.headers["set-cookie"].lower()
+
+
+def test_a_proxy_of_ours_says_that_it_was_asked_with_tls(judged_copy, serve):
+    made = serve(judged_copy, add_pages=add_pages, behind_proxy=True, trusted=("127.0.0.1",))
+    data, told = {"token": made.secrets[Role.VIEWER]}, {"x-forwarded-proto": "https"}
+    answer = requests.post(f"{made.url}/sign-in", data=data, headers=told, timeout=30, allow_redirects=False)
+    made.api.stop()
+    assert "; secure" in answer.headers["set-cookie"].lower()
 
 
 def test_the_command_line_makes_a_link_that_is_good_once(served):
@@ -265,6 +284,15 @@ def test_after_many_wrong_tokens_nobody_may_try_for_a_minute(served):
     assert answers == [401] * MOST_FAILURES + [429]
     right = requests.post(f"{served.url}/sign-in", data={"token": served.secrets[Role.ADMIN]}, timeout=30)
     assert right.status_code == 429
+
+
+def test_a_session_uses_its_token(desk):
+    sessions, now = Sessions(), SystemClock().now()
+    secret = create_token(desk.store, "grafana", "viewer", now).secret
+    cookie = sessions.begin_with_token(desk.store, secret, now)
+    sessions.session_of(desk.store, cookie, now + timedelta(hours=1))
+    (token,) = list_tokens(desk.store)
+    assert token.last_used_at == now + timedelta(hours=1)
 
 
 def test_links_and_sessions_end_and_there_are_only_so_many(desk):
