@@ -46,7 +46,7 @@ _NAMES = (
         r"(.*_)?(out|output|outdir|outfile)(_?(file|path|dir|folder|name|model))?"
         r"|(save|checkpoint|ckpt|log|logging|model|results?|report|run|work|artifact|metrics|tensorboard|default_root)s?_?"
         r"(to|dir|path|file|out|folder|root_dir|json|csv)"
-        r"|save|checkpoint|ckpt|results|logdir|metrics|default_root_dir|save_as|dest(ination)?",
+        r"|save|checkpoint|ckpt|results|logs|logdir|metrics|default_root_dir|save_as|dest(ination)?",
     ),
     (
         Role.CONFIG,
