@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from ..records import Value
 from .argparse_source import argparse_arguments, has_subparsers
 from .argv_source import argv_arguments, uses_argv
-from .constants import constant_arguments, module_constants
+from .constants import configured_constants, constant_arguments, last_name, module_constants
 from .environment_source import environment_arguments
 from .function_source import click_arguments, dataclass_arguments, fire_arguments, typer_arguments
 from .library_logs import library_sights
 from .metric_sights import metric_sights
 from .program import Argument, Program, plain
+from .surroundings_of_names import surrounding
 
 _Reader = Callable[[ast.Module, Mapping[str, Value]], tuple[Argument, ...]]
 _READERS: Mapping[str, _Reader] = {
@@ -52,6 +53,8 @@ def _read(tree: ast.Module) -> Program:
     )
     if not parser and uses_argv(tree):
         parser, arguments = "argv", argv_arguments(tree, names)
+    if not parser and _runs_configurator(tree):
+        parser, arguments = "configurator", configured_constants(tree)
     own = {plain(argument.name) for argument in arguments}
     variables = tuple(one for one in environment_arguments(tree, names) if plain(one.name) not in own)
     printed = metric_sights(tree)
@@ -63,6 +66,7 @@ def _read(tree: ast.Module) -> Program:
         config=_hydra_config(tree) if "hydra" in imported else None,
         reads_a_file=bool(imported & _FILE_FORMATS),
         has_subcommands=has_subparsers(tree),
+        around=surrounding(tree),
     )
 
 
@@ -75,6 +79,13 @@ def _imports(tree: ast.Module) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
     return frozenset(found)
+
+
+def _runs_configurator(tree: ast.Module) -> bool:
+    """Whether the program runs a file that sets its constants from the command line, `--name=value`."""
+    runs = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) == "exec"]
+    texts = [part.value for call in runs for part in ast.walk(call) if isinstance(part, ast.Constant)]
+    return any(isinstance(text, str) and text.endswith("configurator.py") for text in texts)
 
 
 def _hydra_config(tree: ast.Module) -> tuple[str, str] | None:
