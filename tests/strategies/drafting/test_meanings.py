@@ -10,15 +10,16 @@ AROUND = Surroundings("model", "train.py", ("python3", "train.py"), "me", "a gue
 
 
 def drafted(flag, default, more, rest):
-    source = f"import argparse\np = argparse.ArgumentParser()\np.add_argument('--{flag}', type=float, default={default}{more})"
-    (found,) = draft(read_python(f"{source}\na = p.parse_args()\n{rest}\n"), AROUND).hyperparameters
+    source = "import argparse\np = argparse.ArgumentParser()\n"
+    option = f"p.add_argument('--{flag}', type=float, default={default}{more})"
+    (found,) = draft(read_python(f"{source}{option}\na = p.parse_args()\n{rest}\n"), AROUND).hyperparameters
     return found.range
 
 
 MEANINGS = [
     # flag, default, more of the option, rest of the source, range, words of the reason
     # what it is handed to settles it, whatever else is there
-    ("gamma", 0.7, "", "StepLR(o, step_size=1, gamma=a.gamma)\nimport xgboost", (0.1, 1.0, False), "hands it to StepLR"),
+    ("gamma", 0.7, "", "StepLR(o, 1, gamma=a.gamma)\nimport xgboost", (0.1, 1.0, False), "hands it to StepLR"),
     ("gamma", 0.05, "", "SVC(C=1, gamma=a.gamma)", (0.0005, 5.0, True), "hands it to SVC"),
     ("gamma", 2.0, "", "crit = FocalLoss(a.gamma)", (0.0, 5.0, False), "hands it to FocalLoss"),
     # so do its own name and its help
