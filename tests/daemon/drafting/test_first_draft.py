@@ -241,6 +241,7 @@ def test_help_that_fails_is_a_note_and_the_draft_goes_on(folder):
     assert [one.name for one in found.draft.hyperparameters] == ["lr", "momentum", "nesterov"]
     (note,) = found.notes
     assert note.startswith("the help of fired.py was not read: it ended with exit code 1: ModuleNotFoundError")
+    assert note.endswith("with python3 it would not train either: name the right one, python = '...' under [training]")
 
 
 def test_a_draft_is_written_whole_and_never_over_anything(folder):

@@ -203,7 +203,7 @@ def test_a_file_without_values_is_refused_in_one_line(tmp_path, content, words):
 def tracked(tmp_path_factory):
     """The environment of a tracking store with one run, behind version 1 of a registered model."""
     mlflow = pytest.importorskip("mlflow", reason="NOT TESTED: mlflow-skinny is not installed")
-    uri = tmp_path_factory.mktemp("tracking").as_uri()
+    uri = (tmp_path_factory.mktemp("tracking") / "mlruns").as_uri()  # an empty folder would be taken for a store
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
         patch.setenv("MLFLOW_TRACKING_URI", uri)
