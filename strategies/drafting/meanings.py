@@ -13,7 +13,8 @@ from .program import Argument, Surrounding, plain
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """One meaning. `told`: what settles it where the argument is handed to something of that name, or its own name or
-    help says so; `seen`: words of the source that make it likely, for values from `least` to `most`."""
+    help says so; `seen`: words of the source that make it likely, for values from `least` to `most`; "": such a value
+    does."""
 
     known: Known
     told: str
@@ -22,7 +23,7 @@ class Meaning:
     most: float = 1e12
 
 
-_FLOAT = Kind.FLOAT
+_FLOAT, _NEVER = Kind.FLOAT, r"(?!)"
 _MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
     "gamma": (
         Meaning(Known("", "width of a kernel", _FLOAT, 1e-4, 10.0, True, 100.0, 1),
@@ -47,6 +48,10 @@ _MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
                 most=2.0),
         Meaning(Known("", "scale of the low-rank adapters", Kind.INT, 4, 128, True, 4.0, 3), r"lora", r"lora", 1.0),
     ),
+    "decay": (
+        Meaning(Known("", "weight decay", _FLOAT, 1e-6, 0.1, True, 100.0, 1, most=1.0), r"weight|l2\b", "", most=0.05),
+    ),
+    "step": (Meaning(Known("", "learning rate", _FLOAT, 1e-5, 1.0, True, 30.0, 0), _NEVER, "", 1e-9, 0.5),),
     "tau": (
         Meaning(Known("", "how fast the target network follows", _FLOAT, 5e-4, 0.05, True, 10.0, 4),
                 r"soft|polyak|target", r"replay_?buffer|\bgym|polyak|soft_update|target_net", most=0.3),
@@ -56,13 +61,14 @@ _MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
                 r"\w{3,}lr\b|sched|decay|epoch", r"steplr|sched", 1.0),
     ),
 }  # fmt: skip
+_ALONE = frozenset({"decay", "step"})  # weight_decay and time_step say what they are
 BOOSTERS = re.compile(r"xgb|lightgbm|\blgb\b|catboost|gradientboosting|adaboost")
 
 
 def meant_by(argument: Argument, around: Surrounding) -> tuple[Known, str] | None:
     """What an argument of several meanings is, and what says so; None for other names, and where nothing says it."""
     name = plain(argument.name.rpartition(".")[2])
-    family = next((family for family in _MEANINGS if name == family or name.endswith(f"_{family}")), None)
+    family = next((one for one in _MEANINGS if name == one or (one not in _ALONE and name.endswith(f"_{one}"))), None)
     if family is None:
         return None
     receivers = around.handed_to.get(name, frozenset())
@@ -73,8 +79,10 @@ def meant_by(argument: Argument, around: Surrounding) -> tuple[Known, str] | Non
         return told.known, f"the script hands it to {named}" if named else "its name or help says so"
     words = " ".join(sorted(around.words))
     for meaning in _MEANINGS[family]:
+        if not meaning.seen and _number(argument) is not None and _is_plausible(argument, meaning):
+            return meaning.known, "such a value says so"
         found = re.search(meaning.seen, words)
-        if found is not None and _is_plausible(argument, meaning):
+        if meaning.seen and found is not None and _is_plausible(argument, meaning):
             return meaning.known, f"the script mentions {_whole(words, found.start())}"
     return None
 
@@ -85,8 +93,12 @@ def has_several_meanings(argument: Argument) -> bool:
 
 
 def _is_plausible(argument: Argument, meaning: Meaning) -> bool:
-    value = argument.default
-    return isinstance(value, bool | str | tuple) or value is None or meaning.least <= value <= meaning.most
+    value = _number(argument)
+    return value is None or meaning.least <= value <= meaning.most
+
+
+def _number(argument: Argument) -> float | None:
+    return None if isinstance(argument.default, bool | str | tuple) else argument.default
 
 
 def _whole(words: str, place: int) -> str:

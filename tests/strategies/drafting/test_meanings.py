@@ -41,6 +41,10 @@ MEANINGS = [
     # how fast a target network follows, or a temperature
     ("tau", 0.005, "", "buffer = ReplayBuffer(9)", (0.0005, 0.05, True), "target network"),
     ("tau", 0.5, "", "softmax(x / a.tau)", (0.05, 5.0, True), "temperature"),
+    # such a small value is no factor of a rate, and a step below 1 is a rate
+    ("decay", 0.001, "", "", (1e-05, 0.1, True), "weight decay"),
+    ("decay", 0.9, "", "", (0.1, 1.0, False), "if it is that"),
+    ("step", 0.0003, "", "", (1e-05, 0.009, True), "learning rate"),
     # a boosted tree takes no rate above 1; a network does
     ("eta", 0.3, "", "import xgboost", (0.01, 1.0, True), "learning rate"),
     ("lr", 1.0, "", "import torch", (0.033, 30.0, True), "learning rate"),
