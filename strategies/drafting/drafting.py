@@ -116,7 +116,9 @@ def _metric(program: Program, given: Given | None, is_in_epochs: bool) -> Metric
         named = tuple(sight for sight in sights if plain(sight.name) == plain(given.metric))
         sight = best_sight(named) or MetricSight(given.metric, 0, "log")
     else:
-        best = best_sight(sights)
+        wanted = None if given is None else given.direction
+        best = best_sight(tuple(sight for sight in sights if wanted in (None, direction_of(sight.name))))
+        best = best or best_sight(sights)
         if best is None:
             return None
         sight = best
