@@ -25,6 +25,7 @@ from ..state.campaigns.phase_records import Searched
 from ..state.models.registry import file_of_version
 from ..state.store import Store
 from ..training.cluster.shared_folder import link_state
+from ..training.interpreter import install_remedy
 from ..training.splits.split_files import remove_splits
 from ..training.spool import remove_checkpoints, withdraw_tickets
 from .alerts_of_verdict import settle_failures
@@ -97,11 +98,13 @@ def _measure_baseline(context: CampaignContext) -> None:
     if not _has_failed(results[0]):
         results = context.runs.run(requests)
     if all(_has_failed(result) for result in results):
+        environment = prepared_of(context.campaign).environment
+        mend = install_remedy(results[0].detail, environment.interpreter) or "fix the training"
         raise CampaignFailed(
             f"no training run with the current settings completed: {results[0].detail}",
             "; ".join(f"look at your data: {suspicion}" for suspicion in context.campaign.facts.suspicions)
             or "every replicate must report the metric",
-            f"fix the training (its output: {context.lease.folder}/legs), then: retuned baseline {context.model.name}",
+            f"{mend} (its output: {context.lease.folder}/legs), then: retuned baseline {context.model.name}",
         )
     contract = probe_data(context, _contract(context))
     with context.store.transaction():

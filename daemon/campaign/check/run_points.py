@@ -1,6 +1,5 @@
 """What a check of a model says about its first runs: whether it starts, reports and keeps the contract."""
 
-import re
 from collections.abc import Mapping
 
 from ....strategies.records import LegEnd, LegResult
@@ -8,12 +7,11 @@ from ....strategies.verdict.check_points import PARTS, Level, Point, contract_po
 from ....strategies.words import duration
 from ...config.config import Config
 from ...config.model_file import ModelFile
-from ...training.interpreter import find_interpreter
+from ...training.interpreter import find_interpreter, install_remedy
 from .outlook import MORE_TIME, cost_of_cut, in_words, outlook, time_point
 from .runs import CheckRuns
 
 AFTER_START = ("metric", *PARTS, "time")
-_NO_MODULE = re.compile(r"No module named '([\w.]{1,60})'")
 
 
 def points_of_runs(file: ModelFile, runs: CheckRuns, config: Config, environ: Mapping[str, str]) -> tuple[Point, ...]:
@@ -87,11 +85,9 @@ def _metric_remedy(file: ModelFile, runs: CheckRuns) -> str:
 
 
 def _start_remedy(file: ModelFile, first: LegResult, environ: Mapping[str, str]) -> str:
-    missing = _NO_MODULE.search(first.detail)
-    python = find_interpreter(file.training, environ)
-    if missing is not None and python is not None:
-        name = missing[1].partition(".")[0]
-        return f"install {name} for {python}, or name another interpreter: python = '...' under [training]"
+    remedy = install_remedy(first.detail, find_interpreter(file.training, environ))
+    if remedy:
+        return remedy
     if first.end is LegEnd.TIMED_OUT:
         return "raise timeout under [training]"
     return "run the command by hand until it ends with exit code 0"
