@@ -22,8 +22,10 @@ from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease import Lease, LostLease
 from ..state.campaigns.phase_records import Searched
+from ..state.models.registry import file_of_version
 from ..state.store import Store
 from ..training.cluster.shared_folder import link_state
+from ..training.interpreter import install_remedy
 from ..training.splits.split_files import remove_splits
 from ..training.spool import remove_checkpoints, withdraw_tickets
 from .alerts_of_verdict import settle_failures
@@ -96,11 +98,13 @@ def _measure_baseline(context: CampaignContext) -> None:
     if not _has_failed(results[0]):
         results = context.runs.run(requests)
     if all(_has_failed(result) for result in results):
+        environment = prepared_of(context.campaign).environment
+        mend = install_remedy(results[0].detail, environment.interpreter) or "fix the training"
         raise CampaignFailed(
             f"no training run with the current settings completed: {results[0].detail}",
             "; ".join(f"look at your data: {suspicion}" for suspicion in context.campaign.facts.suspicions)
             or "every replicate must report the metric",
-            f"fix the training (its output: {context.lease.folder}/legs), then: retuned baseline {context.model.name}",
+            f"{mend} (its output: {context.lease.folder}/legs), then: retuned baseline {context.model.name}",
         )
     contract = probe_data(context, _contract(context))
     with context.store.transaction():
@@ -220,16 +224,27 @@ def _continue(context: CampaignContext) -> None:
 
 
 def _contract(context: CampaignContext) -> Contract:
-    """The contract: the baseline's while the code is the same, what it breaks included; else probed now."""
+    """The contract: the baseline's while code and command are the same, what it breaks included; else probed now."""
     campaign, baseline = context.campaign, context.baseline
     if campaign.facts.contract is not None:
         return campaign.facts.contract
     if baseline is not None and campaign.kind == "retune" and baseline.facts.contract is not None:
         contract = baseline.facts.contract
         is_settled = contract.allows_stale or (contract.equal_calls > 1 and Breach.UNTESTED not in contract.breaches)
-        if prepared_of(baseline).code == prepared_of(campaign).code and is_settled:
+        if is_settled and _is_started_alike(context, baseline):
             return contract
     return probe_contract(context.runs, context.configuration, context.campaign.seed, context.file)
+
+
+def _is_started_alike(context: CampaignContext, baseline: Campaign) -> bool:
+    """Whether the training's code and what it is handed are those of the baseline: an owner who puts {seed} into the
+    command has changed no code, and what was ignored may count now."""
+    file_before = file_of_version(context.store, context.model.id, baseline.model_version)
+    before, now = (
+        (file.training.command, file.training.recipe, file.training.values, file.training.pass_env, file.split)
+        for file in (file_before, context.file)
+    )
+    return before == now and prepared_of(baseline).code == prepared_of(context.campaign).code
 
 
 def _contract_by_challenger(context: CampaignContext, contract: Contract, challenger: Configuration) -> Contract:

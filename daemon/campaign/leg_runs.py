@@ -10,6 +10,7 @@ from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
 from ..state.campaigns.lease import Lease
 from ..state.disk import is_full_error, patiently, wait_for_space
+from ..training.interpreter import install_remedy
 from ..training.runner import Runner
 
 POLL_S = 0.02
@@ -92,12 +93,14 @@ class LegRuns:
         return bool(ended)
 
     def _stop_where_all_fail_alike(self) -> None:
-        error = fail_alike(self.results)
-        if error is not None and not self._lease.campaign().facts.suspicions:  # else the verdict says where to look
+        error, facts = fail_alike(self.results), self._lease.campaign().facts
+        if error is not None and not facts.suspicions:  # else the verdict says where to look
+            python = None if facts.prepared is None else facts.prepared.environment.interpreter
+            mend = install_remedy(error, python) or "fix the training"
             raise CampaignFailed(
                 f"the first {len(self.results)} trainings failed alike: {error}",
                 "a search over settings that cannot start says nothing",
-                f"fix the training (its output: {self._lease.folder}/legs), then re-tune again",
+                f"{mend} (its output: {self._lease.folder}/legs), then re-tune again",
             )
 
     def _when_there_is_room(self, write: Callable[[], None]) -> None:

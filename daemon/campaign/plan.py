@@ -1,9 +1,11 @@
 """What a re-evaluation would do, cost and be able to detect, from what is known before it runs."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ...strategies.records import LegResult
 from ...strategies.schedule import triggers
 from ...strategies.schedule.grants import Machine, Need, alone_on
 from ...strategies.search import choose
@@ -13,6 +15,7 @@ from ...strategies.verdict import power
 from ...strategies.verdict.margin import share_in_words
 from ...strategies.verdict.test_plan import YEARLY_ALPHA
 from ...strategies.verdict.verdict_records import TestPlan
+from ...strategies.words import duration
 from ..config.config import Config
 from ..state.campaigns.campaigns import Campaign, campaigns_of, finished_baseline
 from ..state.campaigns.legs import results_of
@@ -22,7 +25,8 @@ from ..state.store import Store
 from ..training.machine import machine_of
 from ..training.splits.cut import slices_in_words
 from .confirm import noise_before, rules_of
-from .forecast import PROBE_RUNS, forecast
+from .forecast import PROBE_RUNS, Forecast, forecast
+from .smaller_search import Noise, smaller_search
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,8 @@ def plan_of(store: Store, model: Model, config: Config, now: datetime) -> Plan:
         _of_the_machine(model, machine),
         *_split_sentences(model, baseline),
         *_test_sentences(model, test, detectable),
-        *_found_sentences(model, test, would_find),
+        *_found_sentences(model, test, would_find, found.seconds_per_run),
+        *_smaller_sentences(model, results, found, machine, config, test, detectable),
         *_year_sentences(store, model, test, now),
     )
     return Plan((*sentences, _watched(model)), found.choice, found.cost, test, detectable, would_find)
@@ -163,11 +168,23 @@ def _would_find(
     return FoundLoss(max(gap * known.sigma, test.delta or 0.0), offers(coordinates, gap))
 
 
-def _found_sentences(model: Model, test: TestPlan, found: FoundLoss | None) -> tuple[str, ...]:
+def _smaller_sentences(
+    model: Model, results: Sequence[LegResult], found: Forecast, machine: Machine, config: Config, test: TestPlan,
+    known: power.Detectable | None,
+) -> tuple[str, ...]:  # fmt: skip
+    noise = None if known is None else Noise(known.sigma, known.sigma, test.skill)
+    less = smaller_search(model.file, results, found, machine, config, noise)
+    return (less,) if less else ()
+
+
+def _found_sentences(
+    model: Model, test: TestPlan, found: FoundLoss | None, seconds_per_run: float | None
+) -> tuple[str, ...]:
     if found is None:
         return ()
     loss = f"a loss of {found.loss:.2g} {model.file.goal.metric}{_share(test, found.loss)}"
     bought = "; ".join(offer.sentence for offer in found.offers)
+    bought += "" if seconds_per_run is None else f"; a run takes {duration(seconds_per_run)}"
     return (f"search included, finds {loss} in about 8 of 10 re-evaluations, by simulation: {bought}",)
 
 

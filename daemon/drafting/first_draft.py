@@ -55,7 +55,7 @@ def draft_for(
     if asks and _may_ask(script, source, program):
         answer = ask_for_help(_start_of(around, base, script), environ)
         program = _with_help(program, answer.text)
-        notes += [f"the help of {script.name} was not read: {answer.failure}"] if answer.failure else []
+        notes += [_unread(script, answer.failure, around)] if answer.failure else []
     around, more = _with_config(around, program, folders, base, script)
     return _checked(draft(program, around, given), out, (*notes, *more))
 
@@ -113,6 +113,15 @@ def _source_of(script: Path) -> str:
     except OSError as error:
         raise InputError(f"{script} cannot be read: {error.strerror}", "", "check its owner and rights") from None
     return "" if b"\0" in content else content.decode("utf-8-sig", errors="replace")
+
+
+def _unread(script: Path, failure: str, around: Surroundings) -> str:
+    """The note that a help was not read; one that lacks a module would not train either, and says with what."""
+    note = f"the help of {script.name} was not read: {failure}"
+    if "No module named" not in failure or "python3" not in around.runner:
+        return note
+    python = around.python or around.runner[0]
+    return f"{note}; with {python} it would not train either: name the right one, python = '...' under [training]"
 
 
 def _program(script: Path, source: str) -> Program:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...strategies.drift.fingerprints import EnvironmentFingerprint
+from ...strategies.drift.fingerprints import UNKNOWN, EnvironmentFingerprint
 from ..config.training_tables import TrainingTable
 from ..foreign_files import read_plain
 from ..start_errors import program_of, shebang_of
@@ -36,6 +36,7 @@ _WRAPPERS: Mapping[str, frozenset[str]] = {
     "stdbuf": frozenset({"-i", "-o", "-e"}),
 }  # fmt: skip
 _MODULE = ("-m", "--module")  # of uv: a module follows, and Python runs it
+_NO_MODULE = re.compile(r"No module named '([\w.]{1,60})'")
 _ASK = "import json, shutil, sys; print(json.dumps([sys.executable, shutil.which(sys.argv[1])]))"
 
 
@@ -62,6 +63,15 @@ def environment_of(
     if training.argv is None:
         return environment_fingerprint(training.interpreter, packages)
     return command_environment(find_interpreter(training, environ), packages)
+
+
+def install_remedy(detail: str, python: Path | str | None) -> str:
+    """What to do about a training that ended for want of a module, by its last words; "" for another end."""
+    missing = _NO_MODULE.search(detail)
+    if missing is None or python in (None, "", UNKNOWN):
+        return ""
+    name = missing[1].partition(".")[0]
+    return f"install {name} for {python}, or name another interpreter: python = '...' under [training]"
 
 
 def interpreter_notes(training: TrainingTable, environ: Mapping[str, str]) -> tuple[str, ...]:

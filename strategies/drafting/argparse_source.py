@@ -56,7 +56,9 @@ def _argument(call: ast.Call, names: Mapping[str, Value], defaults: Mapping[str,
     flag = best_flag(flags)
     dest = constant_of(given.get("dest"), names)
     name = dest if isinstance(dest, str) and dest else flag.lstrip("-").replace("-", "_")
-    default = defaults.get(name) or constant_of(given.get("default"), names)
+    told = defaults.get(name)
+    default = constant_of(given.get("default"), names) if told is None else told
+    hint = constant_of(given.get("help"), names)
     if action in _SWITCHES:
         texts = (flag, "") if action == "store_true" else ("", flag)
         return Argument(name, (flag,), Kind.BOOL, action == "store_false", switch=texts)
@@ -71,7 +73,8 @@ def _argument(call: ast.Call, names: Mapping[str, Value], defaults: Mapping[str,
         not flag.startswith("-") and constant_of(given.get("nargs"), names) not in ("?", "*") and default is None
     )
     has_several = constant_of(given.get("nargs"), names) not in (None, "?")
-    return Argument(name, spelling(flag, has_several), kind, default, choices, is_required=is_required)
+    words, text = spelling(flag, has_several), hint if isinstance(hint, str) else ""
+    return Argument(name, words, kind, default, choices, is_required=is_required, hint=text)
 
 
 def best_flag(flags: list[str]) -> str:

@@ -103,7 +103,11 @@ def constant_arguments(tree: ast.Module) -> tuple[Argument, ...]:
     for node in ast.walk(tree):
         pairs = assigned(node)
         if isinstance(node, ast.Call):
-            pairs = [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
+            pairs = [
+                (keyword.arg, keyword.value)
+                for keyword in node.keywords
+                if keyword.arg and not isinstance(keyword.value, ast.Name)  # the constant itself counts
+            ]
         if isinstance(node, ast.Dict):
             keys = [key.value if isinstance(key, ast.Constant) else None for key in node.keys]
             pairs = [(key, part) for key, part in zip(keys, node.values, strict=True) if isinstance(key, str)]
@@ -112,6 +116,15 @@ def constant_arguments(tree: ast.Module) -> tuple[Argument, ...]:
             if value is not None and name not in found and len(name) <= 60:
                 found[name] = value
     return tuple(Argument(name, kind=kind_of(value), default=value) for name, value in found.items())
+
+
+def configured_constants(tree: ast.Module) -> tuple[Argument, ...]:
+    """The constants at a module's top, as arguments: `--learning_rate=0.001`, as nanoGPT's configurator reads them."""
+    return tuple(
+        Argument(name, (f"--{name}={{}}",), kind_of(value), value,
+                 truths=("True", "False") if isinstance(value, bool) else None)
+        for name, value in module_constants(tree).items()
+    )  # fmt: skip
 
 
 def _computed(node: ast.BinOp, names: Mapping[str, Value], depth: int) -> Value | None:

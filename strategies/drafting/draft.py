@@ -58,8 +58,8 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The whole: `command_todos` say what only a person can settle, `left` which arguments keep the script's default,
-    `passed` which variables it reads."""
+    """The whole: `other_metrics` may be what counts instead of `metric`, `command_todos` say what only a person can
+    settle, `left` which arguments keep the script's default, `passed` which variables it reads."""
 
     around: Surroundings
     command: tuple[str, ...]
@@ -75,6 +75,7 @@ class Draft:
     metric: MetricSight | None = None
     direction: Direction | None = None
     metric_file: str = ""
+    other_metrics: tuple[MetricSight, ...] = ()
     left: tuple[str, ...] = ()
     command_todos: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()

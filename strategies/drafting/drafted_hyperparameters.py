@@ -8,12 +8,13 @@ from ..errors import InputError
 from ..hyperparameter import Hyperparameter, Kind
 from .draft import DraftedHyperparameter, Given
 from .program import Argument, Program, plain
-from .roles import Role
-from .well_known import Range, around, fixed, known_range
+from .roles import Role, role_of
+from .well_known import Range, around_value, fixed, known_range
 
 MOST = 5
 """Hyperparameters that a draft searches: with more, a re-evaluation misses more."""
 _MOST_UNKNOWN = 3
+_GIVEN_BY_RETUNED = frozenset({Role.SEED, Role.SPLIT_SEED, Role.TRAIN, Role.EVAL, Role.DATA, Role.CONFIG, Role.OUTPUT})
 _RESERVED = frozenset({"seed", "split_seed", "data", "train", "eval", "tmp", "config"})
 
 
@@ -23,14 +24,18 @@ def chosen(
     """The hyperparameters: those that another tool knows, else the best known of the program's arguments, else its
     constants, which nothing can set yet."""
     if given is not None and given.hyperparameters:
-        return tuple(_with_a_fitting_value(_with_value(one, arguments)) for one in given.hyperparameters)
+        own = [one for one in given.hyperparameters if _role(one, arguments, roles) not in _GIVEN_BY_RETUNED]
+        return tuple(_with_a_fitting_value(_with_value(one, arguments)) for one in own)
     searched = [one for one in arguments if roles[key_of(one)] is Role.SEARCHED]
-    ranged = [(one, known) for one in searched if (known := known_range(one)) and _has_a_value(one, known)]
+    ranged = [
+        (one, known) for one in searched if (known := known_range(one, program.around)) and _has_a_value(one, known)
+    ]
     if not ranged:
         others = [one for one in arguments if roles[key_of(one)] is Role.OTHER]
-        ranged = [(one, near) for one in others if (near := around(one))][:_MOST_UNKNOWN]
-    if not ranged and not program.arguments and not arguments:
-        ranged = [(one, known) for one in program.constants if (known := known_range(one)) and _is_sure(one, known)]
+        ranged = [(one, near) for one in others if (near := around_value(one))][:_MOST_UNKNOWN]
+    if not ranged and all(one.is_variable for one in arguments):
+        ranged = [(one, known) for one in program.constants
+                  if (known := known_range(one, program.around)) and _is_sure(one, known)]  # fmt: skip
     ranged.sort(key=lambda pair: pair[1].rank)
     kept = {key_of(one) for one, _ in ranged[:MOST]} | {key_of(one) for one, _ in ranged if one.is_required}
     names: set[str] = set()
@@ -42,6 +47,12 @@ def chosen(
             names.add(name)
             found.append(_with_a_fitting_value(_drafted(argument, name, known)))
     return tuple(found)
+
+
+def _role(one: DraftedHyperparameter, arguments: tuple[Argument, ...], roles: Mapping[str, Role]) -> Role:
+    """What the argument of a hyperparameter's name is for, in the program, or where it has none by the name alone."""
+    argument = matching(arguments, one.place or one.name.rstrip("_"))
+    return role_of(Argument(one.name.rstrip("_"))) if argument is None else roles[key_of(argument)]
 
 
 def key_of(argument: Argument) -> str:
@@ -81,7 +92,7 @@ def known_value(name: str, value: object, why: str) -> DraftedHyperparameter | N
     if isinstance(value, str):
         kind = Kind.CATEGORICAL
     argument = Argument(name, kind=None if isinstance(value, str) else kind, default=value)
-    found = known_range(argument) or (None if isinstance(value, str) else around(argument))
+    found = known_range(argument) or (None if isinstance(value, str) else around_value(argument))
     return DraftedHyperparameter(name, found or fixed(kind), value, why)
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from .draft import TODO, Draft, DraftedHyperparameter, Given, Surroundings
 from .drafted_command import Words, command_of
 from .drafted_hyperparameters import chosen, declared
-from .metric_names import best_sight, direction_of
+from .metric_names import best_sight, direction_of, others_than
 from .program import Argument, MetricSight, Program, plain
 from .roles import Role, roles_of
 
 _MOST_LEFT = 40
+_MOST_OTHERS = 6
 
 
 def draft(program: Program, around: Surroundings, given: Given | None = None) -> Draft:
@@ -35,7 +36,9 @@ def draft(program: Program, around: Surroundings, given: Given | None = None) ->
         write=around.config_file if words.values or words.placed else "", values=words.values,
         data=data, why_data=why_data, is_split=Role.EVAL in by_role, needs_data=_needs_data(by_role),
         metric=metric, direction=known_direction or (direction_of(metric.name) if metric else None),
-        metric_file=_metric_file(words, metric) if metric else "", source=given.source if given is not None else "",
+        metric_file=_metric_file(words, metric) if metric else "",
+        other_metrics=others_than(metric, program.metrics)[-_MOST_OTHERS:] if metric else (),
+        source=given.source if given is not None else "",
     )  # fmt: skip
 
 
@@ -113,7 +116,9 @@ def _metric(program: Program, given: Given | None, is_in_epochs: bool) -> Metric
         named = tuple(sight for sight in sights if plain(sight.name) == plain(given.metric))
         sight = best_sight(named) or MetricSight(given.metric, 0, "log")
     else:
-        best = best_sight(sights)
+        wanted = None if given is None else given.direction
+        best = best_sight(tuple(sight for sight in sights if wanted in (None, direction_of(sight.name))))
+        best = best or best_sight(sights)
         if best is None:
             return None
         sight = best

@@ -94,7 +94,9 @@ def _of_click(call: ast.Call, names: Mapping[str, Value]) -> Argument | None:
     if off or constant_of(given.get("is_flag"), names) is True:
         return Argument(plain(named), (on,), Kind.BOOL, default is True, switch=(on, off))
     is_required = constant_of(given.get("required"), names) is True
-    return Argument(plain(named), spelling(flag), kind, _as(kind, default), choices, is_required=is_required)
+    told = constant_of(given.get("help"), names)
+    hint = told if isinstance(told, str) else ""
+    return Argument(plain(named), spelling(flag), kind, _as(kind, default), choices, is_required=is_required, hint=hint)
 
 
 def _of_typer(

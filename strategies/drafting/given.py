@@ -9,9 +9,9 @@ from ..records import Value
 from .constants import usable
 from .draft import DraftedHyperparameter
 from .drafted_hyperparameters import name_of
-from .program import Argument, kind_of
+from .program import Argument, Surrounding, kind_of, plain
 from .roles import Role, roles_of
-from .well_known import Range, around, fixed, known_range
+from .well_known import Range, around_value, fixed, known_range
 
 _MOST = 8
 _LOGARITHMIC = frozenset({"log_uniform_values", "q_log_uniform_values", "inv_log_uniform_values"})
@@ -23,10 +23,11 @@ def from_values(values: Iterable[Argument], source: str) -> tuple[DraftedHyperpa
     listed = tuple(values)
     roles = roles_of(listed)
     known = [one for one in listed if roles[one.place or one.name] is Role.SEARCHED]
-    ranged = [(one, found) for one in known if (found := known_range(one)) is not None]
+    around = Surrounding(words=frozenset(plain(one.name) for one in listed))
+    ranged = [(one, found) for one in known if (found := known_range(one, around)) is not None]
     if not ranged:
         others = [one for one in listed if roles[one.place or one.name] is Role.OTHER]
-        ranged = [(one, found) for one in others if (found := around(one)) is not None]
+        ranged = [(one, found) for one in others if (found := around_value(one)) is not None]
     ranged = sorted(ranged, key=lambda pair: pair[1].rank)[:_MOST]
     names: set[str] = set()
     made = []

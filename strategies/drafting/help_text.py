@@ -70,7 +70,12 @@ def _option(line: str, below: str) -> Argument | None:
     kind = _kind(word, default)
     if kind is Kind.FLOAT and type(default) is int:
         default = float(default)
-    return Argument(name, _words(flag, opened["mark"]), kind, default, choices)
+    return Argument(name, _words(flag, opened["mark"]), kind, default, choices, hint=_hint(match["rest"], below))
+
+
+def _hint(rest: str, below: str) -> str:
+    """The explanation after an option and its value."""
+    return f"{rest.strip().partition('  ')[2]} {below}".strip()[:200]
 
 
 def _words(flag: str, mark: str) -> tuple[str, ...]:

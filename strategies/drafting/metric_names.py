@@ -14,14 +14,16 @@ _LOWER = (
 _HIGHER = (
     "acc accuracy auc auroc auprc f1 precision recall r2 score ndcg map mrr bleu rouge iou miou dice reward return "
     "skill correlation corr kappa gini top1 top5 hits sharpe psnr ssim mcc fscore roc pearson spearman likelihood "
-    "jaccard ap"
+    "jaccard ap aucpr prauc rocauc"
 )
-_HELD_OUT = "val valid validation eval evaluation dev test holdout heldout oof cv"
+_HELD_OUT = "val valid validate validation eval evaluate evaluation dev test holdout heldout oof cv"
 _TRAINING = "train training running batch tr"
 _NO_METRIC = (
     "epoch step iter iteration lr time elapsed seconds sec duration seed eta device memory size len count n rows path "
     "file shape name best patience config args version progress fold total"
 )
+_LOSS = "loss losses nll cost crossentropy ce bce"
+_NAMES_OF_OTHERS = "file path dir epoch step iter time weight weights name count index threshold"
 _WORTH = {"report": 3, "print": 2, "file": 2, "log": 0}
 
 
@@ -43,33 +45,56 @@ def is_metric(name: str) -> bool:
         bool(re.search(r"[A-Za-z]", name))
         and direction_of(name) is not None
         and not _words(name) <= frozenset(_NO_METRIC.split())
+        and _split(name)[-1] not in _NAMES_OF_OTHERS.split()
     )
 
 
 def qualifies(word: str) -> bool:
     """Whether a word says on which rows a metric is measured."""
-    return _place(word) != 0
+    return place_of(word) != 0
+
+
+def place_of(text: str) -> int:
+    """1 for words about held-out rows, -1 for words about training rows, else 0; the last such word counts."""
+    held_out, training = frozenset(_HELD_OUT.split()), frozenset(_TRAINING.split())
+    for word in reversed(_split(text)):
+        if word in held_out or word in training:
+            return 1 if word in held_out else -1
+    return 0
 
 
 def best_sight(sights: tuple[MetricSight, ...]) -> MetricSight | None:
     """The one that tells most likely what decides: of held-out rows before of training rows, one that can be read
-    before one that cannot, the later before the earlier."""
-    named = [sight for sight in sights if is_metric(sight.name)]
-    return max(named, key=_worth, default=None)
+    before one that cannot, a metric before the loss that is printed with it, the later before the earlier."""
+    named = [(number, sight) for number, sight in enumerate(sights) if is_metric(sight.name)]
+    return max(named, key=_worth, default=(0, None))[1]
 
 
-def _worth(sight: MetricSight) -> tuple[int, int, int]:
-    where = 4 * _place(sight.name) or 4 * _place(sight.context)
-    return (sight.how != "log", where + _WORTH[sight.how], sight.line)
+def others_than(chosen: MetricSight, sights: tuple[MetricSight, ...]) -> tuple[MetricSight, ...]:
+    """The metrics beside the chosen one that can be read and are not of training rows, each name once, in the order of
+    the source."""
+    named = (sight for sight in sights if sight.how != "log" and is_metric(sight.name))
+    readable = {sight.name: sight for sight in named if (place_of(sight.name) or place_of(sight.context)) >= 0}
+    others = (sight for name, sight in readable.items() if name != chosen.name)
+    return tuple(sorted(others, key=lambda sight: sight.line))
 
 
-def _place(text: str) -> int:
-    """1 for words about held-out rows, -1 for words about training rows, else 0."""
-    words = _words(text)
-    return bool(words & frozenset(_HELD_OUT.split())) - bool(words & frozenset(_TRAINING.split()))
+def is_loss(name: str) -> bool:
+    """Whether a metric is the loss that a training minimizes, and none that its owner chose beside it."""
+    return bool(_words(name) & frozenset(_LOSS.split()))
+
+
+def _worth(numbered: tuple[int, MetricSight]) -> tuple[int, int, int, int, int]:
+    number, sight = numbered
+    where = 4 * place_of(sight.name) or 4 * place_of(sight.context)
+    return (sight.how != "log", where + _WORTH[sight.how], not is_loss(sight.name), sight.line, number)
 
 
 def _words(name: str) -> frozenset[str]:
+    return frozenset(_split(name))
+
+
+def _split(name: str) -> list[str]:
     spelled = plain(name).replace("log_loss", "logloss").replace("cross_entropy", "crossentropy")
     spelled = spelled.replace("f1_score", "f1").replace("r_squared", "r2")
-    return frozenset(re.split(r"_+|(?<=[a-z]{4})\d+$", spelled)) - {"", None}
+    return [word for word in re.split(r"_+|(?<=[a-z]{4})\d+$", spelled) if word]

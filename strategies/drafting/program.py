@@ -1,7 +1,8 @@
 """What is known of a training program before anything is run: its arguments, and where its metric may be found."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..hyperparameter import Kind
 from ..records import Value
@@ -13,7 +14,8 @@ class Argument:
 
     `words` write it on the command line, "{}" for the value; `switch` has the texts for true and false of a flag that
     takes no value ("" for nothing), `truths` those of a flag that takes one. `kind` None: a text. `place`: its dotted
-    place in a configuration file, where it stands in one. `is_variable`: it is read from the environment.
+    place in a configuration file, where it stands in one. `is_variable`: it is read from the environment. `hint`: what
+    its help says.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Argument:
     is_required: bool = False
     place: str = ""
     is_variable: bool = False
+    hint: str = ""
 
     @property
     def is_positional(self) -> bool:
@@ -59,9 +62,22 @@ class MetricSight:
 
 
 @dataclass(frozen=True, slots=True)
+class Surrounding:
+    """What stands around an argument in a source: all names in small letters, and by an argument's plain name what it
+    is handed to."""
+
+    words: frozenset[str] = frozenset()
+    handed_to: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+NOWHERE = Surrounding()
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """All that a program's source or help says. `parser` names what reads its command line ("" for nothing), `config`
-    is the (folder, name) that Hydra reads, `constants` are values that nothing outside can set."""
+    is the (folder, name) that Hydra reads, `constants` are values that nothing outside can set, `around` helps to tell
+    what ambiguous names mean."""
 
     arguments: tuple[Argument, ...] = ()
     metrics: tuple[MetricSight, ...] = ()
@@ -70,6 +86,7 @@ class Program:
     config: tuple[str, str] | None = None
     reads_a_file: bool = False
     has_subcommands: bool = False
+    around: Surrounding = NOWHERE
 
     @property
     def has_open_arguments(self) -> bool:

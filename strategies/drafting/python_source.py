@@ -1,18 +1,19 @@
 """What a Python program's source says about its arguments and its metric."""
 
 import ast
-import re
 import warnings
 from collections.abc import Callable, Mapping
 
 from ..records import Value
 from .argparse_source import argparse_arguments, has_subparsers
 from .argv_source import argv_arguments, uses_argv
-from .constants import constant_arguments, module_constants
+from .constants import configured_constants, constant_arguments, last_name, module_constants
 from .environment_source import environment_arguments
 from .function_source import click_arguments, dataclass_arguments, fire_arguments, typer_arguments
+from .library_logs import library_sights
 from .metric_sights import metric_sights
-from .program import Argument, MetricSight, Program, plain
+from .program import Argument, Program, plain
+from .surroundings_of_names import surrounding
 
 _Reader = Callable[[ast.Module, Mapping[str, Value]], tuple[Argument, ...]]
 _READERS: Mapping[str, _Reader] = {
@@ -26,7 +27,6 @@ _READERS: Mapping[str, _Reader] = {
 }
 _OTHERS = ("hydra", "omegaconf", "jsonargparse", "configargparse", "absl", "docopt", "plac", "tap", "optparse")
 _FILE_FORMATS = frozenset({"yaml", "json", "tomllib", "toml", "tomli", "omegaconf", "ruamel", "configparser"})
-_LIGHTNING = frozenset({"lightning", "pytorch_lightning"})
 
 
 def read_python(source: str) -> Program | None:
@@ -53,16 +53,20 @@ def _read(tree: ast.Module) -> Program:
     )
     if not parser and uses_argv(tree):
         parser, arguments = "argv", argv_arguments(tree, names)
+    if not parser and _runs_configurator(tree):
+        parser, arguments = "configurator", configured_constants(tree)
     own = {plain(argument.name) for argument in arguments}
     variables = tuple(one for one in environment_arguments(tree, names) if plain(one.name) not in own)
+    printed = metric_sights(tree)
     return Program(
         arguments=(*arguments, *variables),
-        metrics=(*metric_sights(tree), *_of_frameworks(tree, imported)),
+        metrics=(*printed, *library_sights(tree, imported, printed)),
         constants=constant_arguments(tree),
         parser=parser,
         config=_hydra_config(tree) if "hydra" in imported else None,
         reads_a_file=bool(imported & _FILE_FORMATS),
         has_subcommands=has_subparsers(tree),
+        around=surrounding(tree),
     )
 
 
@@ -77,6 +81,13 @@ def _imports(tree: ast.Module) -> frozenset[str]:
     return frozenset(found)
 
 
+def _runs_configurator(tree: ast.Module) -> bool:
+    """Whether the program runs a file that sets its constants from the command line, `--name=value`."""
+    runs = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) == "exec"]
+    texts = [part.value for call in runs for part in ast.walk(call) if isinstance(part, ast.Constant)]
+    return any(isinstance(text, str) and text.endswith("configurator.py") for text in texts)
+
+
 def _hydra_config(tree: ast.Module) -> tuple[str, str] | None:
     """(folder, name) of `@hydra.main(config_path=..., config_name=...)`."""
     for node in ast.walk(tree):
@@ -88,30 +99,3 @@ def _hydra_config(tree: ast.Module) -> tuple[str, str] | None:
                 folder = texts.get("config_path")
                 return (folder if isinstance(folder, str) else "", name)
     return None
-
-
-def _of_frameworks(tree: ast.Module, imported: frozenset[str]) -> tuple[MetricSight, ...]:
-    """What libraries print of their own accord."""
-    calls = {
-        node.func.attr: node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    }
-    made = {
-        node.func.id: node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    found = []
-    trainer = next((line for name, line in made.items() if name.endswith("Trainer")), None)
-    if "transformers" in imported and trainer is not None:
-        found.append(MetricSight("eval_loss", trainer, "print", r"'eval_loss': *'?([-+.\w]+)"))
-    if imported & {"keras", "tensorflow"} and "fit" in calls:
-        found.append(MetricSight("val_loss", calls["fit"], "print", r"(?<![\w-])val_loss: *(\S+)"))
-    if imported & _LIGHTNING and calls.keys() & {"validate", "test"}:
-        logged = [sight for sight in metric_sights(tree) if sight.how == "log"]
-        pattern = r"(?<![\w-]){}\W+([-+.\w]+)"  # the table after trainer.validate()
-        found += [
-            MetricSight(sight.name, sight.line, "print", pattern.format(re.escape(sight.name))) for sight in logged
-        ]
-    return tuple(found)

@@ -46,7 +46,7 @@ _NAMES = (
         r"(.*_)?(out|output|outdir|outfile)(_?(file|path|dir|folder|name|model))?"
         r"|(save|checkpoint|ckpt|log|logging|model|results?|report|run|work|artifact|metrics|tensorboard|default_root)s?_?"
         r"(to|dir|path|file|out|folder|root_dir|json|csv)"
-        r"|save|checkpoint|ckpt|results|logdir|metrics|default_root_dir|save_as|dest(ination)?",
+        r"|save|checkpoint|ckpt|results|logs|logdir|metrics|default_root_dir|save_as|dest(ination)?",
     ),
     (
         Role.CONFIG,
@@ -78,7 +78,7 @@ def roles_of(arguments: Iterable[Argument]) -> dict[str, Role]:
     """
     listed = tuple(arguments)
     found = {argument.place or argument.name: role_of(argument) for argument in listed}
-    order = sorted(found, key=lambda name: "test" in plain(name))
+    order = sorted(found, key=lambda name: ("test" in plain(name), plain(name) == "dataset"))
     for role in (Role.SEED, Role.SPLIT_SEED, Role.TRAIN, Role.EVAL, Role.DATA, Role.CONFIG, Role.BUDGET):
         for name in [name for name in order if found[name] is role][1:]:
             found[name] = Role.OTHER
@@ -97,6 +97,12 @@ def _fits(role: Role, argument: Argument) -> bool:
     """Whether the kind of value is one that the role has."""
     if role in (Role.SEED, Role.SPLIT_SEED, Role.BUDGET):
         return argument.kind is not Kind.FLOAT and not isinstance(argument.default, float | str)
+    if (
+        plain(argument.name) == "dataset"
+        and isinstance(argument.default, str)
+        and re.fullmatch(r"\w+", argument.default)
+    ):
+        return False  # the name of one that the program knows
     return not _is_number(argument) and not argument.choices
 
 

@@ -7,7 +7,7 @@ from ..hyperparameter import Kind
 from .constants import number_or_text
 from .help_text import help_arguments
 from .metric_sights import header_sights, sights_in_text
-from .program import Argument, MetricSight, Program, kind_of
+from .program import Argument, MetricSight, Program, Surrounding, kind_of
 
 _PRINTS = re.compile(r"\b(print\w*|echo|cat|sprintf|message|console\.log|puts|say|write\w*|log\w*|fmt\.\w+|info)\b")
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.){0,300})\"|'((?:[^'\\]|\\.){0,300})'")
@@ -38,7 +38,8 @@ def read_text(source: str) -> Program:
             sights += sights_in_text(text + " " if goes_on else text, number, goes_on=goes_on)
             sights += header_sights(text.split(","), number)
     arguments = help_arguments(_usage(lines)) or tuple(_declared(source))
-    return Program(arguments=arguments, metrics=tuple(sights), parser="text")
+    words = frozenset(word.lower() for word in re.findall(r"[A-Za-z_]\w{0,60}", source[:_LONGEST]))
+    return Program(arguments=arguments, metrics=tuple(sights), parser="text", around=Surrounding(words))
 
 
 def answers_help(source: str) -> bool:

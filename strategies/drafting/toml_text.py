@@ -112,6 +112,7 @@ def _objective(draft: Draft) -> Iterator[str]:
         yield f"# pattern = {toml(f'{re.escape(metric.name)}[=:] *([-+.0-9a-z]+)')}"
     else:
         yield f"metric = {toml(metric.name)}  # guess: line {metric.line} {_TELLS[metric.how]}"
+    yield from _others(draft)
     yield from _direction(draft)
     if metric is not None and metric.how == "print":
         yield f"pattern = {toml(metric.pattern)}  # guess: how it is printed; the last match counts"
@@ -126,6 +127,15 @@ def _objective(draft: Draft) -> Iterator[str]:
         if metric.column:
             yield '# step = "epoch"  # the column of the step, in the budget\'s unit: brings curves and early stopping'
     yield "# floor = 1.0  # what a useless model scores: what a failed training counts as"
+
+
+def _others(draft: Draft) -> Iterator[str]:
+    """The metrics that were not chosen."""
+    if draft.other_metrics:
+        seen = ", ".join(f"{sight.name} (line {sight.line})" for sight in draft.other_metrics)
+        yield from _comment(
+            f"also found: {seen}; if one of these is what counts, write it here, with its direction and pattern"
+        )
 
 
 _TELLS = {"print": "prints it", "report": "reports it", "file": "writes it to a file"}

@@ -35,7 +35,8 @@ _REMEDIES = {
     "draw or choose the evaluation rows from it, or have retuned cut the data ([data.split]), train on what {train} "
     "names and score what {eval} names",
     Breach.SEED_IGNORED: "the score does not depend on the seed, so training runs repeat each other; "
-    "draw the initialisation and the data order from it",
+    "draw the initialisation and the data order from it ({seed} in the command, or RETUNED_SEED); where the training "
+    "draws nothing at random, have retuned cut the data ([data.split]): its rows, drawn anew for each pair, are enough",
     Breach.UNTESTED: "whether seed, split and purpose change the score could not be tested; "
     "make a short run of the stored settings finish with a score, then re-tune again",
     Breach.DATA_IGNORED: "the score does not depend on RETUNED_DATA: a run on a part of the data scored the same, so "

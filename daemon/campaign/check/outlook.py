@@ -17,6 +17,7 @@ from ...training.machine import machine_of
 from ...training.splits.cut import SMALL_SLICE
 from ..confirm import rules_of
 from ..forecast import PROBE_RUNS, forecast
+from ..smaller_search import Noise, smaller_search
 from .runs import CheckRuns
 
 MORE_TIME = "give it more: retuned check --limit 1h"
@@ -46,8 +47,9 @@ def time_point(file: ModelFile, runs: CheckRuns, first: LegResult) -> Point:
 
 def outlook(file: ModelFile, runs: CheckRuns, config: Config) -> tuple[Point, ...]:
     """What a re-evaluation costs and what it finds, as far as a few runs tell."""
-    found = forecast(file, runs.results, machine_of(config), config, probe_runs=PROBE_RUNS)
-    cost = Point("cost", Level.OK, found.cost.sentence)
+    machine = machine_of(config)
+    found = forecast(file, runs.results, machine, config, probe_runs=PROBE_RUNS)
+    cost = Point("cost", Level.OK, found.cost.sentence, smaller_search(file, runs.results, found, machine, config))
     if runs.noise is None:
         return (cost,)
     seeds, splits = ([run.score for run in group if run.score is not None] for group in runs.noise)
@@ -60,7 +62,20 @@ def outlook(file: ModelFile, runs: CheckRuns, config: Config) -> tuple[Point, ..
     runs_alone = {run.request.name: run for group in runs.noise for run in group}.values()
     replicates = [replace(run, request=replace(run.request, purpose=Purpose.REPLICATE)) for run in runs_alone]
     test = rules_of(file, replicates, (), a_year, found.choice.stages)
-    return (cost, _noise(runs, parts), _detects(file, runs, parts, test))
+    less = smaller_search(file, runs.results, found, machine, config, Noise(*parts.sigma_of_pairs, test.skill))
+    return (replace(cost, remedy=less), _noise(runs, parts), _detects(file, runs, parts, test))
+
+
+def cost_of_cut(file: ModelFile, cut: LegResult, config: Config) -> tuple[Point, ...]:
+    """The cost of a re-evaluation, by the reports of a run that was cut before its end; none where it has none."""
+    if not cut.curve or cut.curve[-1][0] <= 0:
+        return ()
+    step, score = cut.curve[-1]
+    so_far = (replace(cut, request=replace(cut.request, to_step=step), score=score),)
+    machine = machine_of(config)
+    found = forecast(file, so_far, machine, config, probe_runs=PROBE_RUNS)
+    less = smaller_search(file, so_far, found, machine, config)
+    return (Point("cost", Level.OK, f"by its reports: {found.cost.sentence}", less),)
 
 
 def _noise(runs: CheckRuns, parts: NoiseParts) -> Point:

@@ -1,6 +1,5 @@
 """What a check of a model says about its first runs: whether it starts, reports and keeps the contract."""
 
-import re
 from collections.abc import Mapping
 
 from ....strategies.records import LegEnd, LegResult
@@ -8,12 +7,11 @@ from ....strategies.verdict.check_points import PARTS, Level, Point, contract_po
 from ....strategies.words import duration
 from ...config.config import Config
 from ...config.model_file import ModelFile
-from ...training.interpreter import find_interpreter
-from .outlook import MORE_TIME, in_words, outlook, time_point
+from ...training.interpreter import find_interpreter, install_remedy
+from .outlook import MORE_TIME, cost_of_cut, in_words, outlook, time_point
 from .runs import CheckRuns
 
 AFTER_START = ("metric", *PARTS, "time")
-_NO_MODULE = re.compile(r"No module named '([\w.]{1,60})'")
 
 
 def points_of_runs(file: ModelFile, runs: CheckRuns, config: Config, environ: Mapping[str, str]) -> tuple[Point, ...]:
@@ -23,7 +21,7 @@ def points_of_runs(file: ModelFile, runs: CheckRuns, config: Config, environ: Ma
     )
     first = runs.first
     if first is None or first.score is None:
-        return (*suspicious, *_points_of_a_failed_start(file, runs, environ))
+        return (*suspicious, *_points_of_a_failed_start(file, runs, config, environ))
     final = runs.is_final or (runs.contract is not None and not runs.contract.breaches)
     contract = (
         untested_points("there was no time for it")
@@ -37,7 +35,9 @@ def points_of_runs(file: ModelFile, runs: CheckRuns, config: Config, environ: Ma
             *contract, time_point(file, runs, first), *outlook(file, runs, config))  # fmt: skip
 
 
-def _points_of_a_failed_start(file: ModelFile, runs: CheckRuns, environ: Mapping[str, str]) -> tuple[Point, ...]:
+def _points_of_a_failed_start(
+    file: ModelFile, runs: CheckRuns, config: Config, environ: Mapping[str, str]
+) -> tuple[Point, ...]:
     first = runs.first
     if first is None:
         return untested_points("the first run did not end in time", ("starts", *AFTER_START))
@@ -51,7 +51,7 @@ def _points_of_a_failed_start(file: ModelFile, runs: CheckRuns, environ: Mapping
         return (Point("starts", Level.OK, f"it ends after {duration(first.seconds)}"),
                 Point("metric", Level.WARNING, found, remedy), *later)  # fmt: skip
     if first.end is LegEnd.TIMED_OUT and first.seconds < file.training.timeout_s:
-        return _cut(file, first)
+        return (*_cut(file, first), *cost_of_cut(file, first, config))
     return (Point("starts", Level.FAILED, first.detail or first.end.value, _start_remedy(file, first, environ)),
             *untested_points("not tested: the training does not end with a score", AFTER_START))  # fmt: skip
 
@@ -85,11 +85,9 @@ def _metric_remedy(file: ModelFile, runs: CheckRuns) -> str:
 
 
 def _start_remedy(file: ModelFile, first: LegResult, environ: Mapping[str, str]) -> str:
-    missing = _NO_MODULE.search(first.detail)
-    python = find_interpreter(file.training, environ)
-    if missing is not None and python is not None:
-        name = missing[1].partition(".")[0]
-        return f"install {name} for {python}, or name another interpreter: python = '...' under [training]"
+    remedy = install_remedy(first.detail, find_interpreter(file.training, environ))
+    if remedy:
+        return remedy
     if first.end is LegEnd.TIMED_OUT:
         return "raise timeout under [training]"
     return "run the command by hand until it ends with exit code 0"

@@ -195,6 +195,13 @@ def test_a_contract_that_broken_settings_cannot_show_is_tested_with_the_challeng
     assert "the training code changed" in campaign.facts.prepared.changes
 
 
+def test_a_missing_module_is_told_with_the_interpreter_that_lacks_it(desk):
+    (desk.folder / "train.py").write_text("import notthere.atall\n")
+    desk.register(training=desk.training_table(desk.folder / "train.py"))
+    campaign = desk.baseline()
+    assert f"install notthere for {sys.executable}, or name another interpreter" in campaign.failure
+
+
 def test_a_training_that_cannot_work_is_not_tried_eight_times(desk):
     desk.write_data(crash_above=0.0)
     desk.register()

@@ -52,7 +52,7 @@ WHOLE = [
     # groups of arguments, dest, a constant as default, the metric in a JSON file
     ("boost.py", "--train-file={train} --valid-file={eval} --metrics={tmp}/metrics.json --learning-rate={eta} "
      "--feature-fraction={feature_fraction} --lambda-l2={lambda_l2} --seed={seed}", ("auc", "maximize"), {"epochs": 1},
-     {"eta": (0.0017, 1.5, 0.05), "feature_fraction": (0.4, 1.0, 0.9), "lambda_l2": (0.0, 0.1, 0.0)}),
+     {"eta": (0.0017, 1.0, 0.05), "feature_fraction": (0.4, 1.0, 0.9), "lambda_l2": (0.0, 0.1, 0.0)}),
     # click: positions, choices, a switch with both texts
     ("clicked.py", "{train} {eval} --lr={lr} --optimizer={optimizer} {nesterov:--nesterov|--no-nesterov} "
      "--dropout={dropout} --seed={seed}", ("val_acc", "maximize"), {"epochs": 5},
@@ -81,7 +81,7 @@ WHOLE = [
      {"learning_rate": (1.7e-06, 0.0015, 5e-05), "per_device_train_batch_size": (2, 32, 8),
       "weight_decay": (0.0001, 1.0, 0.01)}),
     ("tyroed.py", "--learning-rate={learning_rate} --gamma={gamma} --seed={seed}", ("episodic_return", "maximize"),
-     {"steps": 128}, {"learning_rate": (8.3e-06, 0.0075, 0.00025), "gamma": (0.1, 1.0, 0.99)}),
+     {"steps": 128}, {"learning_rate": (8.3e-06, 0.0075, 0.00025), "gamma": (0.9, 0.9999, 0.99)}),
     # Lightning: the metric that is logged, in the table that validate() prints
     ("lit.py", "--data_dir={data} --lr={lr} --hidden_dim={hidden_dim}", ("val_loss", "minimize"), {"epochs": 3},
      {"lr": (6.7e-05, 0.06, 0.002), "hidden_dim": (32, 512, 128)}),
@@ -241,6 +241,7 @@ def test_help_that_fails_is_a_note_and_the_draft_goes_on(folder):
     assert [one.name for one in found.draft.hyperparameters] == ["lr", "momentum", "nesterov"]
     (note,) = found.notes
     assert note.startswith("the help of fired.py was not read: it ended with exit code 1: ModuleNotFoundError")
+    assert note.endswith("with python3 it would not train either: name the right one, python = '...' under [training]")
 
 
 def test_a_draft_is_written_whole_and_never_over_anything(folder):

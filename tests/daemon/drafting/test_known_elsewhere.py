@@ -11,6 +11,7 @@ from retuned.daemon.drafting.first_draft import draft_for
 from retuned.daemon.drafting.from_files import sweep_of, values_of
 from retuned.daemon.drafting.from_mlflow import run_of
 from retuned.daemon.drafting.from_optuna import study_of
+from retuned.strategies.drafting.draft import Given
 from retuned.strategies.errors import InputError
 
 NOWHERE = {"HOME": "/nowhere"}
@@ -203,7 +204,7 @@ def test_a_file_without_values_is_refused_in_one_line(tmp_path, content, words):
 def tracked(tmp_path_factory):
     """The environment of a tracking store with one run, behind version 1 of a registered model."""
     mlflow = pytest.importorskip("mlflow", reason="NOT TESTED: mlflow-skinny is not installed")
-    uri = tmp_path_factory.mktemp("tracking").as_uri()
+    uri = (tmp_path_factory.mktemp("tracking") / "mlruns").as_uri()  # an empty folder would be taken for a store
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
         patch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -247,3 +248,21 @@ def test_one_source_at_a_time(tmp_path, retuned):
     assert done.returncode == 2
     assert "2 sources are named" in done.stderr
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_a_seed_that_a_sweep_fixes_stays_retuneds_to_give(script, tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text("parameters:\n  learning_rate: {min: 0.001, max: 0.1}\n  seed: {value: 3}\n")
+    given, _ = sweep_of(path)
+    found = draft_for(script, script.with_name("model.toml"), NOWHERE, asks=False, given=given)
+    assert [one.name for one in found.draft.hyperparameters] == ["learning_rate"]
+    assert "--seed={seed}" in found.draft.command
+
+
+def test_of_several_metrics_the_one_that_a_study_may_have_minimized_is_taken(script):
+    script.write_text(SCRIPT.replace("val_loss", "MAE") + "print(f'R2: {0.5}')\n")
+    alone = draft_for(script, script.with_name("model.toml"), NOWHERE, asks=False)
+    given = Given("a study", (), direction="minimize")
+    known = draft_for(script, script.with_name("model.toml"), NOWHERE, asks=False, given=given)
+    assert (alone.draft.metric.name, alone.draft.direction) == ("R2", "maximize")
+    assert (known.draft.metric.name, known.draft.direction) == ("MAE", "minimize")
