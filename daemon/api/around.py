@@ -6,7 +6,7 @@ from typing import Any
 
 from ..clock import Clock
 from ..config.config import Config
-from ..state.audit import login_user
+from ..state.acting_user import login_user
 from ..state.store import Store
 
 

@@ -71,13 +71,6 @@ def planned_legs(store: Store, campaign_id: int) -> frozenset[str]:
     return frozenset(row["name"] for row in rows)
 
 
-def leg_counts(store: Store, campaign_id: int) -> tuple[int, int]:
-    """How many legs of a campaign are planned, and how many of them have ended."""
-    row = store.row("SELECT count(*) AS planned, count(ended) AS done FROM legs WHERE campaign_id = ?", (campaign_id,))
-    assert row is not None
-    return row["planned"], row["done"]
-
-
 def count_ended(store: Store, campaign_id: int) -> int:
     """How many legs of a campaign have ended."""
     row = store.row("SELECT count(*) AS n FROM legs WHERE campaign_id = ? AND ended IS NOT NULL", (campaign_id,))
