@@ -55,6 +55,14 @@ HEALTH = LISTING | {
     "retuned.strategies.verdict.verdict_records",
 }
 READING = COMPUTING | SERVING | {"sqlite_utils", "ssl", "retuned.daemon.api.verbs", "retuned.daemon.campaign.look"}
+RECORD = READING | {
+    "retuned.daemon.api.listing_verbs",
+    "retuned.daemon.state.alert",
+    "retuned.daemon.state.audit",
+    "retuned.daemon.state.tokens",
+    "retuned.daemon.state.models.schedule_list",
+    "retuned.daemon.upkeep.doctor_findings",
+}
 SHOWING = READING | {
     "retuned.strategies.panda.task",
     "retuned.strategies.search.task",
@@ -69,10 +77,10 @@ SHORT = [
     (("models", "--json"), LISTING | {"rich"}),
     (("show", "toy"), SHOWING),
     (("show", "nobody"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),
-    (("history", "toy"), READING),
+    (("history", "toy"), RECORD),
     (("alerts",), LISTING | {"rich"}),
     (("schedule",), LISTING),
-    (("drift", "toy"), READING),
+    (("drift", "toy"), RECORD),
     (("status",), HEALTH),
     (("status", "--json"), HEALTH | {"rich"}),
     (("pause", "toy"), COMPUTING | SERVING | {"sqlite_utils", "rich"}),

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from ....strategies.legs.request import request_of
-from ....strategies.records import LegEnd, LegRequest, LegResult
+from ....strategies.legs.request import request_of, role_in
+from ....strategies.records import LegEnd, LegRequest, LegResult, Role
 from ..database_errors import of_row
 from ..store import Row, Store, to_json, to_text
 
@@ -29,10 +29,10 @@ def results_of(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
     return tuple(_result(row) for row in rows)
 
 
-def held_out_results(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
-    """The completed legs on held-out rows with their scores alone, in the order they were planned."""
+def held_out_scores(store: Store, campaign_id: int) -> tuple[tuple[Role, float], ...]:
+    """Role and score of the completed legs on held-out rows that have one, in the order they were planned."""
     rows = store.rows(
-        """SELECT request, score FROM legs WHERE campaign_id = ? AND ended = 'completed'
+        """SELECT request, score FROM legs WHERE campaign_id = ? AND ended = 'completed' AND score IS NOT NULL
         AND request ->> '$.purpose' IN ('confirm', 'replicate') ORDER BY rowid""",
         (campaign_id,),
     )
@@ -40,8 +40,8 @@ def held_out_results(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
 
 
 @of_row("a training run")
-def _score(row: Row) -> LegResult:
-    return LegResult(request_of(json.loads(row["request"])), LegEnd.COMPLETED, row["score"])
+def _score(row: Row) -> tuple[Role, float]:
+    return role_in(json.loads(row["request"])), row["score"]
 
 
 def leg_states(store: Store, campaign_id: int) -> tuple[LegState, ...]:
