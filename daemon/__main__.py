@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
-from .lean_imports import hidden
+from .lean_imports import hidden, seldom_collected, without_pydantic_plugins
 
 COMMAND_LINE = "cli.cli"
 LEAN_COMMANDS: Mapping[str | None, tuple[str, ...]] = {"serve": (COMMAND_LINE, "cli.service_commands")}
@@ -27,9 +27,13 @@ def main() -> None:
     words = sys.argv[1:]
     own = own_process(words)
     names = LEAN_COMMANDS.get(command_in(words), (COMMAND_LINE,)) if own is None else (OWN[own],)
-    with hidden() if is_lean(words) else nullcontext():
-        # By name, so that the modules are imported here and not together with this one.
-        entry, *_ = [importlib.import_module(f"retuned.daemon.{name}") for name in names]
+    without_pydantic_plugins()
+    with seldom_collected():
+        with hidden() if is_lean(words) else nullcontext():
+            # By name, so that the modules are imported here and not together with this one.
+            entry, *_ = [importlib.import_module(f"retuned.daemon.{name}") for name in names]
+        if not is_lean(words):
+            entry.main()  # does not return
     entry.main()
 
 

@@ -7,6 +7,7 @@ its own no more. Workers use it too: the standard library alone.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import quote, unquote, urlsplit
 
 MASK = "***"
@@ -20,42 +21,6 @@ _WORDS = (
 )
 _VALUE = r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s"',;&)\]}]+)"""
 _HARMLESS = r"(?![\"']?(?:\*\*\*|\d{1,5}(?![\w.-])|none\b|null\b|true\b|false\b))"
-_FORMS = (
-    # -----BEGIN RSA PRIVATE KEY----- ...
-    (re.compile(r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----).*?(?=-----END|\Z)", re.DOTALL), r"\1" + MASK),
-    # postgres://user:password@host; a port is followed by a slash
-    (re.compile(r"(://[^\s:/@\"']{0,200}:)(?!\d{1,5}/)[^\s\"'<>]{1,500}@"), r"\1" + MASK + "@"),
-    # https://token@host
-    (re.compile(r"(https?://)[^\s:/@?#\"'<>]{1,500}@", re.IGNORECASE), r"\1" + MASK + "@"),
-    # Authorization: Bearer ..., also as Python and JSON print it
-    (
-        re.compile(
-            r"(authorization\\?[\"']?\s{0,3}[:=]\s{0,3}\\?[\"']?(?:(?:bearer|basic|digest|negotiate|token)\s+)?)"
-            r"(?!\*\*\*|(?:bearer|basic|digest|negotiate|token)\s)[^\s\"',;]+",
-            re.IGNORECASE,
-        ),
-        r"\1" + MASK,
-    ),
-    (re.compile(r"\b((?i:bearer|basic)\s+)(?=\S*[0-9A-Z_.=])[\w.~+/=-]{8,}"), r"\1" + MASK),
-    # the usual prefixes
-    (
-        re.compile(
-            r"\b(gh[oprsu]_|github_pat_|glpat-|sk-(?=[\w-]*\d)|[rs]k_(?:live|test)_|xox[a-z]-|xapp-|AKIA|ASIA|AIza|ya29\."
-            r"|rtn_|hf_|npm_|pypi-|dop_v1_|SG\.|whsec_|shpat_|dapi|eyJ)[\w.+/=-]{8,}"
-        ),
-        r"\1" + MASK,
-    ),
-    # password=..., "token": "...", api_key='...'
-    (re.compile(rf"((?:{_WORDS})\\?[\"']?\s{{0,3}}=\s{{0,3}})\\?{_HARMLESS}{_VALUE}", re.IGNORECASE), r"\1" + MASK),
-    (
-        re.compile(
-            rf"((?:{_WORDS})\\?[\"']?\s{{0,3}}:\s{{0,3}})\\?{_HARMLESS}(?=[\"']|\S*\d|\S+\s*\Z){_VALUE}", re.IGNORECASE
-        ),
-        r"\1" + MASK,
-    ),
-    # --password hunter2
-    (re.compile(rf"(--[\w-]{{0,40}}(?:{_WORDS})\s+)(?!-){_HARMLESS}{_VALUE}", re.IGNORECASE), r"\1" + MASK),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +33,7 @@ class Mask:
         """The text without its secrets."""
         for value in self.values:
             text = text.replace(value, MASK)
-        for form, shown in _FORMS:
+        for form, shown in _forms():
             text = form.sub(shown, text)
         return text
 
@@ -96,3 +61,45 @@ def _parts(value: str) -> Iterable[str]:
         texts |= {password, unquote(password)}
     texts |= {match[1].strip("\"'") for match in re.finditer(rf"(?:{_WORDS})\s*=\s*({_VALUE})", value, re.IGNORECASE)}
     return texts | {quote(text, safe="") for text in texts}
+
+
+@cache
+def _forms() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Each form of a secret, and what is shown for it; compiled with the first text, as most commands mask none."""
+    return (
+        # -----BEGIN RSA PRIVATE KEY----- ...
+        (re.compile(r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----).*?(?=-----END|\Z)", re.DOTALL), r"\1" + MASK),
+        # postgres://user:password@host; a port is followed by a slash
+        (re.compile(r"(://[^\s:/@\"']{0,200}:)(?!\d{1,5}/)[^\s\"'<>]{1,500}@"), r"\1" + MASK + "@"),
+        # https://token@host
+        (re.compile(r"(https?://)[^\s:/@?#\"'<>]{1,500}@", re.IGNORECASE), r"\1" + MASK + "@"),
+        # Authorization: Bearer ..., also as Python and JSON print it
+        (
+            re.compile(
+                r"(authorization\\?[\"']?\s{0,3}[:=]\s{0,3}\\?[\"']?(?:(?:bearer|basic|digest|negotiate|token)\s+)?)"
+                r"(?!\*\*\*|(?:bearer|basic|digest|negotiate|token)\s)[^\s\"',;]+",
+                re.IGNORECASE,
+            ),
+            r"\1" + MASK,
+        ),
+        (re.compile(r"\b((?i:bearer|basic)\s+)(?=\S*[0-9A-Z_.=])[\w.~+/=-]{8,}"), r"\1" + MASK),
+        # the usual prefixes
+        (
+            re.compile(
+                r"\b(gh[oprsu]_|github_pat_|glpat-|sk-(?=[\w-]*\d)|[rs]k_(?:live|test)_|xox[a-z]-|xapp-|AKIA|ASIA|AIza|ya29\."
+                r"|rtn_|hf_|npm_|pypi-|dop_v1_|SG\.|whsec_|shpat_|dapi|eyJ)[\w.+/=-]{8,}"
+            ),
+            r"\1" + MASK,
+        ),
+        # password=..., "token": "...", api_key='...'
+        (re.compile(rf"((?:{_WORDS})\\?[\"']?\s{{0,3}}=\s{{0,3}})\\?{_HARMLESS}{_VALUE}", re.IGNORECASE), r"\1" + MASK),
+        (
+            re.compile(
+                rf"((?:{_WORDS})\\?[\"']?\s{{0,3}}:\s{{0,3}})\\?{_HARMLESS}(?=[\"']|\S*\d|\S+\s*\Z){_VALUE}",
+                re.IGNORECASE,
+            ),
+            r"\1" + MASK,
+        ),
+        # --password hunter2
+        (re.compile(rf"(--[\w-]{{0,40}}(?:{_WORDS})\s+)(?!-){_HARMLESS}{_VALUE}", re.IGNORECASE), r"\1" + MASK),
+    )

@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from ..clock import Clock
 from ..config.config import Config
-from ..state.audit import login_user
+from ..state.acting_user import login_user
+from ..state.paging import MOST
 from ..state.store import Store
+
+Limit = Annotated[int, Field(json_schema_extra={"minimum": 1, "maximum": MOST})]
+"""How many rows a page has at most."""
 
 
 def unredacted(record: Any) -> Any:  # noqa: ANN401 - any record

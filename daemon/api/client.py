@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from ...strategies.errors import StateError, UnknownName
-from ..state.audit import login_user
+from ..state.acting_user import login_user
 from ..state.running_service import UNIX, Place
 from .routes import BY_VERB, Route
 from .verb_methods import method_of

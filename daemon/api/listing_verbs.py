@@ -1,9 +1,6 @@
 """The verbs that list what there is, page by page. Loads little: the commands that people type most need no more."""
 
 from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import Field
 
 from ...strategies.errors import InputError
 from ..state.alert import alerts_page
@@ -11,12 +8,9 @@ from ..state.audit import audit_page
 from ..state.models.model_list import list_models
 from ..state.models.models import known_entry
 from ..state.models.schedule_list import schedule_page
-from ..state.paging import MOST, USUAL
-from .around import Around
+from ..state.paging import USUAL
+from .around import Around, Limit
 from .listing_views import AlertsPage, AuditPage, ModelsPage, SchedulePage
-
-Limit = Annotated[int, Field(json_schema_extra={"minimum": 1, "maximum": MOST})]
-"""How many rows a page has at most."""
 
 
 class ListingVerbs(Around):

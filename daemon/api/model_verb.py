@@ -1,11 +1,12 @@
 """The verb that shows a model."""
 
+from ..state.campaigns.campaigns import last_verdict
 from ..state.models.adoption_log import adoption_of, running_account
 from ..state.models.auto_adoptions import auto_adoptions_of
 from ..state.models.change_checks import next_check_at
 from ..state.models.cool_down import cool_down_of
 from ..state.models.registry import find_model
-from ..state.overview import last_verdict, open_of_model
+from ..state.overview import open_of_model
 from .around import Around
 from .model_view import Shown
 

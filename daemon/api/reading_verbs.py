@@ -4,43 +4,19 @@ import os
 from dataclasses import replace
 
 from ...strategies.records import Purpose
-from ..reports.drift_record import drift_page
 from ..state.campaign_numbers import campaign_number
 from ..state.campaigns.campaigns import Campaign, find_campaign, open_campaigns
 from ..state.campaigns.legs import results_of
-from ..state.models.adoption_log import adoptions_of, running_account
-from ..state.models.auto_adoptions import auto_adoptions_of
-from ..state.models.history_list import history_page
 from ..state.models.registry import Model, file_of_version, find_model, settings_of
-from ..state.paging import USUAL, Order
 from ..upkeep.doctor_findings import Finding
-from .listing_verbs import Limit, ListingVerbs
+from .listing_verbs import ListingVerbs
 from .model_verb import ModelVerb
-from .views import Drift, Ended, History, PageView, PlanView, Replicates
+from .record_verbs import RecordVerbs
+from .views import Ended, PageView, PlanView, Replicates
 
 
-class ReadingVerbs(ListingVerbs, ModelVerb):
+class ReadingVerbs(RecordVerbs, ListingVerbs, ModelVerb):
     """One method for each verb that reads what is recorded."""
-
-    def history(
-        self, name: str, limit: Limit = USUAL, cursor: str | None = None, order: Order = Order.OLDEST
-    ) -> History:
-        """A model's settings versions and campaigns, page by page."""
-        model = find_model(self.store, name)
-        settings, campaigns, measured, following = history_page(self.store, model, order, cursor, limit)
-        versions, numbers = {version.version for version in settings}, {campaign.id for campaign in campaigns}
-        account = running_account(self.store, model, self.clock.now())
-        return History(
-            model, settings, campaigns, measured, following,
-            tuple(made for made in adoptions_of(self.store, model.id) if made.settings_version in versions),
-            tuple(made for made in auto_adoptions_of(self.store, model.id) if made.campaign_id in numbers),
-            "" if account is None else account.sentence,
-        )  # fmt: skip
-
-    def drift(self, name: str, limit: Limit = USUAL, cursor: str | None = None, order: Order = Order.OLDEST) -> Drift:
-        """A model's drift record, page by page."""
-        model = find_model(self.store, name)
-        return Drift(model, *drift_page(self.store, model, order, cursor, limit))
 
     def plan(self, name: str) -> PlanView:
         """What a re-evaluation would do, cost and be able to detect."""

@@ -16,6 +16,10 @@ def method_of(verb: str) -> Method:
         from .model_verb import ModelVerb
 
         return ModelVerb.show
+    if verb in ("history", "drift"):
+        from .record_verbs import RecordVerbs
+
+        return cast("Method", getattr(RecordVerbs, verb))
     from .listing_verbs import ListingVerbs
 
     if hasattr(ListingVerbs, verb):

@@ -13,7 +13,8 @@ from ..adoption.auto import adopt_what_waits
 from ..adoption.hooks import run_waiting_hooks
 from ..api.verbs import Verbs
 from ..campaign.request import Request, ask_for, baseline_request, check_seed, refuse_retired, retune_request
-from ..state.audit import Act, login_user, recorded
+from ..state.acting_user import login_user
+from ..state.audit import Act, recorded
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.lease_file import holder_of
 from ..state.models.registry import find_model

@@ -20,7 +20,7 @@ def _doctor(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        from .health_view import show_findings
+        from .findings_view import show_findings
         from .screen import console
 
         show_findings(console(), findings)

@@ -1,17 +1,15 @@
-"""The service's health and the doctor's findings for people."""
+"""The service's health for people."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Console
 
 from ...strategies.words import age, readable
-from ..upkeep.doctor_findings import Finding
 from ..upkeep.health_records import Health
 from .looks import due_text
 from .screen import Text, table
 
-COLOURS = {"ok": "green", "degraded": "yellow", "failing": "red", "warning": "yellow", "error": "red"}
+COLOURS = {"ok": "green", "degraded": "yellow", "failing": "red"}
 
 
 def show_health(out: Console, health: Health, now: datetime) -> None:
@@ -46,15 +44,6 @@ def show_health(out: Console, health: Health, now: datetime) -> None:
         out.print()
         shown = [(f"{fault.at:%Y-%m-%d %H:%M}", fault.part, fault.sentence) for fault in health.faults[:5]]
         table(out, ("last errors (UTC)", "part", "what"), shown, "")
-
-
-def show_findings(out: Console, findings: Sequence[Finding]) -> None:
-    """Print what `retuned doctor` shows: a line for each finding, and what to do below it."""
-    for finding in findings:
-        sign = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}[finding.level]
-        out.print(Text.assemble((sign, COLOURS[finding.level]), readable(f" {finding.part}: {finding.sentence}")))
-        if finding.remedy and finding.level != "ok":
-            out.print(Text(f"        {finding.remedy}"))
 
 
 def _facts(health: Health, now: datetime) -> list[tuple[str, str]]:

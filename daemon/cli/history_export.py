@@ -21,7 +21,7 @@ from ..state.paging import Order
 from .paged import pages
 
 if TYPE_CHECKING:
-    from ..api.reading_verbs import ReadingVerbs
+    from ..api.record_verbs import RecordVerbs
 
 _VERDICT = ("lower", "upper", "mean", "sd", "e_value", "divergence_e", "alpha", "beta", "delta", "delta_share",
             "n_pairs", "drop", "drop_p", "has_fallen", "incumbent_runs", "incumbent_failed",
@@ -34,7 +34,7 @@ _WHOLE = ("campaign", "model_version", "settings_version", "n_pairs", "incumbent
 
 
 def export_history(
-    verbs: "ReadingVerbs", name: str, files: Mapping[str, Path | None], *, is_all: bool, as_json: bool
+    verbs: "RecordVerbs", name: str, files: Mapping[str, Path | None], *, is_all: bool, as_json: bool
 ) -> str:
     """Write the whole history of a model to the one file that is named, and say so.
 

@@ -10,7 +10,6 @@ from ...strategies.verdict.verdict_records import Verdict
 from ..state.campaigns.campaigns import Campaign
 from ..state.campaigns.phase_records import ChosenStrategy, Ended, Prepared, Searched
 from ..state.models.registry import Settings
-from ..state.tokens import Token
 from .model_json import looks_json
 
 if TYPE_CHECKING:
@@ -107,16 +106,6 @@ def verdict_json(verdict: Verdict, sign: float) -> dict[str, Any]:
         "incumbent_runs": verdict.incumbent_runs,
         "is_critical": verdict.critical,
         "watch": verdict.watch,
-    }
-
-
-def token_json(token: Token) -> dict[str, Any]:
-    """A token without its secret."""
-    moments = {name: getattr(token, name) for name in ("created_at", "last_used_at", "revoked_at")}
-    return {
-        "name": token.name,
-        "role": token.role,
-        **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
     }
 
 

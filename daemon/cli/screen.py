@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 import rich.text
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.style import Style
@@ -11,6 +12,8 @@ from rich.table import Table
 
 from ...strategies.words import readable
 from .output import OutputGone
+
+GAP = "  "  # between the columns of a table
 
 
 class Text(rich.text.Text):
@@ -53,9 +56,23 @@ def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], e
     if not rows:
         out.print(Text(empty))
         return
+    lines = [tuple(readable(cell) for cell in line) for line in (columns, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    if sum(widths) + len(GAP) * (len(widths) - 1) <= out.width:
+        _print_as_wide_as_it_is(out, lines, widths)
+        return
     drawn = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
+    for column in lines[0]:
         drawn.add_column(column, overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(readable(cell)) for cell in row))
+    for line in lines[1:]:
+        drawn.add_row(*map(Text, line))
     out.print(drawn)
+
+
+def _print_as_wide_as_it_is(out: Console, lines: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    """Print what needs no folding, as rich draws it; rich spends more on each cell than all else of a list costs."""
+    head, *rest = (
+        GAP.join(cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    out.print(Text.assemble((head, "bold"), "\n" + "\n".join(rest)), no_wrap=True, overflow="ignore", crop=False)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..api.listing_verbs import ListingVerbs
     from ..api.model_verb import ModelVerb
     from ..api.reading_verbs import ReadingVerbs
+    from ..api.record_verbs import RecordVerbs
     from ..api.status_verb import StatusVerb
     from ..api.verbs import Verbs
 
@@ -114,6 +115,15 @@ class Session:
         from ..api.reading_verbs import ReadingVerbs
 
         return ReadingVerbs(self.store, self.config, CLOCK)
+
+    @property
+    def record(self) -> "RecordVerbs":
+        """Those that show the record of a model."""
+        if self._verbs is not None or self.place is not None:
+            return self.verbs
+        from ..api.record_verbs import RecordVerbs
+
+        return RecordVerbs(self.store, self.config, CLOCK)
 
     @property
     def listing(self) -> "ListingVerbs":

@@ -37,10 +37,10 @@ def _history(
     """Show the settings versions and the campaigns of a model, oldest first."""
     files = {"csv": csv, "jsonl": jsonl, "parquet": parquet}
     if any(file is not None for file in files.values()):
-        say(export_history(context.obj.reading, name, files, is_all=limit is None, as_json=as_json))
+        say(export_history(context.obj.record, name, files, is_all=limit is None, as_json=as_json))
         return
     is_whole = wants_all(limit, is_all, as_json)
-    order, verbs = Order.OLDEST if is_whole else Order.NEWEST, context.obj.reading
+    order, verbs = Order.OLDEST if is_whole else Order.NEWEST, context.obj.record
     found = pages(lambda rows, cursor: _oldest_first(verbs.history(name, rows, cursor, order), order), limit, is_whole)
     if as_json:
         settings: list[dict[str, Any]] = []
@@ -100,7 +100,7 @@ def _drift(
 ) -> None:
     """Show how the stored settings fared over time, of a long record the last part."""
     is_whole = wants_all(limit, is_all, as_json) or (plot is not None and limit is None)
-    order, verbs = Order.OLDEST if is_whole else Order.NEWEST, context.obj.reading
+    order, verbs = Order.OLDEST if is_whole else Order.NEWEST, context.obj.record
     found = list(pages(lambda rows, cursor: verbs.drift(name, rows, cursor, order), limit, is_whole))
     model, points = found[0].model, [point for page in found for point in page.points]
     points = points if is_whole else points[::-1]

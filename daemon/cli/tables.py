@@ -11,7 +11,6 @@ from ...strategies.verdict.notice import render
 from ...strategies.words import duration, in_digits
 from ..state.campaigns.campaigns import Campaign
 from ..state.models.registry import Model, Settings
-from ..state.tokens import Token
 from .screen import table
 
 STYLES = {
@@ -54,18 +53,6 @@ def _outcome(campaign: Campaign) -> str:
     contract = campaign.facts.contract if campaign.kind == "baseline" else None
     breaches = ", ".join(() if contract is None else contract.all_breaches)
     return campaign.failure or (f"breaks the contract: {breaches}" if breaches else "-")
-
-
-def tokens_table(out: Console, tokens: Sequence[Token]) -> None:
-    """Print the tokens, never their secrets."""
-    rows = [
-        (token.name, token.role, f"{token.created_at:%Y-%m-%d}",
-         f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never",
-         f"revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else "valid")
-        for token in tokens
-    ]  # fmt: skip
-    columns = ("name", "role", "created", "last used (UTC)", "state")
-    table(out, columns, rows, "there are no tokens yet; create one: retuned token create NAME --role viewer")
 
 
 def drift_table(out: Console, model: Model, points: Sequence[DriftPoint]) -> None:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ...strategies.words import counted
-from ..state.audit import Act, login_user, note_act
+from ..state.acting_user import login_user
+from ..state.audit import Act, note_act
 from ..upkeep.backup import restore
 from .output import say
 from .session import CLOCK, Session

@@ -25,6 +25,7 @@ from .toml_input import (
     OwnersPath,
     Table,
     Webhook,
+    optional_table,
     read_table,
     refusal,
     shown,
@@ -66,16 +67,19 @@ class RetentionTable(Table):
     curves_s: DurationS = Field(default=2 * 365 * 86400.0, alias="curves")
 
 
-class _Tables(Table):
-    service: ServiceTable = ServiceTable()
-    workers: WorkersTable = Field(default_factory=WorkersTable)
-    schedule: HouseScheduleTable = HouseScheduleTable()
-    limits: LimitsTable = LimitsTable()
-    api: ApiTable = ApiTable()
-    disk: DiskTable = DiskTable()
-    backup: BackupTable = BackupTable()
-    retention: RetentionTable = RetentionTable()
-    alerts: AlertsTable = AlertsTable()
+class Config(Table):
+    """The whole configuration; `state` is the folder of the database, campaigns and snapshots."""
+
+    state: OwnersPath
+    service: ServiceTable = optional_table()
+    workers: WorkersTable = optional_table()
+    schedule: HouseScheduleTable = optional_table()
+    limits: LimitsTable = optional_table()
+    api: ApiTable = optional_table()
+    disk: DiskTable = optional_table()
+    backup: BackupTable = optional_table()
+    retention: RetentionTable = optional_table()
+    alerts: AlertsTable = optional_table()
     channels: Channels = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -86,16 +90,6 @@ class _Tables(Table):
             remedy = f"add [channels.{unknown[0]}], or remove the name"
             raise refusal(f"names {shown(unknown[0])}", f"its channels: {known}", remedy, key="alerts.channels")
         return self
-
-
-class _File(_Tables):
-    state: OwnersPath | None = None
-
-
-class Config(_Tables):
-    """The whole configuration; `state` is the folder of the database, campaigns and snapshots."""
-
-    state: OwnersPath
 
     @property
     def routes(self) -> Routes:
@@ -112,13 +106,10 @@ def load_config(path: Path | None, environ: Mapping[str, str], system_folder: Pa
     named = path or (Path(environ["RETUNED_CONFIG"]) if environ.get("RETUNED_CONFIG") else None)
     places = [system_folder / "config.toml", _home(environ, "XDG_CONFIG_HOME", ".config") / "retuned" / "config.toml"]
     chosen = named or next((place for place in places if _is_for(place, environ)), None)
-    content = (
-        _File()
-        if chosen is None
-        else read_table(_File, chosen, "config.example.toml, which `retuned example config` writes")
-    )
-    state = content.state if content.state is not None else _default_state(environ)
-    return Config(state=state, **{name: getattr(content, name) for name in _Tables.model_fields})
+    state = _default_state(environ)
+    if chosen is None:
+        return Config(state=state)
+    return read_table(Config, chosen, "config.example.toml, which `retuned example config` writes", state=state)
 
 
 def _is_for(place: Path, environ: Mapping[str, str]) -> bool:

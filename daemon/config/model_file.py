@@ -35,7 +35,7 @@ from .model_tables import AdoptionTable, AlertsTable, DataTable, HyperparameterT
 from .objective_table import ObjectiveTable
 from .schedule_tables import LimitsTable, ScheduleTable, TriggersTable
 from .split_tables import GIVEN_WITH_A_SPLIT, SplitTable
-from .toml_input import Line, Table, Text, read_table, refusal, shown, table_in
+from .toml_input import Line, Table, Text, optional_table, read_table, refusal, shown, table_in
 from .training_tables import TrainingTable
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -76,13 +76,13 @@ class ModelFile(Table):
     hyperparameters: Annotated[
         Mapping[Annotated[str, AfterValidator(_hyperparameter_name)], HyperparameterTable], Field(min_length=1)
     ]
-    schedule: ScheduleTable = ScheduleTable()
-    triggers: TriggersTable = TriggersTable()
-    limits: LimitsTable = LimitsTable()
-    search: SearchTable = SearchTable()
-    settings: SettingsTable = SettingsTable()
-    adoption: AdoptionTable = AdoptionTable()
-    alerts: AlertsTable = AlertsTable()
+    schedule: ScheduleTable = optional_table()
+    triggers: TriggersTable = optional_table()
+    limits: LimitsTable = optional_table()
+    search: SearchTable = optional_table()
+    settings: SettingsTable = optional_table()
+    adoption: AdoptionTable = optional_table()
+    alerts: AlertsTable = optional_table()
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -1,5 +1,7 @@
 """The model file's [objective]: what is measured, and where a command's metric is found."""
 
+import math
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
@@ -7,10 +9,11 @@ from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 from ...strategies.errors import InputError
 from ...strategies.legs.command import placeholders
 from ..metric_patterns import BadPattern, compile_pattern
-from .toml_input import Line, MarginText, Number, Table, dotted_names, refusal, shown
+from .toml_input import Line, Number, Table, dotted_names, refusal, shown
 
 TABLES = (".csv", ".tsv")
 LINES = (".jsonl", ".ndjson")
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) *%")
 
 
 def _pattern(value: object) -> str:
@@ -34,6 +37,21 @@ def _metric_file(value: object, _info: ValidationInfo) -> str:
     except InputError as error:
         raise refusal(f"has a bad placeholder: {error.found}", error.allowed, error.remedy) from None
     return value
+
+
+def _margin(value: object) -> float | str:
+    """A number above 0, or a share such as '2%' in that spelling."""
+    match = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    if match is not None and 0 < float(match[1]) <= 100:
+        return f"{float(match[1]):g}%"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        allowed = "allowed: a number greater than 0 in the metric's unit, or a share of the skill such as '2%'"
+        raise refusal(f"is {shown(value)}", allowed)
+    return float(value)
+
+
+MarginText = Annotated[float | str, BeforeValidator(_margin)]
+"""A margin in the metric's unit, or as a share of the skill ('2%')."""
 
 
 class ObjectiveTable(Table):

@@ -15,9 +15,8 @@ from pydantic import (
 
 from ...strategies.errors import InputError
 from ...strategies.schedule import due
-from ...strategies.schedule.adaptive_interval import FIRST_DAYS
 from ...strategies.schedule.cron import parse_cron
-from ...strategies.schedule.due_calendar import Calendar, jitter_of
+from ...strategies.schedule.due_calendar import FIRST_DAYS, Calendar, jitter_of
 from ...strategies.schedule.windows import parse_window
 from .toml_input import DurationS, Flag, Integer, Line, Number, SpanS, Table, Text, refusal, shown
 

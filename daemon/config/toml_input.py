@@ -5,7 +5,6 @@ translation of a failed check into one `InputError`: file, key, what was found, 
 """
 
 import difflib
-import math
 import os
 import re
 import tomllib
@@ -20,6 +19,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     Strict,
     ValidationError,
     ValidationInfo,
@@ -34,7 +34,6 @@ from ...strategies.words import readable
 _LARGEST_FILE_BYTES = 1 << 20
 _MOST_PARTS = 32
 _DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]{1,200}|"[^"\n]{0,200}"|'[^'\n]{0,200}')[ \t]{0,9}\.[ \t]{0,9}){32}""")
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) *%")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _ALLOWED = {
@@ -79,21 +78,31 @@ class Table(BaseModel):
         return content
 
 
+def optional_table() -> Any:  # noqa: ANN401 - whichever table the key is declared as
+    """The default of a key whose table a file may leave out: an empty one.
+
+    What checks the whole file makes the table of it; one that stands there ready-made needs a check of its own.
+    """
+    return Field(default={}, validate_default=True)
+
+
 _Table = TypeVar("_Table", bound=Table)
 
 
-def read_table(table: type[_Table], path: Path, explained_in: str) -> _Table:
+def read_table(table: type[_Table], path: Path, explained_in: str, **defaults: Any) -> _Table:  # noqa: ANN401
     """The table that the TOML file at `path` holds; relative paths in it count from the file's folder.
 
-    `explained_in` names the example file that a message sends its reader to. Raises InputError.
+    `explained_in` names the example file that a message sends its reader to. `defaults`: values of keys that the file
+    leaves out. Raises InputError.
     """
-    return table_in(table, content_of(path), path, explained_in)
+    return table_in(table, content_of(path), path, explained_in, **defaults)
 
 
-def table_in(table: type[_Table], content: bytes, path: Path, explained_in: str) -> _Table:
+def table_in(table: type[_Table], content: bytes, path: Path, explained_in: str, **defaults: Any) -> _Table:  # noqa: ANN401
     """The table in the file's content; the file itself need not exist."""
+    given = {**defaults, **_parse(content, path)}
     try:
-        return table.model_validate(_parse(content, path), context={"folder": Path(os.path.abspath(path)).parent})
+        return table.model_validate(given, context={"folder": Path(os.path.abspath(path)).parent})
     except ValidationError as error:
         raise _in_one_line(error.errors(include_url=False), path, explained_in) from None
 
@@ -212,17 +221,6 @@ def _memory_bytes(value: object) -> int:
     return size
 
 
-def _margin(value: object) -> float | str:
-    """A number above 0, or a share such as '2%' in that spelling."""
-    match = _SHARE.fullmatch(value) if isinstance(value, str) else None
-    if match is not None and 0 < float(match[1]) <= 100:
-        return f"{float(match[1]):g}%"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        allowed = "allowed: a number greater than 0 in the metric's unit, or a share of the skill such as '2%'"
-        raise refusal(f"is {shown(value)}", allowed)
-    return float(value)
-
-
 def owners_path(value: object, info: ValidationInfo) -> str:
     """An absolute path; a relative one counts from the file's folder. Symbolic links stay as written, because a virtual
     environment's python is one."""
@@ -295,8 +293,6 @@ DurationS = Annotated[float, BeforeValidator(_duration_s)]
 SpanS = Annotated[float, BeforeValidator(_span_s)]
 """A duration that may be 0."""
 MemoryBytes = Annotated[int, BeforeValidator(_memory_bytes)]
-MarginText = Annotated[float | str, BeforeValidator(_margin)]
-"""A margin in the metric's unit, or as a share of the skill ('2%')."""
 OwnersPath = Annotated[Path, BeforeValidator(owners_path)]
 Webhook = Annotated[str, BeforeValidator(webhook_address)]
 SecretReference = Annotated[str, BeforeValidator(_secret_reference)]

@@ -21,6 +21,7 @@ from .toml_input import (
     Table,
     Text,
     dotted_names,
+    optional_table,
     owners_path,
     refusal,
     shown,
@@ -152,7 +153,7 @@ class TrainingTable(Table):
     fuse: Literal["auto", "off"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"
     pass_env: tuple[Variable, ...] = ()
-    resources: ResourcesTable = ResourcesTable()
+    resources: ResourcesTable = optional_table()
 
     @model_validator(mode="after")
     def _is_command_or_recipe(self) -> Self:

@@ -7,7 +7,7 @@ from ...strategies.records import Role
 from ..config.model_file import ModelFile
 from ..state.campaigns.campaign_facts import reached
 from ..state.campaigns.campaigns import Campaign, campaigns_page
-from ..state.campaigns.legs import held_out_results
+from ..state.campaigns.legs import held_out_scores
 from ..state.models.registry import Model, file_of_version
 from ..state.paging import MOST, Order, checked_limit, cursor_after, key_in
 from ..state.store import Store, to_json
@@ -36,7 +36,7 @@ def drift_page(
 
 
 def _point(store: Store, campaign: Campaign, file: ModelFile) -> DriftPoint:
-    results = held_out_results(store, campaign.id)
+    scores = held_out_scores(store, campaign.id)
     verdict, prepared, ended = campaign.verdict, reached(campaign.facts.prepared), reached(campaign.facts.ended)
     assert campaign.ended_at is not None
     return DriftPoint(
@@ -47,8 +47,8 @@ def _point(store: Store, campaign: Campaign, file: ModelFile) -> DriftPoint:
         settings_version=campaign.settings_version,
         outcome=None if verdict is None else verdict.outcome,
         reason="" if verdict is None else verdict.reason.value,
-        incumbent=mean_held_out_score(results, Role.INCUMBENT),
-        challenger=mean_held_out_score(results, Role.CHALLENGER),
+        incumbent=mean_held_out_score(scores, Role.INCUMBENT),
+        challenger=mean_held_out_score(scores, Role.CHALLENGER),
         mean=None if verdict is None else verdict.mean,
         lower=None if verdict is None else verdict.lower,
         upper=None if verdict is None else verdict.upper,

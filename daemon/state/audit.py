@@ -1,8 +1,6 @@
 """The audit: who did what, to which model, what was before and after, and why. Rows are only ever added."""
 
 import json
-import os
-import pwd
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -136,16 +134,6 @@ def audit_page(
     )  # fmt: skip
     entries = tuple(map(_entry, rows[:limit]))
     return entries, cursor_after("audit", entries[-1].id) if len(rows) > limit else None
-
-
-def login_user(environ: Mapping[str, str] = os.environ) -> str:
-    """The name of the user who runs this process, and behind sudo that of the person."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = str(os.getuid())
-    person = readable(environ.get("SUDO_USER", ""))[:64] if os.getuid() == 0 else ""
-    return f"{name} (sudo by {person})" if person and person != name else name
 
 
 @of_row("an entry of the audit")

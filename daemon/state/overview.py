@@ -1,10 +1,8 @@
 """Counts over all models and campaigns, for health and metrics; an index answers each query."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from ...strategies.verdict.verdict_records import Verdict
 from .database_errors import of_row
 from .store import Row, Store, from_text
 
@@ -76,6 +74,13 @@ def count_open(store: Store) -> int:
     return int(row["n"])
 
 
+def leg_counts(store: Store, campaign_id: int) -> tuple[int, int]:
+    """How many legs of a campaign are planned, and how many of them have ended."""
+    row = store.row("SELECT count(*) AS planned, count(ended) AS done FROM legs WHERE campaign_id = ?", (campaign_id,))
+    assert row is not None
+    return row["planned"], row["done"]
+
+
 def claimed_campaigns(store: Store) -> tuple[OpenCampaign, ...]:
     """Open campaigns that a process has claimed; only these can have one working on them."""
     return tuple(_open(row) for row in store.rows(f"{_OPEN} AND epoch > 0 ORDER BY campaigns.id"))
@@ -91,21 +96,6 @@ def open_of_model(store: Store, model_id: int) -> tuple[OpenCampaign, ...]:
     # few are open: that index is the better one
     rows = store.rows(f"{_OPEN} AND +model_id = ? ORDER BY kind = 'retune', campaigns.id", (model_id,))
     return tuple(_open(row) for row in rows)
-
-
-def last_verdict(store: Store, model_id: int) -> Verdict | None:
-    """The verdict of the model's last re-evaluation that has one; None: none has."""
-    row = store.row(
-        """SELECT verdict FROM campaigns WHERE model_id = ? AND kind = 'retune' AND verdict IS NOT NULL
-        ORDER BY id DESC LIMIT 1""",
-        (model_id,),
-    )
-    return None if row is None else _verdict(row)
-
-
-@of_row("a verdict")
-def _verdict(row: Row) -> Verdict:
-    return Verdict.from_json(json.loads(row["verdict"]))
 
 
 def next_models_due(store: Store, limit: int) -> tuple[JudgedModel, ...]:

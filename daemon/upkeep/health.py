@@ -19,13 +19,12 @@ from ...strategies.words import age, counted
 from ..config.config import Config
 from ..state.alert_rows import open_and_silent
 from ..state.campaigns.lease_file import holder_of
-from ..state.campaigns.legs import leg_counts
 from ..state.faults import Fault, get_fact, recent_faults
 from ..state.models.change_checks import next_checks
 from ..state.models.cool_down import cool_down_of
 from ..state.models.due_dates import next_due_model
 from ..state.outbox import dead_count, last_dead_error, pending_by_address, place_for, place_of
-from ..state.overview import OpenCampaign, claimed_campaigns, count_open, first_open, models_by_state
+from ..state.overview import OpenCampaign, claimed_campaigns, count_open, first_open, leg_counts, models_by_state
 from ..state.running_service import is_serving
 from ..state.store import Store, from_text
 from .health_records import (

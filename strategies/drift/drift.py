@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
-from ..records import SECOND_STAGE, LegEnd, LegResult, Outcome, Purpose, Role
+from ..records import SECOND_STAGE, LegResult, Outcome, Purpose, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,10 @@ class DriftPoint:
         return -1.0 if self.lower_is_better else 1.0
 
 
-def mean_held_out_score(results: Sequence[LegResult], role: Role) -> float | None:
-    """Mean score on held-out rows of the completed runs in that role, as measured; None without one."""
-    scores = [
-        result.score
-        for result in results
-        if result.request.role is role
-        and result.request.purpose in (Purpose.CONFIRM, Purpose.REPLICATE)
-        and result.end is LegEnd.COMPLETED
-        and result.score is not None
-    ]
-    return fmean(scores) if scores else None
+def mean_held_out_score(scores: Sequence[tuple[Role, float]], role: Role) -> float | None:
+    """Mean of the scores on held-out rows in that role, as measured; None without one."""
+    in_role = [score for scored, score in scores if scored is role]
+    return fmean(in_role) if in_role else None
 
 
 def noise_of(results: Sequence[LegResult]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -28,6 +28,11 @@ def request_of(stored: Mapping[str, Any]) -> LegRequest:
     )
 
 
+def role_in(stored: Mapping[str, Any]) -> Role:
+    """The role alone of a request in such an object. Raises KeyError or ValueError."""
+    return Role(stored["role"]) if "role" in stored else read_name(stored["name"]).role
+
+
 def _named(stored: Mapping[str, Any]) -> LegName:
     """What the leg stands for; a leg of an earlier version says it by its name alone."""
     if "role" not in stored:

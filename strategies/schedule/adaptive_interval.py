@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..records import Outcome
+from .due_calendar import FIRST_DAYS
 
-FIRST_DAYS = 91
 SHRINK, GROW = 0.5, 1.5
 FRESH_IN_A_ROW = 2
 

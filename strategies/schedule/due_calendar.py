@@ -12,6 +12,8 @@ from .due import Every
 from .windows import Window, next_open
 
 UTC_ZONE = ZoneInfo("UTC")
+FIRST_DAYS = 91
+"""The interval that adapts, to begin with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """A service's HTTP interface over a desk, for the tests of its addresses and of its pages."""
 
+import shutil
+
 import pytest
 import requests
 from retuned.daemon.api.server import Api
@@ -38,3 +40,38 @@ class Served:
 def serve():
     """Serves a desk."""
     return Served
+
+
+@pytest.fixture(scope="session")
+def settled_original(new_desk, tmp_path_factory):
+    """A desk whose toy model has a baseline. Only to be copied."""
+    made = new_desk(tmp_path_factory.mktemp("settled"))
+    made.register()
+    made.baseline()
+    return made
+
+
+@pytest.fixture
+def settled(settled_original, new_desk, tmp_path):
+    """A copy of it that a test may change, its data and model file included."""
+    folder = tmp_path / "settled"
+    shutil.copytree(settled_original.folder, folder)
+    copied = new_desk(folder)
+    move_paths(copied.store, settled_original.folder, folder)
+    return copied
+
+
+def move_paths(store, before, after):
+    """Have every recorded path below one folder lead to the same place below another."""
+    columns = store.rows(
+        """SELECT tables.name AS "table", columns.name AS "column" FROM sqlite_schema AS tables,
+        pragma_table_info(tables.name) AS columns WHERE tables.type = 'table' AND columns.type = 'TEXT'"""
+    )
+    with store.transaction():
+        for row in columns:
+            table, column = row["table"], row["column"]
+            for old, new in ((f"{before}/", f"{after}/"), (f'"{before}"', f'"{after}"')):
+                store.change(
+                    f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE instr({column}, ?) > 0",  # noqa: S608
+                    (old, new, old),
+                )

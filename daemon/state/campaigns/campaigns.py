@@ -134,6 +134,21 @@ def finished_baseline(store: Store, model_id: int, settings_version: int) -> Cam
     return None if row is None else _campaign(row)
 
 
+def last_verdict(store: Store, model_id: int) -> Verdict | None:
+    """The verdict of the model's last re-evaluation that has one; None: none has."""
+    row = store.row(
+        """SELECT verdict FROM campaigns WHERE model_id = ? AND kind = 'retune' AND verdict IS NOT NULL
+        ORDER BY id DESC LIMIT 1""",
+        (model_id,),
+    )
+    return None if row is None else _verdict(row)
+
+
+@of_row("a verdict")
+def _verdict(row: Row) -> Verdict:
+    return Verdict.from_json(json.loads(row["verdict"]))
+
+
 def campaigns_page(
     store: Store, model_id: int, order: Order, after: int | None, limit: int, phase: str | None = None
 ) -> tuple[Campaign, ...]:

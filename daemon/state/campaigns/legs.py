@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from ....strategies.legs.request import request_of
-from ....strategies.records import LegEnd, LegRequest, LegResult
+from ....strategies.legs.request import request_of, role_in
+from ....strategies.records import LegEnd, LegRequest, LegResult, Role
 from ..database_errors import of_row
 from ..store import Row, Store, to_json, to_text
 
@@ -39,10 +39,10 @@ def results_of(
     return tuple(_result(row, read) for row in rows)
 
 
-def held_out_results(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
-    """The completed legs on held-out rows with their scores alone, in the order they were planned."""
+def held_out_scores(store: Store, campaign_id: int) -> tuple[tuple[Role, float], ...]:
+    """Role and score of the completed legs on held-out rows that have one, in the order they were planned."""
     rows = store.rows(
-        """SELECT request, score FROM legs WHERE campaign_id = ? AND ended = 'completed'
+        """SELECT request, score FROM legs WHERE campaign_id = ? AND ended = 'completed' AND score IS NOT NULL
         AND request ->> '$.purpose' IN ('confirm', 'replicate') ORDER BY rowid""",
         (campaign_id,),
     )
@@ -50,8 +50,8 @@ def held_out_results(store: Store, campaign_id: int) -> tuple[LegResult, ...]:
 
 
 @of_row("a training run")
-def _score(row: Row) -> LegResult:
-    return LegResult(request_of(json.loads(row["request"])), LegEnd.COMPLETED, row["score"])
+def _score(row: Row) -> tuple[Role, float]:
+    return role_in(json.loads(row["request"])), row["score"]
 
 
 def leg_states(store: Store, campaign_id: int) -> tuple[LegState, ...]:
@@ -79,13 +79,6 @@ def planned_legs(store: Store, campaign_id: int) -> frozenset[str]:
     """The names of the recorded legs."""
     rows = store.rows("SELECT name FROM legs WHERE campaign_id = ?", (campaign_id,))
     return frozenset(row["name"] for row in rows)
-
-
-def leg_counts(store: Store, campaign_id: int) -> tuple[int, int]:
-    """How many legs of a campaign are planned, and how many of them have ended."""
-    row = store.row("SELECT count(*) AS planned, count(ended) AS done FROM legs WHERE campaign_id = ?", (campaign_id,))
-    assert row is not None
-    return row["planned"], row["done"]
 
 
 def count_ended(store: Store, campaign_id: int) -> int:

@@ -9,7 +9,7 @@ from ....strategies.errors import ConflictError, InputError, RetunedError
 from ....strategies.records import Configuration, plain
 from ....strategies.space import configuration_key
 from ...config.settings_file import read_settings, write_settings
-from ..audit import login_user
+from ..acting_user import login_user
 from ..campaigns.campaigns import Campaign, campaigns_of, find_campaign
 from ..store import Store
 from .adoption_log import Adoption, Kind, insert_adoption

@@ -27,36 +27,31 @@ def test_registration_queues_a_baseline_that_measures_noise_and_contract(desk):
     assert [r.request.split_seed % 4096 for r in replicates] == list(range(8))
 
 
-def test_settings_that_are_still_right_are_fresh_and_alert_no_one(desk):
-    desk.register()
-    desk.baseline()
-    campaign = desk.retune(seed=1)
+def test_settings_that_are_still_right_are_fresh_and_alert_no_one(settled):
+    campaign = settled.retune(seed=1)
     assert campaign.verdict.outcome is Outcome.FRESH
-    assert list_alerts(desk.store) == ()
+    assert list_alerts(settled.store) == ()
     assert campaign.facts.ended.recommended is None
 
 
-def test_a_moved_optimum_is_stale_and_the_alert_names_the_new_values(desk):
-    model = desk.register()
-    desk.baseline()
-    desk.write_data(optimum=-3.0)
-    campaign = desk.retune(seed=1)
+def test_a_moved_optimum_is_stale_and_the_alert_names_the_new_values(settled):
+    model = find_model(settled.store, "toy")
+    settled.write_data(optimum=-3.0)
+    campaign = settled.retune(seed=1)
     assert campaign.verdict.outcome is Outcome.STALE
     assert abs(campaign.facts.ended.recommended["lr"] / 1e-3 - 1) < 0.9
     assert campaign.facts.prepared.changes == ("the data changed",)
-    (alert,) = list_alerts(desk.store)
+    (alert,) = list_alerts(settled.store)
     assert "retuned adopt toy" in alert.text
     assert "at least" in alert.text
     assert model.settings_version == 1
 
 
-def test_scores_that_fell_without_better_values_are_degraded_and_go_into_the_digest(desk):
-    desk.register()
-    desk.baseline()
-    desk.write_data(best=-1.0)
-    campaign = desk.retune(seed=2)
+def test_scores_that_fell_without_better_values_are_degraded_and_go_into_the_digest(settled):
+    settled.write_data(best=-1.0)
+    campaign = settled.retune(seed=2)
     assert campaign.verdict.outcome is Outcome.DEGRADED
-    (alert,) = list_alerts(desk.store)
+    (alert,) = list_alerts(settled.store)
     assert (alert.severity, alert.deliveries) == ("digest", ())
 
 
@@ -73,11 +68,9 @@ def moved_a_little(desk):
     return desk
 
 
-def test_settings_that_now_diverge_are_broken_with_confirmed_values(desk):
-    desk.register()
-    desk.baseline()
-    desk.write_data(optimum=-3.5, nan_above=0.005)
-    campaign = desk.retune(seed=1)
+def test_settings_that_now_diverge_are_broken_with_confirmed_values(settled):
+    settled.write_data(optimum=-3.5, nan_above=0.005)
+    campaign = settled.retune(seed=1)
     assert campaign.verdict.outcome is Outcome.BROKEN
     assert campaign.verdict.challenger_confirmed
     assert campaign.facts.ended.recommended["lr"] < 0.005
@@ -121,24 +114,20 @@ def test_data_that_is_gone_fails_the_campaign_in_one_line(desk):
     assert "data.json" in campaign.failure
 
 
-def test_a_spent_budget_ends_in_a_verdict_all_the_same(desk):
-    desk.register()
-    desk.baseline()
-    campaign = desk.retune(seed=1, budget_s=0.001)
+def test_a_spent_budget_ends_in_a_verdict_all_the_same(settled):
+    campaign = settled.retune(seed=1, budget_s=0.001)
     assert campaign.phase == "done"
     assert campaign.verdict.n_pairs <= 4
 
 
-def test_a_search_that_the_budget_made_too_small_is_inconclusive_and_says_which_budget_would_do(desk):
-    desk.register()
-    desk.baseline()
-    campaign = desk.retune(seed=3, budget_s=0.001)  # with a whole search this seed is FRESH
+def test_a_search_that_the_budget_made_too_small_is_inconclusive_and_says_which_budget_would_do(settled):
+    campaign = settled.retune(seed=3, budget_s=0.001)  # with a whole search this seed is FRESH
     verdict = campaign.verdict
     assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, Reason.SEARCH_TOO_SMALL)
     assert "It tried 2 challengers of at least 7; give it a compute budget of at least" in verdict.sentence
-    (alert,) = list_alerts(desk.store)
+    (alert,) = list_alerts(settled.store)
     assert alert.severity == "digest"
-    again = desk.retune(seed=3, budget_s=campaign.facts.chosen.least_budget_s * 3)  # machines are not always as fast
+    again = settled.retune(seed=3, budget_s=campaign.facts.chosen.least_budget_s * 3)  # machines are not always as fast
     assert again.verdict.reason is not Reason.SEARCH_TOO_SMALL
 
 
@@ -182,14 +171,12 @@ def test_a_settings_file_edited_by_hand_is_said(desk):
     assert any("edited by a person (lr)" in note for note in campaign.facts.prepared.notes)
 
 
-def test_a_contract_that_broken_settings_cannot_show_is_tested_with_the_challenger(desk):
-    desk.register()
-    desk.baseline()
-    toy = desk.folder / "quadratic.py"
+def test_a_contract_that_broken_settings_cannot_show_is_tested_with_the_challenger(settled):
+    toy = settled.folder / "quadratic.py"
     toy.write_text((TOYS / "quadratic.py").read_text())
-    desk.register(training=desk.training_table(toy))  # the code changed, so the baseline's contract no longer counts
-    desk.write_data(optimum=-3.5, nan_above=0.005)
-    campaign = desk.retune(seed=1)
+    settled.register(training=settled.training_table(toy))  # so that the baseline's contract no longer counts
+    settled.write_data(optimum=-3.5, nan_above=0.005)
+    campaign = settled.retune(seed=1)
     assert campaign.verdict.outcome is Outcome.BROKEN
     assert campaign.verdict.challenger_confirmed
     assert "the training code changed" in campaign.facts.prepared.changes
@@ -235,15 +222,13 @@ def test_a_resumable_command_that_leaves_no_checkpoint_fails_the_campaign_with_t
     assert "left none at RETUNED_CHECKPOINT_OUT" in campaign.failure
 
 
-def test_a_search_whose_first_trainings_fail_alike_is_stopped(desk):
-    desk.register()
-    desk.baseline()
-    toy = desk.folder / "quadratic.py"
+def test_a_search_whose_first_trainings_fail_alike_is_stopped(settled):
+    toy = settled.folder / "quadratic.py"
     toy.write_text("import a_package_that_is_gone\n" + (TOYS / "quadratic.py").read_text())
-    desk.register(training=desk.training_table(toy))
-    campaign = desk.retune(seed=1)
+    settled.register(training=settled.training_table(toy))
+    campaign = settled.retune(seed=1)
     assert (campaign.phase, campaign.verdict) == ("failed", None)
     assert "trainings failed alike" in campaign.failure
     assert "No module named 'a_package_that_is_gone'" in campaign.failure
-    searched = [result for result in results_of(desk.store, campaign.id) if result.request.is_of_search]
+    searched = [result for result in results_of(settled.store, campaign.id) if result.request.is_of_search]
     assert len(searched) < 7  # of 19

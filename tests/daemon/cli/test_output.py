@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from retuned.daemon.api.views import Replicates
+from retuned.daemon.cli.cli import main
 from retuned.daemon.cli.live_progress import live_progress
 from retuned.daemon.cli.screen import Screen, Text
 from retuned.daemon.cli.verdict_panel import baseline_panel, verdict_panel
@@ -46,16 +47,30 @@ def run(desk, *words, **options):
     return subprocess.run(command, stdin=subprocess.DEVNULL, **options)
 
 
+@pytest.fixture
+def called(evil, monkeypatch, capsys):
+    """Calls the command line in this process: exit code, and both outputs as text."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["retuned", "--state", str(evil.config.state), *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code, *capsys.readouterr()
+
+    return call
+
+
 def acting(text):
     """The characters of a text that act on a terminal or hide."""
     return {ch for ch in text if ch != "\n" and unicodedata.category(ch) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_what_is_printed_for_people_acts_on_no_terminal(evil, verb):
-    done = run(evil, *verb.split())
-    assert acting(done.stdout.decode()) == set()
-    assert acting(done.stderr.decode()) == set()
+def test_what_is_printed_for_people_acts_on_no_terminal(called, verb):
+    _, out, errors = called(*verb.split())
+    assert out
+    assert acting(out) == set()
+    assert acting(errors) == set()
 
 
 def test_what_is_foreign_is_shown_visibly_and_is_no_markup(evil):
@@ -67,18 +82,18 @@ def test_what_is_foreign_is_shown_visibly_and_is_no_markup(evil):
 @pytest.mark.parametrize(
     "words", [["show", f"a{EVIL}"], [f"sh{EVIL}"], ["cancel", "x\ny"], ["retune", "toy", f"--{EVIL}"]]
 )
-def test_an_error_acts_on_no_terminal_and_is_one_line(evil, words):
-    done = run(evil, *words)
-    assert done.returncode == 2
-    assert acting(done.stderr.decode()) == set()
-    assert done.stderr.count(b"\n") == 1
+def test_an_error_acts_on_no_terminal_and_is_one_line(called, words):
+    code, _, errors = called(*words)
+    assert code == 2
+    assert acting(errors) == set()
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize("verb", ["models --json", "show toy --json", "history toy --json", "status --json"])
-def test_json_is_exact_and_ascii(evil, verb):
-    out = run(evil, *verb.split()).stdout
+def test_json_is_exact_and_ascii(called, verb):
+    _, out, _ = called(*verb.split())
     assert out.isascii()
-    assert acting(out.decode()) == set()
+    assert acting(out) == set()
     assert any(part in json.dumps(json.loads(out)) for part in (json.dumps(OWNER)[1:-1], "boom", "something"))
 
 
@@ -188,6 +203,21 @@ def test_an_error_that_nobody_reads_keeps_its_code(evil, streams):
     assert done.stderr == b""
 
 
+SEVERAL = """if True:
+    import json, sys
+    from retuned.daemon.cli.cli import main
+    _, state, *verbs = sys.argv
+    codes = []
+    for verb in verbs:
+        sys.argv = ["retuned", "--state", state, *verb.split()]
+        try:
+            main()
+        except SystemExit as end:
+            codes.append(end.code)
+    print(json.dumps(codes))
+"""
+
+
 @pytest.mark.parametrize(
     "locale",
     [
@@ -196,11 +226,12 @@ def test_an_error_that_nobody_reads_keeps_its_code(evil, streams):
         {"PYTHONIOENCODING": "latin-1"},
     ],
 )
-@pytest.mark.parametrize("verb", ["models", "show toy", "history toy", "models --json", "status", "alerts", "--help"])
-def test_a_terminal_that_is_not_utf_8_gets_escapes(evil, verb, locale):
-    done = run(evil, *verb.split(), env={**os.environ, **locale})
+def test_a_terminal_that_is_not_utf_8_gets_escapes(evil, locale):
+    verbs = ["models", "show toy", "history toy", "models --json", "alerts", "--help", "status"]
+    command = [sys.executable, "-c", SEVERAL, str(evil.config.state), *verbs]
+    done = subprocess.run(command, capture_output=True, timeout=150, env={**os.environ, **locale})
     assert b"Traceback" not in done.stderr
-    assert done.returncode == (1 if verb == "status" else 0)
+    assert json.loads(done.stdout.splitlines()[-1]) == [0, 0, 0, 0, 0, 0, 1]
 
 
 NO_UTF8 = b"caf\xe9"
@@ -226,8 +257,15 @@ WORDS = [
 
 
 @pytest.mark.parametrize("words", WORDS, ids=ascii)
-def test_an_argument_that_is_no_utf_8_is_one_sentence(evil, words):
-    done = run(evil, *words)
+def test_an_argument_that_is_no_utf_8_is_one_sentence(called, words):
+    code, _, errors = called(*map(os.fsdecode, words))
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert "Traceback" not in errors
+
+
+def test_an_argument_that_is_no_utf_8_is_one_sentence_of_a_process_too(evil):
+    done = run(evil, "show", NO_UTF8)
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
     assert done.stderr.count(b"\n") == 1

@@ -150,9 +150,10 @@ def test_a_configuration_of_another_user_is_told_in_one_line_unless_a_service_is
         from pathlib import Path
         from retuned.daemon.config.config import load_config
         from retuned.strategies.errors import InputError
+        home = {{"HOME": "/nonexistent"}}
+        load_config(None, home, Path("/nowhere"))  # what is loaded late may be closed to the other user
         if os.geteuid() == 0:
             os.seteuid(65534)
-        home = {{"HOME": "/nonexistent"}}
         try:
             load_config(None, home, Path({str(closed)!r}))
         except InputError as error:

@@ -5,7 +5,8 @@ import sqlite3
 import pytest
 from retuned.daemon.api.verbs import Verbs
 from retuned.daemon.config.config import Config
-from retuned.daemon.state.audit import Act, audit_page, login_user, recorded
+from retuned.daemon.state.acting_user import login_user
+from retuned.daemon.state.audit import Act, audit_page, recorded
 from retuned.daemon.state.models.registry import set_state
 from retuned.strategies.errors import ConflictError, InputError, UnknownName
 

@@ -11,13 +11,12 @@ from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.schedule_tables import HouseScheduleTable
 from retuned.daemon.reports.drift_record import drift_page, drift_points
 from retuned.daemon.state.alert import alerts_page, list_alerts
-from retuned.daemon.state.campaigns.campaigns import campaigns_of
+from retuned.daemon.state.campaigns.campaigns import campaigns_of, last_verdict
 from retuned.daemon.state.models.history_list import history_page
 from retuned.daemon.state.models.model_list import list_models
 from retuned.daemon.state.models.models import known_entry
 from retuned.daemon.state.models.registry import find_model, register, settings_of
 from retuned.daemon.state.models.schedule_list import schedule_page
-from retuned.daemon.state.overview import last_verdict
 from retuned.daemon.state.paging import MOST, Order, checked_limit, cursor_after, key_in
 from retuned.daemon.state.store import to_text
 from retuned.strategies.errors import InputError, UnknownName
