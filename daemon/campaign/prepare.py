@@ -95,6 +95,7 @@ def training_order(file: ModelFile, data: str, slots: int, groups: int, cores: f
         pass_env=training.pass_env,
         source=None if source is None else MetricSource(*source),
         template=_template(file),
+        checkpoint_bytes=training.checkpoint_limit_bytes,
     )
 
 

@@ -49,6 +49,7 @@ class ProcessKind(StrEnum):
     SIGNALLED = "signalled"
     TIMED_OUT = "timed_out"
     REPORT_LIMIT = "report_limit"
+    CHECKPOINT_LIMIT = "checkpoint_limit"
     RECIPE_ERROR = "recipe_error"
     DIVERGED = "diverged"
     STOPPED = "stopped"  # ended early on request, because its reports were hopeless
@@ -169,6 +170,8 @@ def _stopped(process: ProcessEnd) -> tuple[LegEnd, str] | None:
             return LegEnd.SIGNALLED, f"ended by signal {process.signal}{hint}" + _because(process)
         case ProcessKind.REPORT_LIMIT:
             return LegEnd.BAD_REPORT, process.detail or "more reports than allowed"
+        case ProcessKind.CHECKPOINT_LIMIT:
+            return LegEnd.BAD_CHECKPOINT, process.detail or "its checkpoint is larger than allowed"
         case ProcessKind.RECIPE_ERROR:
             return LegEnd.CRASHED, process.detail or "the recipe failed"
         case ProcessKind.DIVERGED:
