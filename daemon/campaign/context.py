@@ -84,7 +84,7 @@ def open_context(
         if campaign.facts.prepared is None:
             lease.advance("prepare", unchanged, clock.now())
             before = None if baseline is None else prepared_of(baseline)
-            prepared = prepare(model, file, configuration, before, store.state, environ, lease.show_progress)
+            prepared = prepare(model, file, configuration, before, config, environ, lease.show_progress)
             splits = _splits(file, lease.folder, prepared.snapshot, lease.show_progress)
             if splits is not None:
                 prepared = replace(prepared, notes=(*prepared.notes, splits.sentence), cut=splits.sizes)

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from ..clock import Clock
-from ..training.cluster.ray_jobs import RayJobs
+from ..config.workers_table import WorkersTable
+from ..training.cluster.ray_jobs import jobs_of
 
 EVERY = timedelta(minutes=1)
 TIMEOUT_S = 5.0
@@ -12,8 +13,8 @@ TIMEOUT_S = 5.0
 class ClusterLook:
     """A part of the service's round: it fails, and is recorded as a fault, while the cluster does not answer."""
 
-    def __init__(self, address: str, clock: Clock) -> None:
-        self._jobs = RayJobs(address, TIMEOUT_S)
+    def __init__(self, workers: WorkersTable, clock: Clock) -> None:
+        self._jobs = jobs_of(workers, TIMEOUT_S)
         self._clock = clock
         self._looked_at: datetime | None = None
 

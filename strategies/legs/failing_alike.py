@@ -15,7 +15,7 @@ def fail_alike(results: Iterable[LegResult]) -> str | None:
     """The error in which every training so far ended, before a single report, with at least ENOUGH configurations.
 
     A checkpoint past the limit comes behind the reports. None where a training got anywhere else, where errors differ
-    by more than their numbers, or where fewer were tried. What the machine did (a kill, a time-out, a lost worker) is no
+    by more than their numbers, or where fewer were tried. What the machine did (a kill, a lost worker) is no
     such error.
     """
     results = tuple(results)
