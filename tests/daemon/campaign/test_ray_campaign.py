@@ -15,7 +15,6 @@ from retuned.daemon.durable_files import read_json
 from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
 from retuned.daemon.state.campaigns.lease_file import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
-from retuned.daemon.training.cluster.ray_jobs import RayJobs
 from retuned.daemon.training.supervisor import end_workers
 from retuned.daemon.upkeep.doctor import examine
 from retuned.strategies.errors import ClusterAway
@@ -29,7 +28,9 @@ def on_cluster(desk, cluster):
     """Let the desk's trainings run on the cluster."""
     shared = desk.folder / "shared"
     shared.mkdir()
-    workers = WorkersTable(runner="ray", address=cluster.address, shared=shared, python=sys.executable)
+    workers = WorkersTable(
+        runner="ray", address=cluster.address, token=cluster.token, shared=shared, python=sys.executable
+    )
     desk.config = Config(state=desk.config.state, workers=workers)
     return desk
 
@@ -70,7 +71,7 @@ def begin(desk):
     file = desk.folder / "config.toml"
     file.write_text(
         f'state = "{desk.config.state}"\n[workers]\nrunner = "ray"\naddress = "{workers.address}"\n'
-        f'shared = "{workers.shared}"\npython = "{sys.executable}"\n'
+        f'token = "{workers.token}"\nshared = "{workers.shared}"\npython = "{sys.executable}"\n'
     )
     command = [sys.executable, "-m", "retuned.daemon", "--config", file, "retune", "toy", "--seed", SEED]
     leader = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -87,7 +88,7 @@ def workers_of(desk):
 
 def jobs_of(desk, cluster):
     place = str(desk.config.workers.shared)
-    return [job for job in RayJobs(cluster.address).jobs().values() if job.spool.startswith(place)]
+    return [job for job in cluster.jobs().jobs().values() if job.spool.startswith(place)]
 
 
 def test_a_campaign_has_the_verdict_of_this_machine_and_leaves_nothing_on_the_cluster(desk, ray_cluster, local):
@@ -136,7 +137,7 @@ def test_a_campaign_waits_for_a_head_that_is_gone_and_goes_on_when_it_is_back(de
     leader = begin(desk)
     ray_cluster.end()
     with pytest.raises(ClusterAway):
-        RayJobs(ray_cluster.address).nodes()
+        ray_cluster.jobs().nodes()
     assert leader.poll() is None
     ray_cluster.start()
     leader.wait(timeout=150)

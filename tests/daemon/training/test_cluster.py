@@ -12,7 +12,7 @@ from retuned.daemon.training.cluster import ray_jobs
 from retuned.daemon.training.cluster.capacity import machine_from, trainings_at_once
 from retuned.daemon.training.cluster.needs import Needs
 from retuned.daemon.training.cluster.ray_jobs import Node, RayJobs
-from retuned.daemon.training.cluster.ray_workers import RayWorkers, Starter
+from retuned.daemon.training.cluster.ray_workers import RayWorkers, Starter, forget_ended
 from retuned.daemon.training.cluster.shared_folder import fault_of, forget_state, link_state, place_of, program_in
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.machine import machine_of
@@ -89,6 +89,18 @@ def test_what_ended_is_forgotten_by_the_cluster_when_its_worker_is_buried(head, 
     )
     workers.reap()
     assert [path for method, path, _ in head.asked if method == "DELETE"] == ["/api/jobs/retuned-old"]
+
+
+def test_what_ended_after_its_campaign_is_forgotten_unless_someone_looks_after_it(head, workers, tmp_path):
+    worker = workers.start()
+    head.lists(
+        (f"retuned-{worker}", "FAILED", "", None, f"{tmp_path}/spool"),  # its campaign has not seen that yet
+        ("retuned-late", "SUCCEEDED", "", None, f"{tmp_path}/spool"),
+        ("retuned-waits", "PENDING", "", None, f"{tmp_path}/spool"),
+        ("retuned-other", "SUCCEEDED", "", None, f"{tmp_path}er/spool"),
+    )
+    forget_ended(RayJobs(head.address), tmp_path)
+    assert [path for method, path, _ in head.asked if method == "DELETE"] == ["/api/jobs/retuned-late"]
 
 
 @pytest.mark.parametrize(
