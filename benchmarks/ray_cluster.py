@@ -17,19 +17,21 @@ from retuned.daemon.processes import Identity, identify, is_alive
 from retuned.daemon.training.cluster.needs import Needs
 from retuned.daemon.training.cluster.ray_jobs import RayJobs
 from retuned.daemon.training.worker.children import descendants_of, kill_exactly
+from retuned.daemon.training.worker.pins import KIND
 from retuned.strategies.errors import ClusterAway
 
-START_S, END_S = 150.0, 20.0
+START_S, END_S = 600.0, 20.0  # on a busy machine
 Process = subprocess.Popen[bytes]
 
 
 class RayCluster:
     """A head and further nodes; the address is that of its dashboard."""
 
-    def __init__(self, folder: Path, cpus: tuple[int, ...] = (2,)) -> None:
-        """`folder`: a short path, since Ray puts sockets below it. `cpus`: of the head, then of each further node."""
+    def __init__(self, folder: Path, cpus: tuple[int, ...] = (2,), kinds: tuple[str, ...] = ()) -> None:
+        """`folder`: a short path, since Ray puts sockets below it. `cpus`: of the head, then of each further node; so
+        are the `kinds`, in place of what this machine is."""
         self.folder = folder
-        self.cpus = cpus
+        self.cpus, self._kinds = cpus, kinds
         self.port, self.dashboard = _free_port(), _free_port()
         self.address = f"http://127.0.0.1:{self.dashboard}"
         secret = secrets.token_hex(16)  # who wants a job done must show it
@@ -110,10 +112,11 @@ class RayCluster:
             "--head", f"--port={self.port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}",
             f"--ray-client-server-port={_free_port()}", f"--temp-dir={self.folder}",
         ]  # fmt: skip
+        kind = {KIND: self._kinds[number]} if self._kinds else {}
         words = [*common, *head] if number == 0 else [*common, f"--address=127.0.0.1:{self.port}"]
         with open(self.folder / "ray.log", "ab") as log:
             return subprocess.Popen(
-                [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
+                [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**self._environment, **kind},
                 start_new_session=True,
             )  # fmt: skip
 

@@ -27,7 +27,8 @@ from retuned.daemon.state.campaigns.campaigns import open_campaigns
 from scene import everywhere, kill
 
 MODELS = {"near": -2.35}  # the best value lies a little beside the stored one, which takes many pairs
-NODES, LEG_S, LONGEST_PAUSE_S = 3, 1.0, 6.0
+KINDS = ("x", "x", "y")  # of nodes, of which a pair must stay on one
+NODES, LEG_S, LONGEST_PAUSE_S = len(KINDS), 1.0, 6.0
 BUSY_S, GONE_S, FORGOTTEN_S = 120.0, 30.0, 150.0  # two looks of the service at the cluster
 COUNTS = {"service": 6, "leader": 8, "worker": 8, "node": 3, "raylet": 3, "head": 2}
 LOCAL = f"[workers]\nslots = {NODES}\n"
@@ -78,7 +79,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as ray_folder,
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
     ):
-        cluster = RayCluster(Path(ray_folder), (1,) * NODES)
+        cluster = RayCluster(Path(ray_folder), (1,) * NODES, KINDS)
         try:
             cluster.start()
             row = study(Path(folder), cluster, _counts(options.kills), options.rounds, options.seed)
@@ -95,9 +96,13 @@ def study(folder: Path, cluster: RayCluster, counts: Mapping[str, int], rounds: 
     """Campaigns that are disturbed so often in each way, the same ones left alone on this machine, and what differs."""
     disturbed = ClusterFleet(folder / "cluster", MODELS, sleep_s=LEG_S, slots=NODES)
     disturbed.place_on(cluster)
-    moments = disturb(disturbed, cluster, counts, rounds, random.Random(seed))
-    wait_for_the_end(disturbed, cluster)
-    disturbed.finish()
+    try:
+        moments = disturb(disturbed, cluster, counts, rounds, random.Random(seed))
+        wait_for_the_end(disturbed, cluster)
+        disturbed.finish()
+    finally:
+        if disturbed.service is not None:
+            disturbed.service.kill()
     left_behind = remains(disturbed, cluster)
     alone = Fleet(folder / "alone", MODELS, config=LOCAL, slots=NODES)
     for _ in range(disturbed.rounds):
@@ -118,6 +123,7 @@ def study(folder: Path, cluster: RayCluster, counts: Mapping[str, int], rounds: 
         "lost": lost(disturbed, expected),
         "counted_twice": doubled(disturbed, tolerated=len(moments)),
         **{f"{name}_left": len(what) for name, what in left_behind.items()},
+        **sides(disturbed),
         "same_verdicts": found == expected,
         "same_legs": scores(disturbed) == scores(alone),
         "same_alerts": disturbed.alerts() == alone.alerts(),
@@ -125,7 +131,9 @@ def study(folder: Path, cluster: RayCluster, counts: Mapping[str, int], rounds: 
         "moments": moments,
     }
     whole = row["same_verdicts"] and row["same_legs"] and row["same_alerts"] and len(moments) == sum(counts.values())
-    return row | {"kept": whole and not (row["lost"] or row["counted_twice"] or any(left_behind.values()))}
+    return row | {
+        "kept": whole and not (row["lost"] or row["counted_twice"] or row["split_pairs"] or any(left_behind.values()))
+    }
 
 
 def disturb(
@@ -212,6 +220,16 @@ def remains(fleet: ClusterFleet, cluster: RayCluster) -> dict[str, list[str]]:
         "processes": processes,
         "files": [*fleet.left_in_spools(), *fleet.temporaries()],
     }
+
+
+def sides(fleet: Fleet) -> Row:
+    """How many pairs each kind of node trained, and how many were split."""
+    rows = fleet.store.rows(
+        """SELECT campaign_id, request ->> '$.number' AS number, group_concat(DISTINCT node) AS nodes FROM legs
+        WHERE request ->> '$.purpose' = 'confirm' AND ended = 'completed' GROUP BY campaign_id, number"""
+    )
+    pairs = Counter(str(row["nodes"]) for row in rows)
+    return {"pairs_by_node": dict(pairs), "split_pairs": sum(count for nodes, count in pairs.items() if "," in nodes)}
 
 
 def scores(fleet: Fleet) -> list[tuple[object, ...]]:

@@ -140,6 +140,7 @@ class LegResult:
     cpu_s: float = 0.0
     peak_memory_bytes: int = 0
     attempts: int = 1
+    node: str = ""  # the kind of node of a cluster that trained it; empty: this machine
 
     @property
     def trained(self) -> float:

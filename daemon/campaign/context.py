@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...strategies.drift.drift import compute_seconds, count_runs
+from ...strategies.drift.drift import compute_seconds, count_runs, seconds_by_node
 from ...strategies.legs import names
 from ...strategies.records import Configuration, LegRequest, LegResult, Purpose, Role
 from ...strategies.space import derive_seed
@@ -203,4 +203,4 @@ def slice_base(seed: int, name: str) -> int:
 def costs_of(context: CampaignContext) -> Ended:
     """What the campaign has cost in total."""
     results = context.runs.results
-    return Ended(compute_seconds(results), count_runs(results))
+    return Ended(compute_seconds(results), count_runs(results), nodes=seconds_by_node(results))

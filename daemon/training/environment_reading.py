@@ -1,13 +1,17 @@
 """Reads versions and hardware of a machine, here or on a node of a cluster; so it needs the standard library alone."""
 
 import json
+import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from .worker.pins import KIND
 
 INTERPRETER_TIMEOUT_S = 60.0
 GPU_TIMEOUT_S = 15.0
+MOST_KIND = 200  # characters
 ALWAYS_READ = ("torch", "numpy")
 """Distributions whose versions every environment fingerprint holds."""
 
@@ -75,3 +79,21 @@ def read_gpus() -> tuple[str, ...] | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else None
+
+
+def kind_of_node(environ: Mapping[str, str]) -> str:
+    """What the scores of trainings here may depend on: the processor's model, and those of the GPUs that they see."""
+    told = environ.get(KIND, "").strip()
+    if told:
+        return told[:MOST_KIND]
+    gpus = () if environ.get("CUDA_VISIBLE_DEVICES") == "" else read_gpus()
+    names = ("GPUs unknown",) if gpus is None else sorted({gpu.partition(",")[0] for gpu in gpus})
+    return ", ".join((_processor(), *names))[:MOST_KIND]
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

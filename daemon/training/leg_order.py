@@ -85,10 +85,12 @@ def order_for_leg(
     folder: Path,
     parent: Path | None,
     data: LegData | None = None,
+    pin: str = "",
 ) -> dict[str, object]:
     """The content of leg.json: the request, and everything that the worker would otherwise have to work out.
 
-    `data`: the files that retuned cut for it; None where the training cuts the data itself.
+    `data`: the files that retuned cut for it; None where the training cuts the data itself. `pin`: legs with
+    the same one train on one kind of node.
     """
     order: dict[str, object] = {
         **asdict(replace(request, configuration=dict(request.configuration))),
@@ -97,6 +99,7 @@ def order_for_leg(
         "checkpoint_in": None if parent is None else str(parent / "checkpoint"),
         "checkpoint_out": str(folder / "checkpoint") if request.keeps_checkpoint else None,
         "checkpoint_bytes": training.checkpoint_bytes,
+        "pin": pin,
     }
     values = values_for_leg(request, training, folder, data)
     order["metric_file"] = "" if training.source is None else expand((training.source.file,), values)[0]

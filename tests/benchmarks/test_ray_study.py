@@ -22,7 +22,7 @@ def test_a_service_a_leader_a_worker_and_a_node_are_killed_and_nothing_is_lost_d
     done = subprocess.run([sys.executable, STUDY, *options], stdout=subprocess.DEVNULL, check=False)
     row = json.loads(out.read_text())["killed"]
     assert row["kills"] == {"service": 1, "leader": 1, "worker": 1, "node": 1}
-    assert (row["lost"], row["counted_twice"]) == (0, 0)
+    assert (row["lost"], row["counted_twice"], row["split_pairs"]) == (0, 0, 0)
     assert row["left"] == {"jobs": [], "actors": [], "processes": [], "files": []}
     assert (row["same_verdicts"], row["same_legs"], row["same_alerts"]) == (True, True, True)
     assert done.returncode == 0

@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 from ...durable_files import load_json, read_json, replace_json
-from ..environment_reading import NotRead, read_environment, read_gpus
+from ..environment_reading import NotRead, kind_of_node, read_environment, read_gpus
 from ..worker.children import LIBC, PR_SET_PDEATHSIG, Children, become_subreaper
+from ..worker.pins import KIND
 
 WORKER = Path(__file__).resolve().parents[1] / "worker"
 END_PATIENCE_S = 2.0  # of a worker that was told to end; a job that is stopped is killed after three seconds
@@ -70,7 +71,7 @@ def environment_for(folder: Path, worker_id: str) -> dict[str, str]:
     """What the worker sees: what the owner passes on, the named variables of this node, and nothing else."""
     told = load_json(folder / "environment.json")
     kept = {name: os.environ[name] for name in told["kept"] if name in os.environ}
-    return {**kept, **told["set"], "RETUNED_WORKER": worker_id}
+    return {**kept, **told["set"], "RETUNED_WORKER": worker_id, KIND: kind_of_node(os.environ)}
 
 
 def _code_when_ended(worker: "subprocess.Popen[bytes]", told: list[int]) -> int:

@@ -35,6 +35,7 @@ def end_of_leg(leg: Leg | None, end: End) -> End:
         "started_at": utc_now() if leg is None else leg.started_at,
         "ended_at": utc_now(),
         "detail": "",
+        "node": "" if leg is None else leg.node,
         **end,
     }
 

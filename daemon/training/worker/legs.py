@@ -24,9 +24,10 @@ APPENDS = "a training appends lines to the file at RETUNED_REPORT, or prints the
 class Leg:
     """The leg in hand: its folder, its order, its output, and the clock since it began."""
 
-    def __init__(self, folder: Path, mask: Mask = masked) -> None:
-        """`mask`: masks the secrets in what it printed, where that is told."""
+    def __init__(self, folder: Path, mask: Mask = masked, node: str = "") -> None:
+        """`mask`: masks the secrets in what it printed, where that is told. `node`: the kind of node that trains it."""
         self.folder = folder
+        self.node = node
         self._mask = mask
         self._handle = open_folder(folder)
         self._place = _place_of(folder)
