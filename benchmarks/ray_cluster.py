@@ -112,11 +112,11 @@ class RayCluster:
             "--head", f"--port={self.port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}",
             f"--ray-client-server-port={_free_port()}", f"--temp-dir={self.folder}",
         ]  # fmt: skip
-        kind = {KIND: self._kinds[number]} if self._kinds else {}
+        environment = {**self._environment, **({KIND: self._kinds[number]} if self._kinds else {})}
         words = [*common, *head] if number == 0 else [*common, f"--address=127.0.0.1:{self.port}"]
         with open(self.folder / "ray.log", "ab") as log:
             return subprocess.Popen(
-                [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**self._environment, **kind},
+                [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                 start_new_session=True,
             )  # fmt: skip
 
