@@ -6,22 +6,29 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from retuned.daemon.campaign.check.check import Extent, check_model
+from retuned.daemon.campaign.plan import plan_of
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
+from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.workers_table import WorkersTable
 from retuned.daemon.durable_files import read_json
 from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
 from retuned.daemon.state.campaigns.lease_file import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
+from retuned.daemon.state.models.registry import register
 from retuned.daemon.training.supervisor import end_workers
 from retuned.daemon.upkeep.doctor import examine
 from retuned.strategies.errors import ClusterAway
+from retuned.strategies.verdict.check_points import Level
 
 pytestmark = pytest.mark.timeout(600)  # a cluster takes its time to start
 SEED = 5
 NAP_S = 0.3
+TOYS = Path(__file__).parents[2] / "toys"
 
 
 def on_cluster(desk, cluster):
@@ -96,7 +103,11 @@ def test_a_campaign_has_the_verdict_of_this_machine_and_leaves_nothing_on_the_cl
     campaign = desk.retune(seed=SEED)
     assert told(desk, campaign) == local
     assert jobs_of(desk, ray_cluster) == []
-    assert {leg.attempts for leg in results_of(desk.store, campaign.id)} == {1}
+    legs = results_of(desk.store, campaign.id)
+    assert {leg.attempts for leg in legs} == {1}
+    (kind,) = {leg.node for leg in legs}
+    assert campaign.facts.ended.nodes == {kind: pytest.approx(sum(leg.seconds for leg in legs))}
+    assert campaign.facts.prepared.environment.cpu in kind
 
 
 def test_the_doctor_asks_each_node_and_says_what_it_lacks(desk, ray_cluster):
@@ -109,6 +120,21 @@ def test_the_doctor_asks_each_node_and_says_what_it_lacks(desk, ray_cluster):
     assert "1 node" in good[0].sentence
     assert (fault.level, "cannot train" in fault.sentence, "/no/such/python" in fault.sentence) == ("error", True, True)
     assert jobs_of(desk, ray_cluster) == []
+
+
+def test_plan_and_check_are_of_the_cluster(desk, ray_cluster):
+    desk.write_data()
+    table = desk.training_table(TOYS / "quadratic.py").replace("slots = 2", "slots = 4\nresources = {cpus = 2}")
+    path = desk.write_model(training=table)
+    config, file = on_cluster(desk, ray_cluster).config, load_model_file(path)
+    model = register(desk.store, file, path, SystemClock().now()).model
+    sentences = plan_of(desk.store, model, config, SystemClock().now()).sentences
+    assert "when nothing else runs, it gets 1 training run at once" in sentences
+    done = check_model(file, path, None, Extent(300.0, with_noise=False), SystemClock(), config, os.environ, print)
+    points = {point.name: point.level for point in done.points}
+    assert (points["starts"], points["metric"], done.runs > 0) == (Level.OK, Level.OK, True)
+    assert jobs_of(desk, ray_cluster) == []
+    assert [path.name for path in config.workers.shared.iterdir()] == ["program"]
 
 
 def test_a_campaign_that_is_killed_with_a_worker_goes_on_to_the_same_verdict(desk, ray_cluster, local):
