@@ -29,7 +29,9 @@ class PinnedLegs:
         self._folder = spool.folder / FOLDER
         self._spool = spool
         self._clock = clock
+        self._pins: dict[Ticket, str] = {}
         self._kinds: dict[str, str] = {}  # by pin
+        self._stands: dict[str, str] = {}  # the kind of node that a worker stands on; neither changes
         self._since: dict[Ticket, float] = {}
         self._seen: set[str] = set()  # kinds that workers were on
 
@@ -56,7 +58,9 @@ class PinnedLegs:
 
     def _kind_of(self, ticket: Ticket) -> str | None:
         """The kind that its pin is decided on; None: none yet, or it has no pin."""
-        pin = self._spool.read_pin(ticket)
+        if ticket not in self._pins:
+            self._pins[ticket] = self._spool.read_pin(ticket)
+        pin = self._pins[ticket]
         if pin and pin not in self._kinds:
             decided = read_json(self._folder / f"{pin}.json")
             if decided is not None:
@@ -65,7 +69,11 @@ class PinnedLegs:
 
     def _living_kinds(self) -> set[str]:
         """The kinds of nodes with a worker."""
-        said = (read_json(path) for path in self._spool.workers.glob("*/worker.json"))
-        kinds = {str(worker["kind"]) for worker in said if worker is not None and worker.get("kind")}
+        present = {path.parent.name: path for path in self._spool.workers.glob("*/worker.json")}
+        for worker in present.keys() - self._stands.keys():
+            kind = str((read_json(present[worker]) or {}).get("kind") or "")
+            if kind:
+                self._stands[worker] = kind
+        kinds = {self._stands[worker] for worker in present.keys() & self._stands.keys()}
         self._seen |= kinds
         return kinds
