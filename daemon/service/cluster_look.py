@@ -1,5 +1,6 @@
 """A look at the cluster once a minute: `retuned status` says when it is away, and what ended there is forgotten."""
 
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +8,6 @@ from ..clock import Clock
 from ..config.workers_table import WorkersTable
 from ..training.cluster.ray_jobs import jobs_of
 from ..training.cluster.ray_workers import forget_ended
-from ..training.cluster.shared_folder import place_of
 
 EVERY = timedelta(minutes=1)
 TIMEOUT_S = 5.0
@@ -16,10 +16,10 @@ TIMEOUT_S = 5.0
 class ClusterLook:
     """A part of the service's round: it fails, and is recorded as a fault, while the cluster does not answer."""
 
-    def __init__(self, state: Path, workers: WorkersTable, clock: Clock) -> None:
+    def __init__(self, workers: WorkersTable, clock: Clock) -> None:
         assert workers.shared is not None
         self._jobs = jobs_of(workers, TIMEOUT_S)
-        self._place = place_of(state, workers.shared)
+        self._shared = Path(os.path.realpath(workers.shared))
         self._clock = clock
         self._looked_at: datetime | None = None
 
@@ -29,4 +29,4 @@ class ClusterLook:
         if self._looked_at is None or not timedelta(0) <= now - self._looked_at < EVERY:
             self._looked_at = now
             self._jobs.version()
-            forget_ended(self._jobs, self._place)
+            forget_ended(self._jobs, self._shared)

@@ -11,6 +11,7 @@ from .needs import Needs
 from .ray_jobs import Job, Node, RayJobs
 from .shared_folder import program_in
 
+ASKED = ".ask-"  # how the folders of answers begin; who asks looks after the jobs
 MOST_NODES = 16
 WAIT_S = 60.0
 PAUSE_S = 0.5
@@ -32,7 +33,7 @@ def ask(
 ) -> tuple[Answer, ...]:
     """The answers of the first nodes to the node program's `words`, behind which it is told its file. Raises
     ClusterAway."""
-    trial = shared / f".ask-{secrets.token_hex(4)}"
+    trial = shared / f"{ASKED}{secrets.token_hex(4)}"
     trial.mkdir()
     program = program_in(shared) / "daemon" / "training" / "node"
     asked = {f"retuned-{trial.name[1:]}-{number}": node for number, node in enumerate(nodes[:MOST_NODES])}

@@ -16,6 +16,7 @@ from ...foreign_files import remove
 from ...processes import Identity, identity_from
 from ..spool import Spool
 from ..worker_pool import DEADLINE_S, FAILED_STARTS, bury_folder
+from .asked_nodes import ASKED
 from .needs import Needs
 from .ray_jobs import Job, RayJobs
 
@@ -216,10 +217,10 @@ class RayWorkers:
 
 def forget_ended(jobs: RayJobs, place: Path) -> None:
     """Have the cluster forget jobs below a folder that ended when nobody looked after them any more: after the end of
-    their campaign, or while the head was away. Raises ClusterAway."""
+    their campaign or check, or while the head was away. Raises ClusterAway."""
     for job in jobs.jobs().values():
         spool = Path(job.spool)
-        is_ours = spool.is_relative_to(place) and not job.is_living
+        is_ours = spool.is_relative_to(place) and not job.is_living and not spool.match(f"{ASKED}*")
         if is_ours and not (spool / "workers" / job.id.removeprefix(_PREFIX) / "worker.json").exists():
             jobs.delete(job.id)
 

@@ -29,7 +29,7 @@ def test_campaigns_wait_for_a_cluster_that_is_away_and_start_when_it_is_back(des
         raise RuntimeError("that is enough")
 
     processes = CampaignProcesses(desk.config.state, start, clock)
-    look = Part("cluster", ClusterLook(desk.config.state, WORKERS, clock).step)
+    look = Part("cluster", ClusterLook(WORKERS, clock).step)
     service = Service(
         desk.store, Config(state=desk.config.state), clock, processes, read_machine, (look,), lambda: True
     )
@@ -45,8 +45,8 @@ def test_campaigns_wait_for_a_cluster_that_is_away_and_start_when_it_is_back(des
     assert started == [1]
 
 
-def test_a_look_is_taken_once_a_minute(clock, tmp_path):
-    look = ClusterLook(tmp_path, WORKERS, clock)
+def test_a_look_is_taken_once_a_minute(clock):
+    look = ClusterLook(WORKERS, clock)
     with pytest.raises(ClusterAway):
         look.step()
     look.step()

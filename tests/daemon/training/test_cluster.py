@@ -96,6 +96,7 @@ def test_what_ended_after_its_campaign_is_forgotten_unless_someone_looks_after_i
     head.lists(
         (f"retuned-{worker}", "FAILED", "", None, f"{tmp_path}/spool"),  # its campaign has not seen that yet
         ("retuned-late", "SUCCEEDED", "", None, f"{tmp_path}/spool"),
+        ("retuned-ask-1", "SUCCEEDED", "", None, f"{tmp_path}/.ask-1"),  # who asked looks after it
         ("retuned-waits", "PENDING", "", None, f"{tmp_path}/spool"),
         ("retuned-other", "SUCCEEDED", "", None, f"{tmp_path}er/spool"),
     )
