@@ -16,8 +16,8 @@ from pathlib import Path
 from retuned.daemon.processes import Identity, identify, is_alive
 from retuned.daemon.training.cluster.needs import Needs
 from retuned.daemon.training.cluster.ray_jobs import RayJobs
+from retuned.daemon.training.node_kinds import KIND
 from retuned.daemon.training.worker.children import descendants_of, kill_exactly
-from retuned.daemon.training.worker.pins import KIND
 from retuned.strategies.errors import ClusterAway
 
 START_S, END_S = 600.0, 20.0  # on a busy machine

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .worker.pins import KIND
+from .node_kinds import KIND
 
 INTERPRETER_TIMEOUT_S = 60.0
 GPU_TIMEOUT_S = 15.0

@@ -6,8 +6,8 @@ from ...strategies.records import LegRequest
 from ..clock import Clock
 from ..durable_files import read_json
 from .leg_order import Ticket
+from .node_kinds import PINS
 from .spool import Spool
-from .worker.pins import FOLDER
 
 PATIENCE_S = 120.0  # so long a leg waits for a worker on a node of its kind, at each attempt
 
@@ -26,7 +26,7 @@ class PinnedLegs:
     """The legs that wait in a spool for a kind of node that was decided on."""
 
     def __init__(self, spool: Spool, clock: Clock) -> None:
-        self._folder = spool.folder / FOLDER
+        self._folder = spool.folder / PINS
         self._spool = spool
         self._clock = clock
         self._pins: dict[Ticket, str] = {}

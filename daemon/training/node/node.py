@@ -17,8 +17,8 @@ from pathlib import Path
 
 from ...durable_files import load_json, read_json, replace_json
 from ..environment_reading import NotRead, kind_of_node, read_environment, read_gpus
+from ..node_kinds import KIND
 from ..worker.children import LIBC, PR_SET_PDEATHSIG, Children, become_subreaper
-from ..worker.pins import KIND
 
 WORKER = Path(__file__).resolve().parents[1] / "worker"
 END_PATIENCE_S = 2.0  # of a worker that was told to end; a job that is stopped is killed after three seconds

@@ -6,17 +6,14 @@ from pathlib import Path
 
 from ...durable_files import read_json, temporary_beside
 from ...foreign_files import create_plain
-
-FOLDER = "pins"
-KIND = "RETUNED_NODE_KIND"
-"""The variable that says a worker its kind of node; in that of a node its owner may say it himself."""
+from ..node_kinds import PINS
 
 
 class Pins:
     """The pins of a spool, as a worker on a node of some kind sees them; one without a kind takes any leg."""
 
     def __init__(self, spool: Path, kind: str) -> None:
-        self._folder = spool / FOLDER
+        self._folder = spool / PINS
         self._kind = kind
         self._pin_of: dict[str, str] = {}  # by ticket
 

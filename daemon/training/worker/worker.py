@@ -21,11 +21,12 @@ from pathlib import Path
 from ...durable_files import NO_ROOM_CODE, has_room, is_no_room, load_json, replace_json
 from ...foreign_files import read_plain, remove
 from ...masking import mask_of
+from ..node_kinds import KIND
 from .children import Children, become_subreaper, children_of, identity_of, living
 from .leg_ends import NOT_STARTED, START_ERRORS, End, end_not_started, end_of_leg, end_of_process
 from .legs import Group, Leg, begin_once, clear, is_of_group, write_end
 from .metric_readers import STDERR, STDOUT, reader_of
-from .pins import KIND, Pins
+from .pins import Pins
 from .trainer_link import TrainerLink
 from .watch import Heartbeat, Stopped, StopSignal, Streams, Watch, drain
 

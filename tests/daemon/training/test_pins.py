@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from retuned.daemon.training.environment_reading import kind_of_node
 from retuned.daemon.training.leg_order import TrainingOrder
+from retuned.daemon.training.node_kinds import KIND
 from retuned.daemon.training.pins import PATIENCE_S, pin_of
 from retuned.daemon.training.spool_runner import SpoolRunner
-from retuned.daemon.training.worker.pins import KIND
 from retuned.daemon.training.worker_processes import Workers
 from retuned.strategies.legs.ends import Objective
 from retuned.strategies.records import LegEnd, LegRequest, Purpose, Role
