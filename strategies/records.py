@@ -76,6 +76,7 @@ class LegEnd(StrEnum):
     TIMED_OUT = "timed_out"  # still running at its deadline, killed
     NO_METRIC = "no_metric"  # exited normally, but never reported the objective's metric
     BAD_REPORT = "bad_report"  # unreadable reports, or more of them than allowed
+    BAD_CHECKPOINT = "bad_checkpoint"  # a checkpoint larger than the limit
     STOPPED = "stopped"  # stopped early by the median rule (median_stopping.py): known to be worse, not a failure
     LOST = "lost"  # its worker died and no retries are left
     CANCELLED = "cancelled"
@@ -139,6 +140,7 @@ class LegResult:
     cpu_s: float = 0.0
     peak_memory_bytes: int = 0
     attempts: int = 1
+    node: str = ""  # the kind of node of a cluster that trained it; empty: this machine
 
     @property
     def trained(self) -> float:

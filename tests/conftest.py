@@ -1,6 +1,5 @@
 """What several tests share: a registry with a toy model, and campaigns on it that take seconds."""
 
-import contextlib
 import functools
 import importlib.util
 import json
@@ -14,12 +13,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import atexit
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,16 +32,15 @@ from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.state.campaigns.campaigns import Campaign, open_campaigns
 from retuned.daemon.state.models.registry import Model, find_model, register
 from retuned.daemon.state.store import Store
-from retuned.daemon.training.cluster.needs import Needs
-from retuned.daemon.training.cluster.ray_jobs import RayJobs
-from retuned.strategies.errors import ClusterAway
 
 hypothesis.settings.register_profile("retuned", deadline=None)  # how fast a machine is, is not what is tested
 hypothesis.settings.load_profile("retuned")
 
 TOYS = Path(__file__).parent / "toys"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 LONGEST = (  # what runs for 20 s and more on one core, a module with a fixture of its own as a whole; the longest first
     "test_runner_conformance.py",
+    "test_ray_study.py",
     "test_ray_campaign.py",
     "test_hostile_campaigns.py",
     "test_systemd.py",
@@ -225,100 +220,24 @@ def clock() -> HandClock:
     return HandClock()
 
 
-class RayCluster:
-    """A real Ray cluster on this machine: a head node that can be ended and begun again, as often as a test likes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port, self.dashboard = _free_port(), _free_port()
-        self._own_ports = [  # by default the same for all clusters of a machine, of which the second then takes no jobs
-            f"--{name}={_free_port()}"
-            for name in ("dashboard-agent-listen-port", "dashboard-agent-grpc-port", "ray-client-server-port")
-        ]
-        self.address = f"http://127.0.0.1:{self.dashboard}"
-        self._nodes: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> None:
-        """Begin the head, and wait until it takes jobs."""
-        jobs, until = RayJobs(self.address, timeout_s=60.0), time.monotonic() + 150
-        head = self._start_head()
-        while not self._has_a_node(jobs):
-            assert time.monotonic() < until, (
-                f"the cluster did not start: {(self.folder / 'ray.log').read_text()[-2000:]}"
-            )
-            if head.poll() is not None:  # on a busy machine it gives up early
-                self._nodes.remove(head)
-                head = self._start_head()
-            time.sleep(0.2)
-        name = f"first-{time.monotonic_ns()}"
-        while not self._has_run(jobs, name):
-            assert time.monotonic() < until, "the cluster did not run its first job"
-            with contextlib.suppress(ClusterAway):
-                jobs.submit(name, ["true"], Needs(), "")
-            time.sleep(0.2)
-        jobs.delete(name)
-
-    def end(self) -> None:
-        """End the head; what Ray started for it ends with it."""
-        while self._nodes:
-            process = self._nodes.pop()
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-    def _has_run(self, jobs: RayJobs, name: str) -> bool:
-        with contextlib.suppress(ClusterAway):
-            job = jobs.jobs().get(name)
-            return job is not None and not job.is_living
-        return False
-
-    def _has_a_node(self, jobs: RayJobs) -> bool:
-        with contextlib.suppress(ClusterAway):
-            return len(jobs.nodes()) == 1
-        return False
-
-    def _start_head(self) -> "subprocess.Popen[bytes]":
-        return self._start(
-            "--head", f"--port={self.port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}",
-            f"--temp-dir={self.folder}", *self._own_ports,
-        )  # fmt: skip
-
-    def _start(self, *words: str) -> "subprocess.Popen[bytes]":
-        command = [
-            Path(sys.executable).with_name("ray"), "start", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1",
-            "--object-store-memory=80000000", "--disable-usage-stats", *words,
-        ]  # fmt: skip
-        with open(self.folder / "ray.log", "ab") as log:
-            node = subprocess.Popen(
-                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-        self._nodes.append(node)
-        return node
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
-def new_ray_cluster() -> Iterator[Callable[[], RayCluster]]:
-    """Begins clusters; each is ended with the tests of its module."""
+def new_ray_cluster() -> Iterator[Callable[..., Any]]:
+    """Begins clusters (benchmarks/ray_cluster.py); each is ended with the tests of its module."""
     if importlib.util.find_spec("ray") is None:
         reason = "Ray is not installed, so nothing was tested on a cluster: pip install 'retuned[ray]'"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    begun: list[RayCluster] = []
+    spec = importlib.util.spec_from_file_location("ray_cluster", BENCHMARKS / "ray_cluster.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    begun: list[Any] = []
 
-    def begin() -> RayCluster:
+    def begin(**options: Any) -> Any:
         # paths of sockets are short: pytest's own folders are too long for them
-        begun.append(RayCluster(Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))))
+        begun.append(module.RayCluster(Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp")), **options))
         begun[-1].start()
         return begun[-1]
 
@@ -329,7 +248,7 @@ def new_ray_cluster() -> Iterator[Callable[[], RayCluster]]:
 
 
 @pytest.fixture(scope="module")
-def ray_cluster(new_ray_cluster: Callable[[], RayCluster]) -> RayCluster:
+def ray_cluster(new_ray_cluster: Callable[..., Any]) -> Any:
     """A cluster for the tests of a module; one that ends it begins it again."""
     return new_ray_cluster()
 

@@ -55,6 +55,7 @@ STARTED_BY_PATH = {
         "daemon.metric_words",
         "daemon.processes",
         "daemon.start_errors",
+        "daemon.training.node_kinds",
     ),
     "daemon.training.trainer.": ("strategies.",),
     "daemon.training.node.": (
@@ -62,6 +63,8 @@ STARTED_BY_PATH = {
         "daemon.foreign_files",
         "daemon.processes",
         "daemon.start_errors",
+        "daemon.training.environment_reading",
+        "daemon.training.node_kinds",
         "daemon.training.worker.children",
     ),
 }

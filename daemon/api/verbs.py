@@ -84,7 +84,13 @@ class Verbs(ReadingVerbs, StatusVerb, AlertVerbs, ChannelVerbs):
 
     def look(self, name: str) -> Looked:
         """Look at a model's data, code and environment now; a change that counts queues a re-evaluation."""
-        return look_at(self.store, trainable(self.store, name), self.config, self.clock, SharedReads(os.environ))
+        return look_at(
+            self.store,
+            trainable(self.store, name),
+            self.config,
+            self.clock,
+            SharedReads(os.environ, self.config.workers),
+        )
 
     def retire(self, name: str, why: str | None = None) -> SentModel:
         """Take a model out of service; its open campaigns are cancelled."""

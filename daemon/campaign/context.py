@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...strategies.drift.drift import compute_seconds, count_runs
+from ...strategies.drift.drift import compute_seconds, count_runs, seconds_by_node
 from ...strategies.legs import names
 from ...strategies.records import Configuration, LegRequest, LegResult, Purpose, Role
 from ...strategies.space import derive_seed
@@ -84,7 +84,7 @@ def open_context(
         if campaign.facts.prepared is None:
             lease.advance("prepare", unchanged, clock.now())
             before = None if baseline is None else prepared_of(baseline)
-            prepared = prepare(model, file, configuration, before, store.state, environ, lease.show_progress)
+            prepared = prepare(model, file, configuration, before, config, environ, lease.show_progress)
             splits = _splits(file, lease.folder, prepared.snapshot, lease.show_progress)
             if splits is not None:
                 prepared = replace(prepared, notes=(*prepared.notes, splits.sentence), cut=splits.sizes)
@@ -203,4 +203,4 @@ def slice_base(seed: int, name: str) -> int:
 def costs_of(context: CampaignContext) -> Ended:
     """What the campaign has cost in total."""
     results = context.runs.results
-    return Ended(compute_seconds(results), count_runs(results))
+    return Ended(compute_seconds(results), count_runs(results), nodes=seconds_by_node(results))

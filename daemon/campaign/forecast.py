@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from ...strategies.legs.names import PROBES
 from ...strategies.records import LegResult
-from ...strategies.schedule.grants import Machine
+from ...strategies.schedule.grants import Machine, Need
 from ...strategies.search import choose
 from ...strategies.search.search_size import coordinates_of
 from ..config.config import Config
 from ..config.model_file import ModelFile
+from ..config.training_tables import TrainingTable
 
 PROBE_RUNS = len(PROBES)  # of the contract's probe
 PROBE_SHARE = 0.2  # of a full run; seeds and splits show in a score long before it is a good one
@@ -75,6 +76,13 @@ def forecast(
     cost = choose.estimate(replace(granted, lives=choice.lives or None), file.search.max_pairs)
     why = choice.sentence if wanted == "auto" else f"{choice.sentence}; {wanted} was asked for"
     return Forecast(choice, cost, capacity.seconds_per_full_run, why)
+
+
+def need_of(training: TrainingTable, machine: Machine) -> Need:
+    """What the queue deals out to campaigns of a model. A run takes a slot here, on a cluster its cores."""
+    needs = training.resources
+    cores = 1.0 if not machine.nodes or needs.cpus is None else needs.cpus
+    return Need(training.slots, needs.memory_bytes or 0, needs.gpus, cores)
 
 
 def slots_on(machine: Machine, file: ModelFile, config: Config) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...strategies.records import LegResult
 from ...strategies.schedule import triggers
-from ...strategies.schedule.grants import Machine, Need, alone_on
+from ...strategies.schedule.grants import Machine, alone_on
 from ...strategies.search import choose
 from ...strategies.search.detection import Offer, detection_by, offers
 from ...strategies.search.search_size import coordinates_of
@@ -25,7 +25,7 @@ from ..state.store import Store
 from ..training.machine import machine_of
 from ..training.splits.cut import slices_in_words
 from .confirm import noise_before, rules_of
-from .forecast import PROBE_RUNS, Forecast, forecast
+from .forecast import PROBE_RUNS, Forecast, forecast, need_of
 from .smaller_search import Noise, smaller_search
 
 
@@ -193,6 +193,4 @@ def _share(test: TestPlan, loss: float) -> str:
 
 
 def _of_the_machine(model: Model, machine: Machine) -> str:
-    training = model.file.training
-    need = Need(training.slots, training.resources.memory_bytes or 0, training.resources.gpus)
-    return alone_on(machine, need)
+    return alone_on(machine, need_of(model.file.training, machine))

@@ -24,14 +24,14 @@ from ..training.snapshot import run_fingerprint, run_prepare, sources, take
 from .forecast import slots_that_fit
 
 
-def prepare(model: Model, file: ModelFile, configuration: Configuration, before: Prepared | None, state: Path,
+def prepare(model: Model, file: ModelFile, configuration: Configuration, before: Prepared | None, config: Config,
             environ: Mapping[str, str], show_progress: Callable[[], None] = lambda: None) -> Prepared:  # fmt: skip
     """Take the snapshot and the fingerprints and say what differs from the baseline of the current settings.
 
     `before` is that baseline's own record; None without one. `show_progress` is called again and again meanwhile.
     Raises CampaignFailed when data or interpreter are not available.
     """
-    data, snapshot = _take_data(model.name, file, state, environ, show_progress)
+    data, snapshot = _take_data(model.name, file, config.state, environ, show_progress)
     ranges, suspicions = _ranges(file, data, snapshot, before, show_progress)
     prepared = Prepared(
         data=data,
@@ -39,7 +39,7 @@ def prepare(model: Model, file: ModelFile, configuration: Configuration, before:
         ranges=ranges,
         suspicions=suspicions,
         code=code_fingerprint(file.code_files(), file.training.workdir, show_progress),
-        environment=environment_of(file.training, environ, file.triggers.packages),
+        environment=environment_of(file.training, environ, file.triggers.packages, config.workers),
         told=reported_fingerprint(file, environ),
         notes=_notes(model, configuration),
     )
@@ -95,6 +95,7 @@ def training_order(file: ModelFile, data: str, slots: int, groups: int, cores: f
         pass_env=training.pass_env,
         source=None if source is None else MetricSource(*source),
         template=_template(file),
+        checkpoint_bytes=training.checkpoint_limit_bytes,
     )
 
 

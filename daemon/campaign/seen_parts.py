@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ...strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint, compared_parts
-from ...strategies.errors import CampaignFailed
+from ...strategies.errors import CampaignFailed, ClusterAway
 from ...strategies.schedule import triggers
 from ...strategies.schedule.triggers import CodeState, DataState
 from ..config.model_file import ModelFile
+from ..config.workers_table import WorkersTable
 from ..masking import Mask, mask_of
 from ..state.campaigns.phase_records import Prepared
 from ..state.faults import note_fault
 from ..state.models.change_checks import last_check, record_check
 from ..state.models.registry import Model
 from ..state.store import Store
-from ..training.fingerprints import code_fingerprint, data_fingerprint, files_below, read_gpus
+from ..training.environment_reading import read_gpus
+from ..training.fingerprints import code_fingerprint, data_fingerprint, files_below
 from ..training.interpreter import environment_of, find_interpreter
 from ..training.snapshot import as_told, run_fingerprint, sources
 
@@ -48,17 +50,26 @@ class SharedReads:
     """What one pass reads once for all models that share it."""
 
     environ: Mapping[str, str]
-    environments: dict[tuple[str, bool, tuple[str, ...]], EnvironmentFingerprint] = field(default_factory=dict)
+    workers: WorkersTable | None = None
+    environments: dict[tuple[str, bool, tuple[str, ...], str], EnvironmentFingerprint] = field(default_factory=dict)
 
     def environment(self, file: ModelFile) -> EnvironmentFingerprint:
         """The environment of the model's own interpreter; raises CampaignFailed when it is not certain."""
         python = find_interpreter(file.training, self.environ)
-        wanted = (str(python), file.training.argv is None, file.triggers.packages)
+        resources = file.training.resources.model_dump_json()  # they say which nodes of a cluster it may come to
+        wanted = (str(python), file.training.argv is None, file.triggers.packages, resources)
         if wanted not in self.environments:
-            if read_gpus() is None:
-                raise CampaignFailed("nvidia-smi fails, so the GPUs are unknown", remedy="run nvidia-smi to see why")
-            self.environments[wanted] = environment_of(file.training, self.environ, file.triggers.packages)
+            self.environments[wanted] = self._read(file)
         return self.environments[wanted]
+
+    def _read(self, file: ModelFile) -> EnvironmentFingerprint:
+        is_here = self.workers is None or self.workers.runner == "local"
+        if is_here and read_gpus() is None:
+            raise CampaignFailed("nvidia-smi fails, so the GPUs are unknown", remedy="run nvidia-smi to see why")
+        try:
+            return environment_of(file.training, self.environ, file.triggers.packages, self.workers)
+        except ClusterAway as error:
+            raise CampaignFailed(error.found, error.allowed, error.remedy) from None
 
 
 def see(store: Store, model: Model, part: str, before: Prepared | None, shared: SharedReads, now: datetime) -> SeenPart:

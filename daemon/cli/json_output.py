@@ -80,7 +80,8 @@ def _search_json(searched: Searched | None, prepared: Prepared | None) -> dict[s
 
 def _ended_json(ended: Ended | None) -> dict[str, Any]:
     fields = {} if ended is None else ended.to_json()
-    return {name: fields.get(name) for name in ("recommended", "causes", "cost_drift", "compute_s", "runs")}
+    named = {name: fields.get(name) for name in ("recommended", "causes", "cost_drift", "compute_s", "runs")}
+    return {**named, **({"nodes": fields["nodes"]} if fields.get("nodes") else {})}
 
 
 def verdict_json(verdict: Verdict, sign: float) -> dict[str, Any]:

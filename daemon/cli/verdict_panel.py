@@ -119,6 +119,8 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     ended = reached(campaign.facts.ended)
     cost = f"{ended.runs} training runs, {duration(ended.compute_s)} of compute"
     pairs.append(("cost", f"{cost}; seed {campaign.seed}"))
+    for kind, seconds in ended.nodes.items():
+        pairs.append((f"on {kind}", duration(seconds)))
     grid.add_row("", "")
     for name, value in pairs:
         grid.add_row(Text(name, style="dim"), Text(value))

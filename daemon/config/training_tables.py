@@ -40,6 +40,7 @@ _ALWAYS_PASSED = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYP
 
 
 _DEFAULT_TIMEOUT_S = 3600.0
+_DEFAULT_CHECKPOINT_BYTES = 64 << 30
 
 
 _TEMPLATES = (".json", ".yaml", ".yml", ".toml")
@@ -149,6 +150,7 @@ class TrainingTable(Table):
     slots: Annotated[Integer, Field(ge=1, le=4096)] = 1
     threads: Annotated[Integer, Field(ge=1, le=4096)] | None = None
     resumable: Flag | None = None
+    checkpoint_limit_bytes: MemoryBytes = Field(default=_DEFAULT_CHECKPOINT_BYTES, alias="checkpoint_limit")
     evaluate_every: Positive | None = None
     fuse: Literal["auto", "off"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from .toml_input import Integer, MemoryBytes, OwnersPath, Table, Text, refusal, shown
+from .toml_input import Integer, MemoryBytes, OwnersPath, SecretReference, Table, Text, refusal, shown
 
 
 def _usable_cores() -> int:
@@ -34,6 +34,7 @@ class WorkersTable(Table):
 
     runner: Literal["local", "ray"] = "local"
     address: Annotated[str, AfterValidator(_cluster_address)] | None = None
+    token: SecretReference | None = None
     shared: OwnersPath | None = None
     python: Text = "python3"
     slots: Annotated[Integer, Field(ge=1, le=4096)] = Field(default_factory=_usable_slots)

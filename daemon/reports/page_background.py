@@ -1,9 +1,11 @@
 """The sections that every page has: cost, provenance, and how to reproduce the numbers."""
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from importlib import metadata
 
+from ...strategies.drift.drift import seconds_by_node
 from ...strategies.drift.fingerprints import DataFingerprint, EnvironmentFingerprint
 from ...strategies.legs.command import expand
 from ...strategies.records import LegEnd, LegRequest, LegResult, Purpose, Role, Value
@@ -41,7 +43,16 @@ def cost_section(record: CampaignRecord) -> Section:
             "for the whole budget), counted in steps of training."
         )
     table = Table("Cost by stage", columns, tuple(rows), marked=frozenset({len(rows) - 1}))
-    return Section("cost", "What it cost", tuple(sentences), tables=(table,))
+    return Section("cost", "What it cost", tuple(sentences), tables=(table, *_nodes(record)))
+
+
+def _nodes(record: CampaignRecord) -> tuple[Table, ...]:
+    """Compute by kind of node, and how many pairs each trained, of which none is split; nothing on one machine."""
+    seconds = seconds_by_node(record.results)
+    sides = ((result.node, result.request.number) for result in record.results if result.request.is_of_confirm)
+    pairs = Counter(kind for kind, _ in set(sides))
+    rows = [(kind, duration(taken), str(pairs[kind])) for kind, taken in seconds.items()]
+    return (Table("Cost by kind of node", ("node", "compute", "pairs, each on one"), tuple(rows)),) if rows else ()
 
 
 def share_of_full_search(record: CampaignRecord) -> float | None:

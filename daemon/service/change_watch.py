@@ -98,7 +98,7 @@ def run_due_checks(store: Store, config: Config, clock: Clock, environ: Mapping[
     A model that was never checked first gets its own moment within its look_every, so that models that were registered
     together are not checked together.
     """
-    shared = SharedReads(environ)
+    shared = SharedReads(environ, config.workers)
     queued = []
     for due in checks_due(store, clock.now(), A_PASS):
         try:

@@ -1,9 +1,13 @@
-"""A look at the cluster once a minute, so that `retuned status` says when it is away."""
+"""A look at the cluster once a minute: `retuned status` says when it is away, and what ended there is forgotten."""
 
+import os
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from ..clock import Clock
-from ..training.cluster.ray_jobs import RayJobs
+from ..config.workers_table import WorkersTable
+from ..training.cluster.ray_jobs import jobs_of
+from ..training.cluster.ray_workers import forget_ended
 
 EVERY = timedelta(minutes=1)
 TIMEOUT_S = 5.0
@@ -12,8 +16,10 @@ TIMEOUT_S = 5.0
 class ClusterLook:
     """A part of the service's round: it fails, and is recorded as a fault, while the cluster does not answer."""
 
-    def __init__(self, address: str, clock: Clock) -> None:
-        self._jobs = RayJobs(address, TIMEOUT_S)
+    def __init__(self, workers: WorkersTable, clock: Clock) -> None:
+        assert workers.shared is not None
+        self._jobs = jobs_of(workers, TIMEOUT_S)
+        self._shared = Path(os.path.realpath(workers.shared))
         self._clock = clock
         self._looked_at: datetime | None = None
 
@@ -23,3 +29,4 @@ class ClusterLook:
         if self._looked_at is None or not timedelta(0) <= now - self._looked_at < EVERY:
             self._looked_at = now
             self._jobs.version()
+            forget_ended(self._jobs, self._shared)

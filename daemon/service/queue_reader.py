@@ -9,7 +9,7 @@ from ...strategies.errors import RetunedError
 from ...strategies.schedule.due_calendar import Calendar
 from ...strategies.schedule.grants import Grant, Machine, Need, Running
 from ...strategies.schedule.queueing import Allowance, Waiting
-from ..campaign.forecast import forecast
+from ..campaign.forecast import forecast, need_of
 from ..config.config import Config
 from ..config.model_file import ModelFile
 from ..config.schedule_tables import LimitsTable
@@ -121,9 +121,8 @@ class QueueReader:
             own = file_of_version(self.store, campaign.model_id, campaign.model_version)
             is_newest = campaign.model_version == latest
             newest = own if is_newest else file_of_version(self.store, campaign.model_id, latest)
-            needs = own.training.resources
             facts = _FileFacts(
-                need=Need(own.training.slots, needs.memory_bytes or 0, needs.gpus),
+                need=need_of(own.training, machine),
                 priority=newest.schedule.priority,
                 limits=newest.limits,
                 calendar=newest.schedule.calendar(self.config.schedule, campaign.model),

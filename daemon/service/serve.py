@@ -118,7 +118,7 @@ def _cluster_parts(config: Config, clock: Clock) -> tuple[Part, ...]:
         return ()
     from .cluster_look import ClusterLook
 
-    return (Part("cluster", ClusterLook(config.workers.address, clock).step),)
+    return (Part("cluster", ClusterLook(config.workers, clock).step),)
 
 
 def _adopt(store: Store, config: Config, clock: Clock) -> None:

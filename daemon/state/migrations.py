@@ -253,3 +253,9 @@ def m0008_channel_alerts(db: Database) -> None:
     """Alerts that are open on channels which forget what they are not told again."""
     for statement in _STEP_0008:
         db.execute(statement)
+
+
+@schema()
+def m0009_nodes_of_legs(db: Database) -> None:
+    """The kind of node of a cluster that each leg was trained on."""
+    db.execute("ALTER TABLE legs ADD COLUMN node TEXT")

@@ -11,6 +11,7 @@ STEP_NAMES = frozenset(
         "m0006_alert_lives",
         "m0007_adoptions_and_audit",
         "m0008_channel_alerts",
+        "m0009_nodes_of_legs",
     }
 )
 """Every step this version knows; a database that holds another was written by a newer one."""

@@ -1,51 +1,25 @@
 """Takes the fingerprints of a model's data, code and environment; files are hashed in pieces, never held whole."""
 
 import hashlib
-import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ...strategies.drift.fingerprints import UNKNOWN, CodeFingerprint, DataFingerprint, EnvironmentFingerprint
 from ...strategies.errors import CampaignFailed
+from .environment_reading import NotRead, read_environment, read_gpus
 
 _PIECE_BYTES = 1 << 20
 _GIT_TIMEOUT_S = 10.0
-_INTERPRETER_TIMEOUT_S = 60.0
-_GPU_TIMEOUT_S = 15.0
-ALWAYS_READ = ("torch", "numpy")
-"""Distributions whose versions every environment fingerprint holds."""
 
 # Hyperparameters live in such files, and adopting settings rewrites them: that is no change of the code.
 _NOT_CODE = ("*.toml", "*.json", "*.yaml", "*.yml", "*.ini", "*.cfg", "*.md")
-
-# Runs in the model's own interpreter, which may be older than ours and has neither retuned nor, perhaps, torch.
-_READ_ENVIRONMENT = """
-import json, os, platform, sys
-from importlib import metadata
-def cpu():
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-def version(name):
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-names = json.loads(sys.argv[1])
-print(json.dumps({
-    "python": platform.python_version(), "platform": platform.system() + " " + platform.release(),
-    "machine": platform.machine(), "cpu": cpu(), "cores": len(os.sched_getaffinity(0)),
-    "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-    "packages": [[name, version(name)] for name in names if version(name) is not None]}))
-"""
 
 
 def data_fingerprint(paths: Sequence[Path], show_progress: Callable[[], None] = lambda: None) -> DataFingerprint:
@@ -87,26 +61,17 @@ def environment_fingerprint(python: Path | str, packages: Sequence[str] = ()) ->
 
     `packages` are distributions to read beside ALWAYS_READ; those not installed are left out. Raises CampaignFailed.
     """
-    names = json.dumps([*ALWAYS_READ, *(name for name in packages if name not in ALWAYS_READ)])
-    command = [str(python), "-I", "-c", _READ_ENVIRONMENT, names]
-    remedy = "check 'python' under [training] in the model file"
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_INTERPRETER_TIMEOUT_S,
-            stdin=subprocess.DEVNULL,
-        )
-        content = json.loads(done.stdout)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CampaignFailed(f"{python} could not be asked for its versions: {error}", remedy=remedy) from None
-    except ValueError:
-        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise CampaignFailed(f"{python} could not tell its versions: {last[:200]}", remedy=remedy) from None
-    content["packages"] = tuple((name, version) for name, version in content["packages"])
-    return EnvironmentFingerprint(**content, gpus=read_gpus() or ())
+        content = read_environment(str(python), packages)
+    except NotRead as error:
+        raise CampaignFailed(str(error), remedy="check 'python' under [training] in the model file") from None
+    return fingerprint_from(content, read_gpus() or ())
+
+
+def fingerprint_from(content: Mapping[str, Any], gpus: Sequence[str]) -> EnvironmentFingerprint:
+    """The fingerprint of what `read_environment` found."""
+    packages = tuple((name, version) for name, version in content["packages"])
+    return EnvironmentFingerprint(**{**content, "packages": packages}, gpus=tuple(gpus))
 
 
 def command_environment(python: Path | None, packages: Sequence[str] = ()) -> EnvironmentFingerprint:
@@ -114,22 +79,6 @@ def command_environment(python: Path | None, packages: Sequence[str] = ()) -> En
     if python is not None:
         return replace(environment_fingerprint(python, packages), interpreter=str(python))
     return replace(environment_fingerprint(sys.executable), python=UNKNOWN, packages=(), interpreter=UNKNOWN)
-
-
-def read_gpus() -> tuple[str, ...] | None:
-    """The GPUs of this machine, "model, memory, driver" each; none where it has no nvidia-smi; None where that fails,
-    as it does in the middle of a driver's upgrade."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ()
-    query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(
-            query, capture_output=True, text=True, errors="replace", timeout=_GPU_TIMEOUT_S, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else None
 
 
 def files_below(path: Path, show_progress: Callable[[], None] = lambda: None) -> Iterator[Path]:

@@ -5,10 +5,13 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...strategies.drift.fingerprints import UNKNOWN, EnvironmentFingerprint
+from ..clock import SystemClock
 from ..config.training_tables import TrainingTable
+from ..config.workers_table import WorkersTable
 from ..foreign_files import read_plain
 from ..start_errors import program_of, shebang_of
 from .fingerprints import command_environment, environment_fingerprint
@@ -57,9 +60,23 @@ def own_interpreter(training: TrainingTable, environ: Mapping[str, str]) -> Path
 
 
 def environment_of(
-    training: TrainingTable, environ: Mapping[str, str], packages: Sequence[str] = ()
+    training: TrainingTable,
+    environ: Mapping[str, str],
+    packages: Sequence[str] = (),
+    workers: WorkersTable | None = None,
 ) -> EnvironmentFingerprint:
-    """The environment that the model trains in. Raises CampaignFailed where its interpreter cannot be asked."""
+    """The environment that the model trains in: of this machine, or of the nodes where `workers` names a cluster.
+
+    Raises CampaignFailed where its interpreter cannot be asked, ClusterAway where the cluster does not answer.
+    """
+    if workers is not None and workers.runner == "ray":
+        from .cluster.needs import needs_of
+        from .cluster.node_environments import environment_on_nodes
+
+        python = find_interpreter(training, environ)
+        needs, path = needs_of(training.resources), None if python is None else str(python)
+        found = environment_on_nodes(workers, needs, path, packages, SystemClock())
+        return found if training.argv is None or path is None else replace(found, interpreter=path)
     if training.argv is None:
         return environment_fingerprint(training.interpreter, packages)
     return command_environment(find_interpreter(training, environ), packages)

@@ -34,6 +34,7 @@ class TrainingOrder:
     workers in groups, `groups` of a kind; 0: one by one. `precision`: of a recipe's loss and metrics.
     `metric`: the objective's, by which a worker knows output that looks like a report. `pass_env`: variables whose
     values are masked in what is recorded. `source`: where a command's metric is found; None: in reports.
+    `checkpoint_bytes`: the largest that a checkpoint may be; 0: any size.
     `template`: a command's configuration file, of which each leg gets a copy with its values; None: there is none.
     """
 
@@ -56,6 +57,7 @@ class TrainingOrder:
     pass_env: tuple[str, ...] = ()
     source: MetricSource | None = None
     template: ConfigTemplate | None = None
+    checkpoint_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,12 @@ def order_for_leg(
     folder: Path,
     parent: Path | None,
     data: LegData | None = None,
+    pin: str = "",
 ) -> dict[str, object]:
     """The content of leg.json: the request, and everything that the worker would otherwise have to work out.
 
-    `data`: the files that retuned cut for it; None where the training cuts the data itself.
+    `data`: the files that retuned cut for it; None where the training cuts the data itself. `pin`: legs with
+    the same one train on one kind of node.
     """
     order: dict[str, object] = {
         **asdict(replace(request, configuration=dict(request.configuration))),
@@ -94,6 +98,8 @@ def order_for_leg(
         "sequence": ticket.sequence,
         "checkpoint_in": None if parent is None else str(parent / "checkpoint"),
         "checkpoint_out": str(folder / "checkpoint") if request.keeps_checkpoint else None,
+        "checkpoint_bytes": training.checkpoint_bytes,
+        "pin": pin,
     }
     values = values_for_leg(request, training, folder, data)
     order["metric_file"] = "" if training.source is None else expand((training.source.file,), values)[0]

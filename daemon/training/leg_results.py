@@ -36,5 +36,6 @@ def leg_result(
         seconds=process.seconds,
         cpu_s=process.cpu_s,
         peak_memory_bytes=process.peak_memory_bytes,
+        node=mask(process.node),
         attempts=attempt,
     )

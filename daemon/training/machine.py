@@ -32,9 +32,9 @@ def machine_of(config: Config, *, proc: Path = Path("/proc"), cgroups: Path = Pa
 
 def _machine_of_cluster(config: Config) -> Machine:
     from .cluster.capacity import capacity
-    from .cluster.ray_jobs import RayJobs
+    from .cluster.ray_jobs import jobs_of
 
-    return capacity(RayJobs(config.workers.address or ""), config.workers.slots, config.service.max_campaigns)
+    return capacity(jobs_of(config.workers), config.workers.slots, config.service.max_campaigns)
 
 
 def own_group(proc: Path, cgroups: Path) -> Path:

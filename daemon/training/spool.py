@@ -7,6 +7,7 @@ legs/<leg>.a<attempt>/   leg.json, hyperparameters.json, config.yaml, trial.json
                          output.log, checkpoint, exit.json; stop: asks the worker to end it early
 workers/<id>/            worker.json (pid, start time, boot id, nonce), worker.log
 fusing/<kind>.json       whether trials of a kind are trained as a batch, how many at once, and why
+pins/<pin>.json          on which kind of node a pair trains; the first worker that took a leg of it decided
 splits/                  what was cut of the data for the legs, where retuned does that (splits/split_files.py)
 stop                     while it is there, workers end after their leg
 
@@ -17,15 +18,16 @@ writes there, but for stop; only when that worker is dead, the runner writes the
 import contextlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from ...strategies.errors import InputError
+from ...strategies.errors import CampaignFailed, InputError
 from ...strategies.legs.ends import ProcessEnd, ProcessKind, process_end_of
 from ...strategies.legs.request import request_of
 from ...strategies.records import LegRequest
 from ..durable_files import read_json, sweep, sync_file, sync_folder, write_json
-from ..foreign_files import create_plain, make_folder, read_plain, remove
+from ..foreign_files import NotPlain, create_plain, make_folder, read_plain, remove
 from .leg_order import Ticket, TrainingOrder, config_path, order_for_leg, values_for_leg
 from .splits.leg_data import LegData
 
@@ -68,6 +70,7 @@ class Spool:
         parent: Path | None,
         group: tuple[str, ...] = (),
         data: LegData | None = None,
+        pin: str = "",
     ) -> bool:
         """Write one attempt's folder, leg.json last, for a ticket to follow; False when it has ended with that.
 
@@ -76,7 +79,7 @@ class Spool:
         cut for it. Raises InputError for a command that cannot be filled in, before anything is written.
         """
         folder = self.leg_folder(ticket.leg, ticket.attempt)
-        order = {**order_for_leg(request, ticket, training, folder, parent, data), "group": group}
+        order = {**order_for_leg(request, ticket, training, folder, parent, data, pin), "group": group}
         values = values_for_leg(request, training, folder, data)
         config = None if training.template is None else training.template.filled(values)
         remove(folder)  # what nobody prepared to its end, or a training put there
@@ -158,6 +161,10 @@ class Spool:
         """The legs that this attempt is trained with, itself among them; empty when it is trained alone."""
         return tuple((read_json(self.leg_folder(leg, attempt) / "leg.json") or {}).get("group", ()))
 
+    def read_pin(self, ticket: Ticket) -> str:
+        """What its leg has in common with those that must train on the same kind of node; empty: nothing."""
+        return str((read_json(self.leg_folder(ticket.leg, ticket.attempt) / "leg.json") or {}).get("pin") or "")
+
     def read_leg(self, leg: str, attempt: int) -> tuple[LegRequest, int] | None:
         """What was asked and its sequence; None when leg.json cannot be read."""
         order = read_json(self.leg_folder(leg, attempt) / "leg.json")
@@ -188,6 +195,19 @@ class Spool:
     def report_path(self, leg: str, attempt: int) -> Path:
         """Its report file, which may not be there."""
         return self.leg_folder(leg, attempt) / "report.jsonl"
+
+
+@contextlib.contextmanager
+def folder_in_place() -> Iterator[None]:
+    """Raises CampaignFailed, with what to do, where a spool turns out to have been removed or changed."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, NotPlain) as error:
+        raise CampaignFailed(
+            f"the campaign's own folder was removed or changed while it ran: {error}",
+            "a training writes to RETUNED_REPORT, RETUNED_CHECKPOINT_OUT and TMPDIR, and to nothing else there",
+            "look for what did so, then start the campaign again",
+        ) from error
 
 
 def leg_in(folder: Path) -> str:

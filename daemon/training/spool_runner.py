@@ -4,8 +4,7 @@ Everything it knows is on the disk: a new runner on the same folder adopts the w
 ended, and makes another attempt at legs that were lost. Exactly one runner may use a folder at a time.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,13 +14,13 @@ from ...strategies.legs.groups import MOST, plan_groups
 from ...strategies.records import LegEnd, LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
-from ..foreign_files import NotPlain
 from ..masking import mask_of
 from .early_stopping import EarlyStop
 from .leg_order import Ticket, TrainingOrder
 from .leg_results import leg_result
+from .pins import PinnedLegs, pin_of
 from .splits.split_files import SplitFiles
-from .spool import Spool, check_leg_name
+from .spool import Spool, check_leg_name, folder_in_place
 from .supervisor import Supervisor
 from .worker_pool import WorkerPool
 
@@ -73,6 +72,7 @@ class SpoolRunner:
         longest_s = training.timeout_s * (MOST if training.groups else 1)
         self._workers = open_pool(self._spool, longest_s)
         self._supervisor = Supervisor(self._spool, self._workers, clock)
+        self._pinned = PinnedLegs(self._spool, clock)
         self._early_stop = EarlyStop(self._spool, objective, self._mask)
         self._newest = self._spool.attempts()
         self._open: dict[str, _Open] = {}
@@ -116,7 +116,7 @@ class SpoolRunner:
         Also buries dead workers, retries what was lost or crashed, and starts workers for what waits. Raises
         CampaignFailed when workers cannot be started, or the spool folder was taken away.
         """
-        with self._folder_in_place():
+        with folder_in_place():
             self._look()
         results, self._settled = self._settled, {}  # where this call fails on its way, the next one gives them
         return results
@@ -136,6 +136,7 @@ class SpoolRunner:
         claimed = {ticket for ticket, _ in self._spool.claims()}
         if queued and not claimed:
             queued -= self._withdraw_unprepared(queued)
+        queued -= self._withdraw_stranded(queued)
         waiting: list[Ticket] = []
         for name, leg in tuple(self._open.items()):
             if leg.ticket in queued or leg.ticket in claimed:
@@ -155,17 +156,6 @@ class SpoolRunner:
             self._spool.lift_stop()  # a training may have left one
             self._start_workers()
 
-    @contextlib.contextmanager
-    def _folder_in_place(self) -> Iterator[None]:
-        try:
-            yield
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, NotPlain) as error:
-            raise CampaignFailed(
-                f"the campaign's own folder was removed or changed while it ran: {error}",
-                "a training writes to RETUNED_REPORT, RETUNED_CHECKPOINT_OUT and TMPDIR, and to nothing else there",
-                "look for what did so, then start the campaign again",
-            ) from error
-
     def _withdraw_unprepared(self, queued: frozenset[Ticket]) -> set[Ticket]:
         """Give up legs that wait without a folder: no worker can take them. Each is tried again."""
         bare = {ticket for ticket in queued if not self._spool.is_prepared(ticket)}
@@ -174,8 +164,20 @@ class SpoolRunner:
             self._spool.give_up(ticket, "its folder was removed while it waited")
         return bare
 
+    def _withdraw_stranded(self, queued: frozenset[Ticket]) -> set[Ticket]:
+        """Give up legs that wait for a kind of node that is gone: better no pair than one that compares machines."""
+        stranded = dict(self._pinned.stranded(queued))
+        for ticket, kind in stranded.items():
+            self._spool.withdraw(ticket)
+            self._spool.give_up(
+                ticket, f"no node like the one that trained the other side of its pair ({kind}) is left"
+            )
+            self._idle_starts = 0
+        return set(stranded)
+
     def _start_workers(self) -> None:
         queued, claims = self._spool.queued(), self._spool.claims()
+        queued -= self._pinned.waiting(queued)
         wanted = min(self._slots, len(queued) + len(claims)) if queued else 0
         for _ in range(wanted - len(self._workers.present())):
             if self._workers.has_room():
@@ -215,7 +217,7 @@ class SpoolRunner:
             parent = self._spool.leg_folder(request.parent, self._newest[request.parent])
         open_legs = [leg.request for leg in self._open.values()]
         data = None if self._splits is None else self._splits.files_for(request, open_legs)
-        is_ready = self._spool.prepare(request, ticket, self._training, parent, group, data)
+        is_ready = self._spool.prepare(request, ticket, self._training, parent, group, data, pin_of(request, group))
         self._newest[request.name] = ticket.attempt
         self._open[request.name] = _Open(request, ticket, group, earlier)
         return [ticket] if is_ready else []

@@ -100,7 +100,7 @@ def pool_of(spool: Spool, clock: Clock) -> WorkerPool:
     from .cluster.ray_jobs import RayJobs
     from .cluster.ray_workers import RayWorkers
 
-    return RayWorkers(spool, RayJobs(str(record["address"])), clock)
+    return RayWorkers(spool, RayJobs(str(record["address"]), token=record.get("token")), clock)
 
 
 def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0, *, is_over: bool = True) -> int:

@@ -9,7 +9,7 @@ from ..clock import SystemClock
 from ..state.models.registry import Model
 from ..training.cluster.needs import needs_of
 from ..training.cluster.probe import probe
-from ..training.cluster.ray_jobs import TESTED, Node, RayJobs
+from ..training.cluster.ray_jobs import TESTED, Node, RayJobs, jobs_of
 from ..training.cluster.shared_folder import fault_of, link_fault
 from .doctor_findings import Case, Finding
 
@@ -20,7 +20,7 @@ def check_cluster(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
     if workers.runner != "ray" or workers.address is None or workers.shared is None:
         return
     yield from _check_shared(case.config.state, workers.shared)
-    jobs = RayJobs(workers.address)
+    jobs = jobs_of(workers)
     try:
         version, nodes = jobs.version(), jobs.nodes()
         if version != TESTED:

@@ -1,6 +1,6 @@
 """The drift record: one point per campaign, and what changed around the model since its settings were adopted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
@@ -75,6 +75,13 @@ def noise_of(results: Sequence[LegResult]) -> tuple[tuple[float, ...], tuple[flo
 def compute_seconds(results: Sequence[LegResult]) -> float:
     """Seconds of training over all legs; parallel ones add up."""
     return sum(result.seconds for result in results)
+
+
+def seconds_by_node(results: Sequence[LegResult]) -> Mapping[str, float]:
+    """Seconds of training by the kind of node of a cluster, the longest first; nothing on one machine."""
+    kinds = dict.fromkeys(result.node for result in results if result.node)
+    seconds = {kind: sum(result.seconds for result in results if result.node == kind) for kind in kinds}
+    return dict(sorted(seconds.items(), key=lambda item: (-item[1], item[0])))
 
 
 def count_runs(results: Sequence[LegResult]) -> int:

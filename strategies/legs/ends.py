@@ -17,6 +17,7 @@ _LEAVE_OUT_STEP = (
     "where it counts something else than the budget, leave the group 'step' out of the pattern, or the key step out of "
     "[objective]"
 )
+MOST_NODE = 200  # characters of what a kind of node is called
 MOST_DETAIL = 2000  # characters of what a process said at its end
 
 
@@ -49,6 +50,7 @@ class ProcessKind(StrEnum):
     SIGNALLED = "signalled"
     TIMED_OUT = "timed_out"
     REPORT_LIMIT = "report_limit"
+    CHECKPOINT_LIMIT = "checkpoint_limit"
     RECIPE_ERROR = "recipe_error"
     DIVERGED = "diverged"
     STOPPED = "stopped"  # ended early on request, because its reports were hopeless
@@ -72,6 +74,7 @@ class ProcessEnd:
     near_line: int = 0  # of its output, behind its last report: looks like a further one; 0: none does
     near_text: str = ""
     near_is_long: bool = False
+    node: str = ""  # the kind of node that trained it; empty: there is one machine
     metric_fault: str = ""  # why the metric's pattern or file gives no value, as a sentence; empty: it does
 
     def missed(self, metric: str) -> str | None:
@@ -90,14 +93,16 @@ def process_end_of(found: Mapping[str, Any]) -> ProcessEnd | None:
         end = ProcessEnd(**{**found, "process": ProcessKind(found["process"])})
     except (KeyError, TypeError, ValueError):
         return None
-    texts = (end.started_at, end.ended_at, end.detail, end.near_text, end.metric_fault)
+    texts = (end.started_at, end.ended_at, end.detail, end.near_text, end.metric_fault, end.node)
     if not all(isinstance(text, str) for text in texts) or not all(
         map(_is_whole, (end.exit_code, end.signal, end.left_running, end.near_line))
     ):
         return None
     if not all(map(_is_cost, (end.seconds, end.cpu_s, end.peak_memory_bytes))):
         return None
-    return replace(end, detail=_bounded(end.detail), metric_fault=_bounded(end.metric_fault))
+    return replace(
+        end, detail=_bounded(end.detail), metric_fault=_bounded(end.metric_fault), node=_bounded(end.node)[:MOST_NODE]
+    )
 
 
 def end_of_leg(
@@ -169,6 +174,8 @@ def _stopped(process: ProcessEnd) -> tuple[LegEnd, str] | None:
             return LegEnd.SIGNALLED, f"ended by signal {process.signal}{hint}" + _because(process)
         case ProcessKind.REPORT_LIMIT:
             return LegEnd.BAD_REPORT, process.detail or "more reports than allowed"
+        case ProcessKind.CHECKPOINT_LIMIT:
+            return LegEnd.BAD_CHECKPOINT, process.detail or "its checkpoint is larger than allowed"
         case ProcessKind.RECIPE_ERROR:
             return LegEnd.CRASHED, process.detail or "the recipe failed"
         case ProcessKind.DIVERGED:

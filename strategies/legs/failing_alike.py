@@ -7,18 +7,21 @@ from ..records import LegEnd, LegResult
 from ..space import configuration_key
 
 ENOUGH = 3  # configurations; the current settings alone may be broken, and that is a finding
-_ERRORS = (LegEnd.CRASHED, LegEnd.NO_METRIC, LegEnd.BAD_REPORT)
+_ERRORS = (LegEnd.CRASHED, LegEnd.NO_METRIC, LegEnd.BAD_REPORT, LegEnd.BAD_CHECKPOINT)
 _NUMBERS = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
 
 
 def fail_alike(results: Iterable[LegResult]) -> str | None:
     """The error in which every training so far ended, before a single report, with at least ENOUGH configurations.
 
-    None where a training got anywhere, where errors differ by more than their numbers, or where fewer were tried. What
-    the machine did (a kill, a time-out, a lost worker) is no such error.
+    A checkpoint past the limit comes behind the reports. None where a training got anywhere else, where errors differ
+    by more than their numbers, or where fewer were tried. What the machine did (a kill, a lost worker) is no
+    such error.
     """
     results = tuple(results)
-    if any(result.end not in _ERRORS or result.curve for result in results):
+    if any(
+        result.end not in _ERRORS or (result.curve and result.end is not LegEnd.BAD_CHECKPOINT) for result in results
+    ):
         return None
     if len({configuration_key(result.request.configuration) for result in results}) < ENOUGH:
         return None

@@ -10,23 +10,32 @@ from typing import Any
 
 from ..words import counted
 
+_TINY = 1e-9  # of sums of parts of cores
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The resources that a campaign was given; `memory_bytes` None: its model declares none."""
+    """The resources that a campaign was given; `memory_bytes` None: its model declares none. `cores` None: as slots."""
 
     slots: int
     memory_bytes: int | None = None
     gpus: tuple[int, ...] = ()
+    cores: float | None = None
+
+    @property
+    def held(self) -> float:
+        """How much of the machine's slots it takes, of which a core is one."""
+        return self.slots if self.cores is None else self.cores
 
     def to_json(self) -> dict[str, Any]:
         """The grant as values that JSON can hold."""
-        return {"slots": self.slots, "memory_bytes": self.memory_bytes, "gpus": list(self.gpus)}
+        cores = {} if self.cores is None else {"cores": self.cores}
+        return {"slots": self.slots, "memory_bytes": self.memory_bytes, "gpus": list(self.gpus), **cores}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Grant":
         """The grant that `to_json` gave."""
-        return cls(fields["slots"], fields["memory_bytes"], tuple(fields["gpus"]))
+        return cls(fields["slots"], fields["memory_bytes"], tuple(fields["gpus"]), fields.get("cores"))
 
     @property
     def sentence(self) -> str:
@@ -52,11 +61,12 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """How many training runs of a model may run at once, and what each of them needs."""
+    """How many training runs of a model may run at once, and what each needs; `cores`: of the machine's slots."""
 
     slots: int = 1
     memory_bytes: int = 0
     gpus: int = 0
+    cores: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,11 @@ class Room:
                 f"one training run needs {_gib(need.memory_bytes)} of memory, but this machine offers {_gib(memory)}:"
                 " correct resources under [training], or memory under [workers] in the service's configuration"
             )
+        if need.cores > max(1, has.slots):
+            return (
+                f"one training run needs {need.cores:g} cores, but there are {has.slots}: correct resources under"
+                " [training], or slots under [workers] in the service's configuration"
+            )
         return ""
 
     def _lacks(self, need: Need) -> str:
@@ -150,20 +165,23 @@ class Room:
                 f"waits for {_gib(need.memory_bytes)} of memory: {_gib(promised)} of {_gib(memory)}"
                 f" {self._holders(lambda grant: grant.memory_bytes)}"
             )
-        slots = sum(grant.slots for grant in grants)
-        if slots >= self.machine.slots:
-            return f"waits for a slot: {slots} of {self.machine.slots} {self._holders(lambda grant: grant.slots)}"
+        slots = sum(grant.held for grant in grants)
+        if slots + need.cores > self.machine.slots + _TINY:
+            what = "a slot" if need.cores == 1 else f"{need.cores:g} cores"
+            return f"waits for {what}: {slots:g} of {self.machine.slots} {self._holders(lambda grant: grant.held)}"
         return ""
 
     def _share(self, need: Need, wished: Sequence[int]) -> Grant:
         """The needs of one training run as far as they are free; GPUs that the campaign had before come first."""
         free = sorted(set(self.machine.gpus) - self._used_gpus(), key=lambda gpu: (gpu not in wished, gpu))
         grants = self._grants()
-        slots = self.machine.slots - sum(grant.slots for grant in grants)
+        cores = max(0.0, min(need.cores, self.machine.slots - sum(grant.held for grant in grants)))
+        slots = int(cores + _TINY >= need.cores)
         memory = self.machine.memory_bytes
         left = need.memory_bytes if memory is None else memory - sum(grant.memory_bytes or 0 for grant in grants)
         promised = min(need.memory_bytes, max(0, left))
-        return Grant(min(1, max(0, slots)), promised or None, tuple(sorted(free[: need.gpus])))
+        gpus = tuple(sorted(free[: need.gpus]))
+        return Grant(slots, promised or None, gpus, None if need.cores == 1 else cores)
 
     def _grants(self) -> list[Grant]:
         return [campaign.grant for campaign in (*self.running, *self.kept)]
@@ -184,7 +202,8 @@ class Room:
 
 def _sum(one: Grant, other: Grant) -> Grant:
     memory = (one.memory_bytes or 0) + (other.memory_bytes or 0)
-    return Grant(one.slots + other.slots, memory or None, (*one.gpus, *other.gpus))
+    cores = None if one.cores is None and other.cores is None else one.held + other.held
+    return Grant(one.slots + other.slots, memory or None, (*one.gpus, *other.gpus), cores)
 
 
 def _gib(size_bytes: int | None) -> str:

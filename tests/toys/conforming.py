@@ -56,6 +56,20 @@ def several_metrics():
     sys.stdout.write('{"step": 1, "metrics": {"loss": 0.5, "accuracy": 0.9}}\n')
 
 
+def large_checkpoint():
+    report(0.5)
+    Path(os.environ["RETUNED_CHECKPOINT_OUT"]).write_bytes(bytes(3 << 20))
+
+
+def large_checkpoint_in_a_folder():
+    report(0.5)
+    folder = Path(os.environ["RETUNED_CHECKPOINT_OUT"])
+    folder.mkdir()
+    for part in range(3):
+        (folder / f"part{part}").write_bytes(bytes(1 << 20))
+    time.sleep(LONG_S)
+
+
 def hangs():
     time.sleep(LONG_S)
 

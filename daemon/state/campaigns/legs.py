@@ -119,7 +119,7 @@ def end_legs(store: Store, campaign_id: int, results: Sequence[LegResult], now: 
     for result in results:
         store.change(
             """UPDATE legs SET ended = ?, score = ?, detail = ?, metrics = ?, curve = ?, seconds = ?,
-            cpu_s = ?, peak_memory_bytes = ?, attempts = ?, ended_at = ?
+            cpu_s = ?, peak_memory_bytes = ?, node = ?, attempts = ?, ended_at = ?
             WHERE campaign_id = ? AND name = ? AND ended IS NULL""",
             (*_outcome_columns(result), to_text(now), campaign_id, result.request.name),
         )
@@ -137,6 +137,7 @@ def _result(row: Row, read: Callable[[str, bytes], Reports]) -> LegResult:
         seconds=row["seconds"],
         cpu_s=row["cpu_s"],
         peak_memory_bytes=row["peak_memory_bytes"],
+        node=row["node"] or "",
         attempts=row["attempts"],
     )
 
@@ -152,5 +153,6 @@ def _outcome_columns(result: LegResult) -> tuple[object, ...]:
         result.seconds,
         result.cpu_s,
         result.peak_memory_bytes,
+        result.node or None,
         result.attempts,
     )

@@ -1,7 +1,7 @@
 """What each phase of a campaign found and froze, one record per phase; the keys are those of the column `facts`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from ....strategies.drift.cause_records import Causes
@@ -260,7 +260,8 @@ class Continued:
 class Ended:
     """What the campaign cost in total, and for a re-evaluation the causes of its verdict and what it recommends.
 
-    `causes` None: there was nothing to explain. `cost_drift` None: of a baseline.
+    `causes` None: there was nothing to explain. `cost_drift` None: of a baseline. `nodes`: seconds of training by the
+    kind of node of a cluster; empty on one machine.
     """
 
     compute_s: float
@@ -268,6 +269,7 @@ class Ended:
     recommended: Configuration | None = None
     causes: Causes | None = None
     cost_drift: CostDrift | None = None
+    nodes: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -277,6 +279,7 @@ class Ended:
             "recommended": None if self.recommended is None else plain(self.recommended),
             **({} if self.causes is None else {"causes": self.causes.to_json()}),
             **({} if self.cost_drift is None else {"cost_drift": self.cost_drift.to_json()}),
+            **({"nodes": dict(self.nodes)} if self.nodes else {}),
         }
 
     @classmethod
@@ -289,4 +292,5 @@ class Ended:
             recommended=None if recommended is None else configuration_of(recommended),
             causes=None if causes is None else Causes.from_json(causes),
             cost_drift=None if drift is None else CostDrift.from_json(drift),
+            nodes=fields.get("nodes", {}),
         )

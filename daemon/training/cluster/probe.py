@@ -1,20 +1,12 @@
-"""Whether the nodes of a cluster see the shared folder and can start a worker: each is asked by a job of its own."""
+"""Whether the nodes of a cluster see the shared folder and can start a worker."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...clock import Clock
-from ...foreign_files import remove
-from .needs import Needs
-from .ray_jobs import Job, Node, RayJobs
-from .shared_folder import program_in
-
-MOST_NODES = 16
-WAIT_S = 60.0
-PAUSE_S = 0.5
-PINNED = 0.001  # of the resource that each node has one of, by which a job gets to it
+from .asked_nodes import ask
+from .ray_jobs import Node, RayJobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +20,5 @@ class Probed:
 
 def probe(jobs: RayJobs, nodes: Sequence[Node], shared: Path, python: str, clock: Clock) -> tuple[Probed, ...]:
     """What the first nodes say. Raises ClusterAway."""
-    trial = shared / f".probe-{secrets.token_hex(4)}"
-    trial.mkdir()
-    program = program_in(shared) / "daemon" / "training" / "node"
-    asked = {f"retuned-{trial.name[1:]}-{number}": node for number, node in enumerate(nodes[:MOST_NODES])}
-    try:
-        for job_id, node in asked.items():
-            argv = [python, "-I", "-S", "-B", str(program), "--probe", str(trial / job_id)]
-            needs = Needs(0.0, custom={node.own_resource: PINNED})
-            jobs.submit(job_id, argv, needs, str(trial))
-        ended = _wait(jobs, tuple(asked), clock)
-        return tuple(_answer(jobs, node, ended.get(job_id), trial / job_id) for job_id, node in asked.items())
-    finally:
-        for job_id in asked:
-            jobs.stop(job_id)
-            jobs.delete(job_id)
-        remove(trial)
-
-
-def _wait(jobs: RayJobs, names: Sequence[str], clock: Clock) -> dict[str, Job]:
-    """The jobs that have ended, when all have or the time is over."""
-    until = clock.monotonic() + WAIT_S
-    while True:
-        listed = jobs.jobs()
-        ended = {name: listed[name] for name in names if name in listed and not listed[name].is_living}
-        if len(ended) == len(names) or clock.monotonic() > until:
-            return ended
-        clock.sleep(PAUSE_S)
-
-
-def _answer(jobs: RayJobs, node: Node, job: Job | None, file: Path) -> Probed:
-    if job is None:
-        return Probed(node.address, fault=f"it started no job within {WAIT_S:.0f} s")
-    if file.exists():
-        return Probed(node.address, said=" ".join(file.read_text(encoding="utf-8").split())[:100])
-    words = jobs.last_words(job.id) or job.message[:200]
-    if job.status == "SUCCEEDED":
-        words = "what it wrote to the shared folder did not arrive here"
-    return Probed(node.address, fault=words)
+    answers = ask(jobs, nodes, shared, python, ("--probe",), clock)
+    return tuple(Probed(answer.node.address, " ".join(answer.text.split())[:100], answer.fault) for answer in answers)

@@ -5,6 +5,7 @@ Source: the routes in ray/dashboard/modules/job/job_head.py and the state API, o
 
 import contextlib
 import json
+import os
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from typing import Any
 import requests
 
 from ....strategies.errors import CampaignFailed, ClusterAway, InputError
+from ...config.config import resolve_secret
+from ...config.workers_table import WorkersTable
 from .needs import Needs
 
 TIMEOUT_S = 10.0  # of a read; of a whole answer six times that
@@ -71,11 +74,13 @@ class Node:
 class RayJobs:
     """The cluster at an address such as http://host:8265. Each call raises ClusterAway where it does not answer."""
 
-    def __init__(self, address: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, address: str, timeout_s: float = TIMEOUT_S, token: str | None = None) -> None:
+        """`token`: a reference to the cluster's token, which is read anew for each request; None: it asks for none."""
         self.address = address.rstrip("/")
         self._timeout_s = timeout_s
         self._session = requests.Session()
-        self._session.trust_env = False
+        self._session.trust_env = False  # neither proxies nor .netrc: the token is for the cluster alone
+        self._token = token
 
     def version(self) -> str:
         """Ray's version. Raises InputError for something else that answers, or a Ray that is too old."""
@@ -164,8 +169,12 @@ class RayJobs:
     def _answer(self, method: str, path: str, order: Mapping[str, Any] | None = None) -> Answer:
         try:
             answer = self._whole(method, path, order)
+        except InputError as error:  # of the token, which may be replaced just now
+            raise ClusterAway(error.found, error.allowed, error.remedy) from None
         except (requests.RequestException, ValueError) as error:
             raise self._away(type(error).__name__) from None
+        if answer.status in (401, 403):
+            raise self._refused(answer.status)
         if answer.status in (502, 503, 504):
             raise self._away(f"HTTP status {answer.status}")
         return answer
@@ -173,9 +182,12 @@ class RayJobs:
     def _whole(self, method: str, path: str, order: Mapping[str, Any] | None) -> Answer:
         """An answer within a bound of bytes and of time; nothing is sent on to another address."""
         until = time.monotonic() + 6 * self._timeout_s
+        token = None if self._token is None else resolve_secret(self._token, os.environ)
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
         with self._session.request(
-            method, self.address + path, json=order, timeout=self._timeout_s, stream=True, allow_redirects=False
-        ) as answer:
+            method, self.address + path, json=order, headers=headers, timeout=self._timeout_s, stream=True,
+            allow_redirects=False,
+        ) as answer:  # fmt: skip
             body = bytearray()
             for piece in answer.iter_content(1 << 16):
                 body += piece
@@ -191,12 +203,25 @@ class RayJobs:
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
             raise self._away(f"what it sent is not {what}") from None
 
+    def _refused(self, status: int) -> ClusterAway:
+        wrong = "asks for a token" if self._token is None else "does not take the token"
+        return ClusterAway(
+            f"the cluster at {self.address} {wrong} (HTTP status {status})",
+            "campaigns wait until it is right; allowed: the token that its nodes have in RAY_AUTH_TOKEN",
+            "write it into a file that only retuned can read, and token = 'file:/path' under [workers]",
+        )
+
     def _away(self, why: str) -> ClusterAway:
         return ClusterAway(
             f"the cluster at {self.address} does not answer ({why})",
             "campaigns wait until it is back",
             "look after its head node, or correct address under [workers]",
         )
+
+
+def jobs_of(workers: WorkersTable, timeout_s: float = TIMEOUT_S) -> RayJobs:
+    """The cluster that [workers] names."""
+    return RayJobs(workers.address or "", timeout_s, workers.token)
 
 
 def _ours(listed: Sequence[Mapping[str, Any]]) -> Iterator[Job]:

@@ -23,11 +23,12 @@ from .shared_folder import program_in
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where a cluster is, what it shares with us, and how Python is called on its nodes."""
+    """Where a cluster is, what it shares with us, how Python is called on its nodes, and a reference to its token."""
 
     address: str
     shared: Path
     python: str = "python3"
+    token: str | None = None
 
 
 class RayRunner(SpoolRunner):
@@ -50,10 +51,10 @@ class RayRunner(SpoolRunner):
         trainer = program / "daemon" / "training" / "trainer"
         training = replace(training, trainer=str(trainer), data=training.data and os.path.realpath(training.data))
         starter = Starter(cluster.python, program, needs, environment)
-        jobs = RayJobs(cluster.address)
+        jobs = RayJobs(cluster.address, token=cluster.token)
 
         def open_pool(spool: Spool, longest_s: float) -> RayWorkers:
-            write_json(spool.folder / RECORD, {"runner": "ray", "address": cluster.address})
+            write_json(spool.folder / RECORD, {"runner": "ray", "address": cluster.address, "token": cluster.token})
             return RayWorkers(spool, jobs, clock, starter, longest_s)
 
         super().__init__(folder, training, objective, slots, environment, clock, open_pool, splits=splits)
@@ -73,6 +74,6 @@ def open_ray(
     """The runner of a campaign on the cluster that [workers] names."""
     assert workers.address is not None
     assert workers.shared is not None
-    cluster = Cluster(workers.address, workers.shared, workers.python)
+    cluster = Cluster(workers.address, workers.shared, workers.python, workers.token)
     needs = needs_of(resources)
     return RayRunner(folder, training, objective, slots, environment, clock, cluster, needs, splits=splits)

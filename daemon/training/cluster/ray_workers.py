@@ -16,6 +16,7 @@ from ...foreign_files import remove
 from ...processes import Identity, identity_from
 from ..spool import Spool
 from ..worker_pool import DEADLINE_S, FAILED_STARTS, bury_folder
+from .asked_nodes import ASKED
 from .needs import Needs
 from .ray_jobs import Job, RayJobs
 
@@ -25,6 +26,7 @@ KILL_PAUSE_S = 0.2
 WAITING_PATIENCE_S = 8.0
 LEAST_WAITING = 3  # workers that may wait for a place, however few run
 NODES_OWN = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
+_PREFIX = "retuned-"
 ACCELERATORS = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
 
@@ -213,8 +215,18 @@ class RayWorkers:
         return identity_from(read_json(self._spool.workers / worker / "worker.json") or {})
 
 
+def forget_ended(jobs: RayJobs, place: Path) -> None:
+    """Have the cluster forget jobs below a folder that ended when nobody looked after them any more: after the end of
+    their campaign or check, or while the head was away. Raises ClusterAway."""
+    for job in jobs.jobs().values():
+        spool = Path(job.spool)
+        is_ours = spool.is_relative_to(place) and not job.is_living and not spool.match(f"{ASKED}*")
+        if is_ours and not (spool / "workers" / job.id.removeprefix(_PREFIX) / "worker.json").exists():
+            jobs.delete(job.id)
+
+
 def _job(worker: str) -> str:
-    return f"retuned-{worker}"
+    return _PREFIX + worker
 
 
 def _write_privately(path: Path, environment: Mapping[str, str]) -> None:

@@ -1,4 +1,5 @@
-"""Starts on a node by the path of this folder: `python3 -I -S -B FOLDER SPOOL WORKER_ID`, or `FOLDER --probe FILE`."""
+"""Starts on a node by the path of this folder: `python3 -I -S -B FOLDER SPOOL WORKER_ID`, or with --probe or
+--environment, FILE and further words."""
 
 import importlib
 import sys

@@ -6,6 +6,7 @@ started.
 """
 
 import contextlib
+import json
 import os
 import platform
 import signal
@@ -14,7 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from ...durable_files import load_json, read_json
+from ...durable_files import load_json, read_json, replace_json
+from ..environment_reading import NotRead, kind_of_node, read_environment, read_gpus
+from ..node_kinds import KIND
 from ..worker.children import LIBC, PR_SET_PDEATHSIG, Children, become_subreaper
 
 WORKER = Path(__file__).resolve().parents[1] / "worker"
@@ -24,9 +27,13 @@ SHIM_PID = os.getpid()
 
 
 def main() -> None:
-    """Be the worker WORKER_ID of the spool named on the command line; with --probe, write a file and end."""
+    """Be the worker WORKER_ID of the spool named on the command line; with --probe or --environment, write what is
+    asked for to the file behind it, and end."""
     if sys.argv[1] == "--probe":
         Path(sys.argv[2]).write_text(f"{platform.node()} {platform.python_version()}\n", encoding="utf-8")
+        return
+    if sys.argv[1] == "--environment":
+        replace_json(Path(sys.argv[2]), _environment(sys.argv[3], json.loads(sys.argv[4])), syncs=True)
         return
     sys.exit(run(Path(sys.argv[1]), sys.argv[2]))
 
@@ -52,11 +59,19 @@ def run(spool: Path, worker_id: str) -> int:
     return 0 if told else max(0, code)
 
 
+def _environment(python: str, packages: list[str]) -> dict[str, object]:
+    """What this node is, as the model's own interpreter sees it; `gpus` None: not known."""
+    try:
+        return {"environment": read_environment(python, packages), "gpus": read_gpus()}
+    except NotRead as error:
+        return {"fault": str(error)}
+
+
 def environment_for(folder: Path, worker_id: str) -> dict[str, str]:
     """What the worker sees: what the owner passes on, the named variables of this node, and nothing else."""
     told = load_json(folder / "environment.json")
     kept = {name: os.environ[name] for name in told["kept"] if name in os.environ}
-    return {**kept, **told["set"], "RETUNED_WORKER": worker_id}
+    return {**kept, **told["set"], "RETUNED_WORKER": worker_id, KIND: kind_of_node(os.environ)}
 
 
 def _code_when_ended(worker: "subprocess.Popen[bytes]", told: list[int]) -> int:

@@ -35,6 +35,7 @@ def end_of_leg(leg: Leg | None, end: End) -> End:
         "started_at": utc_now() if leg is None else leg.started_at,
         "ended_at": utc_now(),
         "detail": "",
+        "node": "" if leg is None else leg.node,
         **end,
     }
 
@@ -43,6 +44,8 @@ def end_of_process(leg: Leg | Group, stopped: str | None, code: int) -> End:
     """What to record about a process that was stopped, or that ended with this code (negative: by a signal)."""
     if stopped == "report_limit":
         return {"process": stopped, "detail": leg.report_fault() or "its report file could not be read"}
+    if stopped == "checkpoint_limit":
+        return {"process": stopped, "detail": leg.checkpoint_fault() or "its checkpoint is too large"}
     if stopped:
         return {"process": stopped, "detail": leg.last_line()}
     detail = leg.last_line() if code else ""

@@ -11,6 +11,7 @@ from typing import Any
 from ...durable_files import load_json, replace_json, temporary_beside, write_json
 from ...foreign_files import NotPlain, create_plain, make_folder, open_folder, open_plain, remove, what_else
 from ...masking import Mask, masked
+from .checkpoint_size import CheckpointSize
 from .children import identity_of
 from .output import OutputLog
 
@@ -23,9 +24,10 @@ APPENDS = "a training appends lines to the file at RETUNED_REPORT, or prints the
 class Leg:
     """The leg in hand: its folder, its order, its output, and the clock since it began."""
 
-    def __init__(self, folder: Path, mask: Mask = masked) -> None:
-        """`mask`: masks the secrets in what it printed, where that is told."""
+    def __init__(self, folder: Path, mask: Mask = masked, node: str = "") -> None:
+        """`mask`: masks the secrets in what it printed, where that is told. `node`: the kind of node that trains it."""
         self.folder = folder
+        self.node = node
         self._mask = mask
         self._handle = open_folder(folder)
         self._place = _place_of(folder)
@@ -34,6 +36,7 @@ class Leg:
         self.log = OutputLog(folder / "output.log")
         self.last_output = b""
         self.count = 1
+        self._checkpoint = CheckpointSize(folder, int(self.order.get("checkpoint_bytes") or 0))
         self.fault: str | None = None  # why it cannot go on, as its metric's reader found
         self.begin()
         (folder / "tmp").mkdir(exist_ok=True)
@@ -96,6 +99,10 @@ class Leg:
             return f"its report file is {noun}, not a regular file; {APPENDS}"
         return f"more than {REPORT_BYTES >> 20} MiB of reports" if status.st_size > REPORT_BYTES else None
 
+    def checkpoint_fault(self, *, is_over: bool = False) -> str | None:
+        """Why its checkpoint is too large, as a sentence; None: it is not, or was not looked at just now."""
+        return self._checkpoint.fault(is_over=is_over)
+
     def is_to_stop(self) -> bool:
         """Whether the campaign has asked for an early end."""
         return (self.folder / "stop").exists()
@@ -106,12 +113,13 @@ class Leg:
         return f"its last line of output: {self._mask(lines[-1])[-300:]}" if lines else ""
 
     def close(self) -> None:
-        """End its log, cut its reports to their limit and sweep its temporary files."""
+        """End its log, cut its reports and checkpoint to their limits and sweep its temporary files."""
         with contextlib.suppress(OSError):  # a full disk costs the end of the log
             self.log.close()
         os.close(self._handle)
         if _place_of(self.folder) != self._place:
             return
+        self._checkpoint.clear()
         try:
             handle = open_plain(self.report, os.O_WRONLY)
         except FileNotFoundError:
@@ -168,6 +176,10 @@ class Group:
     def report_fault(self) -> str | None:
         """What is wrong with the report file or the folder of one of them; None: nothing."""
         return next((fault for leg in self.open.values() if (fault := leg.report_fault())), None)
+
+    def checkpoint_fault(self, *, is_over: bool = False) -> str | None:
+        """Nothing: a recipe writes one at the end of each leg, which is then looked at."""
+        return None
 
     def is_to_stop(self) -> bool:
         """Never: legs that are stopped early train alone."""

@@ -130,10 +130,12 @@ def write_ends(group: Group, answers: list[Answer], trainer: TrainerProcess, mas
         leg = group.open.pop(answer.get("leg", ""), None)
         if leg is None:
             raise ValueError(f"the trainer sent an answer that cannot be read: {answer.get('detail', '')[:200]}")
+        fault = leg.checkpoint_fault(is_over=True)
         leg.close()
         peak = trainer.idle_memory + max(0, peak_memory(trainer.pid) - trainer.idle_memory) // group.count
         cost = {name: round(float(answer[name]), 6) for name in ("seconds", "cpu_s")}
-        end = {**cost, "peak_memory_bytes": peak, **end_of_answer(answer, mask)}
+        how = end_of_answer(answer, mask) if fault is None else {"process": "checkpoint_limit", "detail": fault}
+        end = {**cost, "peak_memory_bytes": peak, **how}
         write_end(leg.folder, end_of_leg(leg, end))
 
 

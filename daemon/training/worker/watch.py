@@ -109,8 +109,9 @@ class Watch:
                 self._heartbeat.beat(leg)
                 if self._stop.is_set:
                     raise Stopped
-                if leg.report_fault() is not None:
-                    return "report_limit"
+                limit = _limit(leg)
+                if limit is not None:
+                    return limit
                 if time.monotonic() > killed_at and not is_over():
                     return stopped
                 reason = None if stopped or is_over() else self._why_to_end(leg)
@@ -119,12 +120,19 @@ class Watch:
                     os.killpg(pid, signal.SIGTERM)
         finally:
             os.close(alive)
-        return stopped or ("report_limit" if leg.report_fault() is not None else None)
+        return stopped or _limit(leg, is_over=True)
 
     def _why_to_end(self, leg: Leg | Group) -> str | None:
         if time.monotonic() > leg.started + leg.count * self._timeout_s:
             return "timed_out"
         return "stopped" if leg.is_to_stop() else None
+
+
+def _limit(leg: Leg | Group, *, is_over: bool = False) -> str | None:
+    """Which limit its files exceed; None: none."""
+    if leg.report_fault() is not None:
+        return "report_limit"
+    return "checkpoint_limit" if leg.checkpoint_fault(is_over=is_over) is not None else None
 
 
 def drain(streams: Streams) -> None:

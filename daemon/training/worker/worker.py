@@ -21,10 +21,12 @@ from pathlib import Path
 from ...durable_files import NO_ROOM_CODE, has_room, is_no_room, load_json, replace_json
 from ...foreign_files import read_plain, remove
 from ...masking import mask_of
+from ..node_kinds import KIND
 from .children import Children, become_subreaper, children_of, identity_of, living
 from .leg_ends import NOT_STARTED, START_ERRORS, End, end_not_started, end_of_leg, end_of_process
 from .legs import Group, Leg, begin_once, clear, is_of_group, write_end
 from .metric_readers import STDERR, STDOUT, reader_of
+from .pins import Pins
 from .trainer_link import TrainerLink
 from .watch import Heartbeat, Stopped, StopSignal, Streams, Watch, drain
 
@@ -60,6 +62,8 @@ class Worker:
         self.folder = campaign / "workers" / worker_id
         self.tmp = self.folder / "tmp"
         self.training = load_json(campaign / "training.json")
+        self.kind = os.environ.pop(KIND, "")  # of the node; empty: there is one machine
+        self.pins = Pins(campaign, self.kind)
         threads = str(self.training["threads"])
         self.environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **os.environ}
         self.mask = mask_of(os.environ, self.training.get("pass_env", ()))
@@ -76,7 +80,7 @@ class Worker:
     def run(self) -> None:
         """Train until there is nothing to do, the worker is told to end, or its time is over."""
         order = load_json(self.folder / "worker.json")
-        replace_json(self.folder / "worker.json", {**order, **self._identity})
+        replace_json(self.folder / "worker.json", {**order, **self._identity, "kind": self.kind})
         self.ends_when_buried = order.get("ends_when_buried") is True
         self.tmp.mkdir(exist_ok=True)
         # no leg is begun that might not be over by then
@@ -107,7 +111,8 @@ class Worker:
     def claim(self) -> str | None:
         """The first waiting ticket that no other worker was quicker to take."""
         for ticket in sorted(os.listdir(self.campaign / "queue")):
-            if not (self.leg_folder(ticket) / "leg.json").exists():
+            folder = self.leg_folder(ticket)
+            if not (folder / "leg.json").exists() or not self.pins.allows(ticket, folder):
                 continue
             with contextlib.suppress(FileNotFoundError):
                 os.rename(self.campaign / "queue" / ticket, self.claim_path(ticket))
@@ -182,7 +187,7 @@ class Worker:
         """The leg's exit.json. A leg that cannot even start ends like a shell's command: with exit code 127."""
         leg = None
         try:
-            leg = Leg(folder, self.mask)
+            leg = Leg(folder, self.mask, self.kind)
             environment = {**self.environment, **leg.order["environment"]}
             is_command = self.training["kind"] == "command"
             end = self.run_command(leg, environment) if is_command else self.trainer.train(leg)
@@ -206,7 +211,7 @@ class Worker:
         """Train legs together and write the exit.json of each as soon as it has ended."""
         group, end = Group([]), NOT_STARTED
         try:
-            group = Group([Leg(folder, self.mask) for folder in folders])
+            group = Group([Leg(folder, self.mask, self.kind) for folder in folders])
             end = self.trainer.train(group)
         except START_ERRORS as error:
             self.trainer.drop()

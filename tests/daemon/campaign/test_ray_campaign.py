@@ -6,30 +6,39 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from retuned.daemon.campaign.check.check import Extent, check_model
+from retuned.daemon.campaign.plan import plan_of
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
+from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.workers_table import WorkersTable
 from retuned.daemon.durable_files import read_json
 from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
 from retuned.daemon.state.campaigns.lease_file import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
-from retuned.daemon.training.cluster.ray_jobs import RayJobs
+from retuned.daemon.state.models.registry import register
+from retuned.daemon.training.cluster.ray_workers import forget_ended
 from retuned.daemon.training.supervisor import end_workers
 from retuned.daemon.upkeep.doctor import examine
 from retuned.strategies.errors import ClusterAway
+from retuned.strategies.verdict.check_points import Level
 
 pytestmark = pytest.mark.timeout(600)  # a cluster takes its time to start
 SEED = 5
 NAP_S = 0.3
+TOYS = Path(__file__).parents[2] / "toys"
 
 
 def on_cluster(desk, cluster):
     """Let the desk's trainings run on the cluster."""
     shared = desk.folder / "shared"
     shared.mkdir()
-    workers = WorkersTable(runner="ray", address=cluster.address, shared=shared, python=sys.executable)
+    workers = WorkersTable(
+        runner="ray", address=cluster.address, token=cluster.token, shared=shared, python=sys.executable
+    )
     desk.config = Config(state=desk.config.state, workers=workers)
     return desk
 
@@ -70,7 +79,7 @@ def begin(desk):
     file = desk.folder / "config.toml"
     file.write_text(
         f'state = "{desk.config.state}"\n[workers]\nrunner = "ray"\naddress = "{workers.address}"\n'
-        f'shared = "{workers.shared}"\npython = "{sys.executable}"\n'
+        f'token = "{workers.token}"\nshared = "{workers.shared}"\npython = "{sys.executable}"\n'
     )
     command = [sys.executable, "-m", "retuned.daemon", "--config", file, "retune", "toy", "--seed", SEED]
     leader = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -87,7 +96,7 @@ def workers_of(desk):
 
 def jobs_of(desk, cluster):
     place = str(desk.config.workers.shared)
-    return [job for job in RayJobs(cluster.address).jobs().values() if job.spool.startswith(place)]
+    return [job for job in cluster.jobs().jobs().values() if job.spool.startswith(place)]
 
 
 def test_a_campaign_has_the_verdict_of_this_machine_and_leaves_nothing_on_the_cluster(desk, ray_cluster, local):
@@ -95,7 +104,11 @@ def test_a_campaign_has_the_verdict_of_this_machine_and_leaves_nothing_on_the_cl
     campaign = desk.retune(seed=SEED)
     assert told(desk, campaign) == local
     assert jobs_of(desk, ray_cluster) == []
-    assert {leg.attempts for leg in results_of(desk.store, campaign.id)} == {1}
+    legs = results_of(desk.store, campaign.id)
+    assert {leg.attempts for leg in legs} == {1}
+    (kind,) = {leg.node for leg in legs}
+    assert campaign.facts.ended.nodes == {kind: pytest.approx(sum(leg.seconds for leg in legs))}
+    assert campaign.facts.prepared.environment.cpu in kind
 
 
 def test_the_doctor_asks_each_node_and_says_what_it_lacks(desk, ray_cluster):
@@ -108,6 +121,28 @@ def test_the_doctor_asks_each_node_and_says_what_it_lacks(desk, ray_cluster):
     assert "1 node" in good[0].sentence
     assert (fault.level, "cannot train" in fault.sentence, "/no/such/python" in fault.sentence) == ("error", True, True)
     assert jobs_of(desk, ray_cluster) == []
+
+
+def test_plan_and_check_are_of_the_cluster(desk, ray_cluster):
+    desk.write_data()
+    table = desk.training_table(TOYS / "quadratic.py").replace("slots = 2", "slots = 4\nresources = {cpus = 2}")
+    path = desk.write_model(training=table)
+    config, file = on_cluster(desk, ray_cluster).config, load_model_file(path)
+    model = register(desk.store, file, path, SystemClock().now()).model
+    sentences = plan_of(desk.store, model, config, SystemClock().now()).sentences
+    assert "when nothing else runs, it gets 1 training run at once" in sentences
+    done = check_model(
+        file, path, None, Extent(300.0, with_noise=False), SystemClock(), config, os.environ, lambda _: None
+    )
+    points = {point.name: point.level for point in done.points}
+    assert (points["starts"], points["metric"], done.runs > 0) == (Level.OK, Level.OK, True)
+
+    def is_forgotten():  # what waited for a place gets it, finds nothing to do, and ends
+        forget_ended(ray_cluster.jobs(), config.workers.shared)
+        return jobs_of(desk, ray_cluster) == []
+
+    wait_for(is_forgotten)
+    assert [path.name for path in config.workers.shared.iterdir()] == ["program"]
 
 
 def test_a_campaign_that_is_killed_with_a_worker_goes_on_to_the_same_verdict(desk, ray_cluster, local):
@@ -136,7 +171,7 @@ def test_a_campaign_waits_for_a_head_that_is_gone_and_goes_on_when_it_is_back(de
     leader = begin(desk)
     ray_cluster.end()
     with pytest.raises(ClusterAway):
-        RayJobs(ray_cluster.address).nodes()
+        ray_cluster.jobs().nodes()
     assert leader.poll() is None
     ray_cluster.start()
     leader.wait(timeout=150)

@@ -2,6 +2,7 @@
 
 import pytest
 from retuned.daemon.config.config import Config
+from retuned.daemon.config.workers_table import WorkersTable
 from retuned.daemon.service.campaign_processes import CampaignProcesses
 from retuned.daemon.service.cluster_look import ClusterLook
 from retuned.daemon.service.service import Part, Service
@@ -11,6 +12,7 @@ from retuned.strategies.errors import ClusterAway
 from retuned.strategies.schedule.grants import Machine
 
 AWAY = "http://127.0.0.1:9"
+WORKERS = WorkersTable(runner="ray", address=AWAY, shared="/mnt")
 
 
 def test_campaigns_wait_for_a_cluster_that_is_away_and_start_when_it_is_back(desk, clock):
@@ -27,7 +29,7 @@ def test_campaigns_wait_for_a_cluster_that_is_away_and_start_when_it_is_back(des
         raise RuntimeError("that is enough")
 
     processes = CampaignProcesses(desk.config.state, start, clock)
-    look = Part("cluster", ClusterLook(AWAY, clock).step)
+    look = Part("cluster", ClusterLook(WORKERS, clock).step)
     service = Service(
         desk.store, Config(state=desk.config.state), clock, processes, read_machine, (look,), lambda: True
     )
@@ -44,7 +46,7 @@ def test_campaigns_wait_for_a_cluster_that_is_away_and_start_when_it_is_back(des
 
 
 def test_a_look_is_taken_once_a_minute(clock):
-    look = ClusterLook(AWAY, clock)
+    look = ClusterLook(WORKERS, clock)
     with pytest.raises(ClusterAway):
         look.step()
     look.step()

@@ -1,19 +1,21 @@
 """Runners of every kind on a folder, for the tests that each of them must pass."""
 
 import contextlib
+import json
 import os
 import signal
 import sys
+import threading
 import time
 import uuid
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.durable_files import read_json
 from retuned.daemon.training.cluster.needs import Needs
-from retuned.daemon.training.cluster.ray_jobs import RayJobs
 from retuned.daemon.training.cluster.ray_runner import Cluster, RayRunner
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
@@ -106,15 +108,75 @@ class RayBench(RunnerBench):
     def open(self, training, objective, slots, python):
         shared = self.folder / "shared"
         shared.mkdir(exist_ok=True)
-        place = Cluster(self.cluster.address, shared, python or sys.executable)
+        place = Cluster(self.cluster.address, shared, python or sys.executable, self.cluster.token)
         return RayRunner(
             self.spool.folder, training, objective, slots, self.environment(), SystemClock(), place, Needs(0.5)
         )  # fmt: skip
 
     def close(self):
         super().close()
-        jobs = RayJobs(self.cluster.address).jobs().values()
+        jobs = self.cluster.jobs().jobs().values()
         assert [job for job in jobs if job.spool == str(self.spool.folder)] == []
+
+
+class Head:
+    """Answers as a cluster's head does, with what the test puts in."""
+
+    def __init__(self):
+        self.answers, self.asked, self.headers, self.ran = {}, [], [], {}
+        self.runs = None  # what runs a job's order in its place and says how it ended
+        head = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                path = self.path.partition("?")[0]
+                head.asked.append((self.command, path, json.loads(body) if body else None))
+                head.headers.append(dict(self.headers))
+                if self.command == "POST" and path == "/api/jobs/" and head.runs is not None:
+                    head.carry_out(json.loads(body))
+                status, content = head.answers.get((self.command, path), (200, {}))
+                text = (content if isinstance(content, str) else json.dumps(content)).encode()
+                self.send_response(status)
+                self.send_header("content-length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_POST = do_DELETE = do_GET  # noqa: N815 - the names are the library's
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def carry_out(self, order):
+        spool = order["metadata"]["retuned_spool"]
+        self.ran[order["submission_id"]] = (order["submission_id"], *self.runs(order), None, spool)
+        self.lists(*self.ran.values())
+
+    def has_nodes(self, *resources):
+        rows = [
+            {"node_ip": f"10.0.0.{number}", "state": "ALIVE", "resources_total": {f"node:10.0.0.{number}": 1.0, **has}}
+            for number, has in enumerate(resources, start=1)
+        ]
+        self.answers["GET", "/api/v0/nodes"] = 200, {"data": {"result": {"result": rows}}}
+
+    def lists(self, *jobs):
+        self.answers["GET", "/api/jobs/"] = 200, [
+            {"submission_id": name, "status": status, "message": message, "error_type": error,
+             "metadata": {"retuned_spool": spool}}
+            for name, status, message, error, spool in jobs
+        ]  # fmt: skip
+
+
+@pytest.fixture
+def head():
+    made = Head()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
 
 
 @pytest.fixture(scope="module", params=["local", "ray"])

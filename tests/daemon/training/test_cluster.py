@@ -2,8 +2,6 @@
 
 import json
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from retuned.daemon.training.cluster import ray_jobs
 from retuned.daemon.training.cluster.capacity import machine_from, trainings_at_once
 from retuned.daemon.training.cluster.needs import Needs
 from retuned.daemon.training.cluster.ray_jobs import Node, RayJobs
-from retuned.daemon.training.cluster.ray_workers import RayWorkers, Starter
+from retuned.daemon.training.cluster.ray_workers import RayWorkers, Starter, forget_ended
 from retuned.daemon.training.cluster.shared_folder import fault_of, forget_state, link_state, place_of, program_in
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.machine import machine_of
@@ -24,50 +22,6 @@ from retuned.strategies.errors import CampaignFailed, ClusterAway, InputError
 
 GIB = 2**30
 AGENT_REFUSES = "RuntimeError: Request failed with status code 400: ValueError: bad resources."
-
-
-class Head:
-    """Answers as a cluster's head does, with what the test puts in."""
-
-    def __init__(self):
-        self.answers, self.asked = {}, []
-        head = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                path = self.path.partition("?")[0]
-                head.asked.append((self.command, path, json.loads(body) if body else None))
-                status, content = head.answers.get((self.command, path), (200, {}))
-                text = (content if isinstance(content, str) else json.dumps(content)).encode()
-                self.send_response(status)
-                self.send_header("content-length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            do_POST = do_DELETE = do_GET  # noqa: N815 - the names are the library's
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def lists(self, *jobs):
-        self.answers["GET", "/api/jobs/"] = 200, [
-            {"submission_id": name, "status": status, "message": message, "error_type": error,
-             "metadata": {"retuned_spool": spool}}
-            for name, status, message, error, spool in jobs
-        ]  # fmt: skip
-
-
-@pytest.fixture
-def head():
-    made = Head()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 @pytest.fixture
@@ -135,6 +89,19 @@ def test_what_ended_is_forgotten_by_the_cluster_when_its_worker_is_buried(head, 
     )
     workers.reap()
     assert [path for method, path, _ in head.asked if method == "DELETE"] == ["/api/jobs/retuned-old"]
+
+
+def test_what_ended_after_its_campaign_is_forgotten_unless_someone_looks_after_it(head, workers, tmp_path):
+    worker = workers.start()
+    head.lists(
+        (f"retuned-{worker}", "FAILED", "", None, f"{tmp_path}/spool"),  # its campaign has not seen that yet
+        ("retuned-late", "SUCCEEDED", "", None, f"{tmp_path}/spool"),
+        ("retuned-ask-1", "SUCCEEDED", "", None, f"{tmp_path}/.ask-1"),  # who asked looks after it
+        ("retuned-waits", "PENDING", "", None, f"{tmp_path}/spool"),
+        ("retuned-other", "SUCCEEDED", "", None, f"{tmp_path}er/spool"),
+    )
+    forget_ended(RayJobs(head.address), tmp_path)
+    assert [path for method, path, _ in head.asked if method == "DELETE"] == ["/api/jobs/retuned-late"]
 
 
 @pytest.mark.parametrize(

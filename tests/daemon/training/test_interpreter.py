@@ -203,6 +203,6 @@ def test_a_campaign_says_that_the_interpreter_is_not_known(desk):
     script = Path(__file__).parents[2] / "toys" / "quadratic.py"
     command = f'["sh", "-c", "exec {sys.executable} -I -S {script} {{lr}}"]'
     model = desk.register(training=f'command = {command}\nbudget = {{steps = 10}}\ntimeout = "30s"\nslots = 2')
-    prepared = prepare(model, model.file, {"lr": 0.01}, None, desk.store.state, dict(os.environ))
+    prepared = prepare(model, model.file, {"lr": 0.01}, None, desk.config, dict(os.environ))
     assert any("which Python trains this model is not known" in note for note in prepared.notes)
     assert not prepared.environment.has_software

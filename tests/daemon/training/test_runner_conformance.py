@@ -25,6 +25,8 @@ ENDS = {  # of one training of each kind: how it ends, a part of what is said, a
     "reports_in_the_file": (LegEnd.COMPLETED, "", 1),
     "last_report_counts": (LegEnd.COMPLETED, "", 1),
     "several_metrics": (LegEnd.COMPLETED, "", 1),
+    "large_checkpoint": (LegEnd.BAD_CHECKPOINT, "has 3.0 MiB, the limit is 2.0 MiB", 1),
+    "large_checkpoint_in_a_folder": (LegEnd.BAD_CHECKPOINT, "raise checkpoint_limit", 1),  # seen while it runs
     "hangs": (LegEnd.TIMED_OUT, "still running after", 1),
     "hangs_deaf": (LegEnd.TIMED_OUT, "killed", 1),  # SIGTERM is not enough
     "hangs_after_a_report": (LegEnd.TIMED_OUT, "still running", 1),
@@ -68,8 +70,8 @@ def shell(script):
 def ended(shared_bench):
     """The results of one training of each kind, all of them through one runner with two slots."""
     argv = (sys.executable, "-I", "-S", str(TOYS / "conforming.py"), "{kind}", str(shared_bench.folder))
-    runner = shared_bench.runner(argv, slots=2, timeout_s=TIMEOUT_S)
-    return shared_bench.finish(runner, *map(leg, ENDS))
+    runner = shared_bench.runner(argv, slots=2, timeout_s=TIMEOUT_S, checkpoint_bytes=2 << 20)
+    return shared_bench.finish(runner, *(leg(kind, keeps_checkpoint=True) for kind in ENDS))
 
 
 @pytest.mark.parametrize("kind", ENDS)
@@ -99,9 +101,10 @@ def test_a_grandchild_that_fled_is_gone(ended, shared_bench, kind):
     assert not Path(f"/proc/{fled}").exists()
 
 
-def test_output_is_kept_to_a_size_and_temporary_files_are_gone(ended, shared_bench):
+def test_output_and_checkpoints_are_kept_to_a_size_and_temporary_files_are_gone(ended, shared_bench):
     assert (shared_bench.spool.leg_folder("huge_output", 1) / "output.log").stat().st_size < 512 << 10
     assert list(shared_bench.spool.legs.glob("*/tmp")) == []
+    assert list(shared_bench.spool.legs.glob("large_*/checkpoint*")) == []
 
 
 def test_a_training_gets_its_values(ended, shared_bench):

@@ -36,6 +36,9 @@ for folder, cost in asked(requests):
     how = json.load(open(folder + "/hyperparameters.json"))["how"]
     print("pid", os.getpid(), how, flush=True)
     open(folder + "/report.jsonl", "a").write('{"step": 1, "metrics": {"loss": 0.5}}\\n')
+    if how == "large":
+        open(folder + "/checkpoint", "wb").write(bytes(3 << 20))
+        how = "completed"
     if how == "hang":
         time.sleep(60)
     if how == "exit":
@@ -356,6 +359,17 @@ def test_a_group_is_handed_over_at_once_and_each_leg_has_its_own_end_and_cost(tm
     assert bench.end("a")["peak_memory_bytes"] > 0
     assert len({pid_in_log(bench, leg) for leg in "abc"}) == 1
     assert (os.listdir(bench.spool.claimed), os.listdir(bench.spool.queue)) == ([], [])
+
+
+def test_a_checkpoint_past_the_limit_ends_its_own_leg_alone_and_in_a_group(tmp_path):
+    bench = recipes(tmp_path, checkpoint_bytes=2 << 20)
+    bench.enqueue(a={"how": "large"})
+    bench.enqueue_group(b={"how": "completed"}, c={"how": "large"}, d={"how": "completed"})
+    bench.work()
+    ends = [bench.end(leg)["process"] for leg in "abcd"]
+    assert ends == ["checkpoint_limit", "exited", "checkpoint_limit", "exited"]
+    assert bench.end("c")["detail"].startswith("its checkpoint has 3.0 MiB, the limit is 2.0 MiB")
+    assert not bench.file("c", "checkpoint").exists()
 
 
 @pytest.mark.parametrize(

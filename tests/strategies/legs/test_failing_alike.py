@@ -24,6 +24,11 @@ def test_three_configurations_with_one_error_are_enough():
     assert fail_alike([]) is None
 
 
+def test_checkpoints_past_the_limit_are_an_error_whatever_was_reported_before():
+    large = [leg(rate, LegEnd.BAD_CHECKPOINT, f"it has {rate} MiB", ((1.0, 0.5),)) for rate in (1, 2, 3)]
+    assert fail_alike(large) == "it has 3 MiB"
+
+
 def test_an_error_that_names_other_numbers_is_the_same_error():
     details = [f"exit code 1: RuntimeError: worker {n} failed after 0.{n} s" for n in (1, 2, 3)]
     assert fail_alike(leg(n, detail=detail) for n, detail in enumerate(details, start=1)) == details[-1]

@@ -187,10 +187,32 @@ def test_every_slot_comes_with_its_memory_and_gpus():
     assert Grant.from_json(grant.to_json()) == grant
 
 
+def test_runs_that_take_several_cores_get_as_many_as_fit():
+    grants = dict(
+        decide([waiting(1, need=Need(16, cores=3.0)), waiting(2, need=Need(16))], [], MACHINE, (), NOW).starts
+    )
+    assert {number: (grant.slots, grant.held) for number, grant in grants.items()} == {1: (2, 6.0), 2: (2, 2)}
+    assert Grant.from_json(grants[1].to_json()) == grants[1]
+
+
+def test_a_run_of_several_cores_keeps_what_is_free_of_them_until_it_can_start():
+    large, small = waiting(1, need=Need(4, cores=6.0), priority=1), waiting(2)
+    decision = decide([large, small], [running(14, slots=5)], MACHINE, (), NOW)
+    assert started(decision) == []
+    assert dict(decision.waits)[1] == "waits for 6 cores: 5 of 8 in use by campaign 14"
+    assert "reserved for campaign 1" in dict(decision.waits)[2]
+
+
+def test_parts_of_cores_add_up():
+    (_, grant), *_ = decide([waiting(1, need=Need(100, cores=0.1))], [], MACHINE, (), NOW).starts
+    assert (grant.slots, round(grant.held, 6)) == (80, 8.0)
+
+
 def test_what_a_campaign_would_get_can_be_said_beforehand():
     assert alone_on(MACHINE, Need(8, 10 * GIB)) == (
         "when nothing else runs, it gets 2 training runs at once, 20 GiB of memory"
     )
+    assert alone_on(MACHINE, Need(1, cores=9.0)).startswith("one training run needs 9 cores, but there are 8")
     assert alone_on(MACHINE, Need(1, 0, 4)).startswith("one training run needs 4 GPUs, but this machine offers 2")
 
 

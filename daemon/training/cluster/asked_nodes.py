@@ -1,0 +1,74 @@
+"""Asks nodes of a cluster, each by a job of its own that writes its answer into the shared folder."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...clock import Clock
+from ...foreign_files import remove
+from .needs import Needs
+from .ray_jobs import Job, Node, RayJobs
+from .shared_folder import program_in
+
+ASKED = ".ask-"  # how the folders of answers begin; who asks looks after the jobs
+MOST_NODES = 16
+WAIT_S = 60.0
+PAUSE_S = 0.5
+PINNED = 0.001  # of the resource that each node has one of, by which a job gets to it
+MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a node wrote; or why it wrote nothing, as a clause."""
+
+    node: Node
+    text: str = ""
+    fault: str = ""
+
+
+def ask(
+    jobs: RayJobs, nodes: Sequence[Node], shared: Path, python: str, words: Sequence[str], clock: Clock
+) -> tuple[Answer, ...]:
+    """The answers of the first nodes to the node program's `words`, behind which it is told its file. Raises
+    ClusterAway."""
+    trial = shared / f"{ASKED}{secrets.token_hex(4)}"
+    trial.mkdir()
+    program = program_in(shared) / "daemon" / "training" / "node"
+    asked = {f"retuned-{trial.name[1:]}-{number}": node for number, node in enumerate(nodes[:MOST_NODES])}
+    try:
+        for job_id, node in asked.items():
+            argv = [python, "-I", "-S", "-B", str(program), words[0], str(trial / job_id), *words[1:]]
+            needs = Needs(0.0, custom={node.own_resource: PINNED})
+            jobs.submit(job_id, argv, needs, str(trial))
+        ended = _wait(jobs, tuple(asked), clock)
+        return tuple(_answer(jobs, node, ended.get(job_id), trial / job_id) for job_id, node in asked.items())
+    finally:
+        for job_id in asked:
+            jobs.stop(job_id)
+            jobs.delete(job_id)
+        remove(trial)
+
+
+def _wait(jobs: RayJobs, names: Sequence[str], clock: Clock) -> dict[str, Job]:
+    """The jobs that have ended, when all have or the time is over."""
+    until = clock.monotonic() + WAIT_S
+    while True:
+        listed = jobs.jobs()
+        ended = {name: listed[name] for name in names if name in listed and not listed[name].is_living}
+        if len(ended) == len(names) or clock.monotonic() > until:
+            return ended
+        clock.sleep(PAUSE_S)
+
+
+def _answer(jobs: RayJobs, node: Node, job: Job | None, file: Path) -> Answer:
+    if job is None:
+        return Answer(node, fault=f"it started no job within {WAIT_S:.0f} s")
+    if file.exists():
+        with file.open(encoding="utf-8", errors="replace") as opened:
+            return Answer(node, opened.read(MOST_BYTES))
+    words = jobs.last_words(job.id) or job.message[:200]
+    if job.status == "SUCCEEDED":
+        words = "what it wrote to the shared folder did not arrive here"
+    return Answer(node, fault=words)
