@@ -11,7 +11,6 @@ from ...strategies.records import Outcome
 from ...strategies.schedule.due import parse_duration_s
 from ..adoption.auto import adopt_what_waits
 from ..adoption.hooks import run_waiting_hooks
-from ..api.verbs import Verbs
 from ..campaign.request import Request, ask_for, baseline_request, check_seed, refuse_retired, retune_request
 from ..state.acting_user import login_user
 from ..state.audit import Act, recorded
@@ -260,52 +259,3 @@ def _display(is_quiet: bool = False) -> Display:
     from .live_progress import live_progress, no_progress
 
     return no_progress if is_quiet else live_progress
-
-
-@app.command("nudge")
-def _nudge(
-    context: typer.Context,
-    named: Named,
-    values: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="New values, such as lr=0.01.")],
-) -> None:
-    """Give a running panda new values from the next day."""
-    verbs: Verbs = context.obj.verbs
-    say(verbs.nudge(_campaign(verbs, named), dict(_value(word) for word in values)).sentence)
-
-
-@app.command("back")
-def _back(
-    context: typer.Context,
-    named: Named,
-    to_day: Annotated[int, typer.Option("--to-day", help="Resume from the end of this day; 0 is the probe.")],
-) -> None:
-    """Roll a running panda back to the end of an earlier day."""
-    verbs: Verbs = context.obj.verbs
-    say(verbs.back(_campaign(verbs, named), to_day).sentence)
-
-
-@app.command("hold")
-def _hold(
-    context: typer.Context,
-    named: Named,
-    release: Annotated[bool, typer.Option("--release", help="Resume automatic moves.")] = False,
-) -> None:
-    """Stop automatic moves of a running panda; it is still rolled back when the training diverges."""
-    verbs: Verbs = context.obj.verbs
-    say(verbs.hold(_campaign(verbs, named), release).sentence)
-
-
-def _campaign(verbs: Verbs, named: str) -> int:
-    """The number of the campaign, or of the model's open re-evaluation."""
-    campaigns = [campaign for campaign in verbs.open_of(named) if campaign.kind == "retune"]
-    if not campaigns:
-        raise ConflictError(f"{named} has no open re-evaluation", "", f"start one: retuned retune {named}")
-    return campaigns[0].id
-
-
-def _value(word: str) -> tuple[str, float]:
-    name, _, text = word.partition("=")
-    try:
-        return name, float(text)
-    except ValueError:
-        raise InputError(f"{word!r} is not a value", "allowed: NAME=NUMBER", "for instance lr=0.01") from None

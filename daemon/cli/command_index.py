@@ -20,6 +20,8 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "for retune.",
         "selftest": "Check on the model's own training that bad settings are found and equal ones pass. Exit code: "
         "0 passed, 1 not.",
+    },
+    "panda_commands": {
         "nudge": "Give a running panda new values from the next day.",
         "back": "Roll a running panda back to the end of an earlier day.",
         "hold": "Stop automatic moves of a running panda; it is still rolled back when the training diverges.",
