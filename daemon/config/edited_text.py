@@ -45,8 +45,10 @@ def _yaml_scalar(value: Any) -> str:  # noqa: ANN401 - any value of a hyperparam
     import yaml
 
     # as part of a list in brackets, and so quoted wherever it may stand: in a flow, a comma or a brace would end it
-    text = yaml.safe_dump([value], default_flow_style=True, width=1_000_000, allow_unicode=True)
-    return str(text).strip()[1:-1]
+    text = yaml.safe_dump([value], default_flow_style=True, width=1_000_000, allow_unicode=True).strip()
+    if len(text.splitlines()) > 1:  # a break of any kind within quotes would be folded into a space
+        text = yaml.safe_dump([value], default_flow_style=True, width=1_000_000, default_style='"').strip()
+    return str(text)[1:-1]
 
 
 def _with(text: str, steps: Steps, value: Any, render: Callable[[Any], str]) -> str:  # noqa: ANN401

@@ -144,6 +144,8 @@ TREE = st.dictionaries(KEY, NODE, max_size=4)
 @settings(max_examples=60)
 @example(tree={}, value="0}", flow=None)
 @example(tree={}, value="a, b", flow=True)
+@example(tree={}, value="\x85", flow=None)
+@example(tree={}, value="a\u2028 b\r\nc\n", flow=False)
 @given(tree=TREE, value=LEAF, flow=st.sampled_from([None, False, True]))
 def test_whatever_else_is_in_a_file_reads_as_before(tree, value, flow):
     tree["optimizer"] = {"x": 1, "lr": 0.1}
