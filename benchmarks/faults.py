@@ -14,6 +14,7 @@ import contextlib
 import os
 import random
 import signal
+import sqlite3
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ from pathlib import Path
 from fleet import Fleet, Row, doubled, ended_legs, lost
 from machine import header, print_table, write_record
 from retuned.daemon.state.campaigns.campaigns import open_campaigns
+from retuned.daemon.state.store import FILE_NAME, Store
 from scene import kill
 
 # where the best value lies, the stored one being at -2: right, wrong, and a little off, which takes many pairs
@@ -122,7 +124,7 @@ def disturb(fleet: Fleet, counts: Mapping[str, int], generator: random.Random) -
             if pause(pids, generator.uniform(0, LONGEST_PAUSE_S)):
                 moments.append(moment | {"paused": paused})
         elif victim == "stop" and leaders:
-            moments.append(moment | {"noticed_s": stop(generator.choice(leaders))})
+            moments.append(moment | {"noticed_s": stop(generator.choice(leaders), fleet.store)})
         elif victim == "leader" and leaders and kill(generator.choice(leaders)):
             moments.append(moment)
     return moments
@@ -157,15 +159,35 @@ def pause(pids: Sequence[int], seconds: float) -> bool:
     return bool(stopped)
 
 
-def stop(pid: int) -> float | None:
-    """Stop a process for good; the seconds until the service has ended it. None: it did not."""
+def stop(pid: int, store: Store) -> float | None:
+    """Stop a process for good; the seconds until the service has ended it. None: it did not.
+
+    It is stopped where it holds no lock of the database: one that does keeps the service, too, waiting at each of its
+    steps, and is noticed some minutes later.
+    """
+    for _ in range(100):
+        send(pid, signal.SIGSTOP)
+        if can_be_written(store):
+            break
+        send(pid, signal.SIGCONT)
+        time.sleep(0.05)
     started = time.monotonic()
-    send(pid, signal.SIGSTOP)
     while is_there(pid):
         if time.monotonic() - started > NOTICED_WITHIN_S:
             return None
         time.sleep(0.1)
     return round(time.monotonic() - started, 1)
+
+
+def can_be_written(store: Store) -> bool:
+    """Whether nobody holds the database's lock for half a second."""
+    with contextlib.closing(sqlite3.connect(store.state / FILE_NAME, timeout=0.5, isolation_level=None)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        other.execute("ROLLBACK")
+        return True
 
 
 def is_there(pid: int) -> bool:

@@ -76,5 +76,8 @@ def test_a_check_that_cut_its_only_run_tells_the_cost_by_its_reports(desk):
     )
     points = {point.name: point for point in done.points}
     assert points["cost"].sentence.startswith("by its reports: ")
-    assert "challengers = 7 under [search]" in points["cost"].remedy  # one hyperparameter: twelve were planned
-    assert "none so small was simulated" in points["cost"].remedy
+    saved = r"for less: challengers = \d+ under \[search\], about ([\d.]+) h in place of ([\d.]+) h"
+    found = re.match(saved, points["cost"].remedy)
+    assert found
+    assert float(found[1]) < float(found[2])
+    assert "--budget" in points["cost"].remedy
