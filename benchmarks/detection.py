@@ -92,9 +92,14 @@ def _raw_loss(gap: float, most: float) -> float:
 
 
 def fitted(gaps: Sequence[float], shares: Sequence[float], counts: Sequence[int]) -> tuple[float, float]:
-    """`at_one` and `slope` of the curve, by maximum likelihood on a grid."""
+    """`at_one` and `slope` of the curve, by maximum likelihood on a grid.
+
+    Where even the smallest gap was always found, half a miss of it is assumed: it says nothing of smaller ones.
+    """
     at_one, slope = (grid[..., None] for grid in np.meshgrid(np.linspace(-4, 4, 801), np.linspace(0.5, STEEPEST, 141)))
     stale, all_runs = np.asarray(shares) * counts, np.asarray(counts)
+    smallest = int(np.argmin(gaps))
+    stale[smallest] = min(stale[smallest], all_runs[smallest] - 0.5)
     share = np.clip(norm.cdf(at_one + slope * np.log(gaps)), 1e-6, 1 - 1e-6)  # (slope, at one, gap)
     fit = (stale * np.log(share) + (all_runs - stale) * np.log(1 - share)).sum(axis=-1)
     best = np.unravel_index(fit.argmax(), fit.shape)
