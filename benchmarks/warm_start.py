@@ -1,6 +1,6 @@
 """What earlier campaigns are worth to a search: settings that stay in force while the optimum moves away.
 
-    python benchmarks/warm_start.py --series 60 --seed 301
+    python benchmarks/warm_start.py --series 40 --seed 301
 
 A model is re-evaluated four times with the same settings. Its optimum either moves away bit by bit, so that the first
 three campaigns have little to find, or moved before the first and stays. The fourth campaign loses 1 standard deviation
@@ -107,7 +107,7 @@ def _row(name: str, move: str, start: str, ended: list[Ended]) -> dict[str, Any]
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--series", type=int, default=60, help="series of four campaigns a cell")
+    parser.add_argument("--series", type=int, default=40, help="series of four campaigns a cell")
     parser.add_argument("--seed", type=int, default=301, help="the first one")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "warm_start.json")
