@@ -1,7 +1,9 @@
 """The page of the fleet: how each model stands and why, what models have in common, what is new since the last look."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pytest
 import requests
@@ -217,6 +219,33 @@ def test_what_is_kept_is_made_once_until_something_is_written(desk):
     set_fact(desk.store, "test", 1, NOW)
     kept.of("a", lambda: made.append("again"))
     assert made == ["a", "b", "again"]
+
+
+def test_who_asks_for_the_same_waits_and_who_asks_for_another_does_not(desk):
+    kept, made, begun, may_end = Kept(desk.config.state), [], Event(), Event()
+
+    def slowly():
+        begun.set()
+        assert may_end.wait(30)
+        made.append("slow")
+        return "slow"
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(kept.of, "a", slowly)
+        assert begun.wait(30)
+        second = pool.submit(kept.of, "a", slowly)
+        assert kept.of("b", lambda: kept.of("c", lambda: "quick")) == "quick"  # though the first is not made yet
+        assert not first.done()
+        may_end.set()
+        assert (first.result(30), second.result(30)) == ("slow", "slow")
+    assert made == ["slow"]
+
+
+def test_an_answer_that_cannot_be_made_holds_up_nobody(desk):
+    kept = Kept(desk.config.state)
+    with pytest.raises(ZeroDivisionError):
+        kept.of("a", lambda: 1 / 0)
+    assert kept.of("a", lambda: 2) == 2
 
 
 def test_only_so_much_is_kept(desk):
