@@ -53,11 +53,18 @@ _ROWS = f"""WITH fleet AS (
     JOIN settings ON settings.model_id = models.id AND settings.version = models.settings_version
     LEFT JOIN campaigns AS judged ON judged.id = ({_LAST}))"""  # noqa: S608 - our own words
 
-_RANK = f"""CASE WHEN state <> 'active' THEN {CONDITIONS.index(Condition.RESTING)}
-    WHEN outcome = 'broken' THEN 0 WHEN outcome = 'stale' THEN 1 WHEN is_untold THEN 2
-    WHEN outcome = 'degraded' THEN 3 WHEN is_late THEN 4
-    WHEN json_array_length(verdict, '$.suspicions') > 0 THEN 5
-    WHEN outcome = 'inconclusive' THEN 6 WHEN outcome = '{NO_VERDICT}' THEN 7 ELSE 8 END"""
+_HOLDS = {
+    Condition.UNTOLD: "is_untold",
+    Condition.OVERDUE: "is_late",
+    Condition.SUSPECT: "json_array_length(verdict, '$.suspicions') > 0",
+    Condition.NEW: f"outcome = '{NO_VERDICT}'",
+    Condition.RESTING: "state <> 'active'",
+    **{Condition(outcome.value): f"outcome = '{outcome.value}'" for outcome in Outcome},
+}
+_WHENS = (  # who rests is asked nothing else
+    f"WHEN {_HOLDS[condition]} THEN {CONDITIONS.index(condition)}" for condition in (Condition.RESTING, *CONDITIONS)
+)
+_RANK = f"CASE {' '.join(_WHENS)} END"
 _ORDERS = {
     "worst": f"{_RANK}, name",
     "name": "name",
