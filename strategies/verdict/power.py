@@ -112,13 +112,13 @@ def first_crossings(
     never = np.iinfo(np.int64).max
     lower_at = np.full(len(draws), never)
     upper_at = np.full(len(draws), never)
-    won = np.zeros(len(draws), dtype=bool)  # (run,)
+    kept = np.zeros(len(draws), dtype=bool)  # (run,): what the final look won, for the looks behind it
+    if final_look is not None and max(at, default=0) > final_look:
+        _, _, kept = _look(draws[:, :final_look], improvement_threshold(final_look, alpha, d0, final_look))
     for n in at:
-        if final_look is not None and n >= final_look and not won.any():
-            won = _is_improved(draws[:, :final_look], improvement_threshold(final_look, alpha, d0, final_look))
-        mean = draws[:, :n].mean(axis=1)  # (run,)
-        sd = draws[:, :n].std(axis=1, ddof=1)  # (run,)
-        is_improved = won | _is_improved(draws[:, :n], improvement_threshold(n, alpha, d0, final_look))
+        mean, sd, is_improved = _look(draws[:, :n], improvement_threshold(n, alpha, d0, final_look))
+        if final_look is not None and n > final_look:
+            is_improved |= kept
         lower_at[is_improved & (lower_at == never)] = n
         if delta is not None or least_effect is not None:
             is_immaterial = log_e_immaterial(mean, sd, n, d0, delta, least_effect, log_e_by_table) >= -math.log(beta)
@@ -126,10 +126,10 @@ def first_crossings(
     return lower_at, upper_at
 
 
-def _is_improved(draws: Floats, threshold: float) -> NDArray[np.bool_]:
-    """Whether the t statistic of each row of differences lies above the threshold."""
-    error = draws.std(axis=1, ddof=1) / math.sqrt(draws.shape[1])
-    return np.asarray(draws.mean(axis=1) - threshold * error > 0)
+def _look(draws: Floats, threshold: float) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Mean and standard deviation of each row of differences, and whether its t statistic is above the threshold."""
+    mean, sd = draws.mean(axis=1), draws.std(axis=1, ddof=1)
+    return mean, sd, mean > threshold * sd / math.sqrt(draws.shape[1])
 
 
 def _smallest_found(plan: TestPlan, sigma: float) -> float | None:
