@@ -54,9 +54,7 @@ def smaller_search(
     else:
         return ""
     least = forecast(file, legs, machine, config, budget_s=1.0, strategy="caviar", probe_runs=probes).choice.least_s
-    once = "" if least is None else (
-        f"; least of all: --budget {budget_text(least)} of compute"
-    )  # fmt: skip
+    once = "" if least is None else f"; least of all: --budget {budget_text(least)} of compute"
     times = f"about {duration(small.cost.seconds_expected)} in place of {duration(slow_s)}"
     finds = _finds(file, found, small, noise)
     return f"for less: challengers = {challengers} under [search], {times}{finds}{once}"

@@ -49,21 +49,25 @@ def outlook(file: ModelFile, runs: CheckRuns, config: Config) -> tuple[Point, ..
     """What a re-evaluation costs and what it finds, as far as a few runs tell."""
     machine = machine_of(config)
     found = forecast(file, runs.results, machine, config, probe_runs=PROBE_RUNS)
-    cost = Point("cost", Level.OK, found.cost.sentence, smaller_search(file, runs.results, found, machine, config))
+
+    def cost(noise: Noise | None = None) -> Point:
+        less = smaller_search(file, runs.results, found, machine, config, noise)
+        return Point("cost", Level.OK, found.cost.sentence, less)
+
     if runs.noise is None:
-        return (cost,)
+        return (cost(),)
     seeds, splits = ([run.score for run in group if run.score is not None] for group in runs.noise)
     parts = noise_parts(seeds, splits)
     if parts is None:
         if not any(runs.noise):
-            return (cost, Point("noise", Level.OPEN, "not measured: there was no time for it", MORE_TIME))
-        return (cost, Point("noise", Level.OPEN, "not measured: runs differ in nothing, or too few have a score"))
+            return (cost(), Point("noise", Level.OPEN, "not measured: there was no time for it", MORE_TIME))
+        return (cost(), Point("noise", Level.OPEN, "not measured: runs differ in nothing, or too few have a score"))
     a_year = file.schedule.calendar(HouseScheduleTable(), file.name).campaigns_a_year
     runs_alone = {run.request.name: run for group in runs.noise for run in group}.values()
     replicates = [replace(run, request=replace(run.request, purpose=Purpose.REPLICATE)) for run in runs_alone]
     test = rules_of(file, replicates, (), a_year, found.choice.stages)
-    less = smaller_search(file, runs.results, found, machine, config, Noise(*parts.sigma_of_pairs, test.skill))
-    return (replace(cost, remedy=less), _noise(runs, parts), _detects(file, runs, parts, test))
+    noise = Noise(*parts.sigma_of_pairs, test.skill)
+    return (cost(noise), _noise(runs, parts), _detects(file, runs, parts, test))
 
 
 def cost_of_cut(file: ModelFile, cut: LegResult, config: Config) -> tuple[Point, ...]:
