@@ -52,7 +52,7 @@ def _of_trainer(tree: ast.Module, calls: list[ast.Call]) -> Iterator[MetricSight
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and "metrics" in node.name]
     returned = [node.value for function in functions for node in ast.walk(function)
                 if isinstance(node, ast.Return) and node.value is not None]  # fmt: skip
-    chosen = _keyword(calls, "metric_for_best_model", {})
+    chosen = _keyword(calls, "metric_for_best_model")
     names = [key for node in returned for key in keys_of(node) if "." not in key]
     for name in ("loss", *names, *([chosen] if isinstance(chosen, str) else [])):
         full = f"eval_{name.removeprefix('eval_')}"
@@ -151,7 +151,7 @@ def _settings(tree: ast.Module, calls: list[ast.Call]) -> dict[str, str]:
     return found
 
 
-def _keyword(calls: list[ast.Call], name: str, names: Mapping[str, Value]) -> Value | None:
+def _keyword(calls: list[ast.Call], name: str) -> Value | None:
     """The constant that a keyword of that name gets anywhere."""
-    values = (constant_of(word.value, names) for call in calls for word in call.keywords if word.arg == name)
+    values = (constant_of(word.value, {}) for call in calls for word in call.keywords if word.arg == name)
     return next((value for value in values if value is not None), None)

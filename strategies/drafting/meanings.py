@@ -79,7 +79,7 @@ def meant_by(argument: Argument, around: Surrounding) -> tuple[Known, str] | Non
         return told.known, f"the script hands it to {named}" if named else "its name or help says so"
     words = " ".join(sorted(around.words))
     for meaning in _MEANINGS[family]:
-        if not meaning.seen and _number(argument) is not None and _is_plausible(argument, meaning):
+        if not meaning.seen and argument.number is not None and _is_plausible(argument, meaning):
             return meaning.known, "such a value says so"
         found = re.search(meaning.seen, words)
         if meaning.seen and found is not None and _is_plausible(argument, meaning):
@@ -93,12 +93,8 @@ def has_several_meanings(argument: Argument) -> bool:
 
 
 def _is_plausible(argument: Argument, meaning: Meaning) -> bool:
-    value = _number(argument)
+    value = argument.number
     return value is None or meaning.least <= value <= meaning.most
-
-
-def _number(argument: Argument) -> float | None:
-    return None if isinstance(argument.default, bool | str | tuple) else argument.default
 
 
 def _whole(words: str, place: int) -> str:

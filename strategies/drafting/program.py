@@ -31,6 +31,11 @@ class Argument:
     hint: str = ""
 
     @property
+    def number(self) -> float | None:
+        """The current value where it is a number, or not known (None); None for other values, too."""
+        return None if isinstance(self.default, bool | str | tuple) else self.default
+
+    @property
     def is_positional(self) -> bool:
         """Whether the program knows it by its place alone."""
         return self.words == ("{}",)

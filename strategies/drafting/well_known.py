@@ -64,26 +64,22 @@ def _known_by_hint(argument: Argument) -> Known | None:
 
 def _is_computed(known: Known, argument: Argument) -> bool:
     """Whether a size is zero: the program then computes it, or does without."""
-    value = _number(argument)
+    value = argument.number
     return known.log and known.kind is Kind.INT and value is not None and value <= 0
 
 
 def _unsure(argument: Argument, known: Known, found: Range) -> Range:
     """The range of a name with several meanings of which nothing says which is meant."""
-    value, doubt = _number(argument), f"{plain(argument.name)} means several things, and nothing says which"
+    value, doubt = argument.number, f"{plain(argument.name)} means several things, and nothing says which"
     near = around_value(argument)
     if value is None or known.low <= value <= known.high or near is None:
         return replace(found, why=f"{found.why}, if it is that: {doubt}")
     return replace(near, why=f"{doubt}: a tenth to ten times the current value", rank=known.rank)
 
 
-def _number(argument: Argument) -> float | None:
-    return None if isinstance(argument.default, bool | str | tuple) else argument.default
-
-
 def range_of(known: Known, argument: Argument) -> Range:
     """A well-known range, moved to where the current value is."""
-    value = argument.default if not isinstance(argument.default, bool | str | tuple) else None
+    value = argument.number
     kind = argument.kind if argument.kind in (Kind.INT, Kind.FLOAT) else known.kind
     if kind is Kind.INT and known.kind is Kind.FLOAT:
         kind = Kind.FLOAT  # --lr with the default 1
@@ -115,10 +111,8 @@ def _widened(low: float, high: float, value: float) -> tuple[float, float]:
 
 def around_value(argument: Argument) -> Range | None:
     """A range around the value of a number whose name says nothing; None without one."""
-    value = argument.default
-    if isinstance(value, bool | str | tuple) or value is None or argument.kind not in (Kind.INT, Kind.FLOAT):
-        return None
-    if value <= 0:
+    value = argument.number
+    if value is None or value <= 0 or argument.kind not in (Kind.INT, Kind.FLOAT):
         return None
     low, high = _rounded(value / 10, value * 10, argument.kind, True)
     return Range(argument.kind, low, high, True, why="a tenth to ten times the current value, for want of more", rank=7)
