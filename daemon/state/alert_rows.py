@@ -84,7 +84,7 @@ def unresolved_alerts(store: Store, model_id: int | None = None) -> tuple[AlertR
 def unheard_alerts(store: Store) -> Mapping[int, int | None]:
     """Open alerts that count as told, or are silent, and of whose group nobody was sent anything: by their numbers, the
     version of the model's file; None: of the service."""
-    rows = store.rows(
+    rows = store.rows(  # `state <> 'resolved'` is what the index of unresolved alerts is found by
         """SELECT id, (SELECT version FROM models WHERE models.id = alerts.model_id) AS version FROM alerts
         WHERE state <> 'resolved' AND state = 'open' AND (is_silent = 1 OR is_told = 1)
         AND NOT EXISTS (SELECT 1 FROM alerts AS others JOIN outbox ON outbox.alert_id = others.id

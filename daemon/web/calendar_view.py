@@ -10,11 +10,10 @@ from ...strategies.words import age, counted
 from ..config.schedule_tables import LimitsTable
 from ..state.campaigns.legs import hours_used
 from ..state.models.fleet import fleet_mark
-from ..state.models.year_ahead import DayAhead, YearAhead, year_ahead
+from ..state.models.year_ahead import MONTHS, DayAhead, YearAhead, year_ahead
+from .views import A_PAGE
 from .visit import Visit
 
-A_PAGE = 100
-MONTHS = 12
 SHADES = 4
 
 

@@ -29,9 +29,9 @@ from ..state.overview import claimed_campaigns, count_open, first_open
 from ..state.tokens import Role
 from .render import render
 from .trend import trend_of
+from .views import A_PAGE
 from .visit import Visit
 
-A_PAGE = 100
 MOST_OWNERS, MOST_CHANGES, MOST_NEXT = 500, 10, 3
 OVERDUE_AFTER = timedelta(days=1)
 
