@@ -107,7 +107,7 @@ def confirm(
         assert isinstance(decision, Continue)
         if decision.pairs:
             pairs = _run_pairs(context, decision.pairs, start, base, challenger)
-            _show_look(context, look_at(plan, summary, pairs, alone))
+            _show_look(context, _look_of(plan, summary, pairs, alone))
         if decision.incumbent_runs:
             requests = _incumbents(context, decision.incumbent_runs, start, base)
             alone = tuple(Run.of(result) for result in context.runs.run(requests))
@@ -116,10 +116,12 @@ def confirm(
 def _show_look(context: CampaignContext, look: Look | None) -> None:
     """Record for those who watch what the pairs say now; those before it stay, later ones of a run before go."""
     if look is not None:
-        context.lease.amend(lambda facts: replace(facts, looks=(*_before(facts.looks, look), look)))
+        context.lease.amend(
+            lambda facts: replace(facts, looks=(*(one for one in facts.looks if one.pairs < look.pairs), look))
+        )
 
 
-def look_at(plan: TestPlan, summary: SearchSummary, pairs: Sequence[Pair], alone: Sequence[Run]) -> Look | None:
+def _look_of(plan: TestPlan, summary: SearchSummary, pairs: Sequence[Pair], alone: Sequence[Run]) -> Look | None:
     """What the pairs say; None where nothing can be said yet."""
     usable = [pair for pair in pairs if not pair.is_lost]
     bounds = weigh(plan, summary, usable, alone).bounds
@@ -127,10 +129,6 @@ def look_at(plan: TestPlan, summary: SearchSummary, pairs: Sequence[Pair], alone
         return None
     lower, upper = (bound if math.isfinite(bound) else None for bound in (bounds.lower, bounds.upper))
     return Look(bounds.n, bounds.mean, lower, upper)
-
-
-def _before(looks: Sequence[Look], look: Look) -> tuple[Look, ...]:
-    return tuple(known for known in looks if known.pairs < look.pairs)
 
 
 def _alone_before(context: CampaignContext) -> tuple[Run, ...]:

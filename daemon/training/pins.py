@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from ...strategies.records import LegRequest
+from ...strategies.records import LegRequest, Purpose
 from ..clock import Clock
 from ..durable_files import read_json
 from .leg_order import Ticket
@@ -17,7 +17,7 @@ def pin_of(request: LegRequest, group: tuple[str, ...] = ()) -> str:
 
     A pair has its number in common. Legs that train in groups have all of it: groups of one batch share pairs.
     """
-    if request.purpose.value != "confirm":
+    if request.purpose is not Purpose.CONFIRM:
         return ""
     return "confirm" if group else f"confirm.{request.number:03d}"
 
