@@ -1,6 +1,5 @@
 """What openapi.json says is what the service does: requests made from it, by every role, and what is answered."""
 
-import shutil
 from functools import partial
 
 import jsonschema
@@ -33,13 +32,9 @@ FEW = settings(
 
 
 @pytest.fixture(scope="module")
-def served(judged, new_desk, tmp_path_factory, serve):
+def served(served_by_module):
     """A desk of its own, which the requests may change."""
-    folder = tmp_path_factory.mktemp("described") / "desk"
-    shutil.copytree(judged.folder, folder)
-    made = serve(new_desk(folder))
-    yield made
-    made.api.stop()
+    return served_by_module
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import functools
 import json
 import os
 import resource
-import shutil
 import socket
 import stat
 import threading
@@ -41,13 +40,9 @@ def served(judged_copy, serve):
 
 
 @pytest.fixture(scope="module")
-def read_only(judged, new_desk, tmp_path_factory, serve):
+def read_only(served_by_module):
     """For tests that only read."""
-    folder = tmp_path_factory.mktemp("served") / "desk"
-    shutil.copytree(judged.folder, folder)
-    made = serve(new_desk(folder))
-    yield made
-    made.api.stop()
+    return served_by_module
 
 
 def is_one_line(answer):

@@ -204,8 +204,5 @@ def test_a_public_address_is_taken_with_a_certificate(pair, tmp_path):
         ('listen = "0.0.0.0:1"\nopen_to_network = true', "open_to_network"),
     ],
 )
-def test_half_a_certificate_is_refused(tmp_path, table, said):
-    path = tmp_path / "config.toml"
-    path.write_text(f"[api]\n{table}\n")
-    with pytest.raises(InputError, match=said):
-        load_config(path, {"HOME": str(tmp_path)})
+def test_half_a_certificate_is_refused(refused, table, said):
+    refused(table, said)
