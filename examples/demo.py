@@ -56,9 +56,9 @@ def tell(arguments):
         prepare(model, story, window)
         retuned("retune", story["model"], "--seed", str(arguments.seed))
 
-    say("The alert, as the receiver at the other end got it")
+    say("The alerts, as the receiver at the other end got them")
     for alert in receiver.alerts:
-        print(alert["data"]["text"])
+        print(alert["data"]["text"], end="\n\n")
     if not receiver.alerts:
         print("(none arrived)")
     say("The drift record")
