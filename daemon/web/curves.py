@@ -78,9 +78,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """The marks of all pairs, the bars of the looks, the height of no difference and that of their mean."""
+    """The marks of pairs, the bars of the looks, the height of no difference and that of the marks' mean. `failed`: how
+    many pairs have no mark, because a run of theirs has no score."""
 
     marks: tuple[Difference, ...]
+    failed: int
     bars: tuple[Bar, ...]
     zero_y: float
     mean: float
@@ -160,13 +162,13 @@ def drawn(curves: Sequence[Curve], sign: float) -> Drawing | None:
     return Drawing(lines, low, high, last_step)
 
 
-def differences(pairs: Sequence[tuple[int, float]], looks: Sequence[Look] = ()) -> Differences | None:
+def differences(pairs: Sequence[tuple[int, float | None]], looks: Sequence[Look] = ()) -> Differences | None:
     """The differences of pairs by number, positive where the challenger is better, and what the looks at them said;
-    None without a pair. Bars are cut at the frame, which is that of the pairs."""
-    if not pairs:
+    None without one. Bars are cut at the frame, which is that of the differences and of the looks' means."""
+    values = [value for _, value in pairs if value is not None]
+    if not values:
         return None
-    values = [value for _, value in pairs]
-    reach = max(*(abs(value) for value in values), 1e-12)
+    reach = max(*(abs(value) for value in values), *(abs(look.mean) for look in looks), 1e-12)
     mean = sum(values) / len(values)
 
     def height(value: float) -> float:
@@ -175,6 +177,7 @@ def differences(pairs: Sequence[tuple[int, float]], looks: Sequence[Look] = ()) 
     marks = tuple(
         Difference(number, value, _across((place + 0.5) / len(pairs)), height(value))
         for place, (number, value) in enumerate(pairs)
+        if value is not None
     )
 
     def within(value: float | None, beyond: float) -> float:
@@ -185,7 +188,7 @@ def differences(pairs: Sequence[tuple[int, float]], looks: Sequence[Look] = ()) 
             within(look.lower, -reach), within(look.upper, reach), within(look.mean, 0.0))
         for look in looks if look.pairs <= len(pairs)
     )  # fmt: skip
-    return Differences(marks, bars, height(0.0), mean, height(mean))
+    return Differences(marks, len(pairs) - len(marks), bars, height(0.0), mean, height(mean))
 
 
 def _as_text(places: list[tuple[float, float]]) -> str:

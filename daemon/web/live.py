@@ -137,14 +137,16 @@ def _curves(
     return curves + [Curve(f"{leg} (runs)", "alive", points) for leg, points in running]
 
 
-def _pairs(results: tuple[LegResult, ...]) -> list[tuple[int, float]]:
-    """Challenger minus incumbent in score, by number, of the pairs of the last stage whose runs have both ended."""
+def _pairs(results: tuple[LegResult, ...]) -> list[tuple[int, float | None]]:
+    """Challenger minus incumbent in score, by number, of the pairs of the last stage whose runs have both ended; None
+    where one of them has no score."""
     sides: dict[Role, dict[int, float]] = {Role.INCUMBENT: {}, Role.CHALLENGER: {}}
     for result in results:
-        request, score = result.request, result.score
-        if request.purpose is Purpose.CONFIRM and request.role in sides and score is not None and math.isfinite(score):
-            sides[request.role][request.number] = score
+        request = result.request
+        if request.purpose is Purpose.CONFIRM and request.role in sides:
+            sides[request.role][request.number] = math.nan if result.score is None else result.score
     ours, theirs = sides[Role.INCUMBENT], sides[Role.CHALLENGER]
     start = SECOND_STAGE if any(number >= SECOND_STAGE for number in theirs) else 0
-    return [(number - start, theirs[number] - ours[number]) for number in sorted(ours)
-            if number in theirs and number >= start]  # fmt: skip
+    found = [(number - start, theirs[number] - ours[number]) for number in sorted(ours)
+             if number in theirs and number >= start]  # fmt: skip
+    return [(number, value if math.isfinite(value) else None) for number, value in found]

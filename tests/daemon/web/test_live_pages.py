@@ -70,6 +70,19 @@ def test_the_interval_narrows_from_look_to_look_until_the_verdict_falls(judged):
     assert (looks[-1].lower, looks[-1].upper) == (campaign.verdict.lower, campaign.verdict.upper)
 
 
+def test_pairs_with_a_failed_run_have_no_mark_and_hide_no_bar(judged_copy):
+    store, campaign = judged_copy.store, find_campaign(judged_copy.store, 3)
+    file = find_model(store, "toy").file
+    with store.transaction():
+        for leg in ("confirm.i001", "confirm.i002", "confirm.c005"):
+            store.change("UPDATE legs SET ended = 'diverged', score = NULL WHERE campaign_id = 3 AND name = ?", (leg,))
+    pairs = live_of(store, campaign, file, progress_of(store, campaign)).pairs
+    assert ([mark.number for mark in pairs.marks], pairs.failed) == ([0, 3, 4, 6, 7], 3)
+    assert [bar.pairs for bar in pairs.bars] == [4, 6, 8]
+    assert pairs.marks[-1].x < pairs.bars[-1].x <= WIDTH
+    assert differences([(0, None)], [Look(1, 0.75, None, 0.9)]) is None
+
+
 def test_bars_end_at_the_frame_and_lie_where_their_pairs_are():
     found = differences([(0, 1.0), (1, 0.5)], [Look(1, 0.75, None, 0.9), Look(2, 0.75, 0.5, 40.0), Look(3, 1, 0, 1)])
     first, second = found.bars  # the third is of pairs that are not there
