@@ -4,6 +4,7 @@ import math
 import random
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from .errors import InputError
 from .grid import Grid, grid_of
@@ -25,7 +26,7 @@ class Kind(StrEnum):
     SCHEDULE = "schedule"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hyperparameter:
     """A name and the values that a search may try: a range, a list of choices, or neither (fixed).
 
@@ -44,7 +45,7 @@ class Hyperparameter:
     stored: Value | None = None
     step: float | None = None
 
-    @property
+    @cached_property
     def options(self) -> tuple[Value, ...]:
         """The choices in the order of the unit interval: numbers ascending, others as declared; empty for a range."""
         if self.kind is Kind.BOOL and not self.choices:
@@ -55,30 +56,30 @@ class Hyperparameter:
             return tuple(sorted(int(number_of(choice)) for choice in self.choices))
         return tuple(sorted(self.choices, key=number_of)) if self.is_ordered else self.choices
 
-    @property
+    @cached_property
     def is_ordered(self) -> bool:
         """Whether the choices are numbers, so that neighbouring choices are similar."""
         return bool(self.choices) and all(is_number(choice) for choice in self.choices)
 
-    @property
+    @cached_property
     def is_fixed(self) -> bool:
         """Whether a search never moves it: no range, and fewer than two choices."""
         return self.low is None and len(self.options) < 2
 
-    @property
+    @cached_property
     def may_be_schedule(self) -> bool:
         """Whether its value may be a schedule."""
         is_free = self.kind is Kind.FLOAT and not self.choices and self.step is None
         return self.kind is Kind.SCHEDULE or (is_free and self.name in SCHEDULABLE)
 
-    @property
+    @cached_property
     def grid(self) -> Grid | None:
         """The values of a range of ints or of one with a step; None for others, which have too many to tell apart."""
         if self.low is None or self.high is None or (self.step is None and self.kind is not Kind.INT):
             return None
         return grid_of(self.low, self.high, 1.0 if self.step is None else self.step, self.kind is Kind.INT)
 
-    @property
+    @cached_property
     def allowed(self) -> str:
         """The allowed values, in words."""
         if self.low is not None and self.high is not None:
@@ -138,9 +139,8 @@ class Hyperparameter:
             return 0.5
         if self.low is None:
             return (self._index(value) + 0.5) / len(self.options)
-        start, end = self._edges()
-        number = peak(value)
-        number = min(max(number, start), end)
+        start, end = self._edges
+        number = min(max(peak(value), start), end)
         if self.log:
             return min(max(math.log(number / start) / math.log(end / start), 0.0), 1.0)
         return (number - start) / (end - start)
@@ -152,7 +152,7 @@ class Hyperparameter:
         place = min(max(place, 0.0), 1.0)
         if self.low is None or self.high is None:
             return self.options[min(int(place * len(self.options)), len(self.options) - 1)]
-        start, end = self._edges()
+        start, end = self._edges
         number = start * (end / start) ** place if self.log else start + (end - start) * place
         if self.grid is not None:
             return self.grid.at(self.grid.nearest(number))
@@ -227,6 +227,7 @@ class Hyperparameter:
             return min(range(len(options)), key=lambda index: abs(number_of(options[index]) - value))
         return next((index for index, option in enumerate(options) if same(option, value)), 0)
 
+    @cached_property
     def _edges(self) -> tuple[float, float]:
         """The range that maps to the unit interval, half a step wider for a grid so that each is equally likely."""
         if self.low is None or self.high is None:
@@ -236,7 +237,7 @@ class Hyperparameter:
 
     def _readable(self, number: float) -> float:
         """The number rounded to the digits that the range needs, within the bounds."""
-        low, high = self._edges()
+        low, high = self._edges
         resolution = FINEST * (abs(number) * math.log(high / low) if self.log else high - low)
         digits = -math.floor(math.log10(resolution)) if resolution > 0.0 else 400
         return min(max(round(number, digits), low), high) + 0.0  # never -0.0

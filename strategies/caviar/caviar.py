@@ -42,11 +42,13 @@ def decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished
     """The next legs, or the end of the search. Legs of other purposes in the history are ignored."""
     incumbent = task.space.validate(task.incumbent, strict=False)
     plan = plan_search(task.challengers, task.full_runs, task.budget, task.unit, task.resumable)
-    wave = first_wave(task.space, incumbent, task.warm, task.seed, plan.first, task.sampler)
+    results = by_leg(history)
+    wave = _recorded(task, 1, plan.first, 0, results) or first_wave(
+        task.space, incumbent, task.warm, task.seed, plan.first, task.sampler
+    )
     trials = {search_trial(index): configuration for index, configuration in enumerate((incumbent, *wave))}
     if not wave:
         return _without_challengers(incumbent)
-    results = by_leg(history)
     alive = tuple(trials)
     for rung in range(len(plan.rungs)):
         legs = tuple(_leg(task, plan, trial, trials[trial], rung) for trial in alive)

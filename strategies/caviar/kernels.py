@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 
 KERNELS = ("squared exponential", "additive")
 TOGETHER = 0.15  # share of the additive kernel in which all hyperparameters act together
+_ROOT_3 = math.sqrt(3)
 _OTHER_CHOICE = math.sqrt(0.5)  # puts two unordered choices a whole range apart
 
 
@@ -29,8 +30,11 @@ def coordinates(space: Space, configuration: Configuration) -> tuple[float, ...]
             continue
         value = configuration.get(hyperparameter.name)
         if hyperparameter.low is not None and hyperparameter.kind in (Kind.FLOAT, Kind.SCHEDULE):
-            levels = [hyperparameter.to_unit(level) for _, level in value] if isinstance(value, tuple) else [place]
-            numbers += [level / math.sqrt(3) for level in (levels[0], sum(levels) / len(levels), levels[-1])]
+            if isinstance(value, tuple):
+                levels = [hyperparameter.to_unit(level) for _, level in value]
+                numbers += [level / _ROOT_3 for level in (levels[0], sum(levels) / len(levels), levels[-1])]
+            else:
+                numbers += 3 * [place / _ROOT_3]
         elif hyperparameter.low is not None or hyperparameter.is_ordered:
             numbers.append(place)
         else:

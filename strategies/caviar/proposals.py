@@ -95,7 +95,8 @@ def next_wave(
         return _Distinct(tried).take(chain(wide, _anywhere(space, tried[0], generator, count)), count)
     if is_last:
         return _Distinct(tried).take(_peaks(space, model, (*tried, *wide), generator), count)
-    promising = _highest(space, model, (*tried, *wide), PROMISING)
+    known = (*tried, *wide)
+    promising = _highest(model, known, _places(space, known), PROMISING)
     fresh = _Distinct(tried)
     candidates = [*fresh.take(wide, CANDIDATES), *fresh.take(_moves(space, promising, generator), CANDIDATES)]
     if not candidates:
@@ -118,18 +119,21 @@ def _peaks(
     space: Space, model: GaussianProcess, known: Sequence[Configuration], generator: random.Random
 ) -> tuple[Configuration, ...]:
     """Configurations by their expected score, the highest first: the known ones, and others that climb from them."""
-    found = list(known)
+    found, places = list(known), _places(space, known)
     for climb in range(CLIMBS):
-        promising = _highest(space, model, found, PROMISING)
+        promising = _highest(model, found, places, PROMISING)
         scales = [scale / (1 + climb) for scale in NEAR_SCALES]
-        found += _Distinct(found).take(_moves(space, promising, generator, scales), CANDIDATES)
-    return _highest(space, model, found, len(found))
+        new = _Distinct(found).take(_moves(space, promising, generator, scales), CANDIDATES)
+        if new:
+            found += new
+            places = np.vstack([places, _places(space, new)])
+    return _highest(model, found, places, len(found))
 
 
 def _highest(
-    space: Space, model: GaussianProcess, configurations: Sequence[Configuration], count: int
+    model: GaussianProcess, configurations: Sequence[Configuration], places: Floats, count: int
 ) -> tuple[Configuration, ...]:
-    expected = model.warped_means(_places(space, configurations))
+    expected = model.warped_means(places)
     return tuple(configurations[index] for index in np.argsort(-expected, kind="stable")[:count])
 
 
