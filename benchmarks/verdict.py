@@ -10,10 +10,9 @@ agree. Exit code 1 when a promise is broken; those that are missed are printed.
 
 import argparse
 import json
-import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import product
@@ -34,10 +33,10 @@ from retuned.strategies.verdict.runs import Pair, Run, SearchSummary
 from retuned.strategies.verdict.safe_t_test import Floats, look_sizes
 from retuned.strategies.verdict.verdict import judge
 from retuned.strategies.verdict.verdict_records import BROKEN_AT, TestPlan, Verdict
+from verdict_promises import SEARCHED, promises, three_errors
 
 Figures = dict[str, float | int | str]
 D0, BETA, LONGEST = 1.0, 0.10, 96
-SEARCHED = "search and test"
 TESTS = ((0.05, 24), (0.025, 24), (0.0125, 32))  # (alpha, n_max); the last is the default of four campaigns a year
 
 
@@ -99,70 +98,6 @@ def searches(options: argparse.Namespace) -> list[Callable[[], list[Figures]]]:
     return sorted(parts, key=lambda part: -len(part.args[0].curvature) * part.args[3])  # the longest first
 
 
-def promises(cells: Sequence[Figures]) -> dict[str, bool]:
-    """Each promise, and whether the figures keep it. Error rates may be passed by three errors of the simulation."""
-    table = {name: [cell for cell in cells if cell["table"] == name] for name in {cell["table"] for cell in cells}}
-    tests = table["sequential test"]
-    default = [row for row in tests if row["n_max"] == 32]
-    power = {(row["gain"], row["margin"]): float(row["stale"]) for row in default}
-    false = max(float(row["verdict_stale"]) for row in table[SEARCHED] if row["gap"] == 0.0)
-    unchanged = table["a year without a change"]
-    return {
-        "false STALE at gain 0, also looking at up to 96 pairs: at most alpha": all(
-            float(row.get("false_stale_excess", 0)) == 0 for row in tests
-        ),
-        "power at 1 sigma, no margin: at least 90 %": power[1.0, "none"] >= 0.90,
-        "power at 1 sigma, a margin of 1 sigma: at least 90 %": power[1.0, "1"] >= 0.90,
-        "power at 2 sigma: above 99.5 %": min(power[2.0, "none"], power[2.0, "1"]) > 0.995,
-        "false FRESH at 1 sigma: at most 10 %": max(float(row["fresh"]) for row in tests if row["gain"] == 1.0) <= 0.10,
-        "a year without a change: at most 3 % ever STALE": all(float(row["ever_stale"]) <= 0.03 for row in unchanged),
-        "a year without a change, continued: at most 5 % ever STALE": all(
-            float(row["ever_stale_continued"]) <= 0.05 for row in unchanged
-        ),
-        "a year without a change: at most 5 % ever DEGRADED": all(
-            float(row["ever_degraded"]) <= 0.05 for row in unchanged
-        ),
-        "search and test, no change: under 1 % STALE": false < 0.01,
-        **_found(table[SEARCHED]),
-    }
-
-
-WANTED_FOUND = {
-    ("bowl", ENOUGH): (0.83, 0.99),
-    ("bowl", WANTED): (0.86,),
-    ("4 dimensions", ENOUGH): (0.76, 0.98),
-    ("4 dimensions", WANTED): (0.85,),
-    ("saturating, 4 dimensions", ENOUGH): (0.68,),
-    ("saturating, 4 dimensions", WANTED): (0.76,),
-    ("cliff, 4 dimensions", ENOUGH): (0.68,),
-    ("cliff, 4 dimensions", WANTED): (0.76,),
-    ("6 dimensions", ENOUGH): (0.68, 0.97),
-    ("6 dimensions", WANTED): (0.80,),
-    ("mixed, 6 dimensions", ENOUGH): (0.74,),
-    ("mixed, 6 dimensions", WANTED): (0.84,),
-    ("8 dimensions", ENOUGH): (0.58,),
-    ("8 dimensions", WANTED): (0.74,),
-}
-"""The least share of losses of 1 and 2 standard deviations found, by landscape and challengers of each coordinate."""
-
-
-def _found(rows: Sequence[Figures]) -> dict[str, bool]:
-    """The promises about search and test together."""
-    kept: dict[str, bool] = {}
-    for (landscape, each), shares in WANTED_FOUND.items():
-        for gap, share in zip((1.0, 2.0), shares, strict=False):
-            found = [
-                float(row["verdict_stale"])
-                for row in rows
-                if (row["landscape"], row.get("each"), row["gap"]) == (landscape, each, gap)
-                and (row["noise"], row["rungs"]) == ("unit", 1)
-            ]
-            name = f"search and test, {landscape}, {each} challengers a coordinate, moved by {gap:g} sigma"
-            if found:  # an older record has no such cells
-                kept[f"{name}: at least {share:.0%} STALE"] = min(found) >= share
-    return kept
-
-
 def sequential_test(alpha: float, n_max: int, runs: int, seed: int) -> list[Figures]:
     """One row a true gain and a margin; at gain 0 also under other stopping rules."""
     rows: list[Figures] = []
@@ -205,7 +140,7 @@ def _false_alarms(noise: Floats, default: float, alpha: float) -> Figures:
         "continued_by_8s": float((by_8s <= LONGEST).mean()),
         "stop_whenever_96": float((anywhere <= LONGEST).mean()),
     }
-    error = 3 * math.sqrt(alpha * (1 - alpha) / len(noise))  # three standard errors of the simulation
+    error = three_errors(alpha, len(noise))
     excess = max(0.0, default - alpha - error, *(share - alpha - error for share in shares.values()))
     return {**{name: round(share, 5) for name, share in shares.items()}, "false_stale_excess": round(excess, 5)}
 
