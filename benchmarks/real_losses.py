@@ -25,17 +25,17 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing.pool import Pool
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
+from fresh_scores import PAIRS, TRUTH, begin, paired_gain
 from machine import header, print_table, write_record
-from real_losses_jobs import EPOCHS, JOBS, SPACE, TARGETS, TRUTH, begin, placed, scores, written
+from real_losses_jobs import EPOCHS, JOBS, SPACE, TARGETS, placed, scores, written
 from retuned.strategies.records import Configuration
 from scene import Scene
 
 HERE = Path(__file__).resolve().parent
 RESULT = HERE / "results" / "real_losses.json"
-PAIRS = 40
 PROMISES = ((0.05, math.inf, 0.85), (0.02, 0.05, 0.40))
 TOLD = ("stale", "broken")
 MODEL = """name = "{name}"
@@ -115,8 +115,8 @@ def _case(
     row = {
         "job": case["job"], "number": case["number"], "seed": seed, "aimed": case["aimed"],
         **{name: verdict[name] for name in ("outcome", "reason", "pairs", "delta")},
-        "lost": _gain(true[0], true[1], best["skill"]),
-        "won": _gain(true[2], true[1], best["skill"]) if challenger else None,
+        "lost": paired_gain(true[0], true[1], best["skill"]),
+        "won": paired_gain(true[2], true[1], best["skill"]) if challenger else None,
         "values": current, "challenger": challenger, "wall_s": round(wall_s, 1), "sentence": verdict["sentence"],
     }  # fmt: skip
     lost, won = row["lost"], row["won"] or {"share": 0.0}
@@ -124,14 +124,6 @@ def _case(
           f"challenger {won['share']:+.1%}: {row['outcome']}, {row['pairs']} pairs", flush=True)  # fmt: skip
     known.write_text(json.dumps(row))
     return row
-
-
-def _gain(better: Sequence[float], worse: Sequence[float], skill: float) -> Row:
-    """The mean paired difference with its standard error, in the metric, in standard deviations, and as a share."""
-    each = [one - other for one, other in zip(better, worse, strict=True)]
-    mean, sd = fmean(each), stdev(each)
-    figures = {"mean": mean, "error": sd / math.sqrt(len(each)), "sds": mean / sd if sd else 0.0, "share": mean / skill}
-    return {name: round(value, 5) for name, value in figures.items()}
 
 
 def _campaign(folder: Path, table: Path, case: Row, seed: int) -> Row:

@@ -2,10 +2,9 @@
 
 import csv
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,18 +12,14 @@ from typing import Any
 import numpy as np
 import real_losses_recipe as recipes
 import torch
+from fresh_scores import TRUTH, fresh_scores
 from panda_jobs import example_recipe, noisy_digits
-from retuned.strategies.fused.fused import Legs, run_legs
-from retuned.strategies.fused.models_per_batch import BatchChoice, MachineMemory
 from retuned.strategies.records import Configuration
 from retuned.strategies.space import Hyperparameter, Kind, Space
-from retuned.strategies.training.training import run_leg
-from retuned.strategies.training.trial_run import LegOrder
 
 EPOCHS = 6.0
 TARGETS = (0.035, 0.075, 0.15)  # shares of the best known skill
-CHOOSING, LADDER, TRUTH = 3_000_000, 4_000_000, 5_000_000  # the first of the seeds that choose, place and verify
-TOGETHER = 64  # trials a batch
+CHOOSING, LADDER = 3_000_000, 4_000_000  # the first of the seeds that choose and place
 Row = dict[str, Any]
 SPACE = Space.of(
     [
@@ -106,23 +101,8 @@ def _at(place: np.ndarray) -> Configuration:
 
 
 def scores(name: str, path: str, wanted: Sequence[Configuration], first: int, count: int) -> list[list[float]]:
-    """The skill of each configuration in `count` fresh runs, scored on the held-out slices; -1 where it diverged."""
-    recipe = _recipe(name, path)
-    orders = [
-        LegOrder(one, first + number, first + number, "held_out", "epochs", 0.0, EPOCHS)
-        for number in range(count)
-        for one in wanted
-    ]
-    found = [-1.0] * len(orders)
-
-    def report(number: int, step: float, metrics: Mapping[str, float]) -> None:
-        found[number] = max(-1.0, metrics["skill"]) if math.isfinite(metrics["skill"]) else -1.0
-
-    legs = Legs(recipe, orders, [None] * len(orders), report, lambda _: None, time.perf_counter)
-    fused = run_legs(legs, MachineMemory(2 << 30, 1 << 20), lambda _, choose: BatchChoice(True, TOGETHER, "many"))
-    for number in fused.alone:
-        run_leg(recipe, orders[number], partial(report, number), time.perf_counter)
-    return [found[place :: len(wanted)] for place in range(len(wanted))]
+    """The skill of each configuration in `count` fresh runs of a training."""
+    return fresh_scores(_recipe(name, path), wanted, first, count, EPOCHS)
 
 
 @cache
@@ -136,7 +116,3 @@ def written(job: Job, folder: Path) -> Path:
     with open(path, "w", newline="") as file:
         csv.writer(file).writerows([f"{value:.7g}" for value in row] for row in torch.cat([inputs, target], 1).tolist())
     return path
-
-
-def begin() -> None:
-    torch.set_num_threads(1)
