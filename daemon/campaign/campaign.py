@@ -160,7 +160,7 @@ def _second_stage(context: CampaignContext, contract: Contract) -> tuple[Verdict
     if ended is not None:
         return replace(first.verdict, sentence=f"{first.verdict.sentence} {ended}"), first.challenger or search.winner
     summary = _summary(context, search.reason, search.too_small, stages=2)
-    summary = replace(summary, pairs_before=first.verdict.n_pairs)
+    summary = replace(summary, pairs_before=first.verdict.n_pairs, sd_before=first.verdict.sd)
     _start_pairs(context, contract, _searched(plan, search, summary))
     return confirm(context, plan, contract, summary, search.winner), search.winner
 
@@ -216,9 +216,10 @@ def _continue(context: CampaignContext) -> None:
     facts = context.campaign.facts
     searched = reached(facts.searched)
     challenger = context.file.space().validate(reached(searched.challenger), strict=False)
-    before = 0 if facts.first is None else facts.first.verdict.n_pairs
-    stages = 1 if facts.first is None else 2
-    summary = replace(_summary(context, searched.reason, searched.too_small, stages), pairs_before=before)
+    first = None if facts.first is None else facts.first.verdict
+    summary = _summary(context, searched.reason, searched.too_small, stages=1 if first is None else 2)
+    if first is not None:
+        summary = replace(summary, pairs_before=first.n_pairs, sd_before=first.sd)
     verdict = confirm(context, freeze_plan(context), reached(facts.contract), summary, challenger)
     record(context, verdict, challenger)
 

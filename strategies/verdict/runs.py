@@ -64,7 +64,8 @@ class SearchSummary:
     a challenger to be compared in pairs. `too_small`: why the search cannot have seen whether anything is better, and
     what would do, as clauses; empty where it could. `incumbent` is the search's full run of the incumbent; `scores` are
     all its full-budget scores, from which a floor is derived where the owner declares none. `pairs_before`: how many
-    were run with another challenger before, which they did not confirm. `finds`: the loss that such searches and tests
+    were run with another challenger before, which they did not confirm, and `sd_before` is the standard deviation of
+    their differences. `finds`: the loss that such searches and tests
     find in 8 of 10 campaigns, in standard deviations of a paired difference; None where it is not known.
     """
 
@@ -76,6 +77,7 @@ class SearchSummary:
     too_small: str = ""
     was_skipped: bool = False
     pairs_before: int = 0
+    sd_before: float | None = None
     finds: float | None = None
 
     @property

@@ -219,11 +219,25 @@ def _would_find(plan: TestPlan, search: SearchSummary, verdict: Verdict) -> Verd
     """A FRESH with the loss that it would have found: never less than the improvement that matters."""
     if verdict.outcome is not Outcome.FRESH or search.finds is None or not verdict.is_covered:
         return verdict
-    sd = verdict.sd or pooled_sigma([plan.birth_scores]).sigma
+    sd = _pair_noise(search, verdict) or pooled_sigma([plan.birth_scores]).sigma
     if not sd:
         return verdict
     loss = max(search.finds * sd, verdict.delta or 0.0)
     return replace(verdict, would_find=loss, would_find_share=None if plan.skill is None else loss / plan.skill)
+
+
+def _pair_noise(search: SearchSummary, verdict: Verdict) -> float | None:
+    """The standard deviation of a paired difference by the pairs of all stages, too large as often as too small.
+
+    Pairs that end FRESH early are few and often lie closer together than others would. Source of the median of a chi
+    square variable: Wilson & Hilferty, The Distribution of Chi-Square, 1931.
+    """
+    stages = [(verdict.sd, verdict.n_pairs), (search.sd_before, search.pairs_before)]
+    squares = [((pairs - 1) * sd**2, pairs - 1) for sd, pairs in stages if sd is not None and pairs > 1]
+    freedom = sum(pairs for _, pairs in squares)
+    if not freedom:
+        return None
+    return math.sqrt(sum(square for square, _ in squares) / freedom / (1 - 2 / (9 * freedom)) ** 3)
 
 
 def _may_need_pairs(outcome: Outcome, reason: Reason) -> bool:

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -555,11 +556,23 @@ def test_suspicions_about_the_data_come_before_stale_and_broken(pairs, contract,
 def test_a_fresh_says_what_loss_it_would_have_found(plan, search, pairs, loss, share):
     verdict = judge(plan, HOLDS, search, pairs_of(pairs, -0.01), [] if pairs else [scored(0.8)] * 4)
     assert verdict.outcome is Outcome.FRESH
-    expected = 1.5 * verdict.sd if loss is None else loss
+    expected = 1.5 * verdict.sd * 1.0706 if loss is None else loss  # ended by six pairs
     assert verdict.would_find == pytest.approx(expected, rel=1e-3)
     assert verdict.would_find_share == (None if share is None else pytest.approx(share, rel=1e-3))
     assert "would be found in about 8 of 10 such re-evaluations, by simulation." in verdict.sentence
     assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
+
+
+def test_the_pairs_of_both_stages_say_how_large_a_loss_would_be_found():
+    pairs = pairs_of(4, -0.1)
+    few = judge(PLAN, HOLDS, replace(SEARCHED, finds=1.5), pairs)
+    both = judge(PLAN, HOLDS, replace(SEARCHED, finds=1.5, pairs_before=13, sd_before=3 * few.sd), pairs)
+    assert few.outcome is both.outcome is Outcome.FRESH
+    # four pairs lie closer together than they should in more than half of all cases: 1.122 by the median of chi square
+    assert few.would_find == pytest.approx(1.5 * few.sd * 1.122, rel=1e-3)
+    pooled = few.sd * math.sqrt((3 + 12 * 9) / 15)
+    assert both.would_find == pytest.approx(1.5 * pooled * 1.0225, rel=1e-3)
+    assert both.would_find > 2 * few.would_find
 
 
 def test_what_a_search_would_have_found_is_not_claimed_where_nobody_knows_it():
