@@ -1,6 +1,7 @@
-"""How good the configurations are that a search chooses, against Optuna and random search at equal trial-steps.
+"""How good the configurations are that a search chooses, against Optuna, SMAC and random search at equal trial-steps.
 
     python benchmarks/search_quality.py --seeds 10 --jobs 2 --cache /tmp/references
+    OPTUNAHUB_REGISTRY=CLONE python benchmarks/search_quality.py      # with OptunaHub's AutoSampler, from a clone of it
     python benchmarks/search_quality.py --quick                                      # whether it works at all
 
 Regret: by how much the chosen configuration's true score lies below that of the best of 200 random configurations, as
@@ -32,7 +33,8 @@ from machine import header, print_table, write_record
 from retuned.strategies.records import Configuration
 from retuned.strategies.space import configuration_key, derive_seed
 from search_jobs import Job, jobs
-from search_methods import METHODS, OURS, PEERS, WARM, steps_allowed
+from search_methods import OURS, WARM, caviar, caviar_warm, steps_allowed
+from search_peers import PEERS, left_out
 
 ALLOWED_RATIO = 1.1
 FRESH, CHOOSING = 1_000_000, 2_000_000  # the first of the seeds that score, and of those that choose the best of 200
@@ -41,6 +43,7 @@ MIDDLE = 5  # around the median, whose mean true score is the median's
 RESAMPLES = 10_000
 RESULT = Path(__file__).parent / "results" / "search_quality.json"
 Row = dict[str, Any]
+METHODS = {OURS: caviar, WARM: caviar_warm} | {name: peer for name, peer in PEERS.items() if name not in left_out()}
 
 
 def main() -> int:
@@ -51,6 +54,8 @@ def main() -> int:
         return 0
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
     started = time.perf_counter()
+    for name, why in left_out().items():
+        print(f"NOT RUN: {name}, since {why}", flush=True)
     chosen = jobs(options.steps)
     for load in (one for job in chosen for one in (job.recipe, job.earlier)):
         load()  # prepared once, before processes do it at the same time
@@ -69,19 +74,19 @@ def main() -> int:
         "seeds": options.seeds, "fresh_seeds": options.fresh,
         "random_configurations": options.random, "steps_a_run": {job.name: job.steps for job in chosen},
         "full_runs_a_search": steps_allowed(chosen[0]) / chosen[0].steps,
-        **_judged(cells, [job.name for job in chosen]), "references": references, "cells": cells,
+        **_judged(cells, [job.name for job in chosen]), "not_run": left_out(), "references": references, "cells": cells,
     }  # fmt: skip
     print_table("normalised regret, mean over seeds", record["by_job"])
     print_table("over all", record["overall"])
     print(f"\nkept: {record['kept']}")
-    write_record(options.out, header(options.command) | record)
+    write_record(options.out, header(options.command, packages=("optunahub", "smac")) | record)
     return 0 if record["kept"] else 1
 
 
 def _judged(cells: Sequence[Row], names: Sequence[str]) -> Row:
     """The tables and whether the promise is kept. The best peer is the one with the least mean over everything."""
     regrets = {name: _table(cells, name, names) for name in METHODS}  # each (job, seed)
-    best = min(PEERS, key=lambda name: float(regrets[name].mean()))
+    best = min(set(PEERS) & set(METHODS), key=lambda name: float(regrets[name].mean()))
     picked = _resampled(*next(iter(regrets.values())).shape)
     by_job = [
         {"job": job, **_figures(regrets, name, best, picked, [index])}
