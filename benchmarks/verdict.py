@@ -9,10 +9,10 @@ agree. Exit code 1 when a promise is broken; those that are missed are printed.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import product
@@ -48,7 +48,7 @@ def main() -> int:
     wanted = [] if options.searches_only else parts(options)
     wanted += [] if options.tests_only else searches(options)
     with ProcessPoolExecutor(options.jobs) as pool:
-        waiting = [pool.submit(part) for part in wanted]
+        waiting = [pool.submit(known, part, options.cache) for part in wanted]
         cells = [cell for one in waiting for cell in one.result()]
     kept = json.loads(options.out.read_text()) if is_part else None
     if kept is not None:
@@ -74,7 +74,21 @@ def main() -> int:
     return 1 if missed or checked["different"] else 0
 
 
-def parts(options: argparse.Namespace) -> list[Callable[[], list[Figures]]]:
+def known(part: partial[list[Figures]], cache: Path | None) -> list[Figures]:
+    """A part's rows; those that the cache has are not simulated again."""
+    key = hashlib.blake2b(repr((part.func.__name__, part.args)).encode(), digest_size=8).hexdigest()
+    kept = cache and cache / f"{part.func.__name__}-{key}.json"
+    if kept and kept.exists():
+        cells: list[Figures] = json.loads(kept.read_text())
+        return cells
+    cells = part()
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(cells))
+    return cells
+
+
+def parts(options: argparse.Namespace) -> list[partial[list[Figures]]]:
     """What there is to simulate, each part by itself."""
     runs, seed = options.runs, options.seed
     tests = [partial(sequential_test, alpha, n_max, runs, seed) for alpha, n_max in TESTS]
@@ -84,7 +98,7 @@ def parts(options: argparse.Namespace) -> list[Callable[[], list[Figures]]]:
     return [*tests, *unchanged, *naive, *diverging]
 
 
-def searches(options: argparse.Namespace) -> list[Callable[[], list[Figures]]]:
+def searches(options: argparse.Namespace) -> list[partial[list[Figures]]]:
     """Search and test together, each scene by itself, with the size of search where runs cost, and the landscapes of
     more dimensions also with the one where they are nearly free; halved searches on two landscapes alone."""
     scenes = [(BOWL, noise, False, ENOUGH) for noise in (UNIT, SHARED, ALONE)]
@@ -232,6 +246,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--checked", type=int, default=500, help="campaigns a cell that also go through judge")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, help="a folder that keeps each part, to go on after a stop")
     parser.add_argument("--date", default="", help="the date to write down; today when absent")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "verdict.json")
     return parser.parse_args()
