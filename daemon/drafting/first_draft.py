@@ -148,7 +148,7 @@ def _start_of(around: Surroundings, base: Path, script: Path) -> list[str]:
 
 def _with_help(program: Program, text: str) -> Program:
     """The program with the arguments that only its help names."""
-    own = {plain(argument.name) for argument in program.arguments}
+    own = {plain(name) for argument in program.arguments for name in (argument.name, argument.shown)}
     more = tuple(one for one in help_arguments(text) if plain(one.name) not in own)
     if program.parser != "text":  # the positions of the source are sure, and its parser takes values in one word
         more = tuple(

@@ -82,7 +82,7 @@ NOWHERE = Surrounding()
 class Program:
     """All that a program's source or help says. `parser` names what reads its command line ("" for nothing), `config`
     is the (folder, name) that Hydra reads, `constants` are values that nothing outside can set, `around` helps to tell
-    what ambiguous names mean."""
+    what ambiguous names mean. `subcommand`: the one of its commands that trains, where that is sure."""
 
     arguments: tuple[Argument, ...] = ()
     metrics: tuple[MetricSight, ...] = ()
@@ -91,6 +91,7 @@ class Program:
     config: tuple[str, str] | None = None
     reads_a_file: bool = False
     has_subcommands: bool = False
+    subcommand: str = ""
     around: Surrounding = NOWHERE
 
     @property
