@@ -87,7 +87,7 @@ def _data(draft: Draft) -> Iterator[str]:
         yield from _comment(
             "The script cuts these rows itself: each run should draw them by the split seed ($RETUNED_SPLIT_SEED or "
             "{split_seed}). Or let it take a file to train on and one to score on, and retuned cuts them: add "
-            "split = {by = 'rows'} here, and {train} and {eval} to the command."
+            "split = {by = 'rows'} here, and {train} and {eval} to the command (docs/contract.md shows it)."
         )
         return
     yield 'split = {by = "rows"}  # guess: rows do not depend on each other; retuned cuts all of them anew. If they do:'

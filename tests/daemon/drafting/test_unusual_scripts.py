@@ -136,3 +136,12 @@ def test_the_word_for_what_fire_runs_is_known_or_asked_for(call, is_open, word):
     source = "import fire\nclass Odd:\n    def a(self): pass\n    def b(self): pass\n"
     program = read_python(f"{source}def train(lr=0.1): pass\ndef score(): pass\n{call}\n")
     assert (program.has_subcommands, program.subcommand) == (is_open, word)
+
+
+@pytest.mark.parametrize(("script", "says_so"), [("tables.py", True), ("docopted.py", False), ("keras.py", False)])
+def test_init_says_at_once_that_a_script_which_cuts_one_table_needs_a_second_file(folder, retuned, script, says_so):
+    (folder / "keras.py").write_text('history = model.fit(validation_split=0.2)\nprint("val_loss:", loss)\n')
+    done = retuned("init", script, "--no-help", cwd=folder)
+    assert done.returncode == 0
+    assert ("let the script take a second file" in done.stdout) is says_so
+    assert ("cut by the script itself" in done.stdout) is says_so
