@@ -146,7 +146,7 @@ def _summary(draft: Draft) -> Iterator[str]:
         yield f"  trains with  {' '.join(draft.command)}"
     if draft.metric is not None:
         way = f", {draft.direction}" if draft.direction else ""
-        where = f" (line {draft.metric.line})" if draft.metric.line else ""
+        where = f" ({draft.metric.place})" if draft.metric.line else ""
         yield f"  metric       {draft.metric.name}{way}{where}"
     searched = [one.name for one in draft.hyperparameters if one.range.low is not None or one.range.choices]
     searched += [one.name for one in draft.hyperparameters if one.range.kind == "bool"]

@@ -52,7 +52,8 @@ class MetricSight:
     """A place where a program seems to tell a metric: `how` is "report" (a report line), "print" (found by `pattern`,
     or with the epoch by `curve`, where that is printed), "file" (`key` of a JSON file, or `column` of a
     table) or "log" (a tracker, which retuned does not read). `context`: the words before it ("Test set: Average").
-    `file`: what the source says of the file's path, the whole, or its name where `is_below` something else."""
+    `file`: what the source says of the file's path, the whole, or its name where `is_below` something else. `module`:
+    the file's name, where the program imports the source."""
 
     name: str
     line: int
@@ -64,6 +65,12 @@ class MetricSight:
     context: str = ""
     file: str = ""
     is_below: bool = False
+    module: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where in the source, as a person says it."""
+        return f"line {self.line} of {self.module}" if self.module else f"line {self.line}"
 
 
 @dataclass(frozen=True, slots=True)

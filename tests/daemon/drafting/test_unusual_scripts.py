@@ -8,6 +8,8 @@ import pytest
 from retuned.daemon.config.model_file import model_file_in
 from retuned.daemon.drafting.first_draft import draft_for
 from retuned.daemon.metric_patterns import compile_pattern, number_in
+from retuned.strategies.drafting.imported_programs import with_imported
+from retuned.strategies.drafting.metric_names import best_sight
 from retuned.strategies.drafting.python_source import read_python
 
 SCRIPTS = Path(__file__).parent / "scripts" / "unusual"
@@ -145,3 +147,28 @@ def test_init_says_at_once_that_a_script_which_cuts_one_table_needs_a_second_fil
     assert done.returncode == 0
     assert ("let the script take a second file" in done.stdout) is says_so
     assert ("cut by the script itself" in done.stdout) is says_so
+
+
+def test_arguments_and_metric_may_stand_in_modules_beside_the_script(folder):
+    found = drafted("parts/train.py")
+    words = "--train-csv={train} --valid-csv={eval} --lr={lr} --seed={seed}"
+    assert [*found.draft.command] == ["python3", "parts/train.py", *words.split()]
+    assert found.draft.metric.name == "val_loss"
+    assert "# guess: line 4 of fit.py prints it" in found.text
+    assert found.fault == ""
+
+
+MODULES = [
+    # what the script says, what a module says, (arguments, metric) that count
+    ("", "click.option('--lr', default=0.1)", ([], None)),  # imports nothing that reads a command line
+    ("import argparse\np.add_argument('--rate')", "import argparse\np.add_argument('--lr')", (["rate"], None)),
+    ("print('rmse:', rmse)", "print('mae:', mae)", ([], "rmse")),  # the script itself goes before
+    ("wandb.log({'rmse': rmse})", "print('mae:', mae)", ([], "mae")),  # what a tracker gets cannot be read
+]
+
+
+@pytest.mark.parametrize(("script", "module", "expected"), MODULES)
+def test_what_a_script_says_itself_goes_before_its_modules(script, module, expected):
+    program = with_imported(read_python(script), [("net.py", read_python(module))])
+    best = best_sight(program.metrics)
+    assert ([one.name for one in program.arguments], None if best is None else best.name) == expected

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 from retuned.daemon.config.model_file import load_model_file
-from retuned.daemon.training.training_code import MOST_FILE_BYTES, imported_code, imported_files, read_code
+from retuned.daemon.imported_files import MOST_FILE_BYTES, imported_files
+from retuned.daemon.training.training_code import imported_code, read_code
 
 TREE = {
     "train.py": "import json\n",
