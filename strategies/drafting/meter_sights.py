@@ -88,7 +88,7 @@ def _formats(call: ast.Call) -> Iterator[str]:
         yield from _texts([call.func.value])
     for part in call.args:
         if isinstance(part, ast.JoinedStr):
-            yield "".join(str(one.value) if isinstance(one, ast.Constant) else "{}" for one in part.values)
+            yield "".join(str(piece.value) if isinstance(piece, ast.Constant) else "{}" for piece in part.values)
 
 
 def _texts(nodes: list[ast.expr]) -> list[str]:
