@@ -29,6 +29,7 @@ DAEMON = (
         "processes",
         "durable_files",
         "foreign_files",
+        "imported_files",
         "start_errors",
         "lean_imports",
         "masking",

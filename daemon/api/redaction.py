@@ -79,7 +79,7 @@ class _Redaction:
         if isinstance(value, ModelFile):
             return _file(value)
         if isinstance(value, CodeFingerprint):
-            return replace(value, files=())
+            return replace(value, files=(), imported=())
         if isinstance(value, Path):
             return _HIDDEN_PATH
         if not is_dataclass(value) or isinstance(value, type | Space):

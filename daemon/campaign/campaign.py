@@ -8,6 +8,7 @@ end. Judging, recording and alerting are one transaction.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from ...strategies.drift.fingerprints import is_same_code
 from ...strategies.errors import CampaignFailed
 from ...strategies.legs.names import INCUMBENT
 from ...strategies.records import Configuration, LegEnd, LegResult, Purpose, Role
@@ -245,7 +246,7 @@ def _is_started_alike(context: CampaignContext, baseline: Campaign) -> bool:
         (file.training.command, file.training.recipe, file.training.values, file.training.pass_env, file.split)
         for file in (file_before, context.file)
     )
-    return before == now and prepared_of(baseline).code == prepared_of(context.campaign).code
+    return before == now and is_same_code(prepared_of(baseline).code, prepared_of(context.campaign).code)
 
 
 def _contract_by_challenger(context: CampaignContext, contract: Contract, challenger: Configuration) -> Contract:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...strategies.drift.cause_records import Causes
 from ...strategies.drift.causes import Change, Runs, explain, extra_runs, unexplained
 from ...strategies.drift.cost_drift import CostDrift, cost_drift
-from ...strategies.drift.fingerprints import describe_change, is_same_software_seen
+from ...strategies.drift.fingerprints import describe_change, is_same_code, is_same_software_seen
 from ...strategies.errors import CampaignFailed
 from ...strategies.legs import names
 from ...strategies.records import Configuration, LegRequest, LegResult, Outcome, Purpose, Role
@@ -93,7 +93,7 @@ def _change(baseline: Campaign, campaign: Campaign, baseline_file: ModelFile, fi
     change = Change(
         data=has_new_data,
         environment=describe_change(before.environment, now.environment),
-        code=before.code.key() != now.code.key() or commands[0] != commands[1],
+        code=not is_same_code(before.code, now.code) or commands[0] != commands[1],
         is_comparable=measures[0] == measures[1],
         no_old_data=missing,
         is_environment_known=is_same_software_seen(before.environment, now.environment),

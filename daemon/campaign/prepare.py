@@ -5,7 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ...strategies.drift.fingerprints import DataFingerprint, EnvironmentFingerprint, describe_change
+from ...strategies.drift.fingerprints import (
+    DataFingerprint,
+    EnvironmentFingerprint,
+    describe_change,
+    is_same_code,
+)
 from ...strategies.drift.outliers import DataRanges
 from ...strategies.errors import CampaignFailed, InputError
 from ...strategies.records import Configuration, plain
@@ -17,10 +22,11 @@ from ..masking import mask_of, masked
 from ..state.campaigns.phase_records import Prepared
 from ..state.models.registry import Model
 from ..training.column_profile import check_data
-from ..training.fingerprints import code_fingerprint, data_fingerprint
+from ..training.fingerprints import data_fingerprint
 from ..training.interpreter import environment_of, interpreter_notes
 from ..training.leg_order import MetricSource, TrainingOrder
 from ..training.snapshot import run_fingerprint, run_prepare, sources, take
+from ..training.training_code import read_code
 from .forecast import slots_that_fit
 
 
@@ -38,7 +44,7 @@ def prepare(model: Model, file: ModelFile, configuration: Configuration, before:
         snapshot=snapshot,
         ranges=ranges,
         suspicions=suspicions,
-        code=code_fingerprint(file.code_files(), file.training.workdir, show_progress),
+        code=read_code(file, show_progress),
         environment=environment_of(file.training, environ, file.triggers.packages, config.workers),
         told=reported_fingerprint(file, environ),
         notes=_notes(model, configuration),
@@ -65,7 +71,7 @@ def changes_since(before: Prepared, now: Prepared) -> tuple[str, ...]:
     if old is not None and new is not None and old.key() != new.key():
         rows = f" ({old.rows} -> {new.rows} lines)" if old.rows != new.rows else ""
         changes.append(f"the data changed{rows}")
-    if before.code.key() != now.code.key():
+    if not is_same_code(before.code, now.code):
         changes.append("the training code changed")
     described = describe_change(before.environment, now.environment)
     return (*changes, described) if described else tuple(changes)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ...strategies.drift.fingerprints import DataFingerprint
+from ...strategies.drift.fingerprints import DataFingerprint, is_same_code
 from ...strategies.errors import CampaignFailed, ConflictError, InputError
 from ...strategies.verdict.verdict_records import Verdict
 from ..config.model_file import ModelFile
@@ -13,8 +13,9 @@ from ..state.campaigns.campaigns import Campaign, campaigns_of, find_campaign, o
 from ..state.campaigns.phase_records import Continued
 from ..state.models.registry import Model, file_of_version, find_model
 from ..state.store import Store
-from ..training.fingerprints import code_fingerprint, data_fingerprint
+from ..training.fingerprints import data_fingerprint
 from ..training.snapshot import sources
+from ..training.training_code import read_code
 
 MOST_PAIRS = 256
 """In total; the same bound as for [search] max_pairs."""
@@ -131,14 +132,14 @@ def _check_unchanged(file: ModelFile, model: Model, campaign: Campaign) -> None:
     if parts[0] != parts[1]:
         raise ConflictError(f"the model file of {model.name} changed since campaign {campaign.id}", "", remedy)
     try:
-        code = code_fingerprint(file.code_files(), file.training.workdir)
+        code = read_code(file)
         data = _present_data(file, campaign)
     except CampaignFailed as error:
         raise ConflictError(
             f"campaign {campaign.id} cannot be continued: {error.found}", error.allowed, remedy
         ) from None
     prepared = reached(campaign.facts.prepared)
-    if code.key() != prepared.code.key():
+    if not is_same_code(prepared.code, code):
         raise ConflictError(f"the training code of {model.name} changed since campaign {campaign.id}", "", remedy)
     if data is not None and data.key() != reached(prepared.data).key():
         raise ConflictError(f"the data of campaign {campaign.id} has changed", "", remedy)

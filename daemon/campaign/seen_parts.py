@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ...strategies.drift.fingerprints import CodeFingerprint, DataFingerprint, EnvironmentFingerprint, compared_parts
+from ...strategies.drift.fingerprints import (
+    CodeFingerprint,
+    DataFingerprint,
+    EnvironmentFingerprint,
+    comparable_code,
+    compared_parts,
+)
 from ...strategies.errors import CampaignFailed, ClusterAway
 from ...strategies.schedule import triggers
 from ...strategies.schedule.triggers import CodeState, DataState
@@ -23,9 +29,10 @@ from ..state.models.change_checks import last_check, record_check
 from ..state.models.registry import Model
 from ..state.store import Store
 from ..training.environment_reading import read_gpus
-from ..training.fingerprints import code_fingerprint, data_fingerprint, files_below
+from ..training.fingerprints import data_fingerprint, files_below
 from ..training.interpreter import environment_of, find_interpreter
 from ..training.snapshot import as_told, run_fingerprint, sources
+from ..training.training_code import read_code
 
 PARTS = ("data", "code", "environment")
 UNCHANGED = "unchanged"
@@ -148,11 +155,12 @@ def _data_before(before: Prepared, mask: Mask | None) -> DataState | None:
 
 
 def _code(store: Store, model: Model, before: Prepared | None, shared: SharedReads, now: datetime) -> SeenPart:
-    code = code_fingerprint(model.file.code_files(), model.file.training.workdir)
+    code = read_code(model.file)
     _note(store, model, "code", now, fingerprint=code.to_json())
     if before is None:
         return SeenPart("code", "", FIRST_SEEN)
-    change = triggers.code_change(_code_state(before.code), _code_state(code))
+    then, today = comparable_code(before.code, code)
+    change = triggers.code_change(_code_state(then), _code_state(today))
     return SeenPart("code", change, change or UNCHANGED)
 
 
@@ -175,7 +183,7 @@ def _data_state(data: DataFingerprint) -> DataState:
 
 
 def _code_state(code: CodeFingerprint) -> CodeState:
-    return CodeState(dict(code.files), code.commit)
+    return CodeState(code.hashes(), code.commit)
 
 
 def _signature(file: ModelFile) -> str:

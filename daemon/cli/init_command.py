@@ -112,6 +112,13 @@ def _lead_on() -> None:
         say(f"  ... and {len(scripts) - _MOST_SHOWN} more")
 
 
+_CUTS_ITSELF = (
+    "note: each pair of runs needs rows of its own. The shortest way: let the script take a second file, to score on "
+    "(four lines: 'A script that cuts one table itself' in docs/contract.md; `retuned example` says where the docs "
+    "are), and draft again"
+)
+
+
 def _written(drafted: Drafted, out: Path) -> Iterator[str]:
     draft, lines = drafted.draft, drafted.text.splitlines()
     todos = [(number, line) for number, line in enumerate(lines, start=1) if re.match(r"\s*# TODO", line)]
@@ -120,6 +127,8 @@ def _written(drafted: Drafted, out: Path) -> Iterator[str]:
     yield from _summary(draft)
     for note in drafted.notes:
         yield f"note: {note}"
+    if draft.data and draft.needs_data and not draft.is_split and "{split_seed}" not in " ".join(draft.command):
+        yield _CUTS_ITSELF
     if todos:
         yield f"only you can know {counted(len(todos), 'thing')}:"
         yield from (f"  line {number}: {line.strip().removeprefix('# ')}" for number, line in todos)
@@ -137,11 +146,11 @@ def _summary(draft: Draft) -> Iterator[str]:
         yield f"  trains with  {' '.join(draft.command)}"
     if draft.metric is not None:
         way = f", {draft.direction}" if draft.direction else ""
-        where = f" (line {draft.metric.line})" if draft.metric.line else ""
+        where = f" ({draft.metric.place})" if draft.metric.line else ""
         yield f"  metric       {draft.metric.name}{way}{where}"
     searched = [one.name for one in draft.hyperparameters if one.range.low is not None or one.range.choices]
     searched += [one.name for one in draft.hyperparameters if one.range.kind == "bool"]
     if searched:
         yield f"  searches     {', '.join(dict.fromkeys(searched))}"
     if draft.data and draft.needs_data:
-        yield f"  data         {draft.data}{', cut by retuned' if draft.is_split else ''}"
+        yield f"  data         {draft.data}, cut by {'retuned' if draft.is_split else 'the script itself'}"

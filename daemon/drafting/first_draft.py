@@ -9,6 +9,7 @@ from ...strategies.drafting.argparse_source import spelling
 from ...strategies.drafting.draft import Draft, Given, Surroundings
 from ...strategies.drafting.drafting import draft
 from ...strategies.drafting.help_text import help_arguments
+from ...strategies.drafting.imported_programs import with_imported
 from ...strategies.drafting.program import Argument, Program, plain
 from ...strategies.drafting.python_source import read_python
 from ...strategies.drafting.roles import Role, role_of
@@ -17,11 +18,13 @@ from ...strategies.drafting.toml_text import model_text
 from ...strategies.errors import InputError, StateError
 from ..config.model_file import model_file_in
 from ..config.model_paths import check_paths
+from ..imported_files import imported_files
 from .config_values import hydra_values, values_in
 from .script_help import ask_for_help
 from .surroundings import config_file, data_files, header_of, model_name, owner_of, python_beside
 
 _LARGEST_SOURCE = 2 << 20
+_MOST_MODULES = 40
 _RUNNERS: Mapping[str, tuple[str, ...]] = {
     ".py": ("python3",), ".sh": ("sh",), ".bash": ("bash",), ".r": ("Rscript",), ".R": ("Rscript",),
     ".awk": ("awk", "-f"), ".jl": ("julia",), ".pl": ("perl",), ".rb": ("ruby",), ".js": ("node",), ".lua": ("lua",),
@@ -50,7 +53,7 @@ def draft_for(
         return _checked(draft(Program(), around, given), out, ())
     source = _source_of(script)
     folders = tuple(dict.fromkeys((Path(os.path.abspath(script)).parent, base)))
-    program, notes = _program(script, source), list[str]()
+    program, notes = _with_modules(_program(script, source), script, base), list[str]()
     around = _around(script, base, folders, environ, program)
     if asks and _may_ask(script, source, program):
         answer = ask_for_help(_start_of(around, base, script), environ)
@@ -130,6 +133,15 @@ def _program(script: Path, source: str) -> Program:
     return read_text(source) if found is None else found
 
 
+def _with_modules(program: Program, script: Path, base: Path) -> Program:
+    """The program with what the modules say that it imports from its own folders, as far as they can be read."""
+    if program.parser == "text":
+        return program
+    paths = imported_files([Path(os.path.abspath(script))], base, most_files=_MOST_MODULES)
+    read = [(path.name, read_python(_source_of(path))) for path in paths if os.access(path, os.R_OK)]
+    return with_imported(program, [(name, module) for name, module in read if module is not None])
+
+
 def _may_ask(script: Path, source: str, program: Program) -> bool:
     """Whether `--help` may be given to the program: one that does not know it would begin to train."""
     if program.parser == "text":
@@ -148,7 +160,7 @@ def _start_of(around: Surroundings, base: Path, script: Path) -> list[str]:
 
 def _with_help(program: Program, text: str) -> Program:
     """The program with the arguments that only its help names."""
-    own = {plain(argument.name) for argument in program.arguments}
+    own = {plain(name) for argument in program.arguments for name in (argument.name, argument.shown)}
     more = tuple(one for one in help_arguments(text) if plain(one.name) not in own)
     if program.parser != "text":  # the positions of the source are sure, and its parser takes values in one word
         more = tuple(

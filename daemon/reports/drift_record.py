@@ -62,6 +62,7 @@ def _point(store: Store, campaign: Campaign, file: ModelFile) -> DriftPoint:
         label="" if verdict is None else verdict.label,
         cause="" if ended.causes is None else ended.causes.summary,
         code=prepared.code.key(),
+        named_code="" if prepared.code.imported is None else prepared.code.key_of_named(),
         training=_training_key(file),
         budget=f"{file.training.budget.amount:g} {file.training.budget.unit.value}",
         metric=file.goal.metric,

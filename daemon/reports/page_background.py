@@ -96,7 +96,7 @@ def provenance_section(record: CampaignRecord) -> Section:
         ("metric", f"{record.metric}, {record.direction}"),
         ("data", _data(prepared.data)),
         *((("snapshot", prepared.snapshot),) if prepared.snapshot else ()),
-        ("code", "; ".join((code.key(), *(f"{name} {digest[:12]}" for name, digest in code.files)))),
+        ("code", "; ".join((code.key(), *(f"{name} {digest[:12]}" for name, digest in code.hashes().items())))),
         *((("commit", code.commit),) if code.commit else ()),
         *_environment(prepared.environment),
         ("retuned", f"version that wrote this page: {metadata.version('retuned')}"),

@@ -44,16 +44,23 @@ def data_fingerprint(paths: Sequence[Path], show_progress: Callable[[], None] = 
 
 
 def code_fingerprint(
-    files: Sequence[Path], folder: Path, show_progress: Callable[[], None] = lambda: None
+    files: Sequence[Path],
+    folder: Path,
+    show_progress: Callable[[], None] = lambda: None,
+    imported: Sequence[Path] = (),
 ) -> CodeFingerprint:
-    """The training code in `files` (see `ModelFile.code_files`) and the commit of `folder`, without hyperparameters.
+    """The training code in `files`, what they have `imported`, and the commit of `folder`, without hyperparameters.
 
     The commit is None outside a git repository and where git is missing. Raises CampaignFailed.
     """
-    hashes = tuple(
-        (os.path.relpath(file, folder), _read_through(file, show_progress)[0].hex()[:32]) for file in sorted(set(files))
-    )
-    return CodeFingerprint(hashes, _commit(folder))
+
+    def hashes(paths: Sequence[Path]) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (os.path.relpath(path, folder), _read_through(path, show_progress)[0].hex()[:32])
+            for path in sorted(set(paths))
+        )
+
+    return CodeFingerprint(hashes(files), _commit(folder), hashes(imported))
 
 
 def environment_fingerprint(python: Path | str, packages: Sequence[str] = ()) -> EnvironmentFingerprint:

@@ -15,7 +15,16 @@ _TAKES_NO_VALUE = frozenset({"store_const", "append_const", "count", "help", "ve
 
 def argparse_arguments(tree: ast.Module, names: Mapping[str, Value]) -> tuple[Argument, ...]:
     """The arguments of every `add_argument`, in the order of the source; `set_defaults` counts."""
-    calls = sorted(_calls(tree, "add_argument"), key=lambda call: (call.lineno, call.col_offset))
+    return _arguments(tree, names, "add_argument")
+
+
+def optparse_arguments(tree: ast.Module, names: Mapping[str, Value]) -> tuple[Argument, ...]:
+    """The arguments of every `add_option` of optparse."""
+    return _arguments(tree, names, "add_option")
+
+
+def _arguments(tree: ast.Module, names: Mapping[str, Value], method: str) -> tuple[Argument, ...]:
+    calls = sorted(_calls(tree, method), key=lambda call: (call.lineno, call.col_offset))
     defaults = {
         keyword.arg: constant_of(keyword.value, names)
         for call in _calls(tree, "set_defaults")
@@ -90,8 +99,9 @@ def spelling(flag: str, has_several: bool = False) -> tuple[str, ...]:
 
 
 def _kind(node: ast.expr | None, default: Value | None) -> Kind | None:
-    if isinstance(node, ast.Name) and node.id in TYPES:
-        return TYPES[node.id]
+    word = node.value if isinstance(node, ast.Constant) else getattr(node, "id", None)  # optparse takes a text
+    if isinstance(word, str) and word in TYPES:
+        return TYPES[word]
     if node is None or (isinstance(node, ast.Name) and node.id in ("str", "Path")):
         return None  # argparse hands over a text then, whatever the default is
     return kind_of(default)

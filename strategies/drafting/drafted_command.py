@@ -50,7 +50,7 @@ def command_of(
     ]
     options = [word for one, word in written if not one.is_variable]
     variables = [word for one, word in written if one.is_variable]
-    positions = [_SUBCOMMAND, *positions] if program.has_subcommands else positions
+    positions = [program.subcommand or _SUBCOMMAND, *positions] if program.has_subcommands else positions
     ordered = [*options, *positions] if around.options_first else [*positions, *options]
     in_file = [one for one in arguments if has_file and not one.words and one.place]
     told = {key_of(one) for one in on_line + in_file if texts[key_of(one)] is not None}
@@ -156,5 +156,5 @@ def _todos(program: Program, arguments: list[Argument], texts: Mapping[str, str 
     unknown = [one.shown for one in arguments if (texts[key_of(one)] or "").startswith("{TODO_")]
     if unknown:
         yield f"{', '.join(unknown)}: no default was found; write a value in place of each {{TODO_...}}"
-    if program.has_subcommands:
+    if program.has_subcommands and not program.subcommand:
         yield f"the script has commands of its own: write the one that trains in place of {_SUBCOMMAND}"

@@ -3,6 +3,7 @@ what makes a command line of a dataclass."""
 
 import ast
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..hyperparameter import Kind
 from ..records import Value
@@ -11,6 +12,7 @@ from .constants import constant_of, constants_of, last_name
 from .program import Argument, kind_of
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_TRAINING = frozenset({"train", "fit", "run", "main", "train_model", "training"})
 _FIRE_TRUTHS = ("True", "False")
 
 
@@ -38,15 +40,43 @@ def typer_arguments(tree: ast.Module, names: Mapping[str, Value]) -> tuple[Argum
 
 
 def fire_arguments(tree: ast.Module, names: Mapping[str, Value]) -> tuple[Argument, ...]:
-    """The arguments of the function that `fire.Fire` gets."""
-    ran = {last_name(call.args[0]) for call in _calls_of(tree, "Fire")}
+    """The arguments of the function that `fire.Fire` gets, or of a class and of its method that trains."""
+    ran, found = _fired(tree), []
     chosen = [function for function in _functions(tree) if function.name in ran][:1]
-    found = []
-    for name, annotation, node in _parameters(chosen):
+    for name, annotation, node in _parameters(chosen or _methods_fired(tree, ran)):
         default = constant_of(node, names)
         kind = _annotated_kind(annotation) or kind_of(default)
         truths = _FIRE_TRUTHS if kind is Kind.BOOL else None
         found.append(Argument(name, spelling(f"--{name}"), kind, default, truths=truths, is_required=node is None))
+    return tuple(found)
+
+
+def fire_command(tree: ast.Module) -> str | None:
+    """The word that names what is to be run, where `fire.Fire` gets a class, several functions or a whole module; ""
+    where none is sure, None where no word is needed."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) == "Fire"]
+    if not calls:
+        return None
+    names = _fired(tree)
+    if any(isinstance(node, ast.ClassDef) and node.name in names for node in ast.walk(tree)):
+        return next((method.name for method in _methods_fired(tree, names) if _trains(method.name)), "")
+    if calls[0].args and not isinstance(calls[0].args[0], ast.Dict):
+        return None
+    return _named_in(calls[0], next(iter(names), ""))
+
+
+def tap_arguments(tree: ast.Module, names: Mapping[str, Value]) -> tuple[Argument, ...]:
+    """The fields of the classes that derive from `Tap`; a bool is a flag that turns its default."""
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    fields = [field for node in classes if any(last_name(base) == "Tap" for base in node.bases) for field in node.body]
+    found = []
+    for field in fields:
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            argument = field_argument(field.target.id, field, names, uses_hyphens=False)
+            texts = ("", f"--{argument.name}") if argument.default is True else (f"--{argument.name}", "")
+            is_flag = argument.kind is Kind.BOOL
+            words = (f"--{argument.name}",)
+            found.append(replace(argument, words=words, switch=texts, truths=None) if is_flag else argument)
     return tuple(found)
 
 
@@ -57,14 +87,15 @@ def dataclass_arguments(tree: ast.Module, names: Mapping[str, Value], uses_hyphe
         if not isinstance(node, ast.ClassDef) or not any(last_name(mark) == "dataclass" for mark in _marks(node)):
             continue
         found += [
-            _of_field(field.target.id, field, names, uses_hyphens)
+            field_argument(field.target.id, field, names, uses_hyphens)
             for field in node.body
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         ]
     return tuple(found)
 
 
-def _of_field(name: str, field: ast.AnnAssign, names: Mapping[str, Value], uses_hyphens: bool) -> Argument:
+def field_argument(name: str, field: ast.AnnAssign, names: Mapping[str, Value], uses_hyphens: bool) -> Argument:
+    """The argument that a dataclass's field becomes: `--name=value`."""
     value = field.value
     if isinstance(value, ast.Call):  # field(default=...)
         value = next((keyword.value for keyword in value.keywords if keyword.arg == "default"), None)
@@ -76,6 +107,42 @@ def _of_field(name: str, field: ast.AnnAssign, names: Mapping[str, Value], uses_
         return Argument(name, (flag,), kind, default, switch=(flag, f"--no-{flag[2:]}"))
     truths = _FIRE_TRUTHS if kind is Kind.BOOL else None
     return Argument(name, spelling(flag), kind, default, truths=truths, is_required=field.value is None)
+
+
+def _fired(tree: ast.Module) -> frozenset[str]:
+    """The names of what `fire.Fire` gets; of several functions, or of a whole module, the one that trains."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) == "Fire"]
+    given = calls[0].args[0] if calls and calls[0].args else None
+    if isinstance(given, ast.Dict):
+        return frozenset({last_name(value) for value in given.values if _trains(last_name(value))})
+    if given is not None:
+        return frozenset({last_name(given)})
+    whole = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _trains(node.name)]
+    return frozenset(whole[:1]) if calls else frozenset()
+
+
+def _named_in(call: ast.Call, function: str) -> str:
+    """The key of a function in the dictionary that Fire gets; its own name without one."""
+    given = call.args[0] if call.args else None
+    if not isinstance(given, ast.Dict):
+        return function
+    keys = [constant_of(key, {}) for key, value in zip(given.keys, given.values, strict=True)
+            if key is not None and last_name(value) == function]  # fmt: skip
+    return str(keys[0]) if keys else ""
+
+
+def _methods_fired(tree: ast.Module, ran: frozenset[str]) -> list[_Function]:
+    """The constructor and the method that trains, of a class among `ran`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name in ran:
+            methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+            training = [part for part in methods if _trains(part.name)]
+            return [*(part for part in methods if part.name == "__init__"), *(training if len(training) == 1 else [])]
+    return []
+
+
+def _trains(name: str) -> bool:
+    return name in _TRAINING
 
 
 def _of_click(call: ast.Call, names: Mapping[str, Value]) -> Argument | None:

@@ -12,9 +12,9 @@ _LOWER = (
     "crossentropy entropy ce bce kl regret cost distance mad rse rae pinball crps eer gap misclassification"
 )
 _HIGHER = (
-    "acc accuracy auc auroc auprc f1 precision recall r2 score ndcg map mrr bleu rouge iou miou dice reward return "
-    "skill correlation corr kappa gini top1 top5 hits sharpe psnr ssim mcc fscore roc pearson spearman likelihood "
-    "jaccard ap aucpr prauc rocauc"
+    "acc accuracy auc auroc auprc f1 precision prec recall r2 score ndcg map mrr bleu rouge iou miou dice reward "
+    "return skill correlation corr kappa gini top1 top5 hits sharpe psnr ssim mcc fscore roc pearson spearman "
+    "likelihood jaccard ap aucpr prauc rocauc"
 )
 _HELD_OUT = "val valid validate validation eval evaluate evaluation dev test holdout heldout oof cv"
 _TRAINING = "train training running batch tr"
@@ -24,6 +24,7 @@ _NO_METRIC = (
 )
 _LOSS = "loss losses nll cost crossentropy ce bce"
 _NAMES_OF_OTHERS = "file path dir epoch step iter time weight weights name count index threshold"
+_OF_SEVERAL = re.compile(r"(?i)(acc|prec|accuracy|top)[-_@ ]*(?!1(?!\d))\d+")  # Acc@5, top5
 _WORTH = {"report": 3, "print": 2, "file": 2, "log": 0}
 
 
@@ -65,7 +66,8 @@ def place_of(text: str) -> int:
 
 def best_sight(sights: tuple[MetricSight, ...]) -> MetricSight | None:
     """The one that tells most likely what decides: of held-out rows before of training rows, one that can be read
-    before one that cannot, a metric before the loss that is printed with it, the later before the earlier."""
+    before one that cannot, a metric before the loss that is printed with it, the first guess before the first five, the
+    later before the earlier."""
     named = [(number, sight) for number, sight in enumerate(sights) if is_metric(sight.name)]
     return max(named, key=_worth, default=(0, None))[1]
 
@@ -84,10 +86,11 @@ def is_loss(name: str) -> bool:
     return bool(_words(name) & frozenset(_LOSS.split()))
 
 
-def _worth(numbered: tuple[int, MetricSight]) -> tuple[int, int, int, int, int]:
+def _worth(numbered: tuple[int, MetricSight]) -> tuple[int, ...]:
     number, sight = numbered
     where = 4 * place_of(sight.name) or 4 * place_of(sight.context)
-    return (sight.how != "log", where + _WORTH[sight.how], not is_loss(sight.name), sight.line, number)
+    choice = (not is_loss(sight.name), not _OF_SEVERAL.search(sight.name))
+    return (sight.how != "log", where + _WORTH[sight.how], *choice, sight.line, number)
 
 
 def _words(name: str) -> frozenset[str]:

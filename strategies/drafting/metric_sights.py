@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from .constants import last_name
 from .json_files import JsonFiles, counts, keys_of
+from .meter_sights import averaged, meter_sights, shows_average, with_average
 from .metric_names import is_metric, place_of, qualifies
 from .program import MetricSight
 
@@ -34,6 +35,7 @@ def metric_sights(tree: ast.Module) -> tuple[MetricSight, ...]:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     files, inside = JsonFiles(tree), _functions_that_evaluate(tree)
     found = [sight for call in calls for sight in _of_call(call, counters, files, inside.get(id(call), ""))]
+    found += meter_sights(calls, lambda call: inside.get(id(call), ""))
     return tuple(sorted(found, key=lambda sight: sight.line)[:_MOST])
 
 
@@ -44,6 +46,10 @@ def sights_in_text(line: str, number: int, *, goes_on: bool = False) -> Iterator
 
 def _of_holes(line: str, number: int, said: str, *, goes_on: bool = False) -> Iterator[MetricSight]:
     """The same; `said`: what stands before the text."""
+    if shows_average(line):
+        sights = _of_holes(averaged(line), number, said, goes_on=goes_on)
+        yield from (replace(sight, pattern=with_average(sight.pattern)) for sight in sights)
+        return
     parts = _CONVERSION.sub(_HOLE, line).split(_HOLE)
     for before, after in zip(parts, [*parts[1:], ""], strict=True) if goes_on else itertools.pairwise(parts):
         said += before

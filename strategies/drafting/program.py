@@ -52,7 +52,8 @@ class MetricSight:
     """A place where a program seems to tell a metric: `how` is "report" (a report line), "print" (found by `pattern`,
     or with the epoch by `curve`, where that is printed), "file" (`key` of a JSON file, or `column` of a
     table) or "log" (a tracker, which retuned does not read). `context`: the words before it ("Test set: Average").
-    `file`: what the source says of the file's path, the whole, or its name where `is_below` something else."""
+    `file`: what the source says of the file's path, the whole, or its name where `is_below` something else. `module`:
+    the file's name, where the program imports the source."""
 
     name: str
     line: int
@@ -64,6 +65,12 @@ class MetricSight:
     context: str = ""
     file: str = ""
     is_below: bool = False
+    module: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where in the source, as a person says it."""
+        return f"line {self.line} of {self.module}" if self.module else f"line {self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ NOWHERE = Surrounding()
 class Program:
     """All that a program's source or help says. `parser` names what reads its command line ("" for nothing), `config`
     is the (folder, name) that Hydra reads, `constants` are values that nothing outside can set, `around` helps to tell
-    what ambiguous names mean."""
+    what ambiguous names mean. `subcommand`: the one of its commands that trains, where that is sure."""
 
     arguments: tuple[Argument, ...] = ()
     metrics: tuple[MetricSight, ...] = ()
@@ -91,6 +98,7 @@ class Program:
     config: tuple[str, str] | None = None
     reads_a_file: bool = False
     has_subcommands: bool = False
+    subcommand: str = ""
     around: Surrounding = NOWHERE
 
     @property

@@ -5,14 +5,24 @@ import warnings
 from collections.abc import Callable, Mapping
 
 from ..records import Value
-from .argparse_source import argparse_arguments, has_subparsers
+from .absl_source import absl_arguments
+from .argparse_source import argparse_arguments, has_subparsers, optparse_arguments
 from .argv_source import argv_arguments, uses_argv
 from .constants import configured_constants, constant_arguments, last_name, module_constants
 from .environment_source import environment_arguments
-from .function_source import click_arguments, dataclass_arguments, fire_arguments, typer_arguments
+from .function_source import (
+    click_arguments,
+    dataclass_arguments,
+    fire_arguments,
+    fire_command,
+    tap_arguments,
+    typer_arguments,
+)
+from .help_text import help_arguments
 from .library_logs import library_sights
 from .metric_sights import metric_sights
 from .program import Argument, Program, plain
+from .structured_source import structured_arguments
 from .surroundings_of_names import surrounding
 
 _Reader = Callable[[ast.Module, Mapping[str, Value]], tuple[Argument, ...]]
@@ -23,9 +33,13 @@ _READERS: Mapping[str, _Reader] = {
     "fire": fire_arguments,
     "transformers": lambda tree, names: dataclass_arguments(tree, names, uses_hyphens=False),
     "simple_parsing": lambda tree, names: dataclass_arguments(tree, names, uses_hyphens=False),
+    "absl": absl_arguments,
+    "tap": tap_arguments,
+    "optparse": optparse_arguments,
+    "docopt": lambda tree, names: help_arguments(ast.get_docstring(tree) or ""),
     "tyro": lambda tree, names: dataclass_arguments(tree, names, uses_hyphens=True),
 }
-_OTHERS = ("hydra", "omegaconf", "jsonargparse", "configargparse", "absl", "docopt", "plac", "tap", "optparse")
+_OTHERS = ("hydra", "omegaconf", "jsonargparse", "configargparse", "plac")
 _FILE_FORMATS = frozenset({"yaml", "json", "tomllib", "toml", "tomli", "omegaconf", "ruamel", "configparser"})
 
 
@@ -55,6 +69,10 @@ def _read(tree: ast.Module) -> Program:
         parser, arguments = "argv", argv_arguments(tree, names)
     if not parser and _runs_configurator(tree):
         parser, arguments = "configurator", configured_constants(tree)
+    config = _hydra_config(tree) if "hydra" in imported else None
+    structured = () if config is None or arguments else structured_arguments(tree, names, config[1])
+    arguments = arguments or structured
+    subcommand = fire_command(tree) if parser == "fire" or "fire" in imported else None
     own = {plain(argument.name) for argument in arguments}
     variables = tuple(one for one in environment_arguments(tree, names) if plain(one.name) not in own)
     printed = metric_sights(tree)
@@ -63,9 +81,10 @@ def _read(tree: ast.Module) -> Program:
         metrics=(*printed, *library_sights(tree, imported, printed)),
         constants=constant_arguments(tree),
         parser=parser,
-        config=_hydra_config(tree) if "hydra" in imported else None,
+        config=None if structured else config,
         reads_a_file=bool(imported & _FILE_FORMATS),
-        has_subcommands=has_subparsers(tree),
+        has_subcommands=has_subparsers(tree) or subcommand is not None,
+        subcommand=subcommand or "",
         around=surrounding(tree),
     )
 

@@ -87,7 +87,7 @@ def _data(draft: Draft) -> Iterator[str]:
         yield from _comment(
             "The script cuts these rows itself: each run should draw them by the split seed ($RETUNED_SPLIT_SEED or "
             "{split_seed}). Or let it take a file to train on and one to score on, and retuned cuts them: add "
-            "split = {by = 'rows'} here, and {train} and {eval} to the command."
+            "split = {by = 'rows'} here, and {train} and {eval} to the command (docs/contract.md shows it)."
         )
         return
     yield 'split = {by = "rows"}  # guess: rows do not depend on each other; retuned cuts all of them anew. If they do:'
@@ -107,21 +107,21 @@ def _objective(draft: Draft) -> Iterator[str]:
         yield '# TODO metric = "val_loss"  # what decides; no print of a metric was found in the script'
         yield r"# pattern = 'val_loss[=:] *(\S+)'  # where it is printed; or file and key, see: retuned example model"
     elif metric.how == "log":
-        seen = f"line {metric.line} logs it to a tracker" if metric.line else "no print of it was found"
+        seen = f"{metric.place} logs it to a tracker" if metric.line else "no print of it was found"
         yield f"# TODO metric = {toml(metric.name)}  # {seen}: print it as well, so that the pattern finds it"
         yield f"# pattern = {toml(f'{re.escape(metric.name)}[=:] *([-+.0-9a-z]+)')}"
     else:
-        yield f"metric = {toml(metric.name)}  # guess: line {metric.line} {_TELLS[metric.how]}"
+        yield f"metric = {toml(metric.name)}  # guess: {metric.place} {_TELLS[metric.how]}"
     yield from _others(draft)
     yield from _direction(draft)
     if metric is not None and metric.how == "print":
         yield f"pattern = {toml(metric.pattern)}  # guess: how it is printed; the last match counts"
     if metric is not None and metric.how == "file":
         if draft.metric_file:
-            yield f"file = {toml(draft.metric_file)}  # guess: where line {metric.line} writes it"
+            yield f"file = {toml(draft.metric_file)}  # guess: where {metric.place} writes it"
         else:
             name = "metrics.json" if metric.key else "metrics.csv"
-            yield f'# TODO file = "{name}"  # the file that line {metric.line} writes'
+            yield f'# TODO file = "{name}"  # the file that {metric.place} writes'
         place = f"key = {toml(metric.key)}" if metric.key else f"column = {toml(metric.column)}"
         yield f"{place}  # guess: its place in that file"
         if metric.column:
@@ -132,7 +132,7 @@ def _objective(draft: Draft) -> Iterator[str]:
 def _others(draft: Draft) -> Iterator[str]:
     """The metrics that were not chosen."""
     if draft.other_metrics:
-        seen = ", ".join(f"{sight.name} (line {sight.line})" for sight in draft.other_metrics)
+        seen = ", ".join(f"{sight.name} ({sight.place})" for sight in draft.other_metrics)
         yield from _comment(
             f"also found: {seen}; if one of these is what counts, write it here, with its direction and pattern"
         )

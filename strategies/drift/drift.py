@@ -14,6 +14,7 @@ class DriftPoint:
 
     `code` is the training code's fingerprint, `training` one of the command or recipe, `budget` that of one training in
     words, `source` where the data come from: while these and the settings stay, scores may be compared (segments.py).
+    `named_code`: `code` without what is imported; empty in older records, where `code` is that.
     """
 
     campaign_id: int
@@ -38,6 +39,7 @@ class DriftPoint:
     label: str = ""  # the verdict in one word, for tables; empty for a baseline
     cause: str = ""  # why, in a few words; empty where no causes were looked for
     code: str = ""
+    named_code: str = ""
     training: str = ""
     budget: str = ""
     metric: str = ""

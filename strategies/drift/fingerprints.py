@@ -5,7 +5,7 @@ Two fingerprints with the same `key()` mean that nothing changed.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 
@@ -34,24 +34,53 @@ class DataFingerprint:
 
 @dataclass(frozen=True, slots=True)
 class CodeFingerprint:
-    """Content of the training code: hashes by file, and the last commit that changed code in its folder, if any."""
+    """Content of the training code: hashes by file, and the last commit that changed code in its folder, if any.
+
+    `imported`: hashes of what the `files` import. None in records of earlier versions, which did not look.
+    """
 
     files: tuple[tuple[str, str], ...]
     commit: str | None
+    imported: tuple[tuple[str, str], ...] | None = None
 
     def key(self) -> str:
         """A short name of this content."""
-        return _digest([self.files, self.commit])
+        return _digest([self.files, self.commit, self.imported] if self.imported else [self.files, self.commit])
+
+    def key_of_named(self) -> str:
+        """A short name of the named files and the commit alone, as earlier versions knew it."""
+        return replace(self, imported=None).key()
+
+    def hashes(self) -> dict[str, str]:
+        """All hashes by file."""
+        return dict((*self.files, *(self.imported or ())))
 
     def to_json(self) -> str:
         """The fingerprint as JSON."""
-        return json.dumps(asdict(self))
+        fields = asdict(self)
+        if self.imported is None:
+            del fields["imported"]
+        return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> "CodeFingerprint":
         """The fingerprint that `to_json` wrote."""
         content = json.loads(text)
-        return cls(tuple((name, digest) for name, digest in content["files"]), content["commit"])
+        imported = content.get("imported")
+        return cls(_pairs(content["files"]), content["commit"], None if imported is None else _pairs(imported))
+
+
+def comparable_code(old: CodeFingerprint, new: CodeFingerprint) -> tuple[CodeFingerprint, CodeFingerprint]:
+    """Both as far as they can be compared: without what is imported, where one does not know that."""
+    if (old.imported is None) == (new.imported is None):
+        return old, new
+    return replace(old, imported=None), replace(new, imported=None)
+
+
+def is_same_code(old: CodeFingerprint, new: CodeFingerprint) -> bool:
+    """Whether the training code is the same, as far as both know it."""
+    before, now = comparable_code(old, new)
+    return before.key() == now.key()
 
 
 UNKNOWN = "unknown"
@@ -135,6 +164,10 @@ def compared_parts(
     if is_same_software_seen(old, new):
         return old.parts(), new.parts()
     return replace(old, interpreter=UNKNOWN).parts(), replace(new, interpreter=UNKNOWN).parts()
+
+
+def _pairs(content: Iterable[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, digest) for name, digest in content)
 
 
 def _digest(content: object) -> str:

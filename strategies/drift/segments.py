@@ -43,9 +43,7 @@ def segments(points: Sequence[DriftPoint]) -> tuple[Segment, ...]:
 
 def changed(before: DriftPoint, now: DriftPoint) -> str:
     """What an owner changed between two points, as 'settings v1 -> v2, code 1a2b3c -> 4d5e6f'; empty for nothing."""
-    changes = [
-        _change(name, _text(before, name), _text(now, name)) for name in _OWN if _key(before, name) != _key(now, name)
-    ]
+    changes = [_change(name, _text(before, name), _text(now, name)) for name in _OWN if not _is_same(before, now, name)]
     return ", ".join(changes)
 
 
@@ -59,8 +57,13 @@ def _label(point: DriftPoint, varying: Sequence[str]) -> str:
     return ", ".join(f"{name} {_text(point, name)}" for name in named)
 
 
-def _key(point: DriftPoint, name: str) -> object:
-    return point.code if name == "code" else _text(point, name)
+def _is_same(before: DriftPoint, now: DriftPoint, name: str) -> bool:
+    """Whether both share a part; of code, what is imported counts where both points know it."""
+    if name != "code":
+        return _text(before, name) == _text(now, name)
+    if bool(before.named_code) == bool(now.named_code):
+        return before.code == now.code
+    return (before.named_code or before.code) == (now.named_code or now.code)
 
 
 def _text(point: DriftPoint, name: str) -> str:

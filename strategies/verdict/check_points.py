@@ -45,7 +45,10 @@ _SAME = {
     "split": "the score is the same with another split seed, so every pair is scored on the same rows",
     "purpose": "the score is the same in a search and in a confirmation, so both are scored on the same rows",
 }
-_LET_US_CUT = "have retuned cut the data: split = {by = 'rows'} under [data], train on {train} and score {eval}"
+_LET_US_CUT = (
+    "have retuned cut the data: split = {by = 'rows'} under [data], train on {train} and score {eval} "
+    "(four more lines in the script: 'A script that cuts one table itself' in docs/contract.md)"
+)
 _OWN_CHANGE = {
     "seed": 'draw initialisation and data order from it: hand it over in the command ("--seed", "{seed}", where '
     "the script has such an argument), or read RETUNED_SEED",

@@ -1,9 +1,14 @@
 """A contract that was broken at the baseline, and what its owner mends afterwards."""
 
 import json
+import os
 import sys
 
+from retuned.daemon.campaign.look import look_at
+from retuned.daemon.campaign.seen_parts import SharedReads
 from retuned.daemon.cli.next_commands import next_commands
+from retuned.daemon.clock import SystemClock
+from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.records import Outcome
 from retuned.strategies.verdict.contract import Breach
 from retuned.strategies.verdict.verdict_records import Reason
@@ -16,10 +21,23 @@ score = -((lr - 0.01) ** 2) + random.Random(f"{seed} {rows}").gauss(0, 0.1) + ra
 print(json.dumps({"step": 10, "metrics": {"score": score}}))
 """
 ROWS_ALONE = SCRIPT.replace('f"{seed} {rows}"', '"always"')
+IMPORTING = """\
+import json, os, sys
+import draws
+rows = os.environ["RETUNED_SPLIT_SEED"], os.environ["RETUNED_PURPOSE"] in ("replicate", "confirm")
+score = -((float(sys.argv[1]) - 0.01) ** 2) + draws.noise(sys.argv[2], rows)
+print(json.dumps({"step": 10, "metrics": {"score": score}}))
+"""
+FIXED_NOISE = """\
+import random
+def noise(seed, rows):
+    return random.Random(f"{rows}").gauss(0, 0.1)
+"""
+NOISE = FIXED_NOISE.replace("return", 'return random.Random(f"{seed} {rows}").gauss(0, 0.1) +')
 
 
-def command(script, *words):
-    argv = json.dumps([sys.executable, "-I", "-S", str(script), "{lr}", *words])
+def command(script, *words, options=("-I", "-S")):
+    argv = json.dumps([sys.executable, *options, str(script), "{lr}", *words])
     return f'command = {argv}\nbudget = {{steps = 10}}\ntimeout = "30s"\nslots = 2'
 
 
@@ -46,3 +64,22 @@ def test_while_nothing_is_changed_the_broken_contract_ends_a_campaign_at_once_an
     mended = ["retuned check toy", "retuned baseline toy"]
     assert [line for line, _ in next_commands(baseline)] == mended
     assert [line for line, _ in next_commands(campaign)][:2] == mended
+
+
+def test_a_module_that_the_script_imports_is_code_so_mending_it_is_seen_told_and_tested(desk):
+    script, draws = desk.folder / "train.py", desk.folder / "draws.py"
+    script.write_text(IMPORTING)
+    draws.write_text(FIXED_NOISE)
+    desk.register(training=command(script, "{seed}", options=("-B", "-S")))
+    assert desk.baseline().facts.contract.breaches == (Breach.SEED_IGNORED,)
+    assert seen_code(desk) == "unchanged"
+    draws.write_text(NOISE)
+    assert seen_code(desk) == "draws.py changed"
+    campaign = desk.retune(seed=1)
+    assert campaign.facts.contract.breaches == ()
+    assert campaign.facts.prepared.changes == ("the training code changed",)
+
+
+def seen_code(desk):
+    looked = look_at(desk.store, find_model(desk.store, "toy"), desk.config, SystemClock(), SharedReads(os.environ))
+    return next(part.words for part in looked.parts if part.part == "code")

@@ -15,6 +15,7 @@ from retuned.strategies.drift.fingerprints import (
     DataFingerprint,
     EnvironmentFingerprint,
     describe_change,
+    is_same_code,
 )
 from retuned.strategies.errors import CampaignFailed
 
@@ -184,4 +185,31 @@ def test_fingerprints_read_back_from_json_as_they_were():
     data, code = DataFingerprint(1, 2, None, "ab"), CodeFingerprint((("a.py", "12"),), None)
     assert DataFingerprint.from_json(data.to_json()) == data
     assert CodeFingerprint.from_json(code.to_json()) == code
+    with_imports = replace(code, imported=(("net.py", "34"),))
+    assert CodeFingerprint.from_json(with_imports.to_json()) == with_imports
     assert EnvironmentFingerprint.from_json(ENVIRONMENT.to_json()) == ENVIRONMENT
+
+
+OLD, BARE, WITH_NET = (
+    CodeFingerprint((("a.py", "12"),), None, imported) for imported in (None, (), (("net.py", "34"),))
+)
+PAIRS = [
+    (OLD, WITH_NET, True),  # a record of an earlier version, which did not look at imports
+    (OLD, replace(WITH_NET, files=(("a.py", "99"),)), False),
+    (OLD, BARE, True),
+    (BARE, WITH_NET, False),  # an import that is new
+    (WITH_NET, replace(WITH_NET, imported=(("net.py", "99"),)), False),
+    (WITH_NET, replace(WITH_NET, commit="1a2b"), False),
+]
+
+
+@pytest.mark.parametrize(("before", "now", "is_same"), PAIRS)
+def test_code_is_compared_by_what_both_records_know(before, now, is_same):
+    assert is_same_code(before, now) is is_same
+    assert is_same_code(now, before) is is_same
+
+
+def test_a_record_of_an_earlier_version_is_read_and_keeps_its_name():
+    earlier = CodeFingerprint.from_json('{"files": [["a.py", "12"]], "commit": null}')
+    assert earlier == OLD
+    assert earlier.key() == BARE.key() == WITH_NET.key_of_named()

@@ -24,6 +24,9 @@ CHANGES = [
     ({"settings_version": 2}, "settings v1 -> v2"),
     ({"code": "9f8e7d6c"}, "code 1a2b3c -> 9f8e7d"),
     ({"code": "1a2b3cff"}, "code changed"),  # two that begin alike are two all the same
+    # the same files as in an older record, which knew nothing of what they import; then others
+    ({"code": "9f8e7d6c", "named_code": "1a2b3c4d"}, ""),
+    ({"code": "9f8e7d6c", "named_code": "5a6b7c8d"}, "code 1a2b3c -> 9f8e7d"),
     ({"metric": "mae"}, "metric loss (lower is better) -> mae (lower is better)"),
     ({"lower_is_better": False}, "metric loss (lower is better) -> loss"),
     ({"source": "/data/new.csv"}, "data source /data/rides.csv -> /data/new.csv"),
@@ -48,6 +51,11 @@ def test_segments_hold_every_point_once_with_label_and_reason():
     assert first.label == "settings v1, code 1a2b3c, metric loss (lower is better)"
     assert last.label == "settings v2, code 1a2b3c, metric mae (lower is better)"
     assert [segment.why for segment in (first, middle)] == ["", "settings v1 -> v2"]
+
+
+def test_a_change_of_what_the_code_imports_interrupts_the_record():
+    before = replace(POINT, named_code="0a0a0a0a")
+    assert changed(before, replace(before, code="9f8e7d6c")) == "code 1a2b3c -> 9f8e7d"
 
 
 def test_settings_that_come_back_are_a_segment_of_their_own():
