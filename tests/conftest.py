@@ -227,11 +227,7 @@ def new_ray_cluster() -> Iterator[Callable[..., Any]]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    spec = importlib.util.spec_from_file_location("ray_cluster", BENCHMARKS / "ray_cluster.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = _of_benchmarks("ray_cluster")
     begun: list[Any] = []
 
     def begin(**options: Any) -> Any:
@@ -250,6 +246,36 @@ def new_ray_cluster() -> Iterator[Callable[..., Any]]:
 def ray_cluster(new_ray_cluster: Callable[..., Any]) -> Any:
     """A cluster for the tests of a module; one that ends it begins it again."""
     return new_ray_cluster()
+
+
+@pytest.fixture(scope="module")
+def slurm_cluster() -> Iterator[Any]:
+    """A controller and two nodes (benchmarks/slurm_cluster.py) for the tests of a module."""
+    module = _of_benchmarks("slurm_cluster")
+    if missing := module.missing_programs():
+        reason = f"nothing was tested on Slurm without {', '.join(missing)}: apt install slurm-wlm munge"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    # paths of sockets are short: pytest's own folders are too long for them
+    cluster = module.SlurmCluster(Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(cluster.conf))
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.end()
+            shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+def _of_benchmarks(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -295,4 +321,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def is_whole(module: Path) -> bool:
     """Whether the tests of a module share a fixture: it would be set up anew in each process that runs one of them."""
     text = module.read_text()
-    return any(shared in text for shared in ('scope="module"', "ray_cluster", "shared_bench"))
+    return any(shared in text for shared in ('scope="module"', "ray_cluster", "slurm_cluster", "shared_bench"))

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.durable_files import read_json
+from retuned.daemon.training.cluster.cluster_runner import Cluster, ClusterRunner
 from retuned.daemon.training.cluster.needs import Needs
-from retuned.daemon.training.cluster.ray_runner import Cluster, RayRunner
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.spool import Spool
@@ -99,24 +99,41 @@ class RunnerBench:
         assert [*self.spool.workers.glob("*/worker.json")] == []
 
 
-class RayBench(RunnerBench):
+class ClusterBench(RunnerBench):
     """The same on a real cluster of this machine."""
 
-    kind = "ray"
     cluster = None  # set by the fixture
 
     def open(self, training, objective, slots, python):
         shared = self.folder / "shared"
         shared.mkdir(exist_ok=True)
-        place = Cluster(self.cluster.address, shared, python or sys.executable, self.cluster.token)
-        return RayRunner(
+        place = Cluster(self.cluster.jobs(), shared, python or sys.executable)
+        return ClusterRunner(
             self.spool.folder, training, objective, slots, self.environment(), SystemClock(), place, Needs(0.5)
         )  # fmt: skip
 
     def close(self):
         super().close()
         jobs = self.cluster.jobs().jobs().values()
-        assert [job for job in jobs if job.spool == str(self.spool.folder)] == []
+        assert [job for job in jobs if job.spool == str(self.spool.folder) and self.is_left(job)] == []
+
+
+class RayBench(ClusterBench):
+    """On Ray, which lists jobs until they are deleted."""
+
+    kind = "ray"
+
+    def is_left(self, job):
+        return True
+
+
+class SlurmBench(ClusterBench):
+    """On Slurm, which lists jobs that ended for a while."""
+
+    kind = "slurm"
+
+    def is_left(self, job):
+        return job.is_living
 
 
 class Head:
@@ -179,13 +196,14 @@ def head():
     made.server.server_close()
 
 
-@pytest.fixture(scope="module", params=["local", "ray"])
+@pytest.fixture(scope="module", params=["local", "ray", "slurm"])
 def open_bench(request):
     """Opens a bench of each kind of runner."""
     if request.param == "local":
         return RunnerBench
-    RayBench.cluster = request.getfixturevalue("ray_cluster")
-    return RayBench
+    bench = {"ray": RayBench, "slurm": SlurmBench}[request.param]
+    bench.cluster = request.getfixturevalue(f"{request.param}_cluster")
+    return bench
 
 
 @pytest.fixture(scope="module")

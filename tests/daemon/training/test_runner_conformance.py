@@ -25,7 +25,7 @@ ENDS = {  # of one training of each kind: how it ends, a part of what is said, a
     "reports_in_the_file": (LegEnd.COMPLETED, "", 1),
     "last_report_counts": (LegEnd.COMPLETED, "", 1),
     "several_metrics": (LegEnd.COMPLETED, "", 1),
-    "large_checkpoint": (LegEnd.BAD_CHECKPOINT, "has 3.0 MiB, the limit is 2.0 MiB", 1),
+    "large_checkpoint": (LegEnd.BAD_CHECKPOINT, "MiB, the limit is 2.0 MiB", 1),  # seen whole, or while it is written
     "large_checkpoint_in_a_folder": (LegEnd.BAD_CHECKPOINT, "raise checkpoint_limit", 1),  # seen while it runs
     "hangs": (LegEnd.TIMED_OUT, "still running after", 1),
     "hangs_deaf": (LegEnd.TIMED_OUT, "killed", 1),  # SIGTERM is not enough
