@@ -41,6 +41,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 LONGEST = (  # what runs for 20 s and more on one core, a module with a fixture of its own as a whole; the longest first
     "test_runner_conformance.py",
     "test_ray_campaign.py",
+    "test_slurm_campaign.py",
     "test_hostile_campaigns.py",
     "test_systemd.py",
     "test_panda_search.py",

@@ -26,7 +26,6 @@ from .jobs import FAILED, PENDING, PREFIX, RUNNING, SUSPENDED, Job, Jobs, Order
 from .needs import Needs
 
 LISTED_FOR_S = 1.0  # while someone is to end
-AWAY_FOR_S = 5.0  # a cluster that does not answer is not asked again before
 KILL_PATIENCE_S = 10.0
 KILL_PAUSE_S = 0.2
 WAITING_PATIENCE_S = 8.0
@@ -182,7 +181,8 @@ class JobWorkers:
         self._told_to_end.pop(worker, None)
         job = (self._list() or {}).get(_job(worker))
         if job is None or not (job.is_living and _is_over(worker, job)):
-            self._end(self._jobs.delete, worker)
+            with contextlib.suppress(ClusterAway):
+                self._jobs.delete(_job(worker))
 
     def strays(self, holders: Collection[str]) -> tuple[str, ...]:
         """Holders of claims that were buried while they were out of sight."""
@@ -200,22 +200,16 @@ class JobWorkers:
         return None if self._listed is None else self._listed[1]
 
     def _listed_for_s(self, listed: dict[str, Job] | None) -> float:
-        if listed is None:
-            return AWAY_FOR_S
-        return LISTED_FOR_S if self._told_to_end else self._jobs.look_every_s
+        return LISTED_FOR_S if self._told_to_end and listed is not None else self._jobs.look_every_s
 
     def _note_away(self) -> None:
         self._listed = (self._clock.monotonic(), None)
 
     def _end(self, act: Callable[[str], None], worker: str) -> None:
-        """Have the cluster do something about a worker's job; nothing where it did not answer a moment ago."""
-        if self._listed is not None and self._list() is None:
-            return
-        try:
+        """Have the cluster do something about a worker's job."""
+        self._listed = None
+        with contextlib.suppress(ClusterAway):
             act(_job(worker))
-            self._listed = None
-        except ClusterAway:
-            self._note_away()
 
     def _prepare(self, worker: str, starter: Starter) -> Path:
         """A worker's folder, which is there before its job: one whose start was not answered is known, too."""

@@ -9,17 +9,19 @@ import math
 import os
 import re
 import shlex
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from ....strategies.errors import CampaignFailed, InputError
+from ....strategies.errors import CampaignFailed, ClusterAway, InputError
 from ...foreign_files import read_plain
 from .jobs import FAILED, PENDING, PREFIX, RUNNING, SUCCEEDED, SUSPENDED, Job, Node, Order
 from .slurm_commands import (
     TIMEOUT_S,
+    away,
     is_gone_already,
     missing_commands,
     not_installed,
@@ -32,6 +34,7 @@ from .slurm_options import SlurmOptions, output_of, sbatch_words, script_of
 COMMANDS = ("sbatch", "squeue", "sacct", "scancel", "sinfo")
 TESTED = "22.05"
 LOOK_EVERY_S = 5.0  # each look costs the controller something
+AWAY_FOR_S = 5.0  # a controller that did not answer is not asked to end jobs, one by one: each would wait for long
 MARGIN_S = 120.0  # of a job's time, in which its worker begins nothing
 DEFAULT_LIFETIME_S = 3600.0  # beyond the longest training
 _LARGEST_LOG_BYTES = 1 << 20
@@ -68,6 +71,7 @@ class SlurmJobs:
         self._rows: dict[str, _Row] = {}
         self._taken: dict[str, Order] = {}  # orders that the controller took from this process
         self._ended: dict[str, Job] = {}  # of those, what it does not list any more
+        self._away_until = -math.inf
         self._forgotten: set[str] = set()  # what ended, and the controller goes on to list for minutes
 
     @property
@@ -103,7 +107,11 @@ class SlurmJobs:
         """All jobs of ours that the controller lists, those that ended a moment ago included, and those that this
         process submitted and that are listed no more."""
         words = ("squeue", "--states=all", "--noheader", f"--user={os.getuid()}", f"--Format={_FORMAT}")
-        rows = _rows_of(said_by(words, self._timeout_s))
+        try:
+            rows = _rows_of(said_by(words, self._timeout_s))
+        except ClusterAway:
+            self._away_until = time.monotonic() + AWAY_FOR_S
+            raise
         self._rows = {name: row for name, row in rows.items() if name not in self._forgotten}
         self._forgotten &= rows.keys()
         listed = {name: row.job for name, row in self._rows.items()}
@@ -181,6 +189,8 @@ class SlurmJobs:
 
     def _cancel(self, job_id: str, *how: str) -> None:
         """Cancel a job by its number and its name together: the number alone may be another's by now."""
+        if time.monotonic() < self._away_until:
+            raise away("it did not a moment ago")
         if job_id not in self._rows:
             self.jobs()
         row = self._rows.get(job_id)
