@@ -221,14 +221,14 @@ def clock() -> HandClock:
 
 
 @pytest.fixture(scope="module")
-def new_ray_cluster() -> Iterator[Callable[..., Any]]:
+def new_ray_cluster(of_benchmarks: Callable[[str], Any]) -> Iterator[Callable[..., Any]]:
     """Begins clusters (benchmarks/ray_cluster.py); each is ended with the tests of its module."""
     if importlib.util.find_spec("ray") is None:
         reason = "Ray is not installed, so nothing was tested on a cluster: pip install 'retuned[ray]'"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    module = _of_benchmarks("ray_cluster")
+    module = of_benchmarks("ray_cluster")
     begun: list[Any] = []
 
     def begin(**options: Any) -> Any:
@@ -249,34 +249,19 @@ def ray_cluster(new_ray_cluster: Callable[..., Any]) -> Any:
     return new_ray_cluster()
 
 
-@pytest.fixture(scope="module")
-def slurm_cluster() -> Iterator[Any]:
-    """A controller and two nodes (benchmarks/slurm_cluster.py) for the tests of a module."""
-    module = _of_benchmarks("slurm_cluster")
-    if missing := module.missing_programs():
-        reason = f"nothing was tested on Slurm without {', '.join(missing)}: apt install slurm-wlm munge"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    # paths of sockets are short: pytest's own folders are too long for them
-    cluster = module.SlurmCluster(Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp")))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SLURM_CONF", str(cluster.conf))
-        try:
-            cluster.start()
-            yield cluster
-        finally:
-            cluster.end()
-            shutil.rmtree(cluster.folder, ignore_errors=True)
+@pytest.fixture(scope="session")
+def of_benchmarks() -> Callable[[str], Any]:
+    """Loads a file of benchmarks/ by its name."""
 
+    def load(name: str) -> Any:
+        spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
 
-def _of_benchmarks(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load
 
 
 @pytest.fixture

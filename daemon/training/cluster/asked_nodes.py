@@ -59,7 +59,7 @@ def _wait(jobs: Jobs, names: Sequence[str], clock: Clock) -> dict[str, Job]:
         ended = {name: listed[name] for name in names if name in listed and not listed[name].is_living}
         if len(ended) == len(names) or clock.monotonic() > until:
             return ended
-        clock.sleep(PAUSE_S)
+        clock.sleep(max(PAUSE_S, jobs.look_every_s / 5))
 
 
 def _answer(jobs: Jobs, node: Node, job: Job | None, file: Path) -> Answer:

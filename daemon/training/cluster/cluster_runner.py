@@ -17,7 +17,7 @@ from ..spool_runner import SpoolRunner
 from ..worker_pool import DEADLINE_S, RECORD
 from .engines import jobs_of
 from .job_workers import JobWorkers, Starter
-from .jobs import Jobs
+from .jobs import MARGIN_S, Jobs
 from .needs import Needs, needs_of
 from .shared_folder import program_in
 
@@ -57,7 +57,7 @@ class ClusterRunner(SpoolRunner):
             deadline_s = max(DEADLINE_S, 2 * longest_s + 600)
             if lifetime_s is not None:
                 # a worker allows for the longest ticket, which is a whole group; the limit for one training's timeout
-                deadline_s = lifetime_s - training.timeout_s + longest_s
+                deadline_s = lifetime_s - MARGIN_S - training.timeout_s + longest_s
             starter = Starter(cluster.python, program, needs, environment, deadline_s, lifetime_s)
             return JobWorkers(spool, cluster.jobs, clock, starter)
 

@@ -12,6 +12,8 @@ PREFIX = "retuned-"
 PENDING = "PENDING"
 RUNNING = "RUNNING"
 SUSPENDED = "SUSPENDED"  # it has its place, and is held there
+MARGIN_S = 120.0
+"""Seconds at the end of a job's limited time by which its worker has nothing left to do."""
 LIVING = frozenset({PENDING, RUNNING, SUSPENDED})
 SUCCEEDED = "SUCCEEDED"
 FAILED = "FAILED"

@@ -27,7 +27,6 @@ _FOR_GOOD = (  # in the answers of sbatch: what waiting does not change
     "Memory required by task is not available",
     "User's group not permitted to use this partition",
     "Access/permission denied",
-    "Unspecified error",
     "unrecognized option",
     "invalid option",
     "Invalid --",

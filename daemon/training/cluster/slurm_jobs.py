@@ -18,10 +18,11 @@ from urllib.parse import unquote
 
 from ....strategies.errors import CampaignFailed, ClusterAway, InputError
 from ...foreign_files import read_plain
-from .jobs import FAILED, PENDING, PREFIX, RUNNING, SUCCEEDED, SUSPENDED, Job, Node, Order
+from .jobs import FAILED, MARGIN_S, PENDING, PREFIX, RUNNING, SUCCEEDED, SUSPENDED, Job, Node, Order
 from .slurm_commands import (
     TIMEOUT_S,
     away,
+    complaint,
     is_gone_already,
     missing_commands,
     not_installed,
@@ -34,8 +35,8 @@ from .slurm_options import SlurmOptions, output_of, sbatch_words, script_of
 COMMANDS = ("sbatch", "squeue", "sacct", "scancel", "sinfo")
 TESTED = "22.05"
 LOOK_EVERY_S = 5.0  # each look costs the controller something
+LISTED_FOR_S = 1.0  # what is not on a list so new is not looked for again, unless we have just submitted it
 AWAY_FOR_S = 5.0  # a controller that did not answer is not asked to end jobs, one by one: each would wait for long
-MARGIN_S = 120.0  # of a job's time, in which its worker begins nothing
 DEFAULT_LIFETIME_S = 3600.0  # beyond the longest training
 _LARGEST_LOG_BYTES = 1 << 20
 _FORMAT = "JobID:24|,RestartCnt:8|,State:24|,SubmitTime:24|,Reason:80|,Name:80|,Comment:1001"
@@ -71,7 +72,7 @@ class SlurmJobs:
         self._rows: dict[str, _Row] = {}
         self._taken: dict[str, Order] = {}  # orders that the controller took from this process
         self._ended: dict[str, Job] = {}  # of those, what it does not list any more
-        self._away_until = -math.inf
+        self._listed_at = self._away_until = -math.inf
         self._forgotten: set[str] = set()  # what ended, and the controller goes on to list for minutes
 
     @property
@@ -114,6 +115,7 @@ class SlurmJobs:
             raise
         self._rows = {name: row for name, row in rows.items() if name not in self._forgotten}
         self._forgotten &= rows.keys()
+        self._listed_at = time.monotonic()
         listed = {name: row.job for name, row in self._rows.items()}
         for name, order in self._taken.items():
             if name not in listed and name not in self._ended:
@@ -174,14 +176,14 @@ class SlurmJobs:
         least_s = timeout_s + 2 * MARGIN_S
         limit_s = self._options.time_limit_s
         if limit_s is None:
-            return max(least_s, timeout_s + DEFAULT_LIFETIME_S) - MARGIN_S
+            return timeout_s + DEFAULT_LIFETIME_S
         if limit_s < least_s:
             raise CampaignFailed(
                 f"a job may take {limit_s:.0f} s, and one training up to {timeout_s:.0f} s",
                 f"allowed: time_limit of at least {math.ceil(least_s)} s for this model",
                 "raise time_limit under [workers], or lower timeout under [training]",
             )
-        return limit_s - MARGIN_S
+        return limit_s
 
     def record(self) -> dict[str, Any]:
         """The engine alone: where the controller is, Slurm's own configuration says."""
@@ -191,16 +193,17 @@ class SlurmJobs:
         """Cancel a job by its number and its name together: the number alone may be another's by now."""
         if time.monotonic() < self._away_until:
             raise away("it did not a moment ago")
-        if job_id not in self._rows:
+        is_old = time.monotonic() - self._listed_at > LISTED_FOR_S
+        if job_id not in self._rows and (is_old or job_id in self._taken):
             self.jobs()
         row = self._rows.get(job_id)
-        if row is None:
+        if row is None or not (row.job.is_living or row.is_queued):
             return
         done = run_slurm(
             ("scancel", *how, f"--user={os.getuid()}", f"--name={job_id}", row.number), self._timeout_s
         )  # fmt: skip
         if done.returncode != 0 and not is_gone_already(done.stderr):
-            raise refused(done.stderr)
+            raise away(complaint(done.stderr, "scancel"))
 
     def _spool_of(self, job_id: str) -> Path | None:
         if job_id in self._taken:

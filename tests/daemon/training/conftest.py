@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -17,12 +18,16 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.durable_files import read_json
 from retuned.daemon.training.cluster.cluster_runner import Cluster, ClusterRunner
 from retuned.daemon.training.cluster.needs import Needs
+from retuned.daemon.training.cluster.slurm_jobs import SlurmJobs
+from retuned.daemon.training.cluster.slurm_options import SlurmOptions
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.spool import Spool
 from retuned.strategies.legs.ends import Objective
 
 WITHIN_S = 60.0
+FAKE_SLURM = Path(__file__).parents[2] / "toys" / "fake_slurm.py"
+ALL_PATHS = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
 class RunnerBench:
@@ -136,6 +141,22 @@ class SlurmBench(ClusterBench):
         return job.is_living
 
 
+class FakeSlurm:
+    """Slurm's commands without a Slurm (tests/toys/fake_slurm.py), found before real ones."""
+
+    def __init__(self, folder, patch):
+        commands = folder / "bin"
+        commands.mkdir()
+        for name in ("sbatch", "squeue", "sacct", "scancel", "sinfo"):
+            (commands / name).write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {FAKE_SLURM} {name} "$@"\n')
+            (commands / name).chmod(0o755)
+        patch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+        patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
+
+    def jobs(self):
+        return SlurmJobs(SlurmOptions(), look_every_s=0.3)
+
+
 class Head:
     """Answers as a cluster's head does, with what the test puts in."""
 
@@ -202,8 +223,18 @@ def open_bench(request):
     if request.param == "local":
         return RunnerBench
     bench = {"ray": RayBench, "slurm": SlurmBench}[request.param]
-    bench.cluster = request.getfixturevalue(f"{request.param}_cluster")
+    is_fake = (
+        request.param == "slurm" and not os.environ.get("CI") and shutil.which("slurmctld", path=ALL_PATHS) is None
+    )
+    bench.cluster = request.getfixturevalue("fake_slurm" if is_fake else f"{request.param}_cluster")
     return bench
+
+
+@pytest.fixture(scope="module")
+def fake_slurm(tmp_path_factory):
+    """Stands in for Slurm where none can be started."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield FakeSlurm(tmp_path_factory.mktemp("slurm"), patch)
 
 
 @pytest.fixture(scope="module")

@@ -255,8 +255,8 @@ def test_the_doctor_says_which_commands_are_missing(tmp_path, monkeypatch):
 
 
 def test_a_job_may_take_as_long_as_the_longest_training_or_as_the_owner_says():
-    assert SlurmJobs(SlurmOptions()).lifetime_s(60.0) == 60.0 + 3600.0 - 120.0
-    assert SlurmJobs(SlurmOptions(time_limit_s=600.0)).lifetime_s(60.0) == 480.0
+    assert SlurmJobs(SlurmOptions()).lifetime_s(60.0) == 60.0 + 3600.0
+    assert SlurmJobs(SlurmOptions(time_limit_s=600.0)).lifetime_s(60.0) == 600.0
     with pytest.raises(CampaignFailed, match=r"a job may take 600 s, and one training up to 3600 s.*raise time_limit"):
         SlurmJobs(SlurmOptions(time_limit_s=600.0)).lifetime_s(3600.0)
 
