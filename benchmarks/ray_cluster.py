@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from retuned.daemon.processes import Identity, identify, is_alive
+from retuned.daemon.training.cluster.jobs import Order
 from retuned.daemon.training.cluster.needs import Needs
 from retuned.daemon.training.cluster.ray_jobs import RayJobs
 from retuned.daemon.training.node_kinds import KIND
@@ -58,7 +59,7 @@ class RayCluster:
         while not self._has_run(name):
             assert time.monotonic() < until, "the cluster did not run its first job"
             with contextlib.suppress(ClusterAway):
-                self.jobs().submit(name, ["true"], Needs(), "")
+                self.jobs().submit(Order(name, ("true",), Needs(), Path()))
             time.sleep(0.2)
         self.jobs().delete(name)
 

@@ -41,6 +41,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 LONGEST = (  # what runs for 20 s and more on one core, a module with a fixture of its own as a whole; the longest first
     "test_runner_conformance.py",
     "test_ray_campaign.py",
+    "test_slurm_campaign.py",
     "test_hostile_campaigns.py",
     "test_systemd.py",
     "test_panda_search.py",
@@ -220,18 +221,14 @@ def clock() -> HandClock:
 
 
 @pytest.fixture(scope="module")
-def new_ray_cluster() -> Iterator[Callable[..., Any]]:
+def new_ray_cluster(of_benchmarks: Callable[[str], Any]) -> Iterator[Callable[..., Any]]:
     """Begins clusters (benchmarks/ray_cluster.py); each is ended with the tests of its module."""
     if importlib.util.find_spec("ray") is None:
         reason = "Ray is not installed, so nothing was tested on a cluster: pip install 'retuned[ray]'"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    spec = importlib.util.spec_from_file_location("ray_cluster", BENCHMARKS / "ray_cluster.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = of_benchmarks("ray_cluster")
     begun: list[Any] = []
 
     def begin(**options: Any) -> Any:
@@ -250,6 +247,21 @@ def new_ray_cluster() -> Iterator[Callable[..., Any]]:
 def ray_cluster(new_ray_cluster: Callable[..., Any]) -> Any:
     """A cluster for the tests of a module; one that ends it begins it again."""
     return new_ray_cluster()
+
+
+@pytest.fixture(scope="session")
+def of_benchmarks() -> Callable[[str], Any]:
+    """Loads a file of benchmarks/ by its name."""
+
+    def load(name: str) -> Any:
+        spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture
@@ -295,4 +307,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def is_whole(module: Path) -> bool:
     """Whether the tests of a module share a fixture: it would be set up anew in each process that runs one of them."""
     text = module.read_text()
-    return any(shared in text for shared in ('scope="module"', "ray_cluster", "shared_bench"))
+    return any(shared in text for shared in ('scope="module"', "ray_cluster", "slurm_cluster", "shared_bench"))

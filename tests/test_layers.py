@@ -67,6 +67,7 @@ STARTED_BY_PATH = {
         "daemon.training.environment_reading",
         "daemon.training.node_kinds",
         "daemon.training.worker.children",
+        "daemon.training.worker_lives",
     ),
 }
 # Imported by the user's own script, as `retuned.training`; nothing else of ours is there.

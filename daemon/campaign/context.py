@@ -131,12 +131,14 @@ def _runner(
     groups = slots_of(file, config, prepared_of(campaign).environment)
     resources, environment = file.training.resources, file.training.environment(environ)
     runner: SpoolRunner
-    if config.workers.runner == "ray":
+    if config.workers.is_cluster:
+        from ..training.cluster.cluster_runner import open_on_cluster
         from ..training.cluster.needs import needs_of
-        from ..training.cluster.ray_runner import open_ray
 
         order = training_order(file, data, slots, groups, needs_of(resources).cpus)
-        runner = open_ray(config.workers, resources, folder, order, file.objective(), slots, environment, clock, splits)
+        runner = open_on_cluster(
+            config.workers, resources, folder, order, file.objective(), slots, environment, clock, splits
+        )
     else:
         order = training_order(file, data, slots, groups)
         runner = LocalRunner(

@@ -119,7 +119,7 @@ def slots_of(file: ModelFile, config: Config, environment: EnvironmentFingerprin
 
     On a cluster: how many may; nodes come and go, and what does not fit waits there.
     """
-    if config.workers.runner == "ray":
+    if config.workers.is_cluster:
         return min(file.training.slots, config.workers.slots)
     slots = slots_that_fit(file, config, environment.memory_bytes, len(environment.gpus))
     if slots == 0:

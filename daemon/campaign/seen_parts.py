@@ -70,7 +70,7 @@ class SharedReads:
         return self.environments[wanted]
 
     def _read(self, file: ModelFile) -> EnvironmentFingerprint:
-        is_here = self.workers is None or self.workers.runner == "local"
+        is_here = self.workers is None or not self.workers.is_cluster
         if is_here and read_gpus() is None:
             raise CampaignFailed("nvidia-smi fails, so the GPUs are unknown", remedy="run nvidia-smi to see why")
         try:

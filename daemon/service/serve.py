@@ -114,7 +114,7 @@ def _parts(
 
 
 def _cluster_parts(config: Config, clock: Clock) -> tuple[Part, ...]:
-    if config.workers.runner != "ray" or config.workers.address is None:
+    if not config.workers.is_cluster:
         return ()
     from .cluster_look import ClusterLook
 

@@ -69,7 +69,7 @@ def environment_of(
 
     Raises CampaignFailed where its interpreter cannot be asked, ClusterAway where the cluster does not answer.
     """
-    if workers is not None and workers.runner == "ray":
+    if workers is not None and workers.is_cluster:
         from .cluster.needs import needs_of
         from .cluster.node_environments import environment_on_nodes
 

@@ -18,7 +18,7 @@ def machine_of(config: Config, *, proc: Path = Path("/proc"), cgroups: Path = Pa
     """What all campaigns together may use now: of this machine, without memory and GPUs beyond what there is; or of the
     cluster. Raises ClusterAway."""
     workers = config.workers
-    if workers.runner == "ray":
+    if workers.is_cluster:
         return _machine_of_cluster(config)
     group = own_group(proc, cgroups)
     slots = workers.slots if "slots" in workers.model_fields_set else usable_cores(group, cgroups)
@@ -32,7 +32,7 @@ def machine_of(config: Config, *, proc: Path = Path("/proc"), cgroups: Path = Pa
 
 def _machine_of_cluster(config: Config) -> Machine:
     from .cluster.capacity import capacity
-    from .cluster.ray_jobs import jobs_of
+    from .cluster.engines import jobs_of
 
     return capacity(jobs_of(config.workers), config.workers.slots, config.service.max_campaigns)
 

@@ -97,10 +97,10 @@ def pool_of(spool: Spool, clock: Clock) -> WorkerPool:
     record = read_json(spool.folder / RECORD)
     if record is None:
         return Workers(spool)
-    from .cluster.ray_jobs import RayJobs
-    from .cluster.ray_workers import RayWorkers
+    from .cluster.engines import jobs_from
+    from .cluster.job_workers import JobWorkers
 
-    return RayWorkers(spool, RayJobs(str(record["address"]), token=record.get("token")), clock)
+    return JobWorkers(spool, jobs_from(record), clock)
 
 
 def end_workers(campaign: Path, clock: Clock, grace_s: float = 10.0, *, is_over: bool = True) -> int:

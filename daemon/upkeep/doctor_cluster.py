@@ -7,9 +7,10 @@ from ...strategies.errors import RetunedError
 from ...strategies.words import counted
 from ..clock import SystemClock
 from ..state.models.registry import Model
+from ..training.cluster.engines import jobs_of
+from ..training.cluster.jobs import Jobs, Node
 from ..training.cluster.needs import needs_of
 from ..training.cluster.probe import probe
-from ..training.cluster.ray_jobs import TESTED, Node, RayJobs, jobs_of
 from ..training.cluster.shared_folder import fault_of, link_fault
 from .doctor_findings import Case, Finding
 
@@ -17,14 +18,14 @@ from .doctor_findings import Case, Finding
 def check_cluster(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
     """That the cluster answers, shares the folder with each node, and has room for the models."""
     workers = case.config.workers
-    if workers.runner != "ray" or workers.address is None or workers.shared is None:
+    if not workers.is_cluster or workers.shared is None:
         return
-    yield from _check_shared(case.config.state, workers.shared)
+    yield from _check_shared(case.config.state, workers.shared, f"docs/{workers.runner}.md")
     jobs = jobs_of(workers)
     try:
         version, nodes = jobs.version(), jobs.nodes()
-        if version != TESTED:
-            sentence = f"{workers.address} runs Ray {version}; retuned is tested with {TESTED}"
+        if not version.startswith(jobs.tested):
+            sentence = f"{jobs.name} runs version {version}; retuned is tested with {jobs.tested}"
             yield Finding("cluster", "warning", sentence, "if jobs fail to start, look there first")
         yield from _check_nodes(jobs, nodes, workers.shared, workers.python)
     except RetunedError as error:
@@ -33,29 +34,34 @@ def check_cluster(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
     yield from _check_needs(nodes, models)
 
 
-def _check_shared(state: Path, shared: Path) -> Iterator[Finding]:
+def _check_shared(state: Path, shared: Path, page: str) -> Iterator[Finding]:
     fault = link_fault(state, shared) or fault_of(shared)
     if fault:
         yield Finding(
-            "cluster", "error", f"the shared folder {shared}: {fault}", "see docs/ray.md, and shared in [workers]"
+            "cluster", "error", f"the shared folder {shared}: {fault}", f"see {page}, and shared in [workers]"
         )
 
 
-def _check_nodes(jobs: RayJobs, nodes: tuple[Node, ...], shared: Path, python: str) -> Iterator[Finding]:
+def _check_nodes(jobs: Jobs, nodes: tuple[Node, ...], shared: Path, python: str) -> Iterator[Finding]:
     if not shared.is_dir():
         return
     answers = probe(jobs, nodes, shared, python, SystemClock())
     for answer in answers:
-        if answer.fault:
+        if answer.waited:
+            yield Finding(
+                "cluster", "warning", f"the node {answer.address} could not be asked: {answer.fault}",
+                "look at what it runs, or ask again when it is less busy",
+            )  # fmt: skip
+        elif answer.fault:
             yield Finding(
                 "cluster", "error", f"the node {answer.address} cannot train: {answer.fault}",
                 f"it needs {shared} at the same path, and {python}: see shared and python in [workers]",
             )  # fmt: skip
     if answers and not any(answer.fault for answer in answers):
         some = "" if len(answers) == len(nodes) else f", {len(answers)} of them asked"
-        yield Finding("cluster", "ok", f"{jobs.address}: {counted(len(nodes), 'node')}{some}, which share {shared}")
+        yield Finding("cluster", "ok", f"{jobs.name}: {counted(len(nodes), 'node')}{some}, which share {shared}")
     if not nodes:
-        yield Finding("cluster", "error", f"{jobs.address} has no node", "start one: ray start --address=HEAD:6379")
+        yield Finding("cluster", "error", f"{jobs.name} has no node in order", "see: ray status, or sinfo")
 
 
 def _check_needs(nodes: tuple[Node, ...], models: tuple[Model, ...]) -> Iterator[Finding]:

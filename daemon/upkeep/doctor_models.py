@@ -69,7 +69,7 @@ def check_slices(store: Store, models: tuple[Model, ...]) -> Iterator[Finding]:
 
 def check_machine(case: Case, models: tuple[Model, ...]) -> Iterator[Finding]:
     """That the machine has the cores, memory and GPUs that models need."""
-    if case.config.workers.runner == "ray":
+    if case.config.workers.is_cluster:
         return  # the cluster is checked by itself
     machine = machine_of(case.config)
     wrong = []

@@ -1,6 +1,9 @@
-"""A service's HTTP interface over a desk, for the tests of its addresses and of its pages."""
+"""A service's HTTP interface over a desk, for the tests of its addresses and of its pages; and a Slurm."""
 
+import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 import requests
@@ -75,3 +78,24 @@ def move_paths(store, before, after):
                     f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE instr({column}, ?) > 0",  # noqa: S608
                     (old, new, old),
                 )
+
+
+@pytest.fixture(scope="module")
+def slurm_cluster(of_benchmarks):
+    """A controller and two nodes (benchmarks/slurm_cluster.py) for the tests of a module."""
+    module = of_benchmarks("slurm_cluster")
+    if missing := module.missing_programs():
+        reason = f"nothing was tested on Slurm without {', '.join(missing)}: apt install slurm-wlm munge"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    # paths of sockets are short: pytest's own folders are too long for them
+    cluster = module.SlurmCluster(Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(cluster.conf))
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.end()
+            shutil.rmtree(cluster.folder, ignore_errors=True)

@@ -7,41 +7,41 @@ from pathlib import Path
 
 from ...clock import Clock
 from ...foreign_files import remove
+from .jobs import PREFIX, SUCCEEDED, Job, Jobs, Node, Order
 from .needs import Needs
-from .ray_jobs import Job, Node, RayJobs
 from .shared_folder import program_in
 
 ASKED = ".ask-"  # how the folders of answers begin; who asks looks after the jobs
 MOST_NODES = 16
 WAIT_S = 60.0
 PAUSE_S = 0.5
-PINNED = 0.001  # of the resource that each node has one of, by which a job gets to it
+LIFETIME_S = 300.0
 MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a node wrote; or why it wrote nothing, as a clause."""
+    """What a node wrote; or why it wrote nothing, as a clause. `waited`: because it had no place for the job."""
 
     node: Node
     text: str = ""
     fault: str = ""
+    waited: bool = False
 
 
 def ask(
-    jobs: RayJobs, nodes: Sequence[Node], shared: Path, python: str, words: Sequence[str], clock: Clock
+    jobs: Jobs, nodes: Sequence[Node], shared: Path, python: str, words: Sequence[str], clock: Clock, needs: Needs
 ) -> tuple[Answer, ...]:
-    """The answers of the first nodes to the node program's `words`, behind which it is told its file. Raises
-    ClusterAway."""
+    """The answers of the first nodes to the node program's `words`, behind which it is told its file, from a job that
+    sees what trainings with these needs see. Raises ClusterAway."""
     trial = shared / f"{ASKED}{secrets.token_hex(4)}"
     trial.mkdir()
     program = program_in(shared) / "daemon" / "training" / "node"
-    asked = {f"retuned-{trial.name[1:]}-{number}": node for number, node in enumerate(nodes[:MOST_NODES])}
+    asked = {f"{PREFIX}{trial.name[1:]}-{number}": node for number, node in enumerate(nodes[:MOST_NODES])}
     try:
         for job_id, node in asked.items():
-            argv = [python, "-I", "-S", "-B", str(program), words[0], str(trial / job_id), *words[1:]]
-            needs = Needs(0.0, custom={node.own_resource: PINNED})
-            jobs.submit(job_id, argv, needs, str(trial))
+            argv = (python, "-I", "-S", "-B", str(program), words[0], str(trial / job_id), *words[1:])
+            jobs.submit(Order(job_id, argv, needs, trial, node, LIFETIME_S))
         ended = _wait(jobs, tuple(asked), clock)
         return tuple(_answer(jobs, node, ended.get(job_id), trial / job_id) for job_id, node in asked.items())
     finally:
@@ -51,7 +51,7 @@ def ask(
         remove(trial)
 
 
-def _wait(jobs: RayJobs, names: Sequence[str], clock: Clock) -> dict[str, Job]:
+def _wait(jobs: Jobs, names: Sequence[str], clock: Clock) -> dict[str, Job]:
     """The jobs that have ended, when all have or the time is over."""
     until = clock.monotonic() + WAIT_S
     while True:
@@ -59,16 +59,16 @@ def _wait(jobs: RayJobs, names: Sequence[str], clock: Clock) -> dict[str, Job]:
         ended = {name: listed[name] for name in names if name in listed and not listed[name].is_living}
         if len(ended) == len(names) or clock.monotonic() > until:
             return ended
-        clock.sleep(PAUSE_S)
+        clock.sleep(max(PAUSE_S, jobs.look_every_s / 5))
 
 
-def _answer(jobs: RayJobs, node: Node, job: Job | None, file: Path) -> Answer:
+def _answer(jobs: Jobs, node: Node, job: Job | None, file: Path) -> Answer:
     if job is None:
-        return Answer(node, fault=f"it started no job within {WAIT_S:.0f} s")
+        return Answer(node, fault=f"it started no job within {WAIT_S:.0f} s", waited=True)
     if file.exists():
         with file.open(encoding="utf-8", errors="replace") as opened:
             return Answer(node, opened.read(MOST_BYTES))
     words = jobs.last_words(job.id) or job.message[:200]
-    if job.status == "SUCCEEDED":
+    if job.status == SUCCEEDED:
         words = "what it wrote to the shared folder did not arrive here"
     return Answer(node, fault=words)

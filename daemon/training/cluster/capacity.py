@@ -1,8 +1,8 @@
 """What a cluster has for trainings, as the queue deals it out."""
 
 from ....strategies.schedule.grants import Machine
+from .jobs import Jobs, Node
 from .needs import Needs
-from .ray_jobs import Node, RayJobs
 
 
 def machine_from(nodes: tuple[Node, ...], most_slots: int, campaigns: int) -> Machine:
@@ -14,7 +14,7 @@ def machine_from(nodes: tuple[Node, ...], most_slots: int, campaigns: int) -> Ma
     return Machine(min(most_slots, cores), memory_bytes, tuple(range(gpus)), campaigns, tuple(has))
 
 
-def capacity(jobs: RayJobs, most_slots: int, campaigns: int) -> Machine:
+def capacity(jobs: Jobs, most_slots: int, campaigns: int) -> Machine:
     """What the living nodes have now, without what an autoscaler might add. Raises ClusterAway."""
     return machine_from(jobs.nodes(), most_slots, campaigns)
 

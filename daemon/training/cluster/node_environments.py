@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from ....strategies.drift.fingerprints import UNKNOWN, EnvironmentFingerprint
-from ....strategies.errors import CampaignFailed
+from ....strategies.errors import CampaignFailed, ClusterAway
 from ...clock import Clock
 from ...config.workers_table import WorkersTable
 from ..fingerprints import fingerprint_from
 from .asked_nodes import MOST_NODES, Answer, ask
+from .engines import jobs_of
+from .jobs import Node
 from .needs import Needs
-from .ray_jobs import Node, jobs_of
 
 BETWEEN = " + "  # what differs from node to node
 _OF_ONE_NODE = ("node:", "object_store_memory")
@@ -31,13 +32,13 @@ def environment_on_nodes(
     nodes = sorted((node for node in jobs.nodes() if needs.fit(node.resources)), key=lambda node: node.address)
     if not nodes:
         raise CampaignFailed(
-            f"no node of {jobs.address} has what one training run needs, so its environment is unknown",
+            f"no node of {jobs.name} has what one training run needs, so its environment is unknown",
             "allowed: resources that some node has now",
             "correct resources under [training], or start such a node; see: retuned doctor",
         )
     words = ("--environment", python or workers.python, json.dumps(list(packages)))
-    answers = ask(jobs, _different(nodes), workers.shared, workers.python, words, clock)
-    found = together(map(_fingerprint, answers))
+    answers = ask(jobs, _different(nodes), workers.shared, workers.python, words, clock, needs)
+    found = together(map(_fingerprint, _that_tell(answers)))
     return found if python is not None else replace(found, python=UNKNOWN, packages=(), interpreter=UNKNOWN)
 
 
@@ -59,13 +60,29 @@ def together(found: Iterable[EnvironmentFingerprint]) -> EnvironmentFingerprint:
 
 
 def _different(nodes: Sequence[Node]) -> list[Node]:
-    """The nodes with those first that differ in their resources, since not all of many are asked."""
+    """The nodes with those first that differ in their resources, since not all of many are asked; of each kind those
+    first that have a place free."""
     if len(nodes) <= MOST_NODES:
         return list(nodes)
     first: dict[tuple[tuple[str, float], ...], Node] = {}
-    for node in nodes:
+    by_room = sorted(nodes, key=lambda node: not node.is_free)
+    for node in by_room:
         first.setdefault(_kind(node.resources), node)
-    return [*first.values(), *(node for node in nodes if node not in first.values())]
+    return [*first.values(), *(node for node in by_room if node not in first.values())]
+
+
+def _that_tell(answers: Sequence[Answer]) -> list[Answer]:
+    """The answers less those of nodes that had no place for the question, where another of their kind did answer.
+    Raises ClusterAway where none did."""
+    told = {_kind(answer.node.resources) for answer in answers if not answer.waited}
+    for answer in answers:
+        if answer.waited and _kind(answer.node.resources) not in told:
+            raise ClusterAway(
+                f"the node {answer.node.address} could not be asked for its environment: {answer.fault}",
+                "campaigns wait until it, or one like it, has a place free",
+                "see: squeue, or ray status",
+            )
+    return [answer for answer in answers if not answer.waited]
 
 
 def _kind(resources: Mapping[str, float]) -> tuple[tuple[str, float], ...]:

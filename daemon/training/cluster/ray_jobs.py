@@ -16,14 +16,14 @@ import requests
 
 from ....strategies.errors import CampaignFailed, ClusterAway, InputError
 from ...config.config import resolve_secret
-from ...config.workers_table import WorkersTable
+from .jobs import Job, Node, Order
 from .needs import Needs
 
 TIMEOUT_S = 10.0  # of a read; of a whole answer six times that
 LARGEST_ANSWER_BYTES = 64 << 20
 OLDEST = (2, 9)  # the first with every field that a job of ours uses
 TESTED = "2.60.0"
-LIVING = frozenset({"PENDING", "RUNNING"})
+PINNED = 0.001  # of the resource that each node has one of, by which a job gets to it
 _REFUSED = "status code 400"  # of the agent that was to start a job; others are troubles of the moment
 _WAITED_IN_VAIN = frozenset({"JOB_SUPERVISOR_ACTOR_START_TIMEOUT"})
 
@@ -41,36 +41,6 @@ class Answer:
         return 200 <= self.status < 300
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job as the cluster lists it."""
-
-    id: str
-    status: str
-    message: str
-    spool: str
-    waited_in_vain: bool
-
-    @property
-    def is_living(self) -> bool:
-        """Whether it waits for a place or runs."""
-        return self.status in LIVING
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A living node: its address, and its resources by Ray's names."""
-
-    address: str
-    resources: Mapping[str, float]
-
-    @property
-    def own_resource(self) -> str:
-        """The resource that this node alone has one of, by which a job gets to it."""
-        own = (name for name in self.resources if name.startswith("node:") and name != "node:__internal_head__")
-        return next(own, f"node:{self.address}")
-
-
 class RayJobs:
     """The cluster at an address such as http://host:8265. Each call raises ClusterAway where it does not answer."""
 
@@ -81,6 +51,21 @@ class RayJobs:
         self._session = requests.Session()
         self._session.trust_env = False  # neither proxies nor .netrc: the token is for the cluster alone
         self._token = token
+
+    @property
+    def name(self) -> str:
+        """What a message calls it."""
+        return f"the cluster at {self.address}"
+
+    @property
+    def tested(self) -> str:
+        """The version that retuned is tested with."""
+        return TESTED
+
+    @property
+    def look_every_s(self) -> float:
+        """Its head answers from memory."""
+        return 1.0
 
     def version(self) -> str:
         """Ray's version. Raises InputError for something else that answers, or a Ray that is too old."""
@@ -107,20 +92,22 @@ class RayJobs:
         with self._as_ray_answers("a list of jobs"):
             return {job.id: job for job in _ours(listed)}
 
-    def submit(self, job_id: str, argv: Sequence[str], needs: Needs, spool: str) -> None:
-        """Start a job; one that exists is left alone. Raises CampaignFailed where the cluster refuses it."""
-        order: dict[str, Any] = {
-            "entrypoint": "exec " + shlex.join(argv),
-            "submission_id": job_id,
-            "metadata": {"retuned_spool": spool},
+    def submit(self, order: Order) -> None:
+        """Start a job; one that exists is left alone. One for a node alone takes no core. Raises CampaignFailed where
+        the cluster refuses it."""
+        needs = order.needs if order.node is None else Needs(0.0, custom={_own_resource(order.node): PINNED})
+        told: dict[str, Any] = {
+            "entrypoint": "exec " + shlex.join(order.argv),
+            "submission_id": order.id,
+            "metadata": {"retuned_spool": str(order.spool)},
             "entrypoint_num_cpus": needs.cpus,
             "entrypoint_num_gpus": needs.gpus,
         }
         if needs.memory_bytes:
-            order["entrypoint_memory"] = needs.memory_bytes
+            told["entrypoint_memory"] = needs.memory_bytes
         if needs.custom:
-            order["entrypoint_resources"] = dict(needs.custom)
-        answer = self._answer("POST", "/api/jobs/", order)
+            told["entrypoint_resources"] = dict(needs.custom)
+        answer = self._answer("POST", "/api/jobs/", told)
         if answer.is_good or "already exists" in answer.text:
             return
         if answer.status != 400 and _REFUSED not in answer.text:
@@ -134,6 +121,10 @@ class RayJobs:
     def stop(self, job_id: str) -> None:
         """Ask a job to end; one that is not known has ended. A job that waits for a place waits on."""
         self._answer("POST", f"/api/jobs/{job_id}/stop")
+
+    def kill(self, job_id: str) -> None:
+        """The same: Ray kills what does not follow within three seconds."""
+        self.stop(job_id)
 
     def delete(self, job_id: str) -> None:
         """Have the cluster forget a job that has ended."""
@@ -157,6 +148,14 @@ class RayJobs:
                 for row in told["data"]["result"]["result"]
                 if row.get("state") == "ALIVE"
             )
+
+    def lifetime_s(self, timeout_s: float) -> float | None:
+        """None: jobs run as long as they like."""
+        return None
+
+    def record(self) -> dict[str, Any]:
+        """Where it is, and the reference to its token."""
+        return {"runner": "ray", "address": self.address, "token": self._token}
 
     def _json(self, method: str, path: str) -> Any:  # noqa: ANN401 - whatever the cluster sends
         answer = self._answer(method, path)
@@ -219,9 +218,10 @@ class RayJobs:
         )
 
 
-def jobs_of(workers: WorkersTable, timeout_s: float = TIMEOUT_S) -> RayJobs:
-    """The cluster that [workers] names."""
-    return RayJobs(workers.address or "", timeout_s, workers.token)
+def _own_resource(node: Node) -> str:
+    """The resource that this node alone has one of, by which a job gets to it."""
+    own = (name for name in node.resources if name.startswith("node:") and name != "node:__internal_head__")
+    return next(own, f"node:{node.address}")
 
 
 def _ours(listed: Sequence[Mapping[str, Any]]) -> Iterator[Job]:

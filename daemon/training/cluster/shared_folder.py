@@ -30,7 +30,7 @@ def link_state(state: Path, workers: WorkersTable) -> None:
     begun without the cluster.
     """
     shared = workers.shared
-    if workers.runner != "ray" or shared is None:
+    if not workers.is_cluster or shared is None:
         return
     if not _is_usable(shared):
         raise InputError(
@@ -133,6 +133,6 @@ def _make_way(link: Path, target: Path) -> None:
         except OSError:
             raise InputError(
                 f"{link} holds what was begun without the cluster",
-                f"with runner = 'ray' it lies in the shared folder, in {target}",
+                f"with a cluster it lies in the shared folder, in {target}",
                 f"let running campaigns end and stop the service, then: mv {link}/* {target}/ && rmdir {link}",
             ) from None

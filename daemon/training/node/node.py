@@ -19,10 +19,12 @@ from ...durable_files import load_json, read_json, replace_json
 from ..environment_reading import NotRead, kind_of_node, read_environment, read_gpus
 from ..node_kinds import KIND
 from ..worker.children import LIBC, PR_SET_PDEATHSIG, Children, become_subreaper
+from ..worker_lives import life_of, worker_in_life
 
 WORKER = Path(__file__).resolve().parents[1] / "worker"
 END_PATIENCE_S = 2.0  # of a worker that was told to end; a job that is stopped is killed after three seconds
 PAUSE_S = 0.05
+EXPECTED_S = 60.0  # in which the campaign's process sees that a job began again, and prepares its next worker
 SHIM_PID = os.getpid()
 
 
@@ -43,8 +45,10 @@ def run(spool: Path, worker_id: str) -> int:
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: told.append(received))
+    life = life_of(os.environ)
+    worker_id = worker_in_life(worker_id, life)
     folder = spool / "workers" / worker_id
-    if (spool / "stop").exists() or read_json(folder / "worker.json") is None:
+    if not _is_wanted(spool, folder, EXPECTED_S if life else 0.0, told):
         return 0
     become_subreaper()
     environment = environment_for(folder, worker_id)
@@ -57,6 +61,18 @@ def run(spool: Path, worker_id: str) -> int:
     code = _code_when_ended(worker, told)
     Children().kill_all()  # what a worker left that was killed
     return 0 if told else max(0, code)
+
+
+def _is_wanted(spool: Path, folder: Path, expected_s: float, told: list[int]) -> bool:
+    """Whether the worker's folder is there, or comes within a while, and nobody stopped the campaign."""
+    until = time.monotonic() + expected_s
+    while not told and not (spool / "stop").exists():
+        if read_json(folder / "worker.json") is not None:
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(PAUSE_S)
+    return False
 
 
 def _environment(python: str, packages: list[str]) -> dict[str, object]:

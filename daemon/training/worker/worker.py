@@ -32,6 +32,7 @@ from .watch import Heartbeat, Stopped, StopSignal, Streams, Watch, drain
 
 QUEUE_PAUSES_S = (0.01, 0.05)  # between two looks at the queue: just after a leg, and when idle for long
 NO_ROOM_PAUSE_S = 1.0
+STOP_PAUSE_S = 0.05
 GROUP_MOST = 512  # legs of one ticket
 
 
@@ -141,7 +142,9 @@ class Worker:
             if begun and is_of_group(begun[0]):
                 self.run_group(begun)
             elif begun:
-                self.write_end(begun[0], self.run_leg(begun[0]))
+                end = self.run_leg(begun[0])
+                self.check_stop(end)
+                self.write_end(begun[0], end)
             self.claim_path(ticket).unlink(missing_ok=True)
         except (Stopped, NoRoom) as reason:
             self.trainer.drop()
@@ -203,9 +206,18 @@ class Worker:
 
     def check_room(self, end: End) -> None:
         """Raise NoRoom for a leg that failed while the disk has no room, after all that it wrote itself is gone."""
-        has_failed = end.get("exit_code") != 0 and end["process"] in ("exited", "signalled", "recipe_error")
-        if has_failed and self.campaign.exists() and not has_room(self.campaign):
+        if has_failed(end) and self.campaign.exists() and not has_room(self.campaign):
             raise NoRoom
+
+    def check_stop(self, end: End) -> None:
+        """Raise Stopped for a leg that ended as its worker was told to: a cluster signals the training as well, and
+        what that makes of it is no end of its own."""
+        if not self.kind:
+            return
+        if has_failed(end):
+            time.sleep(STOP_PAUSE_S)  # the training may have been signalled a moment before us
+        if self.stop.is_set:
+            raise Stopped
 
     def run_group(self, folders: list[Path]) -> None:
         """Train legs together and write the exit.json of each as soon as it has ended."""
@@ -221,6 +233,7 @@ class Worker:
             for leg in group.open.values():
                 leg.close()
         self.check_room(end)
+        self.check_stop(end)
         count = max(1, group.count)
         seconds, cpu_s = (time.monotonic() - group.started) / count, end.get("cpu_s", 0.0) / count
         for folder in folders:
@@ -259,3 +272,8 @@ class Worker:
         code, cpu_s, peak = self.children.take_end(pid)
         end = end_of_process(leg, stopped, code)
         return {"cpu_s": cpu_s, "peak_memory_bytes": peak, "left_running": left, **found, **end}
+
+
+def has_failed(end: End) -> bool:
+    """Whether a training ended by itself, and not well."""
+    return end.get("exit_code") != 0 and end["process"] in ("exited", "signalled", "recipe_error")

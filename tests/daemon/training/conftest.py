@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -15,14 +16,18 @@ from pathlib import Path
 import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.durable_files import read_json
+from retuned.daemon.training.cluster.cluster_runner import Cluster, ClusterRunner
 from retuned.daemon.training.cluster.needs import Needs
-from retuned.daemon.training.cluster.ray_runner import Cluster, RayRunner
+from retuned.daemon.training.cluster.slurm_jobs import SlurmJobs
+from retuned.daemon.training.cluster.slurm_options import SlurmOptions
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.local_runner import LocalRunner
 from retuned.daemon.training.spool import Spool
 from retuned.strategies.legs.ends import Objective
 
 WITHIN_S = 60.0
+FAKE_SLURM = Path(__file__).parents[2] / "toys" / "fake_slurm.py"
+ALL_PATHS = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
 class RunnerBench:
@@ -99,24 +104,57 @@ class RunnerBench:
         assert [*self.spool.workers.glob("*/worker.json")] == []
 
 
-class RayBench(RunnerBench):
+class ClusterBench(RunnerBench):
     """The same on a real cluster of this machine."""
 
-    kind = "ray"
     cluster = None  # set by the fixture
 
     def open(self, training, objective, slots, python):
         shared = self.folder / "shared"
         shared.mkdir(exist_ok=True)
-        place = Cluster(self.cluster.address, shared, python or sys.executable, self.cluster.token)
-        return RayRunner(
+        place = Cluster(self.cluster.jobs(), shared, python or sys.executable)
+        return ClusterRunner(
             self.spool.folder, training, objective, slots, self.environment(), SystemClock(), place, Needs(0.5)
         )  # fmt: skip
 
     def close(self):
         super().close()
         jobs = self.cluster.jobs().jobs().values()
-        assert [job for job in jobs if job.spool == str(self.spool.folder)] == []
+        assert [job for job in jobs if job.spool == str(self.spool.folder) and self.is_left(job)] == []
+
+
+class RayBench(ClusterBench):
+    """On Ray, which lists jobs until they are deleted."""
+
+    kind = "ray"
+
+    def is_left(self, job):
+        return True
+
+
+class SlurmBench(ClusterBench):
+    """On Slurm, which lists jobs that ended for a while."""
+
+    kind = "slurm"
+
+    def is_left(self, job):
+        return job.is_living
+
+
+class FakeSlurm:
+    """Slurm's commands without a Slurm (tests/toys/fake_slurm.py), found before real ones."""
+
+    def __init__(self, folder, patch):
+        commands = folder / "bin"
+        commands.mkdir()
+        for name in ("sbatch", "squeue", "sacct", "scancel", "sinfo"):
+            (commands / name).write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {FAKE_SLURM} {name} "$@"\n')
+            (commands / name).chmod(0o755)
+        patch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+        patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
+
+    def jobs(self):
+        return SlurmJobs(SlurmOptions(), look_every_s=0.3)
 
 
 class Head:
@@ -179,13 +217,24 @@ def head():
     made.server.server_close()
 
 
-@pytest.fixture(scope="module", params=["local", "ray"])
+@pytest.fixture(scope="module", params=["local", "ray", "slurm"])
 def open_bench(request):
     """Opens a bench of each kind of runner."""
     if request.param == "local":
         return RunnerBench
-    RayBench.cluster = request.getfixturevalue("ray_cluster")
-    return RayBench
+    bench = {"ray": RayBench, "slurm": SlurmBench}[request.param]
+    is_fake = (
+        request.param == "slurm" and not os.environ.get("CI") and shutil.which("slurmctld", path=ALL_PATHS) is None
+    )
+    bench.cluster = request.getfixturevalue("fake_slurm" if is_fake else f"{request.param}_cluster")
+    return bench
+
+
+@pytest.fixture(scope="module")
+def fake_slurm(tmp_path_factory):
+    """Stands in for Slurm where none can be started."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield FakeSlurm(tmp_path_factory.mktemp("slurm"), patch)
 
 
 @pytest.fixture(scope="module")

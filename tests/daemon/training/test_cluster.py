@@ -10,9 +10,10 @@ from retuned.daemon.config.config import Config, load_config
 from retuned.daemon.config.workers_table import WorkersTable
 from retuned.daemon.training.cluster import ray_jobs
 from retuned.daemon.training.cluster.capacity import machine_from, trainings_at_once
+from retuned.daemon.training.cluster.job_workers import JobWorkers, Starter, forget_ended
+from retuned.daemon.training.cluster.jobs import Node, Order
 from retuned.daemon.training.cluster.needs import Needs
-from retuned.daemon.training.cluster.ray_jobs import Node, RayJobs
-from retuned.daemon.training.cluster.ray_workers import RayWorkers, Starter, forget_ended
+from retuned.daemon.training.cluster.ray_jobs import RayJobs
 from retuned.daemon.training.cluster.shared_folder import fault_of, forget_state, link_state, place_of, program_in
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.machine import machine_of
@@ -31,7 +32,7 @@ def workers(head, tmp_path):
     spool.create(TrainingOrder("command", ("true",), None, "", "/", "", "steps", None, 20.0, 1))
     environment = {"PATH": "/ours", "TOKEN": "hunter2"}
     starter = Starter("python3", Path("/shared/program"), Needs(2.0, 1.0, 4 * GIB, {"a100": 1.0}), environment)
-    return RayWorkers(spool, RayJobs(head.address), SystemClock(), starter)
+    return JobWorkers(spool, RayJobs(head.address), SystemClock(), starter)
 
 
 def test_a_worker_is_one_job_with_its_needs_and_no_secret_in_it(head, workers, tmp_path):
@@ -116,12 +117,12 @@ def test_what_ended_after_its_campaign_is_forgotten_unless_someone_looks_after_i
 def test_a_job_that_is_refused_is_told_from_a_cluster_that_is_not_ready(head, status, text, error):
     head.answers["POST", "/api/jobs/"] = status, text
     with pytest.raises(error):
-        RayJobs(head.address).submit("retuned-a", ["true"], Needs(), "/spool")
+        RayJobs(head.address).submit(Order("retuned-a", ("true",), Needs(), Path("/spool")))
 
 
 def test_a_job_that_exists_already_is_left_alone(head):
     head.answers["POST", "/api/jobs/"] = 500, "ValueError: Job with submission_id retuned-a already exists."
-    RayJobs(head.address).submit("retuned-a", ["true"], Needs(), "/spool")
+    RayJobs(head.address).submit(Order("retuned-a", ("true",), Needs(), Path("/spool")))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_an_answer_without_an_end_is_a_cluster_that_is_away(head, monkeypatch):
 def test_nothing_is_sent_on_to_another_address(head):
     head.answers["POST", "/api/jobs/"] = 307, "elsewhere"
     with pytest.raises(ClusterAway):
-        RayJobs(head.address).submit("a", ["x"], Needs(1, 0, 0, {}), "/spool")
+        RayJobs(head.address).submit(Order("a", ("x",), Needs(1, 0, 0, {}), Path("/spool")))
     assert [path for _, path, _ in head.asked] == ["/api/jobs/"]
 
 

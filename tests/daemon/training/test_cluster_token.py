@@ -8,9 +8,10 @@ import pytest
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config, load_config
 from retuned.daemon.config.workers_table import WorkersTable
+from retuned.daemon.training.cluster.cluster_runner import Cluster, ClusterRunner
+from retuned.daemon.training.cluster.jobs import Order
 from retuned.daemon.training.cluster.needs import Needs
 from retuned.daemon.training.cluster.ray_jobs import RayJobs
-from retuned.daemon.training.cluster.ray_runner import Cluster, RayRunner
 from retuned.daemon.training.leg_order import TrainingOrder
 from retuned.daemon.training.spool import Spool
 from retuned.daemon.training.supervisor import pool_of
@@ -39,7 +40,7 @@ def test_each_request_shows_the_token_as_the_file_has_it_then(head, token, tmp_p
     head.lists()
     jobs.jobs()
     (tmp_path / "token").write_text("renewed")
-    jobs.submit("retuned-a", ["true"], Needs(), "/spool")
+    jobs.submit(Order("retuned-a", ("true",), Needs(), Path("/spool")))
     assert sent(head) == [f"Bearer {CANARY}", "Bearer renewed"]
 
 
@@ -87,10 +88,10 @@ def test_the_token_is_in_no_file_no_job_and_no_finding(head, token, tmp_path):
     shared, folder = tmp_path / "shared", tmp_path / "spool"
     shared.mkdir()
     order = TrainingOrder("command", ("true",), None, "", str(tmp_path), "", "steps", None, 20.0, 1)
-    cluster = Cluster(head.address, shared, token=token)
+    cluster = Cluster(RayJobs(head.address, token=token), shared)
     objective = Objective("loss", lower_is_better=True)
     head.lists()
-    runner = RayRunner(folder, order, objective, 1, dict(os.environ), SystemClock(), cluster, Needs())
+    runner = ClusterRunner(folder, order, objective, 1, dict(os.environ), SystemClock(), cluster, Needs())
     runner.submit([LegRequest("a", "a", Purpose.SEARCH, {}, 1, 2, 0, 1, role=Role.CANDIDATE, number=0)])
     runner.poll()
     assert pool_of(Spool(folder), SystemClock()).present() != ()

@@ -13,10 +13,11 @@ from retuned.daemon.training.cluster.node_environments import environment_on_nod
 from retuned.daemon.training.environment_reading import read_environment
 from retuned.daemon.training.fingerprints import fingerprint_from
 from retuned.strategies.drift.fingerprints import describe_change
-from retuned.strategies.errors import CampaignFailed
+from retuned.strategies.errors import CampaignFailed, ClusterAway
 
 A100, H100 = "NVIDIA A100-SXM4-40GB, 40960 MiB, 550.54", "NVIDIA H100 80GB HBM3, 81559 MiB, 550.54"
 ONE_CORE = Needs(1.0)
+BUSY = "busy"  # no place for the question
 CPU, GPU = {"CPU": 8.0}, {"CPU": 8.0, "GPU": 1.0}
 HERE = fingerprint_from(read_environment(sys.executable), ())
 
@@ -28,6 +29,8 @@ def nodes(head, tmp_path):
 
     def run(order):
         (node,) = (name for name in order["entrypoint_resources"] if name.startswith("node:"))
+        if gpus.get(node) == BUSY:
+            return "PENDING", ""
         tools = tmp_path / node.replace(":", "-")
         tools.mkdir(exist_ok=True)
         (tools / "nvidia-smi").write_text(f"#!/bin/sh\n{gpus.get(node, 'exit 0')}\n")
@@ -44,8 +47,8 @@ def nodes(head, tmp_path):
     shared.mkdir()
     workers = WorkersTable(runner="ray", address=head.address, shared=shared, python=sys.executable)
 
-    def read(needs=ONE_CORE, python=sys.executable):
-        return environment_on_nodes(workers, needs, python, ("pydantic",), SystemClock())
+    def read(needs=ONE_CORE, python=sys.executable, clock=None):
+        return environment_on_nodes(workers, needs, python, ("pydantic",), clock or SystemClock())
 
     gpus["read"] = read
     return gpus
@@ -88,6 +91,19 @@ def test_what_cannot_be_read_is_told_with_what_to_do(head, nodes, has, gpu, pyth
     nodes["node:10.0.0.1"] = gpu
     with pytest.raises(CampaignFailed, match=said):
         nodes["read"](python=python)
+
+
+def test_a_node_without_a_place_for_the_question_is_answered_for_by_one_of_its_kind(head, nodes, clock):
+    head.has_nodes(CPU, CPU)
+    nodes["node:10.0.0.1"] = BUSY
+    assert nodes["read"](clock=clock).cpu == HERE.cpu
+
+
+def test_where_no_node_of_a_kind_has_a_place_campaigns_wait(head, nodes, clock):
+    head.has_nodes(CPU, {"CPU": 16.0})
+    nodes["node:10.0.0.2"] = BUSY
+    with pytest.raises(ClusterAway, match=r"10.0.0.2 could not be asked.*campaigns wait until it, or one like it"):
+        nodes["read"](clock=clock)
 
 
 def test_of_many_nodes_those_that_differ_are_asked(head, nodes):

@@ -1,4 +1,4 @@
-"""Runs a campaign's legs in workers on a Ray cluster, through a spool in the folder that all nodes share."""
+"""Runs a campaign's legs in workers on a cluster, through a spool in the folder that all nodes share."""
 
 import os
 from collections.abc import Mapping
@@ -14,24 +14,24 @@ from ..leg_order import TrainingOrder
 from ..splits.split_files import SplitFiles
 from ..spool import Spool
 from ..spool_runner import SpoolRunner
-from ..worker_pool import RECORD
+from ..worker_pool import DEADLINE_S, RECORD
+from .engines import jobs_of
+from .job_workers import JobWorkers, Starter
+from .jobs import MARGIN_S, Jobs
 from .needs import Needs, needs_of
-from .ray_jobs import RayJobs
-from .ray_workers import RayWorkers, Starter
 from .shared_folder import program_in
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where a cluster is, what it shares with us, how Python is called on its nodes, and a reference to its token."""
+    """A cluster's engine, what it shares with us, and how Python is called on its nodes."""
 
-    address: str
+    jobs: Jobs
     shared: Path
     python: str = "python3"
-    token: str | None = None
 
 
-class RayRunner(SpoolRunner):
+class ClusterRunner(SpoolRunner):
     """Legs in, results out; `slots` jobs at most train at the same time. The spool's folder lies in the shared one."""
 
     def __init__(
@@ -50,17 +50,21 @@ class RayRunner(SpoolRunner):
         folder, program = Path(os.path.realpath(folder)), program_in(cluster.shared)
         trainer = program / "daemon" / "training" / "trainer"
         training = replace(training, trainer=str(trainer), data=training.data and os.path.realpath(training.data))
-        starter = Starter(cluster.python, program, needs, environment)
-        jobs = RayJobs(cluster.address, token=cluster.token)
+        lifetime_s = cluster.jobs.lifetime_s(training.timeout_s)
 
-        def open_pool(spool: Spool, longest_s: float) -> RayWorkers:
-            write_json(spool.folder / RECORD, {"runner": "ray", "address": cluster.address, "token": cluster.token})
-            return RayWorkers(spool, jobs, clock, starter, longest_s)
+        def open_pool(spool: Spool, longest_s: float) -> JobWorkers:
+            write_json(spool.folder / RECORD, cluster.jobs.record())
+            deadline_s = max(DEADLINE_S, 2 * longest_s + 600)
+            if lifetime_s is not None:
+                # a worker allows for the longest ticket, which is a whole group; the limit for one training's timeout
+                deadline_s = lifetime_s - MARGIN_S - training.timeout_s + longest_s
+            starter = Starter(cluster.python, program, needs, environment, deadline_s, lifetime_s)
+            return JobWorkers(spool, cluster.jobs, clock, starter)
 
         super().__init__(folder, training, objective, slots, environment, clock, open_pool, splits=splits)
 
 
-def open_ray(
+def open_on_cluster(
     workers: WorkersTable,
     resources: ResourcesTable,
     folder: Path,
@@ -70,10 +74,9 @@ def open_ray(
     environment: Mapping[str, str],
     clock: Clock,
     splits: SplitFiles | None,
-) -> RayRunner:
+) -> ClusterRunner:
     """The runner of a campaign on the cluster that [workers] names."""
-    assert workers.address is not None
     assert workers.shared is not None
-    cluster = Cluster(workers.address, workers.shared, workers.python, workers.token)
+    cluster = Cluster(jobs_of(workers), workers.shared, workers.python)
     needs = needs_of(resources)
-    return RayRunner(folder, training, objective, slots, environment, clock, cluster, needs, splits=splits)
+    return ClusterRunner(folder, training, objective, slots, environment, clock, cluster, needs, splits=splits)

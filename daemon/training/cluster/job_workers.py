@@ -1,4 +1,8 @@
-"""The workers of one spool as jobs on a Ray cluster: one job a worker, found again by an id of ours."""
+"""The workers of one spool as jobs on a cluster, of whichever engine: one job a worker, found again by an id of ours.
+
+An engine may take a job's place away and queue it again. Each life of a job is a worker of its own, so that what an
+earlier one still writes counts for nothing: the first has the job's id, the next ones a number behind it.
+"""
 
 import contextlib
 import json
@@ -15,43 +19,43 @@ from ...durable_files import read_json, write_json
 from ...foreign_files import remove
 from ...processes import Identity, identity_from
 from ..spool import Spool
+from ..worker_lives import first_and_life, worker_in_life
 from ..worker_pool import DEADLINE_S, FAILED_STARTS, bury_folder
 from .asked_nodes import ASKED
+from .jobs import FAILED, PENDING, PREFIX, RUNNING, SUSPENDED, Job, Jobs, Order
 from .needs import Needs
-from .ray_jobs import Job, RayJobs
 
-LISTED_FOR_S = 1.0
+LISTED_FOR_S = 1.0  # while someone is to end
 KILL_PATIENCE_S = 10.0
 KILL_PAUSE_S = 0.2
 WAITING_PATIENCE_S = 8.0
 LEAST_WAITING = 3  # workers that may wait for a place, however few run
 NODES_OWN = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
-_PREFIX = "retuned-"
 ACCELERATORS = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """How a worker is started on a node: by which Python, with which program, needs and variables."""
+    """How a worker is started on a node: by which Python, with which program, needs and variables. `deadline_s`: what
+    the worker is told; `lifetime_s`: what its job is given, None where the cluster sets no limit."""
 
     python: str
     program: Path
     needs: Needs
     environment: Mapping[str, str]
+    deadline_s: float = DEADLINE_S
+    lifetime_s: float | None = None
 
 
-class RayWorkers:
+class JobWorkers:
     """The workers of one spool folder, as jobs. Where the cluster is away, each counts as alive: it may write on."""
 
-    def __init__(
-        self, spool: Spool, jobs: RayJobs, clock: Clock, starter: Starter | None = None, timeout_s: float = 0.0
-    ) -> None:
+    def __init__(self, spool: Spool, jobs: Jobs, clock: Clock, starter: Starter | None = None) -> None:
         """`starter` None: none is started here, they are only looked after."""
         self._spool = spool
         self._jobs = jobs
         self._clock = clock
         self._starter = starter
-        self._deadline_s = max(DEADLINE_S, 2 * timeout_s + 600)
         self._listed: tuple[float, dict[str, Job] | None] | None = None
         self._moved: dict[str, tuple[float, float]] = {}  # the time of a worker's file, and when it was seen first
         self._told_to_end: dict[str, float] = {}
@@ -63,7 +67,7 @@ class RayWorkers:
         return tuple(sorted(path.parent.name for path in self._spool.workers.glob("*/worker.json")))
 
     def is_alive(self, worker: str) -> bool:
-        """Whether its job waits or runs.
+        """Whether its job waits or runs, and is not in a later life.
 
         One that was told to end and waits for a place a while later counts as ended: the cluster cannot take it back,
         but it finds its folder gone when it starts, and ends.
@@ -72,10 +76,10 @@ class RayWorkers:
         if listed is None:
             return True
         job = listed.get(_job(worker))
-        if job is None or not job.is_living:
+        if job is None or not job.is_living or _is_over(worker, job):
             return False
         told_s = self._clock.monotonic() - self._told_to_end.get(worker, math.inf)
-        return job.status != "PENDING" or told_s < WAITING_PATIENCE_S
+        return job.status != PENDING or told_s < WAITING_PATIENCE_S
 
     def silent_s(self, worker: str, now_s: float) -> float:
         """Seconds since its file was last seen to move; the nodes' clocks are compared with none of ours."""
@@ -86,6 +90,9 @@ class RayWorkers:
             return 0.0
         if self._identity(worker) is None:
             return 0.0  # it waits for a place
+        job = (self._list() or {}).get(_job(worker))
+        if job is not None and job.status == SUSPENDED:
+            return 0.0  # it is held
         before = self._moved.get(worker)
         if before is None or before[0] != moved_at:
             self._moved[worker] = before = (moved_at, now_s)
@@ -97,7 +104,7 @@ class RayWorkers:
         if listed is None:
             return False
         states = [listed[_job(worker)].status for worker in self.present() if _job(worker) in listed]
-        return states.count("PENDING") < max(LEAST_WAITING, states.count("RUNNING"))
+        return states.count(PENDING) < max(LEAST_WAITING, states.count(RUNNING))
 
     def misplaced(self) -> tuple[str, ...]:
         """None: the cluster gives places."""
@@ -108,20 +115,18 @@ class RayWorkers:
         if self._starter is None:
             raise CampaignFailed("no worker can be started here")
         worker, starter = secrets.token_hex(8), self._starter
-        folder = self._spool.workers / worker
-        folder.mkdir()
-        _write_privately(folder / "environment.json", starter.environment)
-        order = {"nonce": worker, "deadline_s": self._deadline_s, "gpus": [], "ends_when_buried": True}
-        write_json(folder / "worker.json", order)
+        folder = self._prepare(worker, starter)
         program = starter.program / "daemon" / "training" / "node"
-        argv = [starter.python, "-I", "-S", "-B", str(program), str(self._spool.folder), worker]
+        argv = (starter.python, "-I", "-S", "-B", str(program), str(self._spool.folder), worker)
+        order = Order(_job(worker), argv, starter.needs, self._spool.folder, lifetime_s=starter.lifetime_s)
+        self._listed = None
         try:
-            with contextlib.suppress(ClusterAway):  # whether it was started, the list will show
-                self._jobs.submit(_job(worker), argv, starter.needs, str(self._spool.folder))
+            self._jobs.submit(order)
+        except ClusterAway:  # whether it was started, the list will show
+            self._note_away()
         except CampaignFailed:
             remove(folder)
             raise
-        self._listed = None
         return worker
 
     def reap(self) -> None:
@@ -132,12 +137,16 @@ class RayWorkers:
         self._forget_ended(listed)
         for worker in self.present():
             job = listed.get(_job(worker))
-            if worker in self._noted or (job is not None and job.is_living):
+            if job is not None and job.is_living:
+                if _is_over(worker, job):
+                    self._begin_again(job)
+                continue
+            if worker in self._noted:
                 continue
             self._noted.add(worker)
             if self._identity(worker) is not None:
                 self._failed_starts = 0
-            elif job is None or job.waited_in_vain or job.status != "FAILED":
+            elif job is None or job.waited_in_vain or job.status != FAILED:
                 self._took_back += 1
             else:
                 self._note_failure(worker, job)
@@ -150,28 +159,30 @@ class RayWorkers:
     def terminate(self, worker: str) -> None:
         """Ask a living worker to put its leg back and end."""
         self._told_to_end.setdefault(worker, self._clock.monotonic())
-        self._listed = None
-        with contextlib.suppress(ClusterAway):
-            self._jobs.stop(_job(worker))
+        self._end(self._jobs.stop, worker)
 
     def kill(self, worker: str, also: tuple[Identity, ...], sleep: Callable[[float], None]) -> bool:
-        """End its job: the cluster kills what does not follow within three seconds. False where it may live on."""
+        """End its job at once. False where it may live on."""
         if not self.is_alive(worker):
             return True
-        self.terminate(worker)
+        self._told_to_end.setdefault(worker, self._clock.monotonic())
+        self._end(self._jobs.kill, worker)
         until = self._clock.monotonic() + KILL_PATIENCE_S
         while self.is_alive(worker) and self._list() is not None and self._clock.monotonic() < until:
             sleep(KILL_PAUSE_S)
         return self._list() is not None and not self.is_alive(worker)
 
     def bury(self, worker: str) -> None:
-        """Forget a dead worker and its job."""
+        """Forget a dead worker, and its job unless that lives on."""
         folder = self._spool.workers / worker
         remove(folder / "environment.json")
         bury_folder(folder)
         self._moved.pop(worker, None)
-        with contextlib.suppress(ClusterAway):
-            self._jobs.delete(_job(worker))
+        self._told_to_end.pop(worker, None)
+        job = (self._list() or {}).get(_job(worker))
+        if job is None or not (job.is_living and _is_over(worker, job)):
+            with contextlib.suppress(ClusterAway):
+                self._jobs.delete(_job(worker))
 
     def strays(self, holders: Collection[str]) -> tuple[str, ...]:
         """Holders of claims that were buried while they were out of sight."""
@@ -179,14 +190,41 @@ class RayWorkers:
         return tuple(sorted(holder for holder in holders if holder not in present))
 
     def _list(self) -> dict[str, Job] | None:
-        """The cluster's jobs, as of a second ago at most; None while it is away."""
+        """The cluster's jobs, as of a moment ago at most; None while it is away."""
         now = self._clock.monotonic()
-        if self._listed is None or now - self._listed[0] > LISTED_FOR_S:
+        if self._listed is None or now - self._listed[0] > self._listed_for_s(self._listed[1]):
             try:
                 self._listed = (now, self._jobs.jobs())
             except ClusterAway:
-                self._listed = (now, None)
-        return self._listed[1]
+                self._note_away()
+        return None if self._listed is None else self._listed[1]
+
+    def _listed_for_s(self, listed: dict[str, Job] | None) -> float:
+        return LISTED_FOR_S if self._told_to_end and listed is not None else self._jobs.look_every_s
+
+    def _note_away(self) -> None:
+        self._listed = (self._clock.monotonic(), None)
+
+    def _end(self, act: Callable[[str], None], worker: str) -> None:
+        """Have the cluster do something about a worker's job."""
+        self._listed = None
+        with contextlib.suppress(ClusterAway):
+            act(_job(worker))
+
+    def _prepare(self, worker: str, starter: Starter) -> Path:
+        """A worker's folder, which is there before its job: one whose start was not answered is known, too."""
+        folder = self._spool.workers / worker
+        folder.mkdir()
+        _write_privately(folder / "environment.json", starter.environment)
+        order = {"nonce": worker, "deadline_s": starter.deadline_s, "gpus": [], "ends_when_buried": True}
+        write_json(folder / "worker.json", order)
+        return folder
+
+    def _begin_again(self, job: Job) -> None:
+        """Expect the worker that is the next life of a job; without one here, it ends as soon as it begins."""
+        worker = worker_in_life(job.id.removeprefix(PREFIX), job.lives_over)
+        if self._starter is not None and not self._told_to_end and not (self._spool.workers / worker).exists():
+            self._prepare(worker, self._starter)
 
     def _forget_ended(self, listed: Mapping[str, Job]) -> None:
         """Have the cluster forget jobs of this spool whose workers are buried."""
@@ -215,18 +253,23 @@ class RayWorkers:
         return identity_from(read_json(self._spool.workers / worker / "worker.json") or {})
 
 
-def forget_ended(jobs: RayJobs, place: Path) -> None:
+def forget_ended(jobs: Jobs, place: Path) -> None:
     """Have the cluster forget jobs below a folder that ended when nobody looked after them any more: after the end of
     their campaign or check, or while the head was away. Raises ClusterAway."""
     for job in jobs.jobs().values():
         spool = Path(job.spool)
         is_ours = spool.is_relative_to(place) and not job.is_living and not spool.match(f"{ASKED}*")
-        if is_ours and not (spool / "workers" / job.id.removeprefix(_PREFIX) / "worker.json").exists():
+        if is_ours and not (spool / "workers" / job.id.removeprefix(PREFIX) / "worker.json").exists():
             jobs.delete(job.id)
 
 
 def _job(worker: str) -> str:
-    return _PREFIX + worker
+    return PREFIX + first_and_life(worker)[0]
+
+
+def _is_over(worker: str, job: Job) -> bool:
+    """Whether the job lost the place that this worker had in it."""
+    return first_and_life(worker)[1] < job.lives_over
 
 
 def _write_privately(path: Path, environment: Mapping[str, str]) -> None:
