@@ -24,6 +24,7 @@ from ..state.models.fleet import (
     fleet_mark,
     fleet_page,
     owners,
+    tags,
 )
 from ..state.overview import claimed_campaigns, count_open, first_open
 from ..state.tokens import Role
@@ -32,7 +33,7 @@ from .trend import trend_of
 from .views import A_PAGE
 from .visit import Visit
 
-MOST_OWNERS, MOST_CHANGES, MOST_NEXT = 500, 10, 3
+MOST_OWNERS, MOST_TAGS, MOST_CHANGES, MOST_NEXT = 500, 500, 10, 3
 OVERDUE_AFTER = timedelta(days=1)
 
 
@@ -44,6 +45,7 @@ class _Body:
     rows: Markup
     count: int
     owners: tuple[str, ...]
+    tags: tuple[str, ...]
     changes: tuple[tuple[str, str, int], ...]
     runs: str
     has_alerts: bool
@@ -54,13 +56,13 @@ def fleet(visit: Visit) -> tuple[str, dict[str, Any]]:
     wanted = wanted_of(visit)
     minute = visit.now.replace(second=0, microsecond=0)
     body = visit.kept.of(("fleet", wanted, visit.caller.role, minute), lambda: _body(visit, wanted, minute))
-    kept = {"q": wanted.text, "owner": wanted.owner, "verdict": wanted.verdict, "change": wanted.change,
-            "sort": wanted.order}  # fmt: skip
-    chosen = {key: value for key, value in kept.items() if value}
+    narrowed = {"q": wanted.text, "owner": wanted.owner, "tag": wanted.tag, "verdict": wanted.verdict,
+                "change": wanted.change}  # fmt: skip
+    chosen = {key: value for key, value in (*narrowed.items(), ("sort", wanted.order)) if value}
     return "fleet", {
         "body": body,
         "wanted": wanted,
-        "is_narrowed": bool(wanted.text or wanted.owner or wanted.verdict or wanted.change),
+        "is_narrowed": any(narrowed.values()),
         "verdicts": [*(outcome.value for outcome in Outcome), NO_VERDICT],
         "orders": ORDERS,
         "pages": _pages(body.count, wanted.page, chosen),
@@ -77,6 +79,7 @@ def wanted_of(visit: Visit) -> Wanted:
     return Wanted(
         text=query.get("q", "")[:100],
         owner=query.get("owner") or None,
+        tag=query.get("tag") or None,
         verdict=verdict if verdict in known else None,
         change=query.get("change") or None,
         order=order if order in ORDERS else ORDERS[0],
@@ -160,6 +163,7 @@ def _body(visit: Visit, wanted: Wanted, now: datetime) -> _Body:
         rows=Markup(table),  # noqa: S704 - a template of ours made it, which escapes
         count=count,
         owners=visit.kept.of("owners", lambda: owners(visit.store, MOST_OWNERS), mark),
+        tags=visit.kept.of("tags", lambda: tags(visit.store, MOST_TAGS), mark),
         changes=tuple((change, "/?" + urlencode({"change": change}), n) for change, n in changes),
         runs=_what_runs(visit),
         has_alerts=any(row.unanswered for row in models),
