@@ -23,9 +23,8 @@ from ..state.models.fleet import (
     fleet_counts,
     fleet_mark,
     fleet_page,
-    owners,
-    tags,
 )
+from ..state.models.model_list import owners, tags
 from ..state.overview import claimed_campaigns, count_open, first_open
 from ..state.tokens import Role
 from .render import render

@@ -196,27 +196,6 @@ def fleet_mark(store: Store) -> tuple[object, ...]:
     return (*models.values(), *((row["phase"], row["n"]) for row in phases))
 
 
-def owners(store: Store, most: int) -> tuple[str, ...]:
-    """The owners of models, in order of the alphabet; at most so many."""
-    rows = store.rows(
-        """SELECT DISTINCT body ->> '$.owner' AS owner FROM models
-        JOIN model_versions ON model_id = id AND model_versions.version = models.version ORDER BY owner LIMIT ?""",
-        (most,),
-    )
-    return tuple(row["owner"] for row in rows)
-
-
-def tags(store: Store, most: int) -> tuple[str, ...]:
-    """The tags of models, in order of the alphabet; at most so many."""
-    rows = store.rows(
-        """SELECT DISTINCT tag.value AS tag FROM models
-        JOIN model_versions ON model_id = models.id AND model_versions.version = models.version,
-        json_each(body, '$.alerts.tags') AS tag ORDER BY tag LIMIT ?""",
-        (most,),
-    )
-    return tuple(row["tag"] for row in rows)
-
-
 def _count(store: Store, conditions: str, values: dict[str, object]) -> int:
     """How many models there are, for a page behind the last."""
     (counted,) = store.rows(f"{_ROWS} SELECT count(*) AS n FROM fleet{conditions}", values)  # noqa: S608 - our own

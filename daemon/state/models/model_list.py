@@ -61,6 +61,27 @@ def list_models(
     return models, cursor_after("models", models[-1].name) if len(rows) > limit else None
 
 
+def owners(store: Store, most: int) -> tuple[str, ...]:
+    """The owners of models, in order of the alphabet; at most so many."""
+    rows = store.rows(
+        """SELECT DISTINCT body ->> '$.owner' AS owner FROM models
+        JOIN model_versions ON model_id = id AND model_versions.version = models.version ORDER BY owner LIMIT ?""",
+        (most,),
+    )
+    return tuple(row["owner"] for row in rows)
+
+
+def tags(store: Store, most: int) -> tuple[str, ...]:
+    """The tags of models, in order of the alphabet; at most so many."""
+    rows = store.rows(
+        """SELECT DISTINCT tag.value AS tag FROM models
+        JOIN model_versions ON model_id = models.id AND model_versions.version = models.version,
+        json_each(body, '$.alerts.tags') AS tag ORDER BY tag LIMIT ?""",
+        (most,),
+    )
+    return tuple(row["tag"] for row in rows)
+
+
 @of_row("a model")
 def _listed(row: Row) -> ListedModel:
     last = None if row["verdict"] is None else Verdict.from_json(json.loads(row["verdict"]))
