@@ -1,4 +1,4 @@
-"""Templates to HTML. Every text is escaped, and cleaned of what acts or hides; pages need no script."""
+"""Templates to HTML. Every text is escaped, and cleaned of what acts or hides; pages are whole without a script."""
 
 from datetime import datetime, timedelta
 from functools import cache
@@ -39,7 +39,14 @@ def _environment() -> Any:  # noqa: ANN401 - jinja2's, which is loaded when the 
         lstrip_blocks=True,
         finalize=lambda value: readable(value, keep="\n") if type(value) is str else value,
     )
-    environment.filters |= {"day": _day, "minute": _minute, "age": age, "figure": figure, "duration": _duration}
+    environment.filters |= {
+        "day": _day,
+        "minute": _minute,
+        "iso": _iso,
+        "age": age,
+        "figure": figure,
+        "duration": _duration,
+    }
     environment.globals |= {"counted": counted}
     return environment
 
@@ -50,6 +57,10 @@ def _duration(seconds: float) -> str:
 
 def _day(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d}"
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 def _minute(moment: datetime) -> str:

@@ -4,17 +4,21 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ...strategies.drift.drift import DriftPoint
 from ...strategies.verdict.notice import render as render_value
 from ...strategies.words import counted
-from ..state.models.registry import settings_of
+from ..api.views import Drift
 from ..state.paging import Order
 from ..state.tokens import Role
+from .drift_curve import drift_curve
 from .live import live_of, mark_of
 from .render import render
+from .settings_history import settings_lines
 from .visit import Visit
 
 Shown = tuple[str, dict[str, Any]]
 A_PAGE = 100
+MOST_POINTS = 50
 
 
 def model(visit: Visit) -> Shown:
@@ -22,7 +26,7 @@ def model(visit: Visit) -> Shown:
     name = visit.path["name"]
     found = visit.verbs.show(name)
     shown, known = visit.shown(found), found.model
-    drift = visit.verbs.drift(name, 50, None, Order.NEWEST)
+    points = visit.kept.of(("drift", name, visit.caller.role), lambda: _drift(visit, name))
     space = known.file.hyperparameters
     values = [(key, render_value(known.configuration[key])) for key in space if key in known.configuration]
     return "model", {
@@ -30,10 +34,17 @@ def model(visit: Visit) -> Shown:
         "model": shown.model,
         "values": values,
         "verdict": shown.last,
-        "points": visit.shown(drift.points),
-        "settings": visit.shown(settings_of(visit.store, known, Order.NEWEST, None, 20)),
+        "points": points,
+        "curve": drift_curve(points[::-1]),
+        "settings": settings_lines(visit, known),
         "now": visit.now,
     }
+
+
+def _drift(visit: Visit, name: str) -> tuple[DriftPoint, ...]:
+    """The newest campaigns of a model, the last one first, as the visitor may see them."""
+    drift: Drift = visit.shown(visit.verbs.drift(name, MOST_POINTS, None, Order.NEWEST))
+    return drift.points
 
 
 def campaign(visit: Visit) -> Shown | None:
