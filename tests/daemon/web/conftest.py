@@ -1,5 +1,6 @@
 """A browser for the tests of the pages, and services that it visits."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -64,6 +65,16 @@ class Watched:
         while text not in self.page.title():
             assert time.monotonic() < ends, self.page.inner_text("body")
             self.page.wait_for_timeout(250)
+
+    def serious_faults(self):
+        """What axe-core finds on the page that keeps people from reading or using it."""
+        self.page.evaluate(f"() => {{ {AXE.read_text()} }}")
+        found = json.loads(self.page.evaluate("async () => JSON.stringify((await axe.run()).violations)"))
+        return [
+            (rule["id"], [node["html"][:200] for node in rule["nodes"]][:3])
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+        ]
 
     def shoot(self, name):
         if SHOTS:
