@@ -11,6 +11,7 @@ from ..api.views import Drift
 from ..state.paging import Order
 from ..state.tokens import Role
 from .drift_curve import drift_curve
+from .languages import ENGLISH, Say
 from .live import live_of, mark_of
 from .render import render
 from .settings_history import settings_lines
@@ -81,7 +82,7 @@ def health(visit: Visit) -> Shown:
     return "health", {"health": visit.shown(visit.verbs.status()), "now": visit.now}
 
 
-def done(verb: str, result: Any) -> str:  # noqa: ANN401 - each verb returns another record
+def done(verb: str, result: Any, say: Say = ENGLISH) -> str:  # noqa: ANN401 - each verb returns another record
     """What a form's action did, in a sentence."""
     if verb == "retune":
         after = " after the baseline" if result.baseline is not None else ""
@@ -91,8 +92,13 @@ def done(verb: str, result: Any) -> str:  # noqa: ANN401 - each verb returns ano
     if verb == "cancel":
         return f"{counted(len(result), 'campaign')} cancelled."
     if verb in ("ack", "snooze", "unsnooze"):
-        words = {"ack": "acknowledged", "snooze": "snoozed", "unsnooze": "no longer snoozed"}
-        return f"{counted(len(result), 'alert')} {words[verb]}."
+        num = len(result)
+        words = {
+            "ack": say.ngettext("%(num)d alert acknowledged.", "%(num)d alerts acknowledged.", num),
+            "snooze": say.ngettext("%(num)d alert snoozed.", "%(num)d alerts snoozed.", num),
+            "unsnooze": say.ngettext("%(num)d alert no longer snoozed.", "%(num)d alerts no longer snoozed.", num),
+        }
+        return words[verb] % {"num": num}
     if verb in ("pause", "resume"):
         return f"{result.name} is {result.state} now."
     return f"Settings v{result.settings_version} are current now."

@@ -43,11 +43,11 @@ class Watched:
         self.own, self.url = address.netloc, f"{address.scheme}://{address.netloc}"
         self.page.goto(link)
 
-    def sign_in_with_token(self, url, secret):
+    def sign_in_with_token(self, url, secret, label="Token", button="Sign in"):
         self.own, self.url = urlsplit(url).netloc, url
         self.page.goto(f"{url}/sign-in")
-        self.page.get_by_label("Token").fill(secret)
-        self.press("Sign in")
+        self.page.get_by_label(label).fill(secret)
+        self.press(button)
 
     def wait_for(self, path, text, is_there=True):
         """Load the page until it has the text, or has it no more."""
