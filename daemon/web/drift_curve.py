@@ -10,7 +10,7 @@ from ...strategies.drift.segments import segments
 from ...strategies.verdict.verdict_words import figure
 from .curves import EDGE, HEIGHT, WIDTH
 
-TOP = 34  # above the marks: the numbers of the notes
+TOP, BOTTOM = 44, 16  # room for the numbers of the notes above, and below for half a mark
 MOST_NOTES = 20
 REACH = 3.0  # times the largest improvement: an interval that goes further is cut, so that it flattens no other
 
@@ -66,7 +66,7 @@ def drift_curve(points: Sequence[DriftPoint]) -> DriftCurve | None:
 
     def height(value: float) -> float:
         share = 0.5 if high == low else (min(high, max(low, value)) - low) / (high - low)
-        return HEIGHT - EDGE - share * (HEIGHT - EDGE - TOP)
+        return HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)
 
     def mark(place: int, point: DriftPoint) -> DriftMark:
         lower, upper = (None, None) if point.mean is None else (

@@ -10,7 +10,7 @@ from retuned.daemon.reports.drift_record import drift_points
 from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.tokens import Role
 from retuned.daemon.web.curves import EDGE, HEIGHT, WIDTH
-from retuned.daemon.web.drift_curve import MOST_NOTES, REACH, TOP, drift_curve
+from retuned.daemon.web.drift_curve import BOTTOM, MOST_NOTES, REACH, TOP, drift_curve
 from retuned.daemon.web.pages import add_pages
 from retuned.strategies.records import Outcome
 
@@ -62,7 +62,7 @@ def test_an_interval_without_end_is_cut_at_the_frame_and_flattens_nothing(stale,
     curve = drift_curve([stale, later(stale, 4, lower=lower, upper=upper)])
     assert curve.high <= REACH * stale.mean
     marks = [place for mark in curve.marks for place in (mark.high_y, mark.y, mark.low_y)]
-    assert all(TOP <= place <= HEIGHT - EDGE for place in marks)
+    assert all(TOP <= place <= HEIGHT - BOTTOM for place in marks)
     assert all(EDGE <= mark.x <= WIDTH - EDGE for mark in curve.marks)
 
 
@@ -116,7 +116,7 @@ def test_the_settings_over_time_say_who_adopted_what_and_why(served, role):
     text = text_of(served, role)
     row = row_of(text, 2)
     assert row["By"] == "operator"
-    assert row["Why"].startswith("the sensor is new; the campaign was due by manual; cause: data")
+    assert row["Why"].startswith("the sensor is new; trigger: manual; cause: data")
     assert re.fullmatch(r"lr: 0\.01 to [\d.]+", row["Changed"])
     assert row["What it brought"] == "whether the gain arrives is measured in the next re-evaluation"
     assert '<a href="/campaigns/3">' in text
