@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from ...strategies.errors import InputError
+from ...strategies.words import capital
 from ..state.tokens import Role
 from .answering import Answering, Form, checked_form, redirect
 from .demo import NAME, demo_model_file, next_step
@@ -68,7 +69,7 @@ class AdminPages:
         def act(visit: Visit, _: Form) -> str:
             file = demo_model_file(self._answering.inside.config.state)
             done = self._answering.ask(visit, "register", {"content": file.read_text(), "file": str(file)})
-            return f"{done.sentence} {'Its baseline is queued. ' if done.waits_for_baseline else ''}{next_step(file)}"
+            return f"{capital(done.sentence)}. {next_step(file)}"
 
         return await self._answering.acted(request, act, f"/models/{NAME}", Role.ADMIN)
 

@@ -31,7 +31,7 @@ def test_the_demo_is_one_click_away(served):
     assert 'action="/demo"' in served.browser(Role.ADMIN).get(served.url, timeout=30).text
     page = press(served, Role.ADMIN)
     assert page.url == f"{served.url}/models/flights"
-    assert "Its baseline is queued. Re-tune it once" in page.text
+    assert "a baseline is queued. Re-tune it once" in page.text
     model = find_model(served.desk.store, "flights")
     assert model.source == served.desk.config.state.resolve() / "demo" / "flights" / "model.toml"
     assert (model.source.parent / "data" / "window.csv").read_text().count("\n") > 1000
