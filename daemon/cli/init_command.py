@@ -14,13 +14,13 @@ import typer
 from ...strategies.drafting.draft import Draft, Given
 from ...strategies.errors import InputError
 from ...strategies.words import counted
+from ..drafting.examples import SHIPPED
 from ..drafting.first_draft import Drafted, draft_for, taken, write_draft
 from ..drafting.from_files import sweep_of, values_of
 from ..drafting.from_mlflow import run_of
 from ..drafting.from_optuna import study_of
 from ..drafting.scripts import training_scripts
 from .output import say
-from .setup_commands import SHIPPED
 
 app = typer.Typer()
 

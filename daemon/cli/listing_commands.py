@@ -15,10 +15,16 @@ OneModel = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only thi
 
 
 @app.command("models")
-def _models(context: typer.Context, limit: Limit = None, is_all: All = False, as_json: Json = False) -> None:
+def _models(
+    context: typer.Context,
+    tag: Annotated[str | None, typer.Option(help="Only models with this tag ([alerts] tags).")] = None,
+    limit: Limit = None,
+    is_all: All = False,
+    as_json: Json = False,
+) -> None:
     """List the registered models."""
     is_whole, verbs = wants_all(limit, is_all, as_json), context.obj.listing
-    found = pages(verbs.models, limit, is_whole)
+    found = pages(lambda rows, cursor: verbs.models(rows, cursor, tag), limit, is_whole)
     if as_json:
         print_json_list(listed_json(model) for page in found for model in page.models)
         return
@@ -26,7 +32,7 @@ def _models(context: typer.Context, limit: Limit = None, is_all: All = False, as
     from .screen import console
 
     for page in found:
-        models_table(console(), page.models)
+        models_table(console(), page.models, tag)
         say_more(page, is_whole)
 
 

@@ -24,6 +24,7 @@ def listed_json(model: ListedModel) -> dict[str, Any]:
         "last_verdict": None if model.last_verdict is None else model.last_verdict.value,
         "is_critical": model.is_critical,
         "watch": model.watch,
+        "tags": list(model.tags),
     }
 
 

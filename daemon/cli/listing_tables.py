@@ -9,15 +9,16 @@ from ..state.models.schedule_list import Planned
 from .screen import table
 
 
-def models_table(out: Console, models: Sequence[ListedModel]) -> None:
-    """Print the registered models."""
+def models_table(out: Console, models: Sequence[ListedModel], tag: str | None = None) -> None:
+    """Print the registered models; `tag`: the one that was asked for."""
     rows = [
         (model.name, model.owner, model.state, f"v{model.settings_version}", model.label or "-",
          f"{model.next_due_at:%Y-%m-%d}" if model.next_due_at and model.state == "active" else "-")
         for model in models
     ]  # fmt: skip
     columns = ("name", "owner", "state", "settings", "last verdict", "next due")
-    table(out, columns, rows, "no model is registered yet; start with: retuned register model.toml")
+    nothing = "no model is registered yet; start with: retuned register model.toml"
+    table(out, columns, rows, nothing if tag is None else f"no model has the tag '{tag}'; see: retuned models --json")
 
 
 def schedule_table(out: Console, planned: Sequence[Planned], months: int) -> None:

@@ -25,6 +25,7 @@ def model_json(model: Model, last: Verdict | None) -> dict[str, Any]:
         "last_verdict": None if last is None else last.outcome.value,
         "is_critical": last is not None and last.critical,
         "watch": last is not None and last.watch,
+        "tags": list(model.file.alerts.tags),
     }
 
 

@@ -136,6 +136,16 @@ def audit_page(
     return entries, cursor_after("audit", entries[-1].id) if len(rows) > limit else None
 
 
+def registered_by(store: Store, model: str, since: datetime) -> Mapping[int, str]:
+    """Who registered settings of the model of that name, by their version; since it was registered itself."""
+    rows = store.rows(
+        """SELECT after ->> '$.settings_version' AS version, by FROM audit WHERE model = ? AND act = 'register'
+        AND at >= ? AND after ->> '$.settings_version' IS NOT NULL ORDER BY id""",
+        (model, to_text(since)),
+    )
+    return {row["version"]: row["by"] for row in rows}
+
+
 @of_row("an entry of the audit")
 def _entry(row: Row) -> AuditEntry:
     return AuditEntry(

@@ -6,8 +6,10 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from ...strategies.errors import InputError
+from ...strategies.words import capital
 from ..state.tokens import Role
 from .answering import Answering, Form, checked_form, redirect
+from .demo import NAME, demo_model_file, next_step
 from .forms import arguments_in
 from .sessions import Session
 from .visit import Visit
@@ -28,6 +30,7 @@ class AdminPages:
             app.add_api_route(path, handler, methods=["GET"], include_in_schema=False)
         forms = {
             "/register": self.register,
+            "/demo": self.demo,
             "/settings/tokens": self.create_token,
             "/settings/tokens/{name}/revoke": self.revoke_token,
             "/settings/sessions/{number}/end": self.end_session,
@@ -59,6 +62,16 @@ class AdminPages:
             return self._answering.page(session, "doctor", {"findings": findings})
 
         return await self._answering.computed(request, "doctor", {}, show)
+
+    async def demo(self, request: Request) -> Response:
+        """Register the example on flights; then its page, which says what to try next."""
+
+        def act(visit: Visit, _: Form) -> str:
+            file = demo_model_file(self._answering.inside.config.state)
+            done = self._answering.ask(visit, "register", {"content": file.read_text(), "file": str(file)})
+            return f"{capital(done.sentence)}. {next_step(file)}"
+
+        return await self._answering.acted(request, act, f"/models/{NAME}", Role.ADMIN)
 
     async def register(self, request: Request) -> Response:
         """Register the model file that was uploaded or pasted; then the fleet, which says what was done."""

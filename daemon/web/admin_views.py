@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from ...strategies.verdict.notice import render as render_value
 from ..api.proposed_view import Proposed
+from .settings_history import side_by_side
 from .views import A_PAGE, Shown
 from .visit import Visit
 
@@ -44,13 +44,7 @@ def _is_number(text: str) -> bool:
 
 
 def _proposal(found: Proposed) -> dict[str, Any]:
-    names = list({**found.before, **found.after})
-    rows = [(name, _value(found.before, name), _value(found.after, name)) for name in names]
-    return {"proposed": found, "model": found.model, "rows": rows}
-
-
-def _value(values: Mapping[str, Any], name: str) -> str:
-    return render_value(values[name]) if name in values else "(unused)"
+    return {"proposed": found, "model": found.model, "rows": side_by_side(found.before, found.after)}
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -17,6 +17,8 @@ from ..logs import log
 from ..state.tokens import Role
 from .forms import fields_of
 from .kept import Kept
+from .languages import COOKIE as LANGUAGE
+from .languages import language_of
 from .render import HEADERS, render
 from .sessions import Session, Sessions
 from .visit import Visit
@@ -47,6 +49,7 @@ class Answering:
                 session = self.sessions.session_of(store, cookie, now)
                 if session is None:
                     return redirect(SIGN_IN)
+                session.language = language_in(request)
                 try:
                     _check_role(session, least)
                     verbs = Verbs(store, self.inside.config, self.inside.clock, self.inside.user,
@@ -121,7 +124,7 @@ class Answering:
         """A page, with what the last action did."""
         news, session.news = session.news, ""
         role = session.caller.role
-        body = render(template, session=session, news=news, is_operator=role >= Role.OPERATOR,
+        body = render(template, session.language, session=session, news=news, is_operator=role >= Role.OPERATOR,
                       is_admin=role >= Role.ADMIN, **values)  # fmt: skip
         return Response(body, status, HEADERS, media_type="text/html")
 
@@ -139,6 +142,11 @@ def checked_form(session: Session, request: Request, body: bytes) -> Form:
     if not compare_digest(form.pop("csrf", "").encode(errors="replace"), session.csrf.encode()):
         raise Refused(403, "the form is of another session", "", "go back, reload the page and try again")
     return form
+
+
+def language_in(request: Request) -> str:
+    """The language of whoever asks."""
+    return language_of(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", ""))
 
 
 def redirect(to: str) -> Response:

@@ -122,7 +122,7 @@ class Pages:
                 "length": form.get("length", ""),
                 "reason": form.get("reason", ""),
             }
-            return views.done("snooze", self._answering.ask(visit, "snooze", wanted))
+            return views.done("snooze", self._answering.ask(visit, "snooze", wanted), visit.say)
 
         return await self._answering.acted(request, act, lambda form: back_to(form.get("back", "")))
 
@@ -135,7 +135,7 @@ class Pages:
         if verb not in verbs:
             raise Refused(404, f"this page has no action '{verb[:40]}'", f"allowed: {', '.join(verbs)}")
         named: dict[str, object] = {verbs[verb]: visit.path["name"]}
-        return views.done(verb, self._answering.ask(visit, verb, arguments_in(form) | named))
+        return views.done(verb, self._answering.ask(visit, verb, arguments_in(form) | named), visit.say)
 
 
 async def _style(_: Request) -> Response:

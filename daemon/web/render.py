@@ -1,4 +1,4 @@
-"""Templates to HTML. Every text is escaped, and cleaned of what acts or hides; pages need no script."""
+"""Templates to HTML. Every text is escaped, and cleaned of what acts or hides; pages are whole without a script."""
 
 from datetime import datetime, timedelta
 from functools import cache
@@ -7,6 +7,7 @@ from typing import Any
 
 from ...strategies.verdict.verdict_words import figure
 from ...strategies.words import age, counted, readable
+from .languages import LANGUAGES, aged, say_in
 
 TEMPLATES = Path(__file__).with_name("templates")
 HEADERS = {
@@ -21,27 +22,43 @@ REPORT_HEADERS = {**HEADERS, "content-security-policy": "frame-ancestors 'none';
 """A report has a policy of its own inside, with the digests of its scripts, and asks for nothing from elsewhere."""
 
 
-def render(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever the template shows
-    """The page of that name."""
-    page: str = _environment().get_template(f"{template}.html.j2").render(**values)
+def render(template: str, language: str = "en", /, **values: Any) -> str:  # noqa: ANN401 - what the template shows
+    """The page of that name; what of it is translated in that language."""
+    page: str = _environment(language).get_template(f"{template}.html.j2").render(**values)
     return page
 
 
 @cache
-def _environment() -> Any:  # noqa: ANN401 - jinja2's, which is loaded when the first page is asked for
+def _environment(language: str) -> Any:  # noqa: ANN401 - jinja2's, which is loaded when the first page is asked for
     import jinja2
 
+    say = say_in(language)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: readable(value, keep="\n") if type(value) is str else value,
     )
-    environment.filters |= {"day": _day, "minute": _minute, "age": age, "figure": figure, "duration": _duration}
-    environment.globals |= {"counted": counted}
+    environment.filters |= {
+        "day": _day,
+        "minute": _minute,
+        "iso": _iso,
+        "age": lambda span: aged(span, say),
+        "figure": figure,
+        "duration": _duration,
+        "clean": readable,
+    }
+    environment.globals |= {"counted": counted, "language": language, "others": _others(language)}
+    environment.install_gettext_translations(say, newstyle=True)  # type: ignore[attr-defined]
     return environment
+
+
+def _others(language: str) -> list[tuple[str, str]]:
+    """The codes and the names of the other languages."""
+    return [(code, name) for code, name in LANGUAGES.items() if code != language]
 
 
 def _duration(seconds: float) -> str:
@@ -50,6 +67,10 @@ def _duration(seconds: float) -> str:
 
 def _day(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d}"
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 def _minute(moment: datetime) -> str:

@@ -21,7 +21,8 @@ MOST_FAILURES, FAILURES_COUNT_FOR = 10, timedelta(minutes=1)
 class Session:
     """A signed-in browser. `number` names it on pages, where its cookie must not stand. `digest`: of the token that it
     was begun with, looked up at every request, so that revoking the token ends the session; None: a link of the
-    service's own command line. `csrf` stands in every form; `news` is what the last action did, shown once."""
+    service's own command line. `csrf` stands in every form; `news` is what the last action did, shown once;
+    `language`: of the last request."""
 
     number: str
     caller: Caller
@@ -30,6 +31,7 @@ class Session:
     began_at: datetime
     seen_at: datetime
     news: str = ""
+    language: str = "en"
 
 
 class Sessions:

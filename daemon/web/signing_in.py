@@ -1,6 +1,6 @@
 """Signing in with a token or a link, signing out, and making the link."""
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from fastapi import FastAPI, Request, Response
 
@@ -10,10 +10,14 @@ from ..api.inside import Inside
 from ..api.routes import PREFIX
 from ..logs import log
 from ..state.tokens import Role
-from .answering import COOKIE, SIGN_IN, redirect
+from .answering import COOKIE, SIGN_IN, language_in, redirect
 from .forms import fields_of
+from .languages import COOKIE as LANGUAGE
+from .languages import LANGUAGES, say_in
 from .render import HEADERS, render
 from .sessions import Sessions
+
+YEAR_S = 365 * 24 * 3600
 
 
 class SigningIn:
@@ -28,20 +32,21 @@ class SigningIn:
         """Add the addresses."""
         app.add_api_route(SIGN_IN, self.form, methods=["GET"], include_in_schema=False)
         app.add_api_route(SIGN_IN, self.sign_in, methods=["POST"], include_in_schema=False)
+        app.add_api_route("/language", self.choose, methods=["GET"], include_in_schema=False)
         app.add_api_route("/sign-out", self.sign_out, methods=["POST"], include_in_schema=False)
         app.add_api_route(f"{PREFIX}/sign-in-links", self.make_link, methods=["POST"], include_in_schema=False)
 
     async def form(self, request: Request) -> Response:
         """The form to sign in, or with the secret of a link the session itself."""
         link = request.query_params.get("link")
-        return _form("") if link is None else await self._signed_in(request, "", link)
+        return _form(request) if link is None else await self._signed_in(request, "", link)
 
     async def sign_in(self, request: Request) -> Response:
         """Begin a session with a token."""
         try:
             fields = fields_of(request.headers.get("content-type", ""), await request.body())
         except RetunedError as error:
-            return _form(error.found, 400)
+            return _form(request, error.found, 400)
         return await self._signed_in(request, fields.get("token", "").strip(), None)
 
     async def sign_out(self, request: Request) -> Response:
@@ -49,6 +54,15 @@ class SigningIn:
         self._sessions.end(request.cookies.get(COOKIE, ""))
         answer = redirect(SIGN_IN)
         answer.delete_cookie(COOKIE)
+        return answer
+
+    async def choose(self, request: Request) -> Response:
+        """Keep the language that was chosen; then the page that it was chosen on."""
+        answer = redirect(_back_to(request))
+        chosen = request.query_params.get("to", "")
+        if chosen in LANGUAGES:
+            is_secure = request.url.scheme == "https"
+            answer.set_cookie(LANGUAGE, chosen, YEAR_S, httponly=True, samesite="strict", secure=is_secure, path="/")
         return answer
 
     async def make_link(self, request: Request) -> Response:
@@ -67,9 +81,9 @@ class SigningIn:
         return await self._inside.in_thread(request, answer)
 
     async def _signed_in(self, request: Request, token: str, link: str | None) -> Response:
-        now = self._inside.clock.now()
+        now, say = self._inside.clock.now(), say_in(language_in(request))
         if not self._sessions.may_try(now):
-            return _form("Too many attempts failed: wait a minute, then try again.", 429)
+            return _form(request, say.gettext("Too many attempts failed: wait a minute, then try again."), 429)
 
         def begin() -> str | None:
             if link is not None:
@@ -79,13 +93,23 @@ class SigningIn:
 
         cookie = await self._inside.in_thread(request, begin)
         if cookie is None:
-            wrong = "This link was used already or is too old: retuned open makes another."
-            return _form(wrong if link is not None else "The token is unknown or was revoked.", 401)
+            used = say.gettext("This link was used already or is too old: retuned open makes another.")
+            return _form(request, used if link else say.gettext("The token is unknown or was revoked."), 401)
         answer = redirect("/")
         is_secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=is_secure, path="/")
         return answer
 
 
-def _form(error: str, status: int = 200) -> Response:
-    return Response(render("sign_in", error=error, session=None), status, HEADERS, media_type="text/html")
+def _form(request: Request, error: str = "", status: int = 200) -> Response:
+    page = render("sign_in", language_in(request), error=error, session=None)
+    return Response(page, status, HEADERS, media_type="text/html")
+
+
+def _back_to(request: Request) -> str:
+    """The page of ours that a request came from, without the host; the fleet where it came from elsewhere."""
+    from_page = urlsplit(request.headers.get("referer", ""))
+    is_ours = from_page.netloc == request.headers.get("host") and from_page.path.startswith("/")
+    if not is_ours or from_page.path.startswith(("//", "/\\", "/language")):
+        return "/"
+    return urlunsplit(("", "", from_page.path, from_page.query, ""))

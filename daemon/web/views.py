@@ -4,17 +4,22 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ...strategies.drift.drift import DriftPoint
 from ...strategies.verdict.notice import render as render_value
 from ...strategies.words import counted
-from ..state.models.registry import settings_of
+from ..api.views import Drift
 from ..state.paging import Order
 from ..state.tokens import Role
+from .drift_curve import drift_curve
+from .languages import ENGLISH, Say
 from .live import live_of, mark_of
 from .render import render
+from .settings_history import settings_lines
 from .visit import Visit
 
 Shown = tuple[str, dict[str, Any]]
 A_PAGE = 100
+MOST_POINTS = 50
 
 
 def model(visit: Visit) -> Shown:
@@ -22,7 +27,7 @@ def model(visit: Visit) -> Shown:
     name = visit.path["name"]
     found = visit.verbs.show(name)
     shown, known = visit.shown(found), found.model
-    drift = visit.verbs.drift(name, 50, None, Order.NEWEST)
+    points = visit.kept.of(("drift", name, visit.caller.role), lambda: _drift(visit, name))
     space = known.file.hyperparameters
     values = [(key, render_value(known.configuration[key])) for key in space if key in known.configuration]
     return "model", {
@@ -30,10 +35,17 @@ def model(visit: Visit) -> Shown:
         "model": shown.model,
         "values": values,
         "verdict": shown.last,
-        "points": visit.shown(drift.points),
-        "settings": visit.shown(settings_of(visit.store, known, Order.NEWEST, None, 20)),
+        "points": points,
+        "curve": drift_curve(points[::-1]),
+        "settings": settings_lines(visit, known),
         "now": visit.now,
     }
+
+
+def _drift(visit: Visit, name: str) -> tuple[DriftPoint, ...]:
+    """The newest campaigns of a model, the last one first, as the visitor may see them."""
+    drift: Drift = visit.shown(visit.verbs.drift(name, MOST_POINTS, None, Order.NEWEST))
+    return drift.points
 
 
 def campaign(visit: Visit) -> Shown | None:
@@ -70,7 +82,7 @@ def health(visit: Visit) -> Shown:
     return "health", {"health": visit.shown(visit.verbs.status()), "now": visit.now}
 
 
-def done(verb: str, result: Any) -> str:  # noqa: ANN401 - each verb returns another record
+def done(verb: str, result: Any, say: Say = ENGLISH) -> str:  # noqa: ANN401 - each verb returns another record
     """What a form's action did, in a sentence."""
     if verb == "retune":
         after = " after the baseline" if result.baseline is not None else ""
@@ -80,8 +92,13 @@ def done(verb: str, result: Any) -> str:  # noqa: ANN401 - each verb returns ano
     if verb == "cancel":
         return f"{counted(len(result), 'campaign')} cancelled."
     if verb in ("ack", "snooze", "unsnooze"):
-        words = {"ack": "acknowledged", "snooze": "snoozed", "unsnooze": "no longer snoozed"}
-        return f"{counted(len(result), 'alert')} {words[verb]}."
+        num = len(result)
+        words = {
+            "ack": say.ngettext("%(num)d alert acknowledged.", "%(num)d alerts acknowledged.", num),
+            "snooze": say.ngettext("%(num)d alert snoozed.", "%(num)d alerts snoozed.", num),
+            "unsnooze": say.ngettext("%(num)d alert no longer snoozed.", "%(num)d alerts no longer snoozed.", num),
+        }
+        return words[verb] % {"num": num}
     if verb in ("pause", "resume"):
         return f"{result.name} is {result.state} now."
     return f"Settings v{result.settings_version} are current now."

@@ -10,6 +10,7 @@ from ..api.verbs import Verbs
 from ..state.store import Store
 from ..state.tokens import Caller, Role
 from .kept import Kept
+from .languages import Say, say_in
 from .sessions import Session
 
 T = TypeVar("T")
@@ -36,6 +37,11 @@ class Visit:
         """The record as this caller may see it."""
         seen: T = redacted(value, self.store) if self.is_viewer else value
         return seen
+
+    @property
+    def say(self) -> Say:
+        """What gives sentences in the language of this caller."""
+        return say_in(self.session.language)
 
     @property
     def is_viewer(self) -> bool:

@@ -4,7 +4,7 @@ Every change to a row: campaign_writes.py. What a campaign's own process writes 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -147,6 +147,25 @@ def last_verdict(store: Store, model_id: int) -> Verdict | None:
 @of_row("a verdict")
 def _verdict(row: Row) -> Verdict:
     return Verdict.from_json(json.loads(row["verdict"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What made a campaign due, and the causes that it found, in a few words each; empty: none is on record."""
+
+    trigger: str
+    reason: str
+    cause: str
+
+
+def occasions_of(store: Store, numbers: Sequence[int]) -> Mapping[int, Occasion]:
+    """What made these campaigns due and what they found to be the cause, by their numbers."""
+    rows = store.rows(
+        """SELECT id, trigger, reason, facts ->> '$.causes.summary' AS cause FROM campaigns
+        WHERE id IN (SELECT value FROM json_each(?))""",
+        (json.dumps(list(numbers)),),
+    )
+    return {row["id"]: Occasion(row["trigger"], row["reason"] or "", row["cause"] or "") for row in rows}
 
 
 def campaigns_page(

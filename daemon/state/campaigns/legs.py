@@ -42,7 +42,8 @@ def results_of(
 def held_out_scores(store: Store, campaign_id: int) -> tuple[tuple[Role, float], ...]:
     """Role and score of the completed legs on held-out rows that have one, in the order they were planned."""
     rows = store.rows(
-        """SELECT request, score FROM legs WHERE campaign_id = ? AND ended = 'completed' AND score IS NOT NULL
+        """SELECT request ->> '$.role' AS role, request ->> '$.name' AS name, score FROM legs
+        WHERE campaign_id = ? AND ended = 'completed' AND score IS NOT NULL
         AND request ->> '$.purpose' IN ('confirm', 'replicate') ORDER BY rowid""",
         (campaign_id,),
     )
@@ -51,7 +52,8 @@ def held_out_scores(store: Store, campaign_id: int) -> tuple[tuple[Role, float],
 
 @of_row("a training run")
 def _score(row: Row) -> tuple[Role, float]:
-    return role_in(json.loads(row["request"])), row["score"]
+    said = {"name": row["name"]} if row["role"] is None else {"role": row["role"]}
+    return role_in(said), row["score"]
 
 
 def leg_states(store: Store, campaign_id: int) -> tuple[LegState, ...]:

@@ -42,7 +42,7 @@ _LAST = """SELECT id FROM campaigns WHERE campaigns.model_id = models.id AND kin
 _OPEN = "SELECT model_id FROM campaigns WHERE ended_at IS NULL"
 _ROWS = f"""WITH fleet AS (
     SELECT models.id, models.name, models.state, models.next_due_at, models.settings_version,
-        body ->> '$.owner' AS owner, body ->> '$.objective.metric' AS metric,
+        body ->> '$.owner' AS owner, body -> '$.alerts.tags' AS tags, body ->> '$.objective.metric' AS metric,
         body ->> '$.objective.direction' AS direction, settings.created_at AS settings_since,
         coalesce(judged.verdict ->> '$.outcome', '{NO_VERDICT}') AS outcome, judged.verdict, judged.id AS judged_id,
         judged.ended_at AS judged_at, judged.settings_version AS judged_version,
@@ -84,6 +84,7 @@ class Wanted:
 
     text: str = ""
     owner: str | None = None
+    tag: str | None = None
     verdict: str | None = None
     change: str | None = None
     order: str = "worst"
@@ -112,6 +113,7 @@ class FleetModel:
 
     name: str
     owner: str
+    tags: tuple[str, ...]
     state: str
     condition: Condition
     metric: str
@@ -194,16 +196,6 @@ def fleet_mark(store: Store) -> tuple[object, ...]:
     return (*models.values(), *((row["phase"], row["n"]) for row in phases))
 
 
-def owners(store: Store, most: int) -> tuple[str, ...]:
-    """The owners of models, in order of the alphabet; at most so many."""
-    rows = store.rows(
-        """SELECT DISTINCT body ->> '$.owner' AS owner FROM models
-        JOIN model_versions ON model_id = id AND model_versions.version = models.version ORDER BY owner LIMIT ?""",
-        (most,),
-    )
-    return tuple(row["owner"] for row in rows)
-
-
 def _count(store: Store, conditions: str, values: dict[str, object]) -> int:
     """How many models there are, for a page behind the last."""
     (counted,) = store.rows(f"{_ROWS} SELECT count(*) AS n FROM fleet{conditions}", values)  # noqa: S608 - our own
@@ -219,6 +211,9 @@ def _conditions(wanted: Wanted) -> tuple[str, dict[str, object]]:
     if wanted.owner is not None:
         values["owner"] = wanted.owner
         found.append("owner = :owner")
+    if wanted.tag is not None:
+        values["tag"] = wanted.tag
+        found.append("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)")
     if wanted.verdict is not None:
         values["outcome"] = wanted.verdict
         found.append("outcome = :outcome AND state = 'active'")
@@ -274,6 +269,7 @@ def _model(row: Row, around: _Around) -> FleetModel:
     return FleetModel(
         name=row["name"],
         owner=row["owner"],
+        tags=tuple(json.loads(row["tags"] or "[]")),
         state=row["state"],
         condition=CONDITIONS[row["rank"]],
         metric=row["metric"],

@@ -50,7 +50,7 @@ def test_without_a_command_the_help_is_shown(call):
 
 MODEL = {
     "name", "owner", "state", "version", "settings_version", "settings", "metric", "direction", "next_due_at",
-    "registered_at", "last_verdict", "is_critical", "watch",
+    "registered_at", "last_verdict", "is_critical", "watch", "tags",
 }  # fmt: skip
 CAMPAIGN = {
     "id", "model", "kind", "trigger", "state", "seed", "settings_version", "created_at", "started_at", "ended_at",

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from retuned.daemon.cli.command_index import HIDDEN, MODULES, TASKS
 from retuned.daemon.cli.next_commands import next_commands
-from retuned.daemon.cli.setup_commands import EXAMPLES, SHIPPED, write_example
 from retuned.daemon.config.model_file import load_model_file
+from retuned.daemon.drafting.examples import EXAMPLES, SHIPPED, write_example
 from retuned.daemon.state.campaigns.campaigns import campaigns_of
 from retuned.daemon.state.models.registry import find_model
 from retuned.strategies.errors import InputError, StateError, UnknownName

@@ -1,5 +1,6 @@
 """A browser for the tests of the pages, and services that it visits."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -42,11 +43,11 @@ class Watched:
         self.own, self.url = address.netloc, f"{address.scheme}://{address.netloc}"
         self.page.goto(link)
 
-    def sign_in_with_token(self, url, secret):
+    def sign_in_with_token(self, url, secret, label="Token", button="Sign in"):
         self.own, self.url = urlsplit(url).netloc, url
         self.page.goto(f"{url}/sign-in")
-        self.page.get_by_label("Token").fill(secret)
-        self.press("Sign in")
+        self.page.get_by_label(label).fill(secret)
+        self.press(button)
 
     def wait_for(self, path, text, is_there=True):
         """Load the page until it has the text, or has it no more."""
@@ -64,6 +65,16 @@ class Watched:
         while text not in self.page.title():
             assert time.monotonic() < ends, self.page.inner_text("body")
             self.page.wait_for_timeout(250)
+
+    def serious_faults(self):
+        """What axe-core finds on the page that keeps people from reading or using it."""
+        self.page.evaluate(f"() => {{ {AXE.read_text()} }}")
+        found = json.loads(self.page.evaluate("async () => JSON.stringify((await axe.run()).violations)"))
+        return [
+            (rule["id"], [node["html"][:200] for node in rule["nodes"]][:3])
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+        ]
 
     def shoot(self, name):
         if SHOTS:
