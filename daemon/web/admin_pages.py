@@ -88,8 +88,7 @@ class AdminPages:
                 )
             file = str(PurePosixPath(folder) / "model.toml")
             done = self._answering.ask(visit, "register", {"content": content.replace("\r\n", "\n"), "file": file})
-            sentence: str = done.sentence
-            return sentence + (" Its baseline is queued." if done.waits_for_baseline else "")
+            return f"{capital(done.sentence)}."
 
         return await self._answering.acted(request, act, "/", Role.ADMIN)
 

@@ -64,7 +64,7 @@ def test_a_model_is_registered_from_a_form(empty, way):
     files = {"upload": ("model.toml", text)} if way == "upload" else {"upload": ("", "")}
     fields = {"folder": str(empty.desk.folder)} | ({} if way == "upload" else {"content": text})
     answer = send(empty, browser, "/register", "/register", files, **fields)
-    assert "Its baseline is queued." in answer.text
+    assert "a baseline is queued." in answer.text
     assert find_model(empty.desk.store, "toy").source == empty.desk.folder / "model.toml"
     assert empty.woken
 

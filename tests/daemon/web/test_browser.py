@@ -85,7 +85,7 @@ def test_a_model_lives_its_life_in_the_browser(chromium, service, desk, has_scri
     page.get_by_label("Folder").fill(str(desk.folder))
     page.get_by_label("Model file").set_input_files(desk_file)
     tab.press("Register")
-    assert "Its baseline is queued." in page.content()
+    assert "a baseline is queued." in page.content()
     tab.wait_for("/models/toy", "Open now", is_there=False)
     desk.write_data(optimum=-3.0, sleep_s=0.05)
     page.goto(f"{service.url}/models/toy")
