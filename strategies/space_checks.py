@@ -7,6 +7,7 @@ from dataclasses import replace
 from .errors import InputError
 from .grid import check_step
 from .hyperparameter import Hyperparameter, Kind, same
+from .values import LARGEST_INT
 
 
 def check_values(parameter: Hyperparameter) -> None:
@@ -45,7 +46,7 @@ def _check_range(parameter: Hyperparameter, named: str, low: float, high: float)
         )
     if parameter.log and low <= 0:
         raise InputError(f"{named} has log = true and low = {low:g}", "a log range must be above 0", "raise low")
-    if parameter.kind is Kind.INT and (low != int(low) or high != int(high) or max(abs(low), abs(high)) > 2**52):
+    if parameter.kind is Kind.INT and (low != int(low) or high != int(high) or max(abs(low), abs(high)) > LARGEST_INT):
         raise InputError(
             f"{named} is an int from {low:g} to {high:g}", "bounds of an int are whole numbers below 2**52"
         )

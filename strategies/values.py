@@ -7,6 +7,9 @@ from typing import TypeGuard
 from .errors import InputError
 from .records import Schedule, Value
 
+LARGEST_INT = 2**52
+"""Of the bounds of an int, on either side of 0: up to it floats tell whole numbers apart, and half ones too."""
+
 
 def is_number(value: object) -> TypeGuard[float]:
     """Whether it is a finite number, true and false aside."""

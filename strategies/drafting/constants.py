@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 
 from ..records import Value
+from ..values import LARGEST_INT
 from .program import Argument, kind_of
 
 _LONGEST = 200  # characters of a text that may be a value
@@ -43,7 +44,7 @@ def usable(value: object) -> Value | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) < 2**52 else None
+        return value if abs(value) < LARGEST_INT else None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):

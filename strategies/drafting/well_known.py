@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..hyperparameter import Kind
 from ..records import Value
+from ..values import LARGEST_INT
 from .known_names import CHOICES, SWITCHES, WELL_KNOWN, Known
 from .meanings import BOOSTERS, has_several_meanings, meant_by
 from .program import NOWHERE, Argument, Surrounding, plain
@@ -136,8 +137,8 @@ def _all_numbers(values: tuple[Value, ...]) -> bool:
 def _rounded(low: float, high: float, kind: Kind, log: bool) -> tuple[float, float]:
     """Bounds that a person would write; whole numbers for an int, above zero where the range is logarithmic."""
     if kind is Kind.INT:
-        low, high = math.floor(low), math.ceil(high)
-        low = max(1, low) if log else low
+        low = max(1 if log else -LARGEST_INT, min(math.floor(low), LARGEST_INT - 1))
+        high = min(math.ceil(high), LARGEST_INT)
     else:
         low, near = float(f"{low:.2g}"), float(f"{high:.2g}")
         high = high if high < 1 <= near else near  # a beta or discount of 1 is none

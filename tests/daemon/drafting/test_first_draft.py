@@ -26,14 +26,9 @@ ROWS = "x,customer_id,date,price\n" + "1,2,2026-01-01,3\n" * 500
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(work_in):
     """The scripts in a folder with a table, which is the current folder."""
-    shutil.copytree(SCRIPTS, tmp_path / "work")
-    (tmp_path / "work/rows.csv").write_text(ROWS)
-    (tmp_path / "work/.git").mkdir()
-    (tmp_path / "work/.git/config").write_text("[core]\n\tbare = false\n[user]\n\temail = ada@example.org\n")
-    monkeypatch.chdir(tmp_path / "work")
-    return tmp_path / "work"
+    return work_in(SCRIPTS, ROWS)
 
 
 def drafted(name, **options):
@@ -327,6 +322,8 @@ SOURCES = st.one_of(
 
 @hypothesis.settings(max_examples=150)
 @hypothesis.given(source=SOURCES, name=st.text(max_size=10))
+@hypothesis.example(source="import argparse\np.add_argument('--lr', type=int, default=450359962737050.0)", name="")
+@hypothesis.example(source="import argparse\np.add_argument('--layers', type=int, default=1e17)", name="")
 def test_any_source_becomes_a_file_that_is_valid_or_says_what_is_to_do(source, name):
     program = read_python(source)
     hypothesis.assume(program is not None)

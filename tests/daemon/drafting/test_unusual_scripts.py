@@ -1,7 +1,6 @@
 """Drafts for scripts that tell their values and metrics in less usual ways: meters, absl, fire, optparse, docopt, Tap,
 Hydra without a file, and `sys.argv` by hand."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,9 @@ ROWS = "x1,x2,customer_id,date,price\n" + "1,2,7,2026-01-01,3\n" * 500
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(work_in):
     """The scripts in a folder with a table, which is the current folder."""
-    shutil.copytree(SCRIPTS, tmp_path / "work")
-    (tmp_path / "work/rows.csv").write_text(ROWS)
-    (tmp_path / "work/.git").mkdir()
-    (tmp_path / "work/.git/config").write_text("[user]\n\temail = ada@example.org\n")
-    monkeypatch.chdir(tmp_path / "work")
-    return tmp_path / "work"
+    return work_in(SCRIPTS, ROWS)
 
 
 def drafted(name):
