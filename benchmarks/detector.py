@@ -26,7 +26,8 @@ from statistics import fmean
 from typing import Any
 
 import windows
-from detector_truth import begin, truth_promises, verified
+from detector_truth import truth_promises, verified
+from fresh_scores import begin
 from machine import header, print_table, write_record
 from scene import Scene
 from series import Series, all_series
@@ -180,21 +181,8 @@ def _costs(scene: Scene, campaign: int) -> Row:
 
 def tell(rows: Sequence[Row]) -> Row:
     """Print the outcomes study by study and the promises; both as records."""
-    shown = (
-        "window",
-        "seed",
-        "outcome",
-        "reason",
-        "pairs",
-        "mean",
-        "sd",
-        "delta",
-        "lower",
-        "upper",
-        "e_value",
-        "gain",
-        "share",
-    )
+    shown = ("window", "seed", "outcome", "reason", "pairs", "mean", "sd", "delta", "lower", "upper", "e_value", "gain",
+             "share")  # fmt: skip
     summaries = []
     for study in dict.fromkeys(row["study"] for row in rows):
         mine = [row for row in rows if row["study"] == study]

@@ -10,12 +10,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from fresh_scores import PAIRS, TRUTH, begin, fresh_scores, paired_gain
+from fresh_scores import PAIRS, TRUTH, fresh_scores, paired_gain
 from retuned.daemon.training.trainer.recipes import load_recipe
 from retuned.strategies.records import Configuration
 from scene import Scene
-
-__all__ = ["begin", "truth_promises", "verified"]
 
 Row = dict[str, Any]
 CLASSES = {"flights": ("Flights", 4.0), "bike_share": ("BikeShare", 6.0)}  # of each example, with its epochs

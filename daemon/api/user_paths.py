@@ -8,7 +8,7 @@ from ...strategies.errors import InputError
 from ..config.model_file import ModelFile
 from ..config.model_paths import check_paths
 from ..training.splits.check import check_split
-from ..training.training_code import imported_code
+from ..training.training_code import all_code
 
 
 def check_paths_for(user: str | None, file: ModelFile) -> None:
@@ -44,7 +44,7 @@ def _naming(user: str | None, error: InputError) -> InputError:
 def _check_readable(file: ModelFile) -> None:
     """Raise PermissionError for the first of code, data and interpreter that this process may not read."""
     data = () if file.data is None or file.data.path is None else (file.data.path,)
-    for path in (file.training.workdir, *file.code_files(), *imported_code(file), *data):
+    for path in (file.training.workdir, *all_code(file), *data):
         wanted = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
         if path.exists() and not os.access(path, wanted):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))

@@ -132,13 +132,14 @@ def _runner(
     resources, environment = file.training.resources, file.training.environment(environ)
     runner: SpoolRunner
     if config.workers.is_cluster:
-        from ..training.cluster.cluster_runner import open_on_cluster
+        from ..training.cluster.cluster_runner import ClusterRunner, cluster_of
         from ..training.cluster.needs import needs_of
 
-        order = training_order(file, data, slots, groups, needs_of(resources).cpus)
-        runner = open_on_cluster(
-            config.workers, resources, folder, order, file.objective(), slots, environment, clock, splits
-        )
+        cluster, needs = cluster_of(config.workers), needs_of(resources)
+        order = training_order(file, data, slots, groups, needs.cpus)
+        runner = ClusterRunner(
+            folder, order, file.objective(), slots, environment, clock, cluster, needs, splits=splits
+        )  # fmt: skip
     else:
         order = training_order(file, data, slots, groups)
         runner = LocalRunner(

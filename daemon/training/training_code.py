@@ -15,6 +15,11 @@ def read_code(file: ModelFile, show_progress: Callable[[], None] = lambda: None)
     return code_fingerprint(file.code_files(), file.training.workdir, show_progress, imported_code(file))
 
 
+def all_code(file: ModelFile) -> tuple[Path, ...]:
+    """The named files and those that they import."""
+    return (*file.code_files(), *imported_code(file))
+
+
 def imported_code(file: ModelFile) -> tuple[Path, ...]:
     """The Python files that the named ones import, directly or through others, and those that `-m` names."""
     modules = _modules_run(file.training.command or ())

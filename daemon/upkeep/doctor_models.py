@@ -16,7 +16,7 @@ from ..state.store import Store
 from ..training.machine import machine_of
 from ..training.splits.check import check_split
 from ..training.splits.cut import SMALL_SLICE, slices_in_words
-from ..training.training_code import imported_code
+from ..training.training_code import all_code
 from .doctor_findings import Case, Finding
 
 MODELS_CHECKED = 200
@@ -105,8 +105,7 @@ def _check_model(model: Model) -> Iterator[Finding]:
     except Exception as error:  # such as a path with a loop; the other models are still checked
         yield Finding("models", "error", f"{model.name}: {_line(error)}", "correct its model file")
         return
-    code = (*model.file.code_files(), *imported_code(model.file))
-    files = (*map(str, code), *_data_of(model))
+    files = (*map(str, all_code(model.file)), *_data_of(model))
     unreadable = [file for file in files if not os.access(file, os.R_OK)]
     if unreadable:
         yield Finding(

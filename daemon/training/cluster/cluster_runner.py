@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ....strategies.legs.ends import Objective
 from ...clock import Clock
-from ...config.training_tables import ResourcesTable
 from ...config.workers_table import WorkersTable
 from ...durable_files import write_json
 from ..leg_order import TrainingOrder
@@ -18,7 +17,7 @@ from ..worker_pool import DEADLINE_S, RECORD
 from .engines import jobs_of
 from .job_workers import JobWorkers, Starter
 from .jobs import MARGIN_S, Jobs
-from .needs import Needs, needs_of
+from .needs import Needs
 from .shared_folder import program_in
 
 
@@ -64,19 +63,7 @@ class ClusterRunner(SpoolRunner):
         super().__init__(folder, training, objective, slots, environment, clock, open_pool, splits=splits)
 
 
-def open_on_cluster(
-    workers: WorkersTable,
-    resources: ResourcesTable,
-    folder: Path,
-    training: TrainingOrder,
-    objective: Objective,
-    slots: int,
-    environment: Mapping[str, str],
-    clock: Clock,
-    splits: SplitFiles | None,
-) -> ClusterRunner:
-    """The runner of a campaign on the cluster that [workers] names."""
+def cluster_of(workers: WorkersTable) -> Cluster:
+    """The cluster that [workers] names."""
     assert workers.shared is not None
-    cluster = Cluster(jobs_of(workers), workers.shared, workers.python)
-    needs = needs_of(resources)
-    return ClusterRunner(folder, training, objective, slots, environment, clock, cluster, needs, splits=splits)
+    return Cluster(jobs_of(workers), workers.shared, workers.python)

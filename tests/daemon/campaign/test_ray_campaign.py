@@ -3,9 +3,7 @@
 import contextlib
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,6 @@ from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.config.workers_table import WorkersTable
-from retuned.daemon.durable_files import read_json
 from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaigns
 from retuned.daemon.state.campaigns.lease_file import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
@@ -26,8 +23,9 @@ from retuned.daemon.upkeep.doctor import examine
 from retuned.strategies.errors import ClusterAway
 from retuned.strategies.verdict.check_points import Level
 
+from .cluster_campaigns import SEED, begin, begun_workers, prepared, told, told_here, wait_for
+
 pytestmark = pytest.mark.timeout(600)  # a cluster takes its time to start
-SEED = 5
 NAP_S = 0.3
 TOYS = Path(__file__).parents[2] / "toys"
 
@@ -43,55 +41,10 @@ def on_cluster(desk, cluster):
     return desk
 
 
-def prepared(desk, **toy):
-    """A desk whose optimum moved a little since its baseline."""
-    desk.write_data(**toy)
-    desk.register()
-    desk.baseline()
-    desk.write_data(optimum=-2.7, **toy)
-    return desk
-
-
-def told(desk, campaign):
-    """What is recorded of a campaign, without what is a matter of time."""
-    legs = [(leg.request.name, leg.end, leg.score, leg.curve) for leg in results_of(desk.store, campaign.id)]
-    searched = campaign.facts.searched
-    return sorted(legs), campaign.verdict, searched and searched.challenger, campaign.facts.ended.recommended
-
-
 @pytest.fixture(scope="module")
 def local(new_desk, tmp_path_factory):
     """What is recorded of the campaign on this machine."""
-    desk = prepared(new_desk(tmp_path_factory.mktemp("local")))
-    return told(desk, desk.retune(seed=SEED))
-
-
-def wait_for(condition, timeout_s=90.0):
-    until = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
-
-
-def begin(desk):
-    """The process of a re-evaluation that has begun its search, on the desk's cluster."""
-    workers = desk.config.workers
-    file = desk.folder / "config.toml"
-    file.write_text(
-        f'state = "{desk.config.state}"\n[workers]\nrunner = "ray"\naddress = "{workers.address}"\n'
-        f'token = "{workers.token}"\nshared = "{workers.shared}"\npython = "{sys.executable}"\n'
-    )
-    command = [sys.executable, "-m", "retuned.daemon", "--config", file, "retune", "toy", "--seed", SEED]
-    leader = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    legs = desk.config.state / "campaigns" / "2" / "legs"
-    wait_for(lambda: list(legs.glob("search.*/trial.json")) or leader.poll() is not None)
-    assert leader.poll() is None
-    return leader
-
-
-def workers_of(desk):
-    found = (read_json(path) for path in folder_of(desk.config.state, 2).glob("workers/*/worker.json"))
-    return [said["pid"] for said in found if said is not None and "pid" in said]
+    return told_here(new_desk(tmp_path_factory.mktemp("local")))
 
 
 def jobs_of(desk, cluster):
@@ -151,7 +104,7 @@ def test_a_campaign_that_is_killed_with_a_worker_goes_on_to_the_same_verdict(des
     leader.kill()
     leader.wait()
     with contextlib.suppress(ProcessLookupError):
-        os.kill(workers_of(desk)[0], signal.SIGKILL)
+        os.kill(begun_workers(desk)[0]["pid"], signal.SIGKILL)
     (campaign,) = open_campaigns(desk.store)
     assert told(desk, desk.run(campaign)) == local
     assert jobs_of(desk, ray_cluster) == []

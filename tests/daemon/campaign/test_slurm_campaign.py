@@ -1,7 +1,6 @@
 """Whole campaigns on a real Slurm: the verdict is the local one, whatever is pre-empted or lost on the way."""
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +10,6 @@ from retuned.daemon.campaign.plan import plan_of
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.workers_table import WorkersTable
-from retuned.daemon.durable_files import read_json
 from retuned.daemon.state.campaigns.campaigns import find_campaign
 from retuned.daemon.state.campaigns.lease_file import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
@@ -19,8 +17,9 @@ from retuned.daemon.training.supervisor import end_workers
 from retuned.daemon.upkeep.doctor import examine
 from retuned.strategies.errors import ClusterAway
 
+from .cluster_campaigns import SEED, begin, begun_workers, prepared, told, told_here, wait_for
+
 pytestmark = pytest.mark.timeout(600)
-SEED = 5
 NAP_S = 0.3
 TOYS = Path(__file__).parents[2] / "toys"
 
@@ -34,49 +33,10 @@ def on_slurm(desk, **options):
     return desk
 
 
-def prepared(desk, **toy):
-    """A desk whose optimum moved a little since its baseline; `toy` is of the trainings after that."""
-    desk.register()
-    desk.baseline()
-    desk.write_data(optimum=-2.7, **toy)
-    return desk
-
-
-def told(desk, campaign):
-    """What is recorded of a campaign, without what is a matter of time."""
-    legs = [(leg.request.name, leg.end, leg.score, leg.curve) for leg in results_of(desk.store, campaign.id)]
-    searched = campaign.facts.searched
-    return sorted(legs), campaign.verdict, searched and searched.challenger, campaign.facts.ended.recommended
-
-
 @pytest.fixture(scope="module")
 def local(new_desk, tmp_path_factory):
     """What is recorded of the campaign on this machine."""
-    desk = prepared(new_desk(tmp_path_factory.mktemp("local")))
-    return told(desk, desk.retune(seed=SEED))
-
-
-def wait_for(condition, timeout_s=90.0):
-    until = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
-
-
-def begin(desk):
-    """The process of a re-evaluation that has begun its search, on the desk's cluster."""
-    file = desk.folder / "config.toml"
-    file.write_text(
-        f'state = "{desk.config.state}"\n[workers]\nrunner = "slurm"\nshared = "{desk.config.workers.shared}"\n'
-        f'python = "{sys.executable}"\n'
-    )
-    command = [sys.executable, "-m", "retuned.daemon", "--config", file, "retune", "toy", "--seed", SEED]
-    with open(desk.folder / "leader.log", "wb") as log:
-        leader = subprocess.Popen([str(word) for word in command], stdout=log, stderr=log)
-    legs = desk.config.state / "campaigns" / "2" / "legs"
-    wait_for(lambda: list(legs.glob("search.*/trial.json")) or leader.poll() is not None)
-    assert leader.poll() is None
-    return leader
+    return told_here(new_desk(tmp_path_factory.mktemp("local")))
 
 
 def numbers(cluster, state="RUNNING"):
@@ -87,11 +47,6 @@ def numbers(cluster, state="RUNNING"):
 def living(desk, cluster):
     place = str(desk.config.workers.shared)
     return [job for job in cluster.jobs().jobs().values() if job.spool.startswith(place) and job.is_living]
-
-
-def workers_of(desk):
-    found = (read_json(path) for path in folder_of(desk.config.state, 2).glob("workers/*/worker.json"))
-    return [said["nonce"] for said in found if said is not None and "pid" in said]
 
 
 def test_a_campaign_has_the_verdict_of_this_machine_and_leaves_nothing_behind(desk, slurm_cluster, local):
@@ -113,7 +68,7 @@ def test_a_campaign_goes_on_through_a_preemption_a_lost_node_and_without_a_contr
     )
     wait_for(lambda: set(ours) <= set(numbers(slurm_cluster, "PENDING")))
     slurm_cluster.run("scontrol", "update", f"JobId={','.join(ours)}", "StartTime=now")  # or they would wait 2 minutes
-    wait_for(lambda: any(worker.endswith(".1") for worker in workers_of(desk)))
+    wait_for(lambda: any(said["nonce"].endswith(".1") for said in begun_workers(desk)))
     slurm_cluster.end_controller()
     with pytest.raises(ClusterAway):
         slurm_cluster.jobs().nodes()

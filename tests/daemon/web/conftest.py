@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from retuned.daemon.state.running_service import read_place
+from retuned.daemon.web.pages import add_pages
 from retuned.daemon.web.sign_in_link import sign_in_link
 
 AXE = Path(__file__).parents[2] / "vendored" / "axe-core" / "axe.min.js"
@@ -80,6 +81,18 @@ class Watched:
         if SHOTS:
             self.page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
+    def width_at(self, width, name):
+        """How wide the page is in a window of that width, of which it takes a picture."""
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme="dark" if width == 1024 else "light")
+        self.shoot(f"{name}-{width}")
+        return self.page.evaluate("document.documentElement.scrollWidth")
+
+    def faults_in(self, theme):
+        """What keeps people from reading the page in a theme."""
+        self.page.emulate_media(color_scheme=theme)
+        return self.serious_faults()
+
     def press(self, label):
         self.page.get_by_role("button", name=label, exact=True).click()
 
@@ -129,6 +142,14 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def served(judged_copy, serve):
+    """A desk with a judged model, and its pages."""
+    made = serve(judged_copy, add_pages=add_pages)
+    yield made
+    made.api.stop()
 
 
 @pytest.fixture

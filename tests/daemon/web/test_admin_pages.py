@@ -13,13 +13,6 @@ from retuned.strategies.errors import InputError
 
 
 @pytest.fixture
-def served(judged_copy, serve):
-    made = serve(judged_copy, add_pages=add_pages)
-    yield made
-    made.api.stop()
-
-
-@pytest.fixture
 def empty(desk, serve):
     made = serve(desk, add_pages=add_pages)
     yield made

@@ -116,16 +116,12 @@ def test_a_model_lives_its_life_in_the_browser(chromium, service, desk, has_scri
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_everybody_can_read_the_page_in_both_themes(opened, theme):
-    opened.page.emulate_media(color_scheme=theme)
-    assert opened.serious_faults() == []
+    assert opened.faults_in(theme) == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_is_not_wider_than_the_screen(opened, width):
-    opened.page.set_viewport_size({"width": width, "height": 900})
-    opened.page.emulate_media(color_scheme="dark" if width == 1024 else "light")
-    opened.shoot(f"{opened.name}-{width}")
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.width_at(width, opened.name) <= width
 
 
 def test_the_page_asks_for_nothing_from_elsewhere_and_complains_of_nothing(opened):

@@ -16,18 +16,10 @@ from retuned.daemon.state.store import to_text
 from retuned.daemon.state.tokens import Role
 from retuned.daemon.web.fleet_view import back_to, reasons_of, said_since
 from retuned.daemon.web.kept import MOST, Kept
-from retuned.daemon.web.pages import add_pages
 
 NOW = SystemClock().now()
 LATE = NOW - timedelta(days=1)
 LINE = "UPDATE campaigns SET verdict = json_set(verdict, {}) WHERE verdict IS NOT NULL"
-
-
-@pytest.fixture
-def served(judged_copy, serve):
-    made = serve(judged_copy, add_pages=add_pages)
-    yield made
-    made.api.stop()
 
 
 def change(store, *statements):

@@ -10,7 +10,6 @@ import requests
 from retuned.daemon.state.tokens import Role
 from retuned.daemon.web import languages
 from retuned.daemon.web.languages import LANGUAGES, LOCALE, language_of
-from retuned.daemon.web.pages import add_pages
 
 from .conftest import Watched
 
@@ -30,13 +29,6 @@ def babel():
         told = "NOT TESTED: the catalogue of messages: the package babel is missing (pip: extra test)"
         pytest.fail(told) if os.environ.get("CI") == "true" else pytest.skip(told)
     return babel
-
-
-@pytest.fixture
-def served(judged_copy, serve):
-    made = serve(judged_copy, add_pages=add_pages)
-    yield made
-    made.api.stop()
 
 
 @pytest.fixture

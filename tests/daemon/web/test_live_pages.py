@@ -20,20 +20,12 @@ from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.tokens import Role
 from retuned.daemon.web.curves import EDGE, HEIGHT, WIDTH, Curve, differences, drawn, thinned
 from retuned.daemon.web.live import live_of, mark_of
-from retuned.daemon.web.pages import add_pages
 from retuned.daemon.web.search_drawings import coordinates, path_of, rungs_of
 from retuned.strategies.panda.diary import DayEnd, Nudge
 from retuned.strategies.records import Purpose
 from retuned.strategies.records import Role as Side
 
 POINTS = st.lists(st.tuples(st.floats(0, 1e6), st.floats(-1e6, 1e6)), max_size=400)
-
-
-@pytest.fixture
-def served(judged_copy, serve):
-    made = serve(judged_copy, add_pages=add_pages)
-    yield made
-    made.api.stop()
 
 
 @pytest.fixture

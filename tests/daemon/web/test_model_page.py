@@ -11,15 +11,7 @@ from retuned.daemon.state.models.registry import find_model
 from retuned.daemon.state.tokens import Role
 from retuned.daemon.web.curves import EDGE, HEIGHT, WIDTH
 from retuned.daemon.web.drift_curve import BOTTOM, MOST_NOTES, REACH, TOP, drift_curve
-from retuned.daemon.web.pages import add_pages
 from retuned.strategies.records import Outcome
-
-
-@pytest.fixture
-def served(judged_copy, serve):
-    made = serve(judged_copy, add_pages=add_pages)
-    yield made
-    made.api.stop()
 
 
 @pytest.fixture

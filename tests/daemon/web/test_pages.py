@@ -53,13 +53,6 @@ class Outline(HTMLParser):
             assert self.open.pop() == tag
 
 
-@pytest.fixture
-def served(judged_copy, serve):
-    made = serve(judged_copy, add_pages=add_pages)
-    yield made
-    made.api.stop()
-
-
 @pytest.fixture(scope="module")
 def read_only(judged, new_desk, tmp_path_factory, serve):
     """For tests that only read."""

@@ -50,16 +50,12 @@ def test_it_is_running_and_drawn(opened):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_everybody_can_read_its_drawings_in_both_themes(opened, theme):
-    opened.page.emulate_media(color_scheme=theme)
-    assert opened.serious_faults() == []
+    assert opened.faults_in(theme) == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_its_drawings_are_not_wider_than_the_screen(opened, width):
-    opened.page.set_viewport_size({"width": width, "height": 900})
-    opened.page.emulate_media(color_scheme="dark" if width == 1024 else "light")
-    opened.shoot(f"running-{opened.name}-{width}")
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.width_at(width, f"running-{opened.name}") <= width
 
 
 def test_it_complains_of_nothing(opened):
