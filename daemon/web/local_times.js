@@ -15,8 +15,10 @@
       time.textContent = local(moment, time.textContent.includes(":"));
       time.dataset.local = "";
     }
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (/^(Etc\/)?UTC$/.test(zone)) return; // which the page says already
     for (const told of document.querySelectorAll("[data-zone]")) {
-      told.textContent = told.dataset.zone.replace("{zone}", Intl.DateTimeFormat().resolvedOptions().timeZone);
+      told.textContent = told.dataset.zone.replace("{zone}", zone);
     }
   }
 

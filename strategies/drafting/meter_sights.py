@@ -10,7 +10,7 @@ from .program import MetricSight
 
 _METER = re.compile(r"(?i)\w*(meter|metric\w*tracker|tracker)")
 _LOGGER = re.compile(r"(?i)\w*(metric|meter)\w*")
-_SHOWS = "print info write log"
+_SHOWS = frozenset({"print", "info", "write", "log"})
 _VALUE_AND_AVERAGE = re.compile(r"\{(\w+)\.val[^{}]*\} *\( *\{\1\.avg[^{}]*\} *\)")
 _KEY_AND_VALUE = re.compile(r"^\s*\{[^{}]*\} *[:=] *\{[^{}]*\}\s*$")
 _AVERAGE = r"(?:\S+ +\( *)?([^\s()]+)"  # of "0.31 (0.35)", which is value and average, the average
@@ -24,7 +24,7 @@ def meter_sights(calls: list[ast.Call], function_of: _FunctionOf) -> Iterator[Me
 
     `function_of`: the function around a call, where it is called after held-out rows.
     """
-    shown = {last_name(part) for call in calls if last_name(call.func) in _SHOWS.split() for part in call.args}
+    shown = {last_name(part) for call in calls if last_name(call.func) in _SHOWS for part in call.args}
     prefixes = _prefixes(calls)
     for call in calls:
         owner = call.func.value if isinstance(call.func, ast.Attribute) else None

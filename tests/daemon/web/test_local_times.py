@@ -25,7 +25,7 @@ def served(judged_copy, serve):
 
 
 def tab_of(chromium, served, **options):
-    tab = Watched(chromium, timezone_id=ZONE, **options)
+    tab = Watched(chromium, **{"timezone_id": ZONE} | options)
     tab.sign_in_with_token(served.url, served.secrets[Role.ADMIN])
     return tab
 
@@ -50,6 +50,13 @@ def test_moments_are_in_the_browsers_time_with_utc_on_hover(chromium, served, pa
     assert [text for _, text, _ in found] == [as_written(at, ZoneInfo(ZONE), text) for at, text, _ in found]
     assert [title for *_, title in found] == [f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" for at, *_ in found]
     assert (tab.elsewhere, tab.complaints) == ([], [])
+    tab.context.close()
+
+
+def test_a_browser_in_utc_is_told_so_once(chromium, served):
+    tab = tab_of(chromium, served, timezone_id="UTC")
+    tab.page.locator("time[data-local]").first.wait_for(state="attached")
+    assert tab.page.inner_text("footer span").strip() == "Times are UTC."
     tab.context.close()
 
 
