@@ -6,12 +6,13 @@ python benchmarks/machine.py        prints it
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 PACKAGES = ("retuned", "numpy", "scipy", "torch", "scikit-learn", "schedulefree", "prodigyopt", "optuna")
 
 
@@ -30,6 +31,18 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     print(f"\nwritten to {path}")
+
+
+def kept_in(file: Path | None, make: Callable[[], T]) -> T:
+    """What `make` gives, as JSON can hold it; a file that is there has it from an earlier run. None: it is not kept."""
+    if file is not None and file.exists():
+        known: T = json.loads(file.read_text())
+        return known
+    made = make()
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(made))
+    return made
 
 
 def print_table(name: str, rows: Sequence[Mapping[str, Any]]) -> None:

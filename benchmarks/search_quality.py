@@ -13,7 +13,6 @@ at most 1.1 times that of the best peer without a warm start, and below it with 
 
 import argparse
 import hashlib
-import json
 import multiprocessing
 import os
 import random
@@ -29,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import header, print_table, write_record
+from machine import header, kept_in, print_table, write_record
 from retuned.strategies.records import Configuration
 from retuned.strategies.space import configuration_key, derive_seed
 from search_jobs import Job, jobs
@@ -153,10 +152,10 @@ def _reference(job: Job, options: argparse.Namespace, mapped: Callable[..., list
     data = [float(one.double().sum()) for one in (job.recipe().inputs, job.recipe().target)]
     key = repr((job.name, job.steps, job.space, job.incumbent, data, options.random, options.fresh)).encode()
     kept = options.cache and options.cache / f"{job.name}-{hashlib.blake2b(key, digest_size=8).hexdigest()}.json"
-    if kept and kept.exists():
-        found: Row = json.loads(kept.read_text())
-        return found
+    return kept_in(kept, lambda: _measured(job, options, mapped))
 
+
+def _measured(job: Job, options: argparse.Namespace, mapped: Callable[..., list[float]]) -> Row:
     def scores(which: Sequence[Configuration], first: int, count: int) -> list[float]:
         tasks = [(options.steps, job.name, one, first + number) for one in which for number in range(count)]
         singles = mapped(_score, tasks)
@@ -172,15 +171,11 @@ def _reference(job: Job, options: argparse.Namespace, mapped: Callable[..., list
     start = (len(drawn) - MIDDLE) // 2
     middle = [drawn[index] for index in order[start : start + MIDDLE]]
     true = scores([best, job.incumbent, *middle], FRESH, options.fresh)
-    found = {
+    return {
         "best": true[0], "median": fmean(true[2:]), "incumbent": true[1], "best_configuration": dict(best),
         "incumbent_regret": round((true[0] - true[1]) / (true[0] - fmean(true[2:])), 4),
         "median_when_choosing": median(roughly),
     }  # fmt: skip
-    if kept:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found))
-    return found
 
 
 def _drawn(job: Job, count: int) -> list[Configuration]:

@@ -19,7 +19,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from machine import header, print_table, write_record
+from machine import header, kept_in, print_table, write_record
 from model_years import years
 from moved_optimum import ALONE, BOWL, LARGER, OTHERS, SHARED, UNIT, end_to_end
 from numpy.typing import NDArray
@@ -77,15 +77,7 @@ def main() -> int:
 def known(part: partial[list[Figures]], cache: Path | None) -> list[Figures]:
     """A part's rows; those that the cache has are not simulated again."""
     key = hashlib.blake2b(repr((part.func.__name__, part.args)).encode(), digest_size=8).hexdigest()
-    kept = cache and cache / f"{part.func.__name__}-{key}.json"
-    if kept and kept.exists():
-        cells: list[Figures] = json.loads(kept.read_text())
-        return cells
-    cells = part()
-    if kept:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(cells))
-    return cells
+    return kept_in(cache and cache / f"{part.func.__name__}-{key}.json", part)
 
 
 def parts(options: argparse.Namespace) -> list[partial[list[Figures]]]:

@@ -94,7 +94,9 @@ class SigningIn:
         cookie = await self._inside.in_thread(request, begin)
         if cookie is None:
             used = say.gettext("This link was used already or is too old: retuned open makes another.")
-            return _form(request, used if link else say.gettext("The token is unknown or was revoked."), 401)
+            return _form(
+                request, used if link is not None else say.gettext("The token is unknown or was revoked."), 401
+            )
         answer = redirect("/")
         is_secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=is_secure, path="/")
