@@ -19,6 +19,8 @@ Row = dict[str, Any]
 CLASSES = {"flights": ("Flights", 4.0), "bike_share": ("BikeShare", 6.0)}  # of each example, with its epochs
 UNCHANGED = ("flights", "refitted", "labels", "aa")
 TOLD = ("stale", "broken")
+LEAST_UNCHANGED = 140  # campaigns without a change, to speak of a rate
+ERROR_RATE = 0.0125  # of a campaign, as its verdict states it
 LEAST_SKILL = 0.05  # below that a share of the skill says nothing
 LOSSES = ((0.05, math.inf, 0.85), (0.02, 0.05, 0.40))  # shares of the skill, and how many of those are told
 
@@ -66,14 +68,24 @@ def _search_legs(state: Path, campaign: int) -> list[tuple[Row, float]]:
 
 
 def truth_promises(rows: Sequence[Row]) -> list[Row]:
-    """Nothing told where nothing better is verified, and of verified losses most."""
+    """Nothing told where nothing better is verified, and of verified losses most.
+
+    Where something better is verified that is smaller than the margin, STALE is true (it says by how much at least) and
+    yet more than was promised: those are counted apart, under "not above the margin".
+    """
     same = [row for row in rows if row["study"] in UNCHANGED]
-    idle = [row for row in same if row["gain"] <= max(row["delta"] or 0.0, 2 * row["gain_error"])]
-    wolf = [row for row in idle if row["outcome"] in TOLD]
-    promises: list[Row] = [
-        {"promise": "unchanged data and labels: none STALE where nothing better than the margin is verified",
-         "campaigns": len(idle), "told": len(wolf), "kept": not wolf and len(same) >= 140}
-    ]  # fmt: skip
+    nothing = [row for row in same if row["gain"] <= 2 * row["gain_error"]]
+    small = [row for row in same if row["gain"] <= max(row["delta"] or 0.0, 2 * row["gain_error"])]
+    promises: list[Row] = []
+    for text, among, most in (
+        ("nothing better verified: told no more often than the stated 1.25% of campaigns", nothing, ERROR_RATE),
+        ("nothing verified that is better than the margin: none told", small, 0.0),
+    ):
+        told = sum(row["outcome"] in TOLD for row in among)
+        is_kept = told <= most * len(among) and len(same) >= LEAST_UNCHANGED
+        promises.append(
+            {"promise": f"unchanged data and labels, {text}", "campaigns": len(among), "told": told, "kept": is_kept}
+        )
     for low, high, least in LOSSES:
         lost = [row for row in rows if row["gain"] > 2 * row["gain_error"] and low <= (row["share"] or 0.0) < high]
         told = [row for row in lost if row["outcome"] in TOLD]

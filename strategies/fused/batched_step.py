@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, vmap
+from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import CannotFuse, RetunedError
@@ -19,6 +19,7 @@ from .model_stack import Stack
 from .operation_recording import Recording, record
 
 REASONS = {  # short forms of torch.func's messages
+    ".item() on a Tensor": "its loss decides by the values of a tensor",
     "data-dependent control flow": "its loss decides by the values of a tensor",
     "called random operation": "it draws random numbers other than through nn.Dropout",
     "autograd.Function": "it has a gradient of its own (autograd.Function) without a rule for batches",
@@ -118,9 +119,13 @@ class BatchedStep:
         parameters = dict(zip(self._stack.names, self._stack.views(inputs[0]), strict=True))
         batch = self._gather(inputs[1], inputs[2 : 2 + self._data])
         axes = (0, 0, 0, *((None if self._is_shared else 0,) * len(batch)))
-        with sdpa_kernel(SDPBackend.MATH):  # the only attention kernel that is batched; the others run trial by trial
-            gradients, losses = vmap(grad_and_value(self._loss_of), in_dims=axes)(parameters, buffers, masks, *batch)
-        return losses, self._stack.joined([gradients[name] for name in self._stack.names])
+        leaves = {name: tensor.detach().requires_grad_() for name, tensor in parameters.items()}
+        # no trial's loss depends on another's parameters, so the gradient of the sum is each trial's own. torch.func's
+        # grad does the same, and loads torch's compiler for it: a second of each training process's start
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the only attention kernel that is batched
+            losses = vmap(self._loss_of, in_dims=axes)(leaves, buffers, masks, *batch)
+            gradients = torch.autograd.grad(losses.sum(), list(leaves.values()), materialize_grads=True)
+        return losses.detach(), self._stack.joined(gradients)
 
     def _loss_of(
         self,

@@ -83,6 +83,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.operations.append(Operation(func, arguments, named, fills, isinstance(result, (tuple, list))))
         return result
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Otherwise torch loads its compiler to keep it from compiling this, which nothing here asks it to."""
+        return False
+
     @property
     def slots(self) -> int:
         """The number of slots."""

@@ -3,6 +3,7 @@
 Standard library and torch only, Python 3.10 and up.
 """
 
+import inspect
 import math
 from typing import Any
 
@@ -15,6 +16,17 @@ from ..recipe import Hyperparameters
 OPTIMIZERS = ("sgd", "adamw")
 
 
+def _without_compiler(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """An optimiser of torch with its methods as they are written. Decorated as they come, the first call loads torch's
+    compiler, which nothing here uses: a second of each training process's start."""
+    names = ("add_param_group", "state_dict", "load_state_dict", "zero_grad")
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    return type(kind.__name__, (kind,), methods | {"step": torch.no_grad()(inspect.unwrap(kind.step))})
+
+
+SGD, AdamW = _without_compiler(torch.optim.SGD), _without_compiler(torch.optim.AdamW)
+
+
 def make_optimizer(name: str, model: nn.Module, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
     """SGD or AdamW over the parameters that require gradients, with the options at step 0."""
     if name not in OPTIMIZERS:
@@ -25,7 +37,7 @@ def make_optimizer(name: str, model: nn.Module, hyperparameters: Hyperparameters
             "a model without parameters to train", "at least one that requires gradients", "correct model()"
         )
     options = options_at(name, hyperparameters, 0.0)
-    return torch.optim.SGD(parameters, **options) if name == "sgd" else torch.optim.AdamW(parameters, **options)
+    return SGD(parameters, **options) if name == "sgd" else AdamW(parameters, **options)
 
 
 def options_at(name: str, hyperparameters: Hyperparameters, at: float) -> dict[str, Any]:
