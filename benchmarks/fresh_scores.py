@@ -39,7 +39,8 @@ def fresh_scores(
     found = [FLOOR] * len(orders)
 
     def report(number: int, step: float, metrics: Mapping[str, float]) -> None:
-        found[number] = max(FLOOR, metrics["skill"]) if math.isfinite(metrics["skill"]) else FLOOR
+        skill = metrics.get("skill", math.nan)  # a run that diverged reports its loss alone
+        found[number] = max(FLOOR, skill) if math.isfinite(skill) else FLOOR
 
     legs = Legs(recipe, orders, [None] * len(orders), report, lambda _: None, time.perf_counter)
     fused = run_legs(legs, MachineMemory(2 << 30, 1 << 20), lambda _, choose: BatchChoice(True, TOGETHER, "many"))

@@ -165,7 +165,8 @@ def _would_find(
     if known is None or detection is None:
         return None
     gap = detection.gap()
-    return FoundLoss(max(gap * known.sigma, test.delta or 0.0), offers(coordinates, gap))
+    loss = max(power.loss_told(test, gap, known.sigma), test.delta or 0.0)
+    return FoundLoss(loss, offers(coordinates, gap))
 
 
 def _smaller_sentences(

@@ -46,7 +46,8 @@ def detectable(plan: TestPlan, differences: Sequence[Sequence[float]] = ()) -> D
     """What the test of `plan` finds; `differences` are those of earlier campaigns' pairs, one group per campaign.
 
     None while neither pairs nor replicates show the noise. A loss counts as found when the verdict is STALE, so a
-    loss below delta, which ends FRESH, does not. By bisection on simulated power; every call gives equal numbers.
+    loss below delta, which ends FRESH or undecided, does not. By bisection on simulated power; every call gives equal
+    numbers.
     """
     paired = pooled_sigma(differences)
     is_known = bool(paired.sigma) and paired.degrees_of_freedom >= WELL_KNOWN
@@ -66,6 +67,18 @@ def loss_found(plan: TestPlan, sigma: float) -> float | None:
     """The smallest loss that the test of `plan` finds with probability WANTED, in score units, where the differences of
     pairs vary by `sigma`; None where it has too few pairs for any."""
     return _smallest_found(plan, sigma)
+
+
+def loss_told(plan: TestPlan, finds: float, sd: float) -> float:
+    """The loss of which about 8 of 10 campaigns tell, in score units.
+
+    `finds`: that loss where the noise alone limits what is told, in standard deviations of a paired difference, of
+    which `sd` is one in score units. By how much a challenger falls short of the best settings hardly depends on the
+    loss (benchmarks/verdict.py); so the loss is larger by what delta asks to be seen beyond what the test asks for.
+    """
+    by_noise = improvement_threshold(plan.n_max, plan.stage_alpha, plan.d0, plan.final_look) / math.sqrt(plan.n_max)
+    beyond = 0.0 if plan.delta is None or math.isinf(by_noise) else max(0.0, plan.delta - by_noise * sd)
+    return finds * sd + beyond
 
 
 def simulated_power(
@@ -104,8 +117,8 @@ def first_crossings(
     least_effect: float | None = None,
     final_look: int | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The looks at which L_n > 0 holds first and at which a material improvement is first ruled out, for many simulated
-    campaigns at once; each (run,).
+    """The looks at which L_n > 0 first holds, with a mean of `delta` or more, and at which a material improvement is
+    first ruled out, for many simulated campaigns at once; each (run,).
 
     A look that never comes is the largest integer. `final_look` as in `mean_bounds`.
     """
@@ -119,6 +132,8 @@ def first_crossings(
         mean, sd, is_improved = _look(draws[:, :n], improvement_threshold(n, alpha, d0, final_look))
         if final_look is not None and n > final_look:
             is_improved |= kept
+        if delta is not None:
+            is_improved &= mean >= delta
         lower_at[is_improved & (lower_at == never)] = n
         if delta is not None or least_effect is not None:
             is_immaterial = log_e_immaterial(mean, sd, n, d0, delta, least_effect, log_e_by_table) >= -math.log(beta)

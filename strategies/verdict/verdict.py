@@ -14,6 +14,8 @@ from ..records import Outcome
 from .confidence_intervals import pooled_sigma, welch_p_drop
 from .contract import Contract
 from .evidence import Evidence, weigh
+from .margin import seems_material
+from .power import loss_told
 from .runs import Pair, Run, SearchSummary
 from .safe_t_test import FIRST_LOOK, improvement_threshold, log_e_immaterial, look_sizes
 from .verdict_records import BROKEN_AT, Continue, Reason, TestPlan, Verdict
@@ -127,7 +129,7 @@ def _decide(plan: TestPlan, contract: Contract, evidence: Evidence) -> Reason | 
         if not contract.allows_fresh_by_bound:
             return None
         return Reason.IMMATERIAL_GAIN if is_better else Reason.NO_MATERIAL_GAIN
-    return Reason.GAIN_CONFIRMED if is_better else None
+    return Reason.GAIN_CONFIRMED if is_better and seems_material(bounds.mean, plan.delta) else None
 
 
 def _is_immaterial(plan: TestPlan, mean: float, sd: float, n: int) -> bool:
@@ -222,7 +224,7 @@ def _would_find(plan: TestPlan, search: SearchSummary, verdict: Verdict) -> Verd
     sd = _pair_noise(search, verdict) or pooled_sigma([plan.birth_scores]).sigma
     if not sd:
         return verdict
-    loss = max(search.finds * sd, verdict.delta or 0.0)
+    loss = max(loss_told(plan, search.finds, sd), verdict.delta or 0.0)
     return replace(verdict, would_find=loss, would_find_share=None if plan.skill is None else loss / plan.skill)
 
 
@@ -278,7 +280,7 @@ def _pairs_needed(plan: TestPlan, contract: Contract, evidence: Evidence) -> int
     for n in range(max(evidence.n_pairs + 1, FIRST_LOOK), _MOST_PAIRS_FORESEEN + 1):
         error = bounds.sd / math.sqrt(n)
         threshold = improvement_threshold(n, plan.stage_alpha, plan.d0, plan.final_look)
-        is_better = bounds.mean > threshold * error
+        is_better = bounds.mean > threshold * error and seems_material(bounds.mean, plan.delta)
         if is_better or _is_immaterial(plan, bounds.mean, bounds.sd, n):
             return n - evidence.n_pairs
     return None

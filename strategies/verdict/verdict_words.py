@@ -120,7 +120,7 @@ def _inconclusive(verdict: Verdict, searched: str) -> str:
             f"No decision. Look at your data: {'; '.join(verdict.suspicions)}. "
             "A few such values can make good settings look stale or broken."
         )
-    why = _UNDECIDED.get(verdict.reason, verdict.covered)
+    why = _small_gain(verdict) or _UNDECIDED.get(verdict.reason, verdict.covered)
     if verdict.reason is Reason.ALL_FAIL:
         last = f" The last one: {verdict.why_failed}." if verdict.why_failed else ""
         return f"No decision. {why}{last}"
@@ -146,6 +146,15 @@ def _inconclusive(verdict: Verdict, searched: str) -> str:
         )
     fell = f" The stored settings have got worse by {figure(verdict.drop)} since adoption."
     return f"No decision. {why}{improvement}{more}{fell if verdict.has_fallen else ''}"
+
+
+def _small_gain(verdict: Verdict) -> str:
+    """That an improvement is confirmed whose size is not known to matter; empty where that is not so."""
+    is_undecided = verdict.reason in (Reason.UNDECIDED, Reason.BUDGET_SPENT, Reason.RUNS_LOST)
+    if not is_undecided or not verdict.is_covered or verdict.lower is None or verdict.lower <= 0:
+        return ""
+    least = f"{figure(verdict.delta)}{share_in_words(verdict.delta_share)}"
+    return f"The challenger is better, but it is not settled whether by {least}, the smallest improvement that matters."
 
 
 _SENTENCES: Mapping[Outcome, Callable[[Verdict, str], str]] = {

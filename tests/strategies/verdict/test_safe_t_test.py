@@ -186,8 +186,14 @@ def test_the_final_look_finds_more_of_what_is_just_below_one_sigma():
 
 
 def test_a_gain_of_one_sigma_is_found_as_often_as_designed():
-    power = simulated_power(1.0, 1.0, 0.0125, 0.1, 1.0, 32)
-    assert power.stale == pytest.approx(0.92, abs=0.02)
+    power = simulated_power(1.0, None, 0.0125, 0.1, 1.0, 32, least_effect=1.0)
+    assert power.stale == pytest.approx(0.96, abs=0.02)
+
+
+def test_gains_around_a_margin_are_told_by_which_side_of_it_they_are_on():
+    rates = (0.0125, 0.1, 1.0, 32)
+    told = [simulated_power(gain, 1.0, *rates, final_look=32).stale for gain in (0.25, 0.5, 1.0, 1.25)]
+    assert told == pytest.approx([0.002, 0.03, 0.71, 0.96], abs=0.02)
 
 
 def test_unchanged_settings_take_about_eight_pairs():

@@ -368,7 +368,7 @@ def test_an_outage_after_the_search_is_not_laid_to_the_settings():
 
 
 def test_a_spent_budget_ends_with_what_is_there_and_says_how_much_is_missing():
-    verdict = judge(PLAN, HOLDS, SearchSummary(), pairs_of(5, 0.02), budget_spent=True)
+    verdict = judge(PLAN, HOLDS, SearchSummary(), pairs_of(5, 0.026), budget_spent=True)
     assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, Reason.BUDGET_SPENT)
     assert verdict.n_pairs == 5
     assert 1 <= verdict.pairs_needed <= 10
@@ -380,8 +380,9 @@ def test_a_budget_spent_before_the_first_pair_is_inconclusive():
 
 
 def test_the_pairs_said_to_be_needed_decide_at_the_same_gain_and_noise():
-    short = judge(replace(PLAN, n_max=8), HOLDS, SearchSummary(), pairs_of(8, 0.016))
-    longer = judge(replace(PLAN, n_max=40), HOLDS, SearchSummary(), pairs_of(40, 0.016))
+    plan = replace(PLAN, delta=0.01)
+    short = judge(replace(plan, n_max=8), HOLDS, SearchSummary(), pairs_of(8, 0.016))
+    longer = judge(replace(plan, n_max=40), HOLDS, SearchSummary(), pairs_of(40, 0.016))
     assert short.outcome is Outcome.INCONCLUSIVE
     assert longer.n_pairs == pytest.approx(8 + short.pairs_needed, abs=12)
 
@@ -393,10 +394,27 @@ def test_fresh_under_a_broken_contract_claims_no_error_rate():
 
 
 def test_more_pairs_continue_a_test_that_ran_out():
-    pairs = pairs_of(40, 0.016)
-    assert judge(replace(PLAN, n_max=8), HOLDS, SearchSummary(), pairs[:8]).outcome is Outcome.INCONCLUSIVE
-    assert isinstance(judge(replace(PLAN, n_max=16), HOLDS, SearchSummary(), pairs[:8]), Continue)
-    assert judge(replace(PLAN, n_max=16), HOLDS, SearchSummary(), pairs[:16]).outcome is Outcome.STALE
+    plan, pairs = replace(PLAN, delta=0.012), pairs_of(40, 0.016)
+    assert judge(replace(plan, n_max=8), HOLDS, SearchSummary(), pairs[:8]).outcome is Outcome.INCONCLUSIVE
+    assert isinstance(judge(replace(plan, n_max=16), HOLDS, SearchSummary(), pairs[:8]), Continue)
+    assert judge(replace(plan, n_max=16), HOLDS, SearchSummary(), pairs[:16]).outcome is Outcome.STALE
+
+
+def test_what_is_better_by_less_than_matters_on_average_is_not_stale():
+    # proven better than nothing at every bar, and by the average short of the margin: no alarm, and no all-clear
+    pairs = pairs_of(32, 0.016)
+    verdict = judge(PLAN, HOLDS, SearchSummary(), pairs)
+    assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, Reason.UNDECIDED)
+    assert verdict.lower > 0
+    assert verdict.e_value > 80
+    assert verdict.mean < 0.02 < verdict.upper
+    assert verdict.sentence.startswith(
+        "No decision. The challenger is better, but it is not settled whether by 0.02, the smallest improvement that "
+        "matters."
+    )
+    assert not verdict.challenger_confirmed
+    margin = 0.999 * verdict.mean  # the same pairs with a margin that the average reaches
+    assert judge(replace(PLAN, delta=margin), HOLDS, SearchSummary(), pairs).outcome is Outcome.STALE
 
 
 @settings(max_examples=40, deadline=None)
@@ -546,11 +564,12 @@ def test_suspicions_about_the_data_come_before_stale_and_broken(pairs, contract,
     ("plan", "search", "pairs", "loss", "share"),
     [
         # without pairs the baseline's single runs say how noisy a pair is: 1.5 x 0.0120
-        (replace(PLAN, delta=0.01, skill=0.9), replace(NOTHING_BETTER, finds=1.5), 0, 0.01793, 0.01992),
+        (replace(PLAN, delta=0.007, skill=0.9), replace(NOTHING_BETTER, finds=1.5), 0, 0.01793, 0.01992),
         # with pairs their own noise does, and the skill is not known
-        (replace(PLAN, delta=0.01), replace(SEARCHED, finds=1.5), 16, None, None),
-        # a loss that the owner declares not to matter is not promised to be found
-        (replace(PLAN, delta=0.5), replace(SEARCHED, finds=1.5), 16, 0.5, None),
+        (replace(PLAN, delta=0.004), replace(SEARCHED, finds=1.5), 16, None, None),
+        # where the average must reach more than the test asks for, 0.6603 deviations, the loss is larger by that
+        (replace(PLAN, delta=0.01, skill=0.9), replace(NOTHING_BETTER, finds=1.5), 0, 0.02004, 0.02226),
+        (replace(PLAN, delta=0.5), replace(SEARCHED, finds=1.5), 16, 0.5181, None),
     ],
 )
 def test_a_fresh_says_what_loss_it_would_have_found(plan, search, pairs, loss, share):
@@ -565,8 +584,9 @@ def test_a_fresh_says_what_loss_it_would_have_found(plan, search, pairs, loss, s
 
 def test_the_pairs_of_both_stages_say_how_large_a_loss_would_be_found():
     pairs = pairs_of(4, -0.1)
-    few = judge(PLAN, HOLDS, replace(SEARCHED, finds=1.5), pairs)
-    both = judge(PLAN, HOLDS, replace(SEARCHED, finds=1.5, pairs_before=13, sd_before=3 * few.sd), pairs)
+    plan = replace(PLAN, delta=0.009)
+    few = judge(plan, HOLDS, replace(SEARCHED, finds=1.5), pairs)
+    both = judge(plan, HOLDS, replace(SEARCHED, finds=1.5, pairs_before=13, sd_before=3 * few.sd), pairs)
     assert few.outcome is both.outcome is Outcome.FRESH
     # four pairs lie closer together than they should in more than half of all cases: 1.122 by the median of chi square
     assert few.would_find == pytest.approx(1.5 * few.sd * 1.122, rel=1e-3)
