@@ -5,13 +5,15 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
-from ...strategies.errors import InputError
 from ...strategies.words import capital
 from ..state.tokens import Role
 from .answering import Answering, Form, checked_form, redirect
 from .demo import NAME, demo_model_file, next_step
 from .forms import arguments_in
+from .languages import say_in
+from .page_error import PageError
 from .sessions import Session
+from .terms import role_of
 from .visit import Visit
 
 SETTINGS = "/settings"
@@ -69,7 +71,7 @@ class AdminPages:
         def act(visit: Visit, _: Form) -> str:
             file = demo_model_file(self._answering.inside.config.state)
             done = self._answering.ask(visit, "register", {"content": file.read_text(), "file": str(file)})
-            return f"{capital(done.sentence)}. {next_step(file)}"
+            return f"{capital(done.sentence)}. {next_step(file, visit.say)}"
 
         return await self._answering.acted(request, act, f"/models/{NAME}", Role.ADMIN)
 
@@ -77,14 +79,23 @@ class AdminPages:
         """Register the model file that was uploaded or pasted; then the fleet, which says what was done."""
 
         def act(visit: Visit, form: Form) -> str:
+            say = visit.say
             content, folder = form.get("upload", "").strip("\n") or form.get("content", ""), form.get("folder", "")
             if not content.strip():
-                raise InputError("the form has no model file", "allowed: a file, or its text", "choose one or paste it")
+                raise PageError(
+                    400,
+                    say.gettext("the form has no model file"),
+                    say.gettext("allowed: a file, or its text"),
+                    say.gettext("choose one or paste it"),
+                )
             if not folder.startswith("/"):
-                raise InputError(
-                    f"the folder is '{folder[:100]}'",
-                    "allowed: an absolute path on the service's machine, such as /srv/line",
-                    "say where the training's files are: relative paths in the model file count from there",
+                raise PageError(
+                    400,
+                    say.gettext("the folder is '%(folder)s'") % {"folder": folder[:100]},
+                    say.gettext("allowed: an absolute path on the service's machine, such as /srv/line"),
+                    say.gettext(
+                        "say where the training's files are: relative paths in the model file count from there"
+                    ),
                 )
             file = str(PurePosixPath(folder) / "model.toml")
             done = self._answering.ask(visit, "register", {"content": content.replace("\r\n", "\n"), "file": file})
@@ -97,7 +108,9 @@ class AdminPages:
 
         def act(visit: Visit, form: Form) -> str:
             made = self._answering.ask(visit, "token_create", arguments_in(form))
-            return f"Token {made.token.name} ({made.token.role}); its secret is shown this once: {made.secret}"
+            words = visit.say.gettext("Token %(name)s (%(role)s); its secret is shown this once: %(secret)s")
+            role = role_of(made.token.role, visit.say)
+            return words % {"name": made.token.name, "role": role, "secret": made.secret}
 
         return await self._answering.acted(request, act, SETTINGS, Role.ADMIN)
 
@@ -106,7 +119,8 @@ class AdminPages:
 
         def act(visit: Visit, _: Form) -> str:
             token = self._answering.ask(visit, "token_revoke", {"name": visit.path["name"]})
-            return f"Token {token.name} is revoked, and its sessions have ended."
+            words = visit.say.gettext("Token %(name)s is revoked, and its sessions have ended.")
+            return words % {"name": token.name}
 
         return await self._answering.acted(request, act, SETTINGS, Role.ADMIN)
 
@@ -115,7 +129,7 @@ class AdminPages:
 
         def act(visit: Visit, _: Form) -> str:
             self._answering.sessions.end_numbered(visit.session, visit.path["number"], visit.now)
-            return "The session has ended."
+            return visit.say.gettext("The session has ended.")
 
         return await self._answering.acted(request, act, SETTINGS, Role.VIEWER)
 
@@ -127,8 +141,11 @@ class AdminPages:
             checked_form(visit.session, request, body)
 
         def show(session: Session, tested: Any) -> Response:  # noqa: ANN401 - the verb's result
-            outcome = "accepted the message" if tested.is_accepted else "did not accept the message"
-            session.news = f"{tested.name} {outcome}: {tested.said}. Where to look: {tested.look}."
+            say = say_in(session.language)
+            accepted = say.gettext("%(channel)s accepted the message: %(answer)s. Where to look: %(look)s.")
+            refused = say.gettext("%(channel)s did not accept the message: %(answer)s. Where to look: %(look)s.")
+            words = {"channel": tested.name, "answer": tested.said, "look": tested.look}
+            session.news = (accepted if tested.is_accepted else refused) % words
             return redirect(SETTINGS)
 
         name = {"channel": request.path_params["name"]}

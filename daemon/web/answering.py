@@ -18,9 +18,11 @@ from ..state.tokens import Role
 from .forms import fields_of
 from .kept import Kept
 from .languages import COOKIE as LANGUAGE
-from .languages import language_of
+from .languages import language_of, say_in
+from .page_error import PageError
 from .render import HEADERS, render
 from .sessions import Session, Sessions
+from .terms import role_of
 from .visit import Visit
 
 COOKIE = "retuned_session"
@@ -61,7 +63,7 @@ class Answering:
                     return self.wrong(session, error)
                 except Exception:
                     log.exception("api_failed")
-                    return self.wrong(session, RetunedError("the service failed to answer", remedy="see its log"))
+                    return self.wrong(session, _failed(session))
 
         return await self.inside.in_thread(request, work)
 
@@ -133,14 +135,20 @@ class Answering:
         shown = error if session.caller.role >= Role.OPERATOR else redacted_error(error)
         status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
         status = error.status if isinstance(error, Refused) else status
-        return self.page(session, "wrong", {"error": shown}, status)
+        return self.page(session, "wrong", {"error": shown, "is_said": isinstance(error, PageError)}, status)
 
 
 def checked_form(session: Session, request: Request, body: bytes) -> Form:
     """The fields of a form of this session; raises Refused for one that another page made up."""
     form = fields_of(request.headers.get("content-type", ""), body)
     if not compare_digest(form.pop("csrf", "").encode(errors="replace"), session.csrf.encode()):
-        raise Refused(403, "the form is of another session", "", "go back, reload the page and try again")
+        say = say_in(session.language)
+        raise PageError(
+            403,
+            say.gettext("the form is of another session"),
+            "",
+            say.gettext("go back, reload the page and try again"),
+        )
     return form
 
 
@@ -156,4 +164,13 @@ def redirect(to: str) -> Response:
 
 def _check_role(session: Session, least: Role) -> None:
     if session.caller.role < least:
-        raise Refused(403, f"you are signed in as {session.caller.role.word}", f"allowed: {least.word}s")
+        say = say_in(session.language)
+        found = say.gettext("you are signed in as %(role)s") % {"role": role_of(session.caller.role.word, say)}
+        raise PageError(
+            403, found, say.gettext("allowed: the role %(role)s or above") % {"role": role_of(least.word, say)}
+        )
+
+
+def _failed(session: Session) -> PageError:
+    say = say_in(session.language)
+    return PageError(500, say.gettext("the service failed to answer"), "", say.gettext("see its log"))

@@ -72,7 +72,7 @@ class CampaignPages:
 
         def answer(visit: Visit) -> Response:
             campaign, leg = find_campaign(visit.store, views.number_in(visit.path["campaign"])), visit.path["leg"]
-            text = log_of(visit.store, campaign, leg)
+            text = log_of(visit.store, campaign, leg, visit.say)
             return self._answering.page(visit.session, "run", {"campaign": campaign, "leg": leg, "text": text})
 
         return await self._answering.visited(request, Role.OPERATOR, answer)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...strategies.errors import StateError
 from ..drafting.examples import write_example
+from .languages import ENGLISH, Say
 
 NAME, FOLDER = "flights", "demo"
 LAUNCH = ("--months", "1-3")
@@ -30,13 +31,14 @@ def demo_model_file(state: Path) -> Path:
     return example / "model.toml"
 
 
-def next_step(model_file: Path) -> str:
+def next_step(model_file: Path, say: Say = ENGLISH) -> str:
     """What to try after the first re-evaluation, with the command to copy."""
-    script = model_file.with_name("prepare.py")
-    return (
+    command = f"{sys.executable} {model_file.with_name('prepare.py')} {' '.join(CHANGED)}"
+    words = say.gettext(
         "Re-tune it once: nothing should have changed. Then change what it is trained on, and re-tune again: "
-        f"{sys.executable} {script} {' '.join(CHANGED)}"
+        "%(command)s"
     )
+    return words % {"command": command}
 
 
 def _cut(example: Path) -> None:

@@ -9,6 +9,8 @@ from ...strategies.drift.drift import DriftPoint
 from ...strategies.drift.segments import segments
 from ...strategies.verdict.verdict_words import figure
 from .curves import EDGE, HEIGHT, WIDTH
+from .languages import ENGLISH, Say
+from .terms import interval_of
 
 TOP, BOTTOM = 44, 16  # room for the numbers of the notes above, and below for half a mark
 MOST_NOTES = 20
@@ -53,7 +55,7 @@ class DriftCurve:
     metric: str
 
 
-def drift_curve(points: Sequence[DriftPoint]) -> DriftCurve | None:
+def drift_curve(points: Sequence[DriftPoint], say: Say = ENGLISH) -> DriftCurve | None:
     """The curve of these campaigns, oldest first; None where none of them ran pairs."""
     judged = [point for point in points if point.outcome is not None]
     means = [point.mean for point in judged if point.mean is not None]
@@ -73,7 +75,9 @@ def drift_curve(points: Sequence[DriftPoint]) -> DriftCurve | None:
             height(low if point.lower is None else point.lower), height(high if point.upper is None else point.upper)
         )  # fmt: skip
         outcome = "" if point.outcome is None else point.outcome.value
-        return DriftMark(outcome, _across(place, len(judged)), height(point.mean or 0.0), lower, upper, _said(point))
+        return DriftMark(
+            outcome, _across(place, len(judged)), height(point.mean or 0.0), lower, upper, _said(point, say)
+        )
 
     marks = tuple(mark(place, point) for place, point in enumerate(judged))
     notes = tuple(Note(number, *found) for number, found in enumerate(list(_notes(judged))[-MOST_NOTES:], start=1))
@@ -94,14 +98,16 @@ def _notes(judged: Sequence[DriftPoint]) -> Iterator[tuple[float, datetime, int,
         told = point.cause
 
 
-def _said(point: DriftPoint) -> str:
+def _said(point: DriftPoint, say: Say) -> str:
     """A re-evaluation in words."""
-    head = f"{point.at:%Y-%m-%d}, campaign {point.campaign_id}: {point.label or point.outcome}"
+    day, verdict = f"{point.at:%Y-%m-%d}", point.label or str(point.outcome)
+    head = say.gettext("%(day)s, campaign %(number)d: %(verdict)s")
+    parts = [head % {"day": day, "number": point.campaign_id, "verdict": verdict}]
     if point.mean is None:
-        return f"{head}; no challenger was worth pairs"
-    lower, upper = ("open" if bound is None else figure(bound) for bound in (point.lower, point.upper))
-    cause = f"; {point.cause}" if point.cause else ""
-    return f"{head}; the challenger did better by {figure(point.mean)} ({lower} to {upper}){cause}"
+        return "; ".join([*parts, say.gettext("no challenger was worth pairs")])
+    better = say.gettext("the challenger did better by %(mean)s (%(interval)s)")
+    parts.append(better % {"mean": figure(point.mean), "interval": interval_of(point.lower, point.upper, say)})
+    return "; ".join([*parts, point.cause] if point.cause else parts)
 
 
 def _across(place: float, count: int) -> float:

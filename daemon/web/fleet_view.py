@@ -25,6 +25,7 @@ from ..state.tokens import Role
 from .fleet_words import condition_of, headline, reasons_of, said_since
 from .languages import Say, aged
 from .render import render
+from .terms import campaign_called
 from .trend import trend_of
 from .views import A_PAGE
 from .visit import Visit
@@ -95,7 +96,7 @@ def _body(visit: Visit, wanted: Wanted, now: datetime) -> _Body:
     models, count = fleet_page(visit.store, wanted, A_PAGE, late)
     rows = [
         {"model": row, "why": reasons_of(row, now, visit.caller.role, say), "runs": _runs(row, visit),
-         "condition": condition_of(row, say), "trend": trend_of(row.past), "wait": _wait(row, now, say)}
+         "condition": condition_of(row, say), "trend": trend_of(row.past, say), "wait": _wait(row, now, say)}
         for row in models
     ]  # fmt: skip
     is_operator = visit.caller.role >= Role.OPERATOR
@@ -145,8 +146,8 @@ def _runs(row: FleetModel, visit: Visit) -> tuple[int, str] | None:
     if not row.running:
         return None
     number, kind, phase, waits = row.running[0]
-    what = visit.say.gettext("re-evaluation") if kind == "retune" else visit.say.gettext("baseline")
-    return number, f"{what} {number}: {phase}" + (f", {waits}" if waits and not visit.is_viewer else "")
+    what = campaign_called(kind, number, visit.say)
+    return number, f"{what}: {phase}" + (f", {waits}" if waits and not visit.is_viewer else "")
 
 
 def _wait(row: FleetModel, now: datetime, say: Say) -> tuple[float, str] | None:

@@ -9,6 +9,7 @@ from ..state.last_looks import SinceThen
 from ..state.models.fleet import NO_VERDICT, Condition, Counts, FleetModel
 from ..state.tokens import Role
 from .languages import ENGLISH, Say, aged
+from .terms import state_of
 
 BAD = (Outcome.BROKEN, Outcome.STALE, Outcome.DEGRADED, Outcome.INCONCLUSIVE)
 
@@ -65,7 +66,7 @@ def reasons_of(row: FleetModel, now: datetime, role: Role, say: Say = ENGLISH) -
 def condition_of(row: FleetModel, say: Say = ENGLISH) -> str:
     """How the model stands, in a word or two; verdicts keep their English names everywhere."""
     if row.condition is Condition.RESTING:
-        return {"paused": say.gettext("paused"), "retired": say.gettext("retired")}.get(row.state, row.state)
+        return state_of(row.state, say)
     if row.verdict is not None and row.condition.value == row.verdict.outcome.value:
         return row.verdict.label
     words = {

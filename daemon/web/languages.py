@@ -1,6 +1,7 @@
 """The languages of the pages: which one a reader gets, and sentences in it.
 
-Records, such as alerts and verdicts, stay in English, as they are sent and stored.
+Records stay in English, as they are stored, sent and searched: alerts, verdicts, doctor's findings, sentences of plans,
+phases, triggers, reasons, acts of the audit. Templates mark them by the macro `record`.
 """
 
 from datetime import timedelta

@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...strategies.errors import UnknownName
 from ...strategies.legs.names import INCUMBENT
 from ...strategies.records import SECOND_STAGE, LegEnd, LegResult, Purpose, Role
 from ..config.model_file import ModelFile
@@ -20,6 +19,8 @@ from ..state.store import Store
 from ..training.report_tail import ReportTail
 from ..training.spool import Spool, check_leg_name
 from .curves import Curve, Differences, Drawing, Thinned, differences, drawn, points_for
+from .languages import ENGLISH, Say
+from .page_error import PageError
 from .search_drawings import Coordinates, PandaPath, Rung, coordinates, path_of, rungs_of
 
 MOST_CURVES = 500
@@ -42,8 +43,9 @@ class Live:
 
 
 def live_of(
-    store: Store, campaign: Campaign, file: ModelFile, progress: Progress, curves: Thinned | None = None
-) -> Live:
+    store: Store, campaign: Campaign, file: ModelFile, progress: Progress, curves: Thinned | None = None,
+    say: Say = ENGLISH,
+) -> Live:  # fmt: skip
     """What there is to see of the campaign now; `curves`: what was read of it before."""
     sign, states = file.objective().sign, leg_states(store, campaign.id)
     reader = (curves or Thinned()).reader(campaign.id, points_for(len(states)))
@@ -53,11 +55,11 @@ def live_of(
     whole = file.training.budget.amount
     trials = trials_of(results, Purpose.SEARCH, (Role.INCUMBENT, Role.CANDIDATE), whole)
     return Live(
-        drawn(_curves(trials or trials_of(results, Purpose.REPLICATE, tuple(Role), whole), running, sign), sign),
+        drawn(_curves(trials or trials_of(results, Purpose.REPLICATE, tuple(Role), whole), running, sign, say), sign),
         differences(_pairs(results), campaign.facts.looks),
         () if panda is not None else rungs_of(results),
-        None if panda is not None else coordinates(file.space(), trials, sign, INCUMBENT),
-        None if panda is None else path_of(panda, sign),
+        None if panda is not None else coordinates(file.space(), trials, sign, INCUMBENT, say),
+        None if panda is None else path_of(panda, sign, say),
         tuple(sorted(newest_first, key=lambda state: state.end is not None)),
         None if expected is None else max(0.0, expected - progress.compute_s),
     )
@@ -76,23 +78,26 @@ def mark_of(store: Store, campaign: Campaign) -> str:
     return f"{campaign.phase}-{len(states)}-{ended}-{written}-{told}"
 
 
-def log_of(store: Store, campaign: Campaign, leg: str) -> str:
-    """What the newest attempt at a leg has printed so far, as its worker keeps it. Raises UnknownName."""
+def log_of(store: Store, campaign: Campaign, leg: str, say: Say = ENGLISH) -> str:
+    """What the newest attempt at a leg has printed so far, as its worker keeps it. Raises PageError."""
     check_leg_name(leg)
     spool = Spool(folder_of(store.state, campaign.id))
     attempt = _newest(spool).get(leg)
     if attempt is None:
-        raise UnknownName(
-            f"campaign {campaign.id} keeps nothing of a run called {leg}",
-            "allowed: the runs on its page, while their files are kept",
-            "see [retention] legs in the configuration",
+        raise PageError(
+            404,
+            say.gettext("campaign %(number)d keeps nothing of a run called %(run)s")
+            % {"number": campaign.id, "run": leg},
+            say.gettext("allowed: the runs on its page, while their files are kept"),
+            say.gettext("see [retention] legs in the configuration"),
         )
     try:
         return read_plain(_log_path(spool, leg, attempt), LARGEST_LOG).decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise UnknownName(f"the output of {leg} cannot be read: {error.strerror}", "", "look at its folder") from None
+        found = say.gettext("the output of %(run)s cannot be read: %(error)s") % {"run": leg, "error": error.strerror}
+        raise PageError(404, found, "", say.gettext("look at its folder")) from None
 
 
 def _log_path(spool: Spool, leg: str, attempt: int) -> Path:
@@ -125,7 +130,7 @@ def _running(
 
 
 def _curves(
-    trials: Sequence[Trial], running: Iterator[tuple[str, tuple[tuple[float, float], ...]]], sign: float
+    trials: Sequence[Trial], running: Iterator[tuple[str, tuple[tuple[float, float], ...]]], sign: float, say: Say
 ) -> list[Curve]:
     """One curve for each trial, and for each leg that runs."""
     furthest = max((trial.last.request.to_step for trial in trials), default=0.0)
@@ -134,7 +139,8 @@ def _curves(
         is_dead = trial.last.end is not LegEnd.COMPLETED or trial.last.request.to_step < furthest
         fate = "incumbent" if trial.name == INCUMBENT else "dead" if is_dead else "alive"
         curves.append(Curve(trial.name, fate, tuple((step, sign * score) for step, score in trial.curve)))
-    return curves + [Curve(f"{leg} (runs)", "alive", points) for leg, points in running]
+    runs = say.gettext("%(run)s (runs)")
+    return curves + [Curve(runs % {"run": leg}, "alive", points) for leg, points in running]
 
 
 def _pairs(results: tuple[LegResult, ...]) -> list[tuple[int, float | None]]:

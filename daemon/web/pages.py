@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 
-from ..api.answers import Refused
 from ..api.inside import Inside
 from ..state.tokens import Role
 from . import admin_views, views
@@ -17,6 +16,8 @@ from .calendar_view import schedule
 from .campaign_pages import CampaignPages
 from .fleet_view import back_to, fleet
 from .forms import arguments_in
+from .languages import say_in
+from .page_error import PageError
 from .render import HEADERS
 from .sessions import Session, Sessions
 from .signing_in import SigningIn
@@ -108,7 +109,8 @@ class Pages:
 
         def show(session: Session, looked: Any) -> Response:  # noqa: ANN401 - the verb's result
             seen = "; ".join(f"{part.part}: {part.words}" for part in looked.parts)
-            session.news = f"Looked just now. {seen}. {looked.follows}"
+            words = say_in(session.language).gettext("Looked just now. %(seen)s. %(follows)s")
+            session.news = words % {"seen": seen, "follows": looked.follows}
             return redirect(f"/models/{quote(name, safe='')}")
 
         return await self._answering.computed(request, "look", {"name": name}, show, first)
@@ -133,7 +135,9 @@ class Pages:
     def _ask(self, visit: Visit, form: Form, verbs: Mapping[str, str]) -> str:
         verb = visit.path["verb"]
         if verb not in verbs:
-            raise Refused(404, f"this page has no action '{verb[:40]}'", f"allowed: {', '.join(verbs)}")
+            say = visit.say
+            found = say.gettext("this page has no action '%(verb)s'") % {"verb": verb[:40]}
+            raise PageError(404, found, say.gettext("allowed: %(what)s") % {"what": ", ".join(verbs)})
         named: dict[str, object] = {verbs[verb]: visit.path["name"]}
         return views.done(verb, self._answering.ask(visit, verb, arguments_in(form) | named), visit.say)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ...strategies.verdict.verdict_words import figure
-from ...strategies.words import age, counted, readable
+from ...strategies.words import readable
 from .languages import LANGUAGES, aged, say_in
+from .terms import campaign_called, health_of, interval_of, role_of, state_of
 
 TEMPLATES = Path(__file__).with_name("templates")
 HEADERS = {
@@ -23,7 +24,7 @@ REPORT_HEADERS = {**HEADERS, "content-security-policy": "frame-ancestors 'none';
 
 
 def render(template: str, language: str = "en", /, **values: Any) -> str:  # noqa: ANN401 - what the template shows
-    """The page of that name; what of it is translated in that language."""
+    """The page of that name, in that language."""
     page: str = _environment(language).get_template(f"{template}.html.j2").render(**values)
     return page
 
@@ -48,10 +49,18 @@ def _environment(language: str) -> Any:  # noqa: ANN401 - jinja2's, which is loa
         "iso": _iso,
         "age": lambda span: aged(span, say),
         "figure": figure,
-        "duration": _duration,
+        "duration": lambda seconds: aged(timedelta(seconds=seconds), say),
+        "state": lambda state: state_of(state, say),
+        "role": lambda role: role_of(role, say),
+        "health": lambda overall: health_of(overall, say),
         "clean": readable,
     }
-    environment.globals |= {"counted": counted, "language": language, "others": _others(language)}
+    environment.globals |= {
+        "called": lambda kind, number: campaign_called(kind, number, say),
+        "interval": lambda lower, upper: interval_of(lower, upper, say),
+        "language": language,
+        "others": _others(language),
+    }
     environment.install_gettext_translations(say, newstyle=True)  # type: ignore[attr-defined]
     return environment
 
@@ -59,10 +68,6 @@ def _environment(language: str) -> Any:  # noqa: ANN401 - jinja2's, which is loa
 def _others(language: str) -> list[tuple[str, str]]:
     """The codes and the names of the other languages."""
     return [(code, name) for code, name in LANGUAGES.items() if code != language]
-
-
-def _duration(seconds: float) -> str:
-    return age(timedelta(seconds=seconds))
 
 
 def _day(moment: datetime) -> str:

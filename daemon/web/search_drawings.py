@@ -12,6 +12,7 @@ from ...strategies.verdict.notice import render
 from ..reports.trials import Trial
 from ..state.campaigns.phase_records import PandaDiary
 from .curves import EDGE, HEIGHT, LOW_SHARE, WIDTH, Curve, Drawing, drawn
+from .languages import ENGLISH, Say
 
 MOST_AXES, MOST_LINES, MOST_NUDGES = 12, 200, 30
 TOP = 30  # above the axes: their names
@@ -84,7 +85,9 @@ def rungs_of(results: Sequence[LegResult]) -> tuple[Rung, ...]:
     )
 
 
-def coordinates(space: Space, trials: Sequence[Trial], sign: float, incumbent: str) -> Coordinates | None:
+def coordinates(
+    space: Space, trials: Sequence[Trial], sign: float, incumbent: str, say: Say = ENGLISH
+) -> Coordinates | None:
     """Each trial as a line across its hyperparameters and its score; None with fewer than two trials that have one.
 
     The best ones are kept where there are too many; of many hyperparameters the first ones are shown.
@@ -97,7 +100,7 @@ def coordinates(space: Space, trials: Sequence[Trial], sign: float, incumbent: s
     ordered = sorted(trials, key=lambda trial: trial.rank)
     kept = [trial for trial in ordered if trial.name == incumbent or trial in ordered[-MOST_LINES:]]
     lines = [
-        _line(trial, place / max(1, len(kept) - 1), space, axes, (low, high), sign, trial.name == incumbent)
+        _line(trial, place / max(1, len(kept) - 1), space, axes, (low, high), sign, trial.name == incumbent, say)
         for place, trial in enumerate(kept)
     ]
     ends = tuple((_height(at), f"{sign * (low + at * (high - low)) + 0.0:.3g}") for at in _TICKS)
@@ -106,13 +109,15 @@ def coordinates(space: Space, trials: Sequence[Trial], sign: float, incumbent: s
     return Coordinates((*drawn_axes, score_axis), tuple(sorted(lines, key=_over)), len(trials) - len(kept))
 
 
-def path_of(diary: PandaDiary, sign: float) -> PandaPath:
+def path_of(diary: PandaDiary, sign: float, say: Say = ENGLISH) -> PandaPath:
     """The days of a panda; a life that goes back to an earlier day goes on as a line of its own from there."""
     by_trial: dict[str, list[DayEnd]] = {}
     for day_end in diary.day_ends:
         by_trial.setdefault(day_end.trial, []).append(day_end)
+    lived = say.gettext("%(trial)s, days %(first)d to %(last)d")
     curves = [
-        Curve(f"{trial}, days {ends[0].day} to {ends[-1].day}", "incumbent" if trial == diary.best_trial else "alive",
+        Curve(lived % {"trial": trial, "first": ends[0].day, "last": ends[-1].day},
+              "incumbent" if trial == diary.best_trial else "alive",
               tuple((float(end.day), sign * end.score) for end in ends if end.score is not None))
         for trial, ends in by_trial.items()
     ]  # fmt: skip
@@ -124,7 +129,7 @@ def path_of(diary: PandaDiary, sign: float) -> PandaPath:
 
 def _line(
     trial: Trial, spread: float, space: Space, axes: Sequence[Hyperparameter], ends: tuple[float, float], sign: float,
-    is_incumbent: bool,
+    is_incumbent: bool, say: Say,
 ) -> TrialLine:  # fmt: skip
     configuration = trial.last.request.configuration
     unit = dict(zip(space.names, space.to_unit(configuration), strict=True))
@@ -137,7 +142,7 @@ def _line(
         places.append((len(axes), share))
     points = " ".join(f"{_across(place, len(axes)):.1f},{_height(height):.1f}" for place, height in places)
     values = ", ".join(f"{name} {render(value)}" for name, value in configuration.items())
-    said = "no score" if trial.score is None else f"{sign * trial.score:.4g}"
+    said = say.gettext("no score") if trial.score is None else f"{sign * trial.score:.4g}"
     shade = None if share is None else min(4, int(share * 5))
     return TrialLine(points, shade, is_incumbent, f"{trial.name}: {said}; {values}")
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 
-from ...strategies.errors import UnknownName
 from ..api.callers import note_use_if_possible
 from ..state.store import Store
 from ..state.tokens import Caller, Role, caller_of_digest, digest_of
+from .languages import say_in
+from .page_error import PageError
 
 IDLE_ENDS_AFTER = timedelta(hours=12)
 LINK_HOLDS = timedelta(minutes=2)
@@ -112,9 +113,11 @@ class Sessions:
         return tuple(sorted(own, key=lambda known: known.seen_at, reverse=True))
 
     def end_numbered(self, visitor: Session, number: str, now: datetime) -> None:
-        """End a session that the visitor may end. Raises UnknownName."""
+        """End a session that the visitor may end. Raises PageError."""
         if not any(known.number == number for known in self.seen_by(visitor, now)):
-            raise UnknownName(f"no session of yours has the number {number[:20]!r}", "", "see the page Settings")
+            say = say_in(visitor.language)
+            found = say.gettext("no session of yours has the number %(number)s") % {"number": repr(number[:20])}
+            raise PageError(404, found, "", say.gettext("see the page Settings"))
         with self._lock:
             self._sessions = {key: known for key, known in self._sessions.items() if known.number != number}
 

@@ -14,6 +14,7 @@ from ..state.models.adoption_log import Adoption, adoptions_of
 from ..state.models.registry import Model, Settings, settings_of
 from ..state.paging import Order
 from ..state.tokens import Role
+from .languages import Say
 from .visit import Visit
 
 MOST_VERSIONS, MOST_CHANGES = 20, 12
@@ -50,20 +51,20 @@ def settings_lines(visit: Visit, model: Model) -> tuple[SettingsLine, ...]:
     lines = (
         _line(
             model.name, settings, before.get(settings.version), adoptions.get(settings.version), occasions,
-            people.get(settings.version, ""),
+            people.get(settings.version, ""), visit.say,
         )
         for settings in versions[:MOST_VERSIONS]
     )  # fmt: skip
     return visit.shown(tuple(lines))
 
 
-def side_by_side(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def side_by_side(before: Mapping[str, Any], after: Mapping[str, Any], say: Say) -> list[tuple[str, str, str]]:
     """The name of each hyperparameter with its value before and after, in words."""
-    return [(name, _value(before, name), _value(after, name)) for name in {**before, **after}]
+    return [(name, _value(before, name, say), _value(after, name, say)) for name in {**before, **after}]
 
 
-def _value(values: Mapping[str, Any], name: str) -> str:
-    return render_value(values[name]) if name in values else "(unused)"
+def _value(values: Mapping[str, Any], name: str, say: Say) -> str:
+    return render_value(values[name]) if name in values else say.gettext("(unused)")
 
 
 def _line(
@@ -73,6 +74,7 @@ def _line(
     adoption: Adoption | None,
     occasions: Mapping[int, Occasion],
     registered: str,
+    say: Say,
 ) -> SettingsLine:
     number = settings.campaign_id
     occasion = Occasion("", "", "") if number is None else occasions.get(number, Occasion("", "", ""))
@@ -83,7 +85,7 @@ def _line(
         words=settings.origin,
         by=registered if adoption is None else adoption.by,
         why="" if adoption is None else adoption.why or "",
-        changes=() if before is None else _changes(before, settings.configuration),
+        changes=() if before is None else _changes(before, settings.configuration, say),
         campaign_id=number,
         trigger=occasion.trigger,
         reason=occasion.reason,
@@ -92,7 +94,9 @@ def _line(
     )
 
 
-def _changes(before: Configuration, after: Configuration) -> tuple[str, ...]:
-    rows = [f"{name}: {old} to {new}" for name, old, new in side_by_side(before, after) if old != new]
+def _changes(before: Configuration, after: Configuration, say: Say) -> tuple[str, ...]:
+    change = say.gettext("%(name)s: %(old)s to %(new)s")
+    both = side_by_side(before, after, say)
+    rows = [change % {"name": name, "old": old, "new": new} for name, old, new in both if old != new]
     more = len(rows) - MOST_CHANGES
-    return (*rows[:MOST_CHANGES], *((f"and {more} more",) if more > 0 else ()))
+    return (*rows[:MOST_CHANGES], *((say.gettext("and %(num)d more") % {"num": more},) if more > 0 else ()))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..state.models.fleet import Past
+from .languages import ENGLISH, Say
 
 WIDTH, HEIGHT, EDGE = 96, 24, 3
 
@@ -17,13 +18,19 @@ class Trend:
     words: str
 
 
-def trend_of(past: Sequence[Past]) -> Trend:
+def trend_of(past: Sequence[Past], say: Say = ENGLISH) -> Trend:
     """The drawing of these campaigns, oldest first."""
     scored = [(place, each) for place, each in enumerate(past) if each.stored is not None]
     values = [value for _, each in scored for value in (each.stored, each.challenger) if value is not None]
     if len(scored) < 2:
         return Trend("", "", "")
     low, high = min(values), max(values)
+    words = say.ngettext(
+        "stored settings: %(first)s to %(last)s, %(num)d re-evaluation",
+        "stored settings: %(first)s to %(last)s, %(num)d re-evaluations",
+        len(scored),
+    )
+    first, last = (f"{each.stored:.4g}" for _, each in (scored[0], scored[-1]))
     step = (WIDTH - 2 * EDGE) / (len(past) - 1)
 
     def at(place: int, value: float) -> str:
@@ -33,5 +40,5 @@ def trend_of(past: Sequence[Past]) -> Trend:
     return Trend(
         stored=" ".join(at(place, each.stored) for place, each in scored if each.stored is not None),
         challenger=" ".join(at(place, each.challenger) for place, each in scored if each.challenger is not None),
-        words=f"stored settings: {scored[0][1].stored:.4g} to {scored[-1][1].stored:.4g}, {len(scored)} re-evaluations",
+        words=words % {"first": first, "last": last, "num": len(scored)},
     )

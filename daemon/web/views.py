@@ -6,7 +6,6 @@ from markupsafe import Markup
 
 from ...strategies.drift.drift import DriftPoint
 from ...strategies.verdict.notice import render as render_value
-from ...strategies.words import counted
 from ..api.views import Drift
 from ..state.paging import Order
 from ..state.tokens import Role
@@ -15,6 +14,7 @@ from .languages import ENGLISH, Say
 from .live import live_of, mark_of
 from .render import render
 from .settings_history import settings_lines
+from .terms import state_of
 from .visit import Visit
 
 Shown = tuple[str, dict[str, Any]]
@@ -36,7 +36,7 @@ def model(visit: Visit) -> Shown:
         "values": values,
         "verdict": shown.last,
         "points": points,
-        "curve": drift_curve(points[::-1]),
+        "curve": drift_curve(points[::-1], visit.say),
         "settings": settings_lines(visit, known),
         "now": visit.now,
     }
@@ -57,16 +57,18 @@ def campaign(visit: Visit) -> Shown | None:
         return None
 
     def draw() -> Markup:
-        live = live_of(visit.store, known.campaign, known.model.file, known.progress, visit.kept.curves)
+        live = live_of(visit.store, known.campaign, known.model.file, known.progress, visit.kept.curves,
+                       visit.say)  # fmt: skip
         drawn = render(
-            "live", campaign=found, progress=standing.progress, live=live, sign=known.model.file.objective().sign,
+            "live", visit.session.language, campaign=found, progress=standing.progress, live=live,
+            sign=known.model.file.objective().sign,
             metric=standing.model.file.goal.metric, unit=known.model.file.training.budget.unit,
             is_operator=visit.caller.role >= Role.OPERATOR,
         )  # fmt: skip
         return Markup(drawn)  # noqa: S704 - a template of ours made it, which escapes
 
-    # drawn once for all who watch
-    key = ("live", found.id, visit.caller.role, found.phase, found.waits, found.failure)
+    # drawn once for all who watch in a language
+    key = ("live", found.id, visit.caller.role, visit.session.language, found.phase, found.waits, found.failure)
     live = visit.kept.of(key, draw, mark_of(visit.store, known.campaign))
     return "campaign", {"campaign": found, "live": live}
 
@@ -85,23 +87,23 @@ def health(visit: Visit) -> Shown:
 def done(verb: str, result: Any, say: Say = ENGLISH) -> str:  # noqa: ANN401 - each verb returns another record
     """What a form's action did, in a sentence."""
     if verb == "retune":
-        after = " after the baseline" if result.baseline is not None else ""
-        return f"Re-evaluation {result.campaign.id} is queued{after}."
+        queued = say.gettext("Re-evaluation %(number)d is queued.")
+        after = say.gettext("Re-evaluation %(number)d is queued after the baseline.")
+        return (queued if result.baseline is None else after) % {"number": result.campaign.id}
     if verb == "baseline":
-        return f"Baseline {result.campaign.id} is queued."
-    if verb == "cancel":
-        return f"{counted(len(result), 'campaign')} cancelled."
-    if verb in ("ack", "snooze", "unsnooze"):
+        return say.gettext("Baseline %(number)d is queued.") % {"number": result.campaign.id}
+    if verb in ("cancel", "ack", "snooze", "unsnooze"):
         num = len(result)
         words = {
+            "cancel": say.ngettext("%(num)d campaign cancelled.", "%(num)d campaigns cancelled.", num),
             "ack": say.ngettext("%(num)d alert acknowledged.", "%(num)d alerts acknowledged.", num),
             "snooze": say.ngettext("%(num)d alert snoozed.", "%(num)d alerts snoozed.", num),
             "unsnooze": say.ngettext("%(num)d alert no longer snoozed.", "%(num)d alerts no longer snoozed.", num),
         }
         return words[verb] % {"num": num}
     if verb in ("pause", "resume"):
-        return f"{result.name} is {result.state} now."
-    return f"Settings v{result.settings_version} are current now."
+        return say.gettext("%(name)s is %(state)s now.") % {"name": result.name, "state": state_of(result.state, say)}
+    return say.gettext("Settings v%(version)d are current now.") % {"version": result.settings_version}
 
 
 def number_in(text: str) -> int:

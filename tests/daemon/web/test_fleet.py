@@ -109,7 +109,9 @@ def test_models_of_one_cause_are_one_line_that_leads_to_them(served):
     served.desk.register(top='name = "third"\nowner = "tests"')
     browser = served.browser(Role.VIEWER)
     text = browser.get(served.url, timeout=30).text
-    (address,) = re.findall(r'<li><a href="([^"]+)">2 models</a>: torch 2.13 -&gt; 2.15</li>', text)
+    (address,) = re.findall(
+        r'<li><a href="([^"]+)">2 models</a>: <span lang="en">torch 2.13 -&gt; 2.15</span></li>', text
+    )
     narrowed = browser.get(served.url + address, timeout=30).text
     assert 'href="/models/toy"' in narrowed
     assert 'href="/models/second"' in narrowed

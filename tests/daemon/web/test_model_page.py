@@ -84,7 +84,8 @@ def test_the_page_draws_the_drift_and_lists_what_explains_it(served, role):
     text = text_of(served, role)
     assert 'aria-label="Drift over 2 re-evaluations; the last: ' in text
     assert re.search(
-        r'<ol class="notes"><li><time [^>]+>[^<]+</time>, <a href="/campaigns/3">campaign 3</a>: data', text
+        r'<ol class="notes"><li><time [^>]+>[^<]+</time>, <a href="/campaigns/3">campaign 3</a>: <span lang="en">data',
+        text,
     )
 
 
@@ -99,7 +100,7 @@ def row_of(text, version):
     """The cells of a settings version, by the names of their columns."""
     (row,) = re.findall(rf'<tr><th scope="row">v{version}</th>.*?</tr>', text, re.DOTALL)
     cells = re.findall(r'<td data-name="([^"]+)"[^>]*>(.*?)</td>', row, re.DOTALL)
-    return {name: re.sub("<[^>]+>", " ", cell).strip() for name, cell in cells}
+    return {name: re.sub("<[^>]+>", "", cell.replace("<br>", " ")).strip() for name, cell in cells}
 
 
 @pytest.mark.parametrize("role", list(Role), ids=lambda role: role.word)
