@@ -107,7 +107,7 @@ def searches(options: argparse.Namespace) -> list[partial[list[Figures]]]:
 def sequential_test(alpha: float, n_max: int, runs: int, seed: int) -> list[Figures]:
     """One row a true gain and a margin; at gain 0 also under other stopping rules."""
     rows: list[Figures] = []
-    for gain in (0.0, 0.5, 1.0, 2.0):
+    for gain in (0.0, 0.25, 0.5, 1.0, 1.25, 2.0):
         generator = np.random.default_rng([seed, round(1 / alpha), round(10 * gain)])
         noise = generator.standard_normal((runs, LONGEST))
         for margin, delta in (("none", None), ("1", 1.0)):
