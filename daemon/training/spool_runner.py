@@ -15,6 +15,7 @@ from ...strategies.records import LegEnd, LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
 from ..masking import mask_of
+from .backlog import Backlog
 from .early_stopping import EarlyStop
 from .leg_order import Ticket, TrainingOrder
 from .leg_results import leg_result
@@ -76,6 +77,8 @@ class SpoolRunner:
         self._early_stop = EarlyStop(self._spool, objective, self._mask)
         self._newest = self._spool.attempts()
         self._open: dict[str, _Open] = {}
+        self._out: dict[str, _Open] = {}  # of these, what is not held back
+        self._backlog = Backlog(slots)
         self._settled: dict[str, LegResult] = {}
         self._is_stopped = False
         self._idle_starts = 0  # workers started since a leg ended
@@ -138,7 +141,7 @@ class SpoolRunner:
             queued -= self._withdraw_unprepared(queued)
         queued -= self._withdraw_stranded(queued)
         waiting: list[Ticket] = []
-        for name, leg in tuple(self._open.items()):
+        for name, leg in tuple(self._out.items()):
             if leg.ticket in queued or leg.ticket in claimed:
                 leg.is_missing = False
                 if leg.ticket in claimed:
@@ -146,7 +149,7 @@ class SpoolRunner:
                 continue
             settled = self._settle(leg)
             if isinstance(settled, LegResult):
-                del self._open[name]
+                del self._open[name], self._out[name]
                 self._settled[name] = settled
                 self._idle_starts = 0
             else:
@@ -176,13 +179,17 @@ class SpoolRunner:
         return set(stranded)
 
     def _start_workers(self) -> None:
+        missing = self._slots - len(self._workers.present())
+        if missing <= 0:
+            return
         queued, claims = self._spool.queued(), self._spool.claims()
         queued -= self._pinned.waiting(queued)
         wanted = min(self._slots, len(queued) + len(claims)) if queued else 0
-        for _ in range(wanted - len(self._workers.present())):
-            if self._workers.has_room():
-                self._refuse_endless_starts()
-                self._workers.start()
+        for _ in range(wanted - self._slots + missing):
+            if not self._workers.has_room():
+                return
+            self._refuse_endless_starts()
+            self._workers.start()
 
     def _refuse_endless_starts(self) -> None:
         """A training that ends its workers, by a signal for instance, would be begun again and again."""
@@ -195,12 +202,14 @@ class SpoolRunner:
             )
 
     def _put(self, tickets: Sequence[Ticket]) -> None:
-        """Queue tickets, those of one group as one."""
-        together: dict[object, list[Ticket]] = {}
-        for ticket in sorted(tickets, key=lambda ticket: ticket.sequence):
-            together.setdefault(self._open[ticket.leg].group or ticket.leg, []).append(ticket)
-        for group in together.values():
-            self._spool.put(*group)
+        """Queue tickets, those of one group as one, or hold them back until the queue is shorter."""
+        self._backlog.add(tickets, lambda ticket: self._open[ticket.leg].group or ticket.leg)
+        for ticket in tickets:
+            self._out.pop(ticket.leg, None)
+        groups = self._backlog.take(self._spool.count_queued()) if self._backlog else []
+        self._out |= {ticket.leg: self._open[ticket.leg] for group in groups for ticket in group}
+        if groups:
+            self._spool.put_groups(groups)  # where that fails, the next looks find them missing
 
     def _prepare(
         self,
@@ -215,11 +224,11 @@ class SpoolRunner:
             if request.parent not in self._newest:
                 raise InputError(f"the leg {request.name} starts from {request.parent}, which was never run")
             parent = self._spool.leg_folder(request.parent, self._newest[request.parent])
-        open_legs = [leg.request for leg in self._open.values()]
+        open_legs = (leg.request for leg in self._open.values())
         data = None if self._splits is None else self._splits.files_for(request, open_legs)
         is_ready = self._spool.prepare(request, ticket, self._training, parent, group, data, pin_of(request, group))
         self._newest[request.name] = ticket.attempt
-        self._open[request.name] = _Open(request, ticket, group, earlier)
+        self._open[request.name] = self._out[request.name] = _Open(request, ticket, group, earlier)
         return [ticket] if is_ready else []
 
     def _reopen(self, leg: str, attempt: int) -> None:
@@ -228,7 +237,7 @@ class SpoolRunner:
         if order is not None:
             request, sequence = order
             group = self._spool.read_group(leg, attempt)
-            self._open[leg] = _Open(request, Ticket(sequence, leg, attempt), group, None)
+            self._open[leg] = self._out[leg] = _Open(request, Ticket(sequence, leg, attempt), group, None)
 
     def _replace_unreadable(self, request: LegRequest, attempt: int) -> list[Ticket]:
         self._sequence += 1
