@@ -68,6 +68,11 @@ class MeasuredRunner:
         self._runner = runner
         self._nodes = nodes
 
+    @property
+    def waits(self) -> str:
+        """Why no leg is trained though some wait."""
+        return self._runner.waits
+
     def submit(
         self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = (), rule: StopRule | None = None
     ) -> None:

@@ -8,6 +8,8 @@ from ...strategies.legs.failing_alike import ended_in_error, fail_alike
 from ...strategies.records import LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
+from ..logs import log
+from ..masking import masked
 from ..state.campaigns.lease import Lease
 from ..state.disk import is_full_error, patiently, wait_for_space
 from ..training.interpreter import install_remedy
@@ -31,6 +33,7 @@ class LegRuns:
         self._clock = clock
         self._watch = watch
         self._state = lease.folder.parent.parent
+        self._waits: str | None = None  # as told last; None: an earlier process may have told something
         self._all_failed = True  # as far as is known: each look at all results would cost more than the one before
 
     @property
@@ -65,6 +68,7 @@ class LegRuns:
             wait_for_space(self._state, self._clock, self._lease.check)  # a retry that cannot start would be lost
             ended = self._ingest()
             wanted -= ended
+            self._tell_waits()
             self._watch()
             if ended:
                 self._stop_where_all_fail_alike()
@@ -96,6 +100,16 @@ class LegRuns:
             self._results.update({result.request.name: result for result in ended})
             self._all_failed = self._all_failed and all(map(ended_in_error, ended))
         return frozenset(result.request.name for result in ended)
+
+    def _tell_waits(self) -> None:
+        """Let those who watch know why nothing is trained, where the runner says so, and when it goes on."""
+        why = masked(self._runner.waits)
+        if why == self._waits:
+            return
+        self._when_there_is_room(lambda: self._lease.tell_waits(why))
+        if why or self._waits:
+            log.info("campaign_waits", campaign=self._lease.campaign_id, why=why)
+        self._waits = why
 
     def _stop_where_all_fail_alike(self) -> None:
         error = fail_alike(self.results) if self._all_failed else None

@@ -25,6 +25,11 @@ class PiecewiseRunner:
         self._moved: dict[str, None] = {}  # legs of which a piece has ended, until they go on
         self._joined: dict[str, LegResult] = {}
 
+    @property
+    def waits(self) -> str:
+        """Why no leg is trained though some wait; empty where nothing stands in their way."""
+        return self._runner.waits
+
     def submit(
         self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = (), rule: StopRule | None = None
     ) -> None:

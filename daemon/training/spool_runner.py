@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...strategies.errors import CampaignFailed, InputError
+from ...strategies.errors import InputError
 from ...strategies.legs.ends import Objective, ProcessEnd, ProcessKind, end_of_leg, is_retried
 from ...strategies.legs.groups import MOST, plan_groups
 from ...strategies.records import LegEnd, LegRequest, LegResult
@@ -24,8 +24,7 @@ from .splits.split_files import SplitFiles
 from .spool import Spool, check_leg_name, folder_in_place
 from .supervisor import Supervisor
 from .worker_pool import WorkerPool
-
-IDLE_STARTS = 6
+from .worker_starts import WorkerStarts
 
 
 @dataclass(slots=True)
@@ -68,12 +67,12 @@ class SpoolRunner:
         self._splits = splits
         self._objective = objective
         self._mask = mask_of(environment, training.pass_env)
-        self._slots = slots
         self._clock = clock
         longest_s = training.timeout_s * (MOST if training.groups else 1)
         self._workers = open_pool(self._spool, longest_s)
         self._supervisor = Supervisor(self._spool, self._workers, clock)
         self._pinned = PinnedLegs(self._spool, clock)
+        self._starts = WorkerStarts(self._spool, self._workers, self._pinned, slots)
         self._early_stop = EarlyStop(self._spool, objective, self._mask)
         self._newest = self._spool.attempts()
         self._open: dict[str, _Open] = {}
@@ -81,12 +80,17 @@ class SpoolRunner:
         self._backlog = Backlog(slots)
         self._settled: dict[str, LegResult] = {}
         self._is_stopped = False
-        self._idle_starts = 0  # workers started since a leg ended
+        self._waits, self._is_idle = "", False
         for leg, attempt in self._newest.items():
             self._reopen(leg, attempt)
         for worker in self._workers.misplaced():
             self._workers.terminate(worker)
         self._sequence = max((leg.ticket.sequence for leg in self._open.values()), default=0)
+
+    @property
+    def waits(self) -> str:
+        """Why no leg is trained though some wait, as of the last poll; empty where nothing stands in their way."""
+        return self._waits
 
     def submit(
         self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = (), rule: StopRule | None = None
@@ -151,13 +155,15 @@ class SpoolRunner:
             if isinstance(settled, LegResult):
                 del self._open[name], self._out[name]
                 self._settled[name] = settled
-                self._idle_starts = 0
+                self._starts.note_end()
             else:
                 waiting += settled
         self._put(waiting)
         if not self._is_stopped:
             self._spool.lift_stop()  # a training may have left one
-            self._start_workers()
+            self._starts.start_missing()
+        was_idle, self._is_idle = self._is_idle, bool(queued) and not claimed
+        self._waits = self._workers.refusal() if was_idle and self._is_idle else ""  # a worker may be between two legs
 
     def _withdraw_unprepared(self, queued: frozenset[Ticket]) -> set[Ticket]:
         """Give up legs that wait without a folder: no worker can take them. Each is tried again."""
@@ -175,31 +181,8 @@ class SpoolRunner:
             self._spool.give_up(
                 ticket, f"no node like the one that trained the other side of its pair ({kind}) is left"
             )
-            self._idle_starts = 0
+            self._starts.note_end()
         return set(stranded)
-
-    def _start_workers(self) -> None:
-        missing = self._slots - len(self._workers.present())
-        if missing <= 0:
-            return
-        queued, claims = self._spool.queued(), self._spool.claims()
-        queued -= self._pinned.waiting(queued)
-        wanted = min(self._slots, len(queued) + len(claims)) if queued else 0
-        for _ in range(wanted - self._slots + missing):
-            if not self._workers.has_room():
-                return
-            self._refuse_endless_starts()
-            self._workers.start()
-
-    def _refuse_endless_starts(self) -> None:
-        """A training that ends its workers, by a signal for instance, would be begun again and again."""
-        self._idle_starts += 1 - self._workers.took_back()
-        if self._idle_starts > IDLE_STARTS * (self._slots + 1):
-            raise CampaignFailed(
-                f"{self._idle_starts - 1} workers were started and ended without an end of any training",
-                "a training must not signal the process that started it",
-                f"look into the output of the trainings in {self._spool.legs}",
-            )
 
     def _put(self, tickets: Sequence[Ticket]) -> None:
         """Queue tickets, those of one group as one, or hold them back until the queue is shorter."""

@@ -14,6 +14,7 @@ class JobList:
         self._jobs = jobs
         self._clock = clock
         self._last: tuple[float, dict[str, Job] | None] | None = None
+        self.why_away = ""  # the cluster did not list its jobs when it was last asked
 
     def read(self, *, is_hurried: bool = False) -> dict[str, Job] | None:
         """All jobs; the same object until they are listed anew. None while the cluster is away."""
@@ -21,7 +22,9 @@ class JobList:
         if self._last is None or now - self._last[0] > self._lasts_s(is_hurried=is_hurried):
             try:
                 self._last = (now, dict(self._jobs.jobs()))
-            except ClusterAway:
+                self.why_away = ""
+            except ClusterAway as error:
+                self.why_away = error.found
                 self.note_away()
         return None if self._last is None else self._last[1]
 

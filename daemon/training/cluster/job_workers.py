@@ -70,6 +70,7 @@ class JobWorkers:
         self._starter = starter
         self._jobs_known = JobList(jobs, clock)
         self._reaped: dict[str, Job] | None = None  # the list that was gone through last
+        self._refused = ""  # why the last start was refused for now
         self._room: tuple[dict[str, Job] | None, int] = (None, 0)  # how many may be started, by which list
         self._moved: dict[str, _Sign] = {}
         self._told_to_end: dict[str, float] = {}
@@ -125,6 +126,10 @@ class JobWorkers:
             self._room = (listed, max(LEAST_WAITING, states[RUNNING]) - states[PENDING])
         return self._room[1] > 0
 
+    def refusal(self) -> str:
+        """Why the cluster gave no worker a place for now: it is away, or the last start was refused."""
+        return self._jobs_known.why_away or self._refused
+
     def misplaced(self) -> tuple[str, ...]:
         """None: the cluster gives places."""
         return ()
@@ -141,8 +146,10 @@ class JobWorkers:
         try:
             self._jobs.submit(order)
             self._jobs_known.add(order)
+            self._refused = ""
             self._room = (self._room[0], self._room[1] - 1)
-        except ClusterAway:  # whether it was started, the list will show
+        except ClusterAway as error:  # whether it was started, the list will show
+            self._refused = error.found
             self._jobs_known.note_away()
         except CampaignFailed:
             remove(folder)
