@@ -46,7 +46,7 @@ MODEL_TIMEOUT = "30s"
 GROWTH = ((10, 1_000), (10, 10_000), (100, 1_000), (100, 10_000), (1_000, 10_000), (1_000, 100_000))  # nodes, legs
 RATE_PER_S = 1000.0  # legs that the nodes alone could end, while it is found out how costs grow
 SHORT_LEGS_S = (30.0, 10.0, 3.0, 1.0)
-SHORT_NODES, SHORT_EACH = 1_000, 10  # nodes, and legs of each, while it is found out how short a leg may be
+SHORT_NODES, SHORT_EACH = 1_000, 20  # nodes, and legs of each, while it is found out how short a leg may be
 KEEPS_UP = 1.1  # times what the nodes alone would need
 FEW = ((5, 50, 0.1), (20, 200, 0.1))
 
@@ -65,6 +65,7 @@ class MeasuredRunner:
 
     def __init__(self, runner: PiecewiseRunner, nodes: SimulatedNodes) -> None:
         self.costs = Costs()
+        self.ended = 0
         self._runner = runner
         self._nodes = nodes
 
@@ -85,6 +86,7 @@ class MeasuredRunner:
         ended, spent_s = self._timed(self._runner.poll)
         self.costs.poll_s += spent_s
         self.costs.polls += 1
+        self.ended += len(ended)
         return ended
 
     def stop(self, grace_s: float = 10.0) -> None:
@@ -147,23 +149,30 @@ def in_process_of_its_own(nodes: int, legs: int, leg_s: float, place: Path | Non
 def case(nodes: int, legs: int, leg_s: float, place: Path | None) -> dict[str, Any]:
     """What a campaign computes for so many legs, all asked for at once, on so many nodes.
 
-    `stretch`: how much longer all took, in the simulation, than the nodes alone would have needed.
+    `stretch`: how much longer the second half took, in the simulation, than the nodes alone would have needed; in the
+    first half workers are still being started.
     """
     with tempfile.TemporaryDirectory(prefix="retuned-scale-", dir=place) as name:
         folder, simulated = Path(name), SimulatedNodes(nodes, leg_s)
         with closing(Store(folder / "state")) as store:
             lease = _lease(store, folder)
             runner = MeasuredRunner(_runner(folder, lease, nodes, simulated), simulated)
-            runs = LegRuns(lease, (), runner, simulated, lambda: None)
+            half: list[tuple[float, int]] = []  # when half of them had ended, and how many that were
+
+            def watch() -> None:
+                if not half and runner.ended >= legs / 2:
+                    half.append((simulated.monotonic(), runner.ended))
+
+            runs = LegRuns(lease, (), runner, simulated, watch)
             before, began_s = time.process_time(), simulated.monotonic()
             results = runs.run([_request(number) for number in range(legs)])
             own_s = time.process_time() - before - simulated.own_cpu_s
-            took_s = simulated.monotonic() - began_s
+            took_s, half_s = simulated.monotonic() - began_s, simulated.monotonic() - half[0][0]
             assert len(results) == legs
             assert all(result.end is LegEnd.COMPLETED for result in results)
             peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             runner.stop()
-    costs, ideal_s = runner.costs, -(-legs // nodes) * leg_s
+    costs, ideal_s = runner.costs, (legs - half[0][1]) / nodes * leg_s
     row = {
         "submit_ms": costs.submit_s / legs * 1000,
         "poll_ms": costs.poll_s / legs * 1000,
@@ -171,7 +180,8 @@ def case(nodes: int, legs: int, leg_s: float, place: Path | None) -> dict[str, A
         "ms_a_poll": costs.poll_s / costs.polls * 1000,
         "peak_mib": peak_bytes / 2**20,
         "busy": own_s / took_s,
-        "stretch": (took_s - costs.submit_s) / ideal_s,
+        "took_s": took_s,
+        "stretch": half_s / ideal_s if ideal_s else 1.0,
     }
     counts = {"polls": costs.polls, "lists": simulated.lists}
     return {"nodes": nodes, "legs": legs, "leg_s": leg_s} | {k: round(v, 3) for k, v in row.items()} | counts
