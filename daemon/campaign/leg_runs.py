@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 
 from ...strategies.drift.drift import compute_seconds
 from ...strategies.errors import CampaignFailed
-from ...strategies.legs.failing_alike import fail_alike
+from ...strategies.legs.failing_alike import ended_in_error, fail_alike
 from ...strategies.records import LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
+from ..logs import log
+from ..masking import masked
 from ..state.campaigns.lease import Lease
 from ..state.disk import is_full_error, patiently, wait_for_space
 from ..training.interpreter import install_remedy
@@ -31,6 +33,8 @@ class LegRuns:
         self._clock = clock
         self._watch = watch
         self._state = lease.folder.parent.parent
+        self._waits: str | None = None  # as told last; None: an earlier process may have told something
+        self._all_failed = True  # as far as is known: each look at all results would cost more than the one before
 
     @property
     def results(self) -> tuple[LegResult, ...]:
@@ -59,17 +63,20 @@ class LegRuns:
         waiting = [request for request in requests if request.name not in self._results]
         self._when_there_is_room(lambda: self._runner.submit(waiting, requests, rule))
         wait_s, checked_at = POLL_S, self._clock.monotonic()
-        while wanted - self._results.keys():
+        wanted -= self._results.keys()
+        while wanted:
             wait_for_space(self._state, self._clock, self._lease.check)  # a retry that cannot start would be lost
-            moved = self._ingest()
+            ended = self._ingest()
+            wanted -= ended
+            self._tell_waits()
             self._watch()
-            if moved:
+            if ended:
                 self._stop_where_all_fail_alike()
             if self._clock.monotonic() - checked_at > LEASE_CHECK_S:
                 self._lease.check()
                 checked_at = self._clock.monotonic()
-            wait_s = POLL_S if moved else min(QUIET_POLL_S, wait_s * 1.2)
-            if wanted - self._results.keys():
+            wait_s = POLL_S if ended else min(QUIET_POLL_S, wait_s * 1.2)
+            if wanted:
                 self._clock.sleep(wait_s)
         return tuple(self._results[request.name] for request in requests)
 
@@ -79,22 +86,37 @@ class LegRuns:
         others._results = self._results
         return others
 
-    def _ingest(self) -> bool:
+    def _ingest(self) -> frozenset[str]:
+        """The names of the legs that have ended since the last call."""
         try:
             polled = self._runner.poll()
         except OSError as error:
             if is_full_error(error):
-                return False
+                return frozenset()
             raise
         ended = [result for name, result in polled.items() if name not in self._results]
         if ended:
             self._when_there_is_room(lambda: self._lease.ingest(ended, self._clock.now()))
             self._results.update({result.request.name: result for result in ended})
-        return bool(ended)
+            self._all_failed = self._all_failed and all(map(ended_in_error, ended))
+        return frozenset(result.request.name for result in ended)
+
+    def _tell_waits(self) -> None:
+        """Let those who watch know why nothing is trained, where the runner says so, and when it goes on."""
+        why = masked(self._runner.waits)
+        if why == self._waits:
+            return
+        self._when_there_is_room(lambda: self._lease.tell_waits(why))
+        if why or self._waits:
+            log.info("campaign_waits", campaign=self._lease.campaign_id, why=why)
+        self._waits = why
 
     def _stop_where_all_fail_alike(self) -> None:
-        error, facts = fail_alike(self.results), self._lease.campaign().facts
-        if error is not None and not facts.suspicions:  # else the verdict says where to look
+        error = fail_alike(self.results) if self._all_failed else None
+        if error is None:
+            return
+        facts = self._lease.campaign().facts
+        if not facts.suspicions:  # else the verdict says where to look
             python = None if facts.prepared is None else facts.prepared.environment.interpreter
             mend = install_remedy(error, python) or "fix the training"
             raise CampaignFailed(

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from ...strategies.legs.command import expand
@@ -74,8 +75,13 @@ class Ticket:
     @classmethod
     def parse(cls, text: str) -> "Ticket | None":
         """The ticket of a file name; None for a file that is none."""
-        match = _TICKET.fullmatch(text)
-        return match and cls(int(match["sequence"]), match["leg"], int(match["attempt"]))
+        return _parsed(text)
+
+
+@lru_cache(maxsize=1 << 14)  # the same names are listed again and again
+def _parsed(text: str) -> Ticket | None:
+    match = _TICKET.fullmatch(text)
+    return match and Ticket(int(match["sequence"]), match["leg"], int(match["attempt"]))
 
 
 def order_for_leg(

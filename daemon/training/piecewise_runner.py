@@ -20,7 +20,15 @@ class PiecewiseRunner:
         self._checkpoint_fault = checkpoint_fault
         self._whole: dict[str, LegRequest] = {}
         self._pieces: dict[str, tuple[LegRequest, ...]] = {}
+        self._leg_of: dict[str, str] = {}  # by piece
         self._ended: dict[str, LegResult] = {}
+        self._moved: dict[str, None] = {}  # legs of which a piece has ended, until they go on
+        self._joined: dict[str, LegResult] = {}
+
+    @property
+    def waits(self) -> str:
+        """Why no leg is trained though some wait; empty where nothing stands in their way."""
+        return self._runner.waits
 
     def submit(
         self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = (), rule: StopRule | None = None
@@ -30,6 +38,9 @@ class PiecewiseRunner:
         for request in requests:
             self._whole[request.name] = request
             self._pieces[request.name] = stretches(request)
+            self._leg_of |= {piece.name: request.name for piece in self._pieces[request.name]}
+            if any(piece.name in self._ended for piece in self._pieces[request.name]):
+                self._moved[request.name] = None
         is_whole = all(len(self._pieces[request.name]) == 1 for request in requests)
         self._runner.submit([self._pieces[request.name][0] for request in requests], (), rule if is_whole else None)
 
@@ -39,16 +50,19 @@ class PiecewiseRunner:
         Raises CampaignFailed where legs came to their end without the checkpoint that they were to leave: a search that
         goes on without those that it would go on with says nothing.
         """
-        self._ended |= self._runner.poll()
+        ended = self._runner.poll()
+        self._ended |= ended
+        self._moved |= {self._leg_of[piece]: None for piece in ended if piece in self._leg_of}
         self._refuse_without_checkpoints()
-        whole: dict[str, LegResult] = {}
-        for name in list(self._pieces):
+        for name in list(self._moved):
             results = self._results(self._pieces[name])
             if results and (results[-1].end is not LegEnd.COMPLETED or len(results) == len(self._pieces[name])):
-                whole[name] = joined(self._whole[name], results)
-                del self._pieces[name]
+                self._joined[name] = joined(self._whole[name], results)
+                self._forget(name)
             elif results:
                 self._runner.submit([self._pieces[name][len(results)]])
+            del self._moved[name]
+        whole, self._joined = self._joined, {}  # where this call fails on its way, the next one gives them
         return whole
 
     def stop(self, grace_s: float = 10.0) -> None:
@@ -56,7 +70,7 @@ class PiecewiseRunner:
         self._runner.stop(grace_s)
 
     def _refuse_without_checkpoints(self) -> None:
-        ended = [result for pieces in self._pieces.values() for result in self._results(pieces)]
+        ended = [result for name in self._moved for result in self._results(self._pieces[name])]
         wanted = [result for result in ended if result.end is LegEnd.COMPLETED and result.request.keeps_checkpoint]
         faults = [fault for result in wanted if (fault := self._checkpoint_fault(result)) is not None]
         if faults:
@@ -66,6 +80,12 @@ class PiecewiseRunner:
                 "a resumable command writes its state to the very path in RETUNED_CHECKPOINT_OUT",
                 "correct the training, or write resumable = false under [training]",
             )
+
+    def _forget(self, name: str) -> None:
+        """Wait for no further piece of a leg."""
+        del self._whole[name]
+        for piece in self._pieces.pop(name):
+            del self._leg_of[piece.name]
 
     def _results(self, pieces: Sequence[LegRequest]) -> list[LegResult]:
         """The results of the pieces that ended, from the first without a gap."""

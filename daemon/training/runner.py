@@ -10,6 +10,10 @@ from ...strategies.search.median_stopping import StopRule
 class Runner(Protocol):
     """What carries legs out: local workers here, another machine elsewhere."""
 
+    @property
+    def waits(self) -> str:
+        """Why no leg is trained though some wait, as of the last poll; empty where nothing stands in their way."""
+
     def submit(
         self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = (), rule: StopRule | None = None
     ) -> None:

@@ -18,7 +18,7 @@ writes there, but for stop; only when that worker is dead, the runner writes the
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -98,15 +98,24 @@ class Spool:
 
     def put(self, ticket: Ticket, *others: Ticket) -> None:
         """Queue a ticket whose leg folder is complete; with others, as a group."""
+        self.put_groups([(ticket, *others)])
+
+    def put_groups(self, groups: Sequence[Sequence[Ticket]]) -> None:
+        """Queue several groups of tickets, each of one or more, whose leg folders are complete."""
         sync_folder(self.legs)
-        if others:
-            passing = self.folder / f"{ticket}.new"
-            passing.write_text("".join(f"{other}\n" for other in others))
-            sync_file(passing)
-            passing.rename(self.queue / str(ticket))
-        else:
-            (self.queue / str(ticket)).touch()
+        for ticket, *others in groups:
+            if others:
+                passing = self.folder / f"{ticket}.new"
+                passing.write_text("".join(f"{other}\n" for other in others))
+                sync_file(passing)
+                passing.rename(self.queue / str(ticket))
+            else:
+                (self.queue / str(ticket)).touch()
         sync_folder(self.queue)
+
+    def count_queued(self) -> int:
+        """How many tickets wait, a group counting once."""
+        return len(os.listdir(self.queue))
 
     def queued(self) -> frozenset[Ticket]:
         """The tickets that wait, those of groups one by one."""

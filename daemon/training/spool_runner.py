@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...strategies.errors import CampaignFailed, InputError
+from ...strategies.errors import InputError
 from ...strategies.legs.ends import Objective, ProcessEnd, ProcessKind, end_of_leg, is_retried
 from ...strategies.legs.groups import MOST, plan_groups
 from ...strategies.records import LegEnd, LegRequest, LegResult
 from ...strategies.search.median_stopping import StopRule
 from ..clock import Clock
 from ..masking import mask_of
+from .backlog import Backlog
 from .early_stopping import EarlyStop
 from .leg_order import Ticket, TrainingOrder
 from .leg_results import leg_result
@@ -23,8 +24,7 @@ from .splits.split_files import SplitFiles
 from .spool import Spool, check_leg_name, folder_in_place
 from .supervisor import Supervisor
 from .worker_pool import WorkerPool
-
-IDLE_STARTS = 6
+from .worker_starts import WorkerStarts
 
 
 @dataclass(slots=True)
@@ -67,23 +67,30 @@ class SpoolRunner:
         self._splits = splits
         self._objective = objective
         self._mask = mask_of(environment, training.pass_env)
-        self._slots = slots
         self._clock = clock
         longest_s = training.timeout_s * (MOST if training.groups else 1)
         self._workers = open_pool(self._spool, longest_s)
         self._supervisor = Supervisor(self._spool, self._workers, clock)
         self._pinned = PinnedLegs(self._spool, clock)
+        self._starts = WorkerStarts(self._spool, self._workers, self._pinned, slots)
         self._early_stop = EarlyStop(self._spool, objective, self._mask)
         self._newest = self._spool.attempts()
         self._open: dict[str, _Open] = {}
+        self._out: dict[str, _Open] = {}  # of these, what is not held back
+        self._backlog = Backlog(slots)
         self._settled: dict[str, LegResult] = {}
         self._is_stopped = False
-        self._idle_starts = 0  # workers started since a leg ended
+        self._waits, self._is_idle = "", False
         for leg, attempt in self._newest.items():
             self._reopen(leg, attempt)
         for worker in self._workers.misplaced():
             self._workers.terminate(worker)
         self._sequence = max((leg.ticket.sequence for leg in self._open.values()), default=0)
+
+    @property
+    def waits(self) -> str:
+        """Why no leg is trained though some wait, as of the last poll; empty where nothing stands in their way."""
+        return self._waits
 
     def submit(
         self, requests: Sequence[LegRequest], among: Sequence[LegRequest] = (), rule: StopRule | None = None
@@ -138,7 +145,7 @@ class SpoolRunner:
             queued -= self._withdraw_unprepared(queued)
         queued -= self._withdraw_stranded(queued)
         waiting: list[Ticket] = []
-        for name, leg in tuple(self._open.items()):
+        for name, leg in tuple(self._out.items()):
             if leg.ticket in queued or leg.ticket in claimed:
                 leg.is_missing = False
                 if leg.ticket in claimed:
@@ -146,15 +153,17 @@ class SpoolRunner:
                 continue
             settled = self._settle(leg)
             if isinstance(settled, LegResult):
-                del self._open[name]
+                del self._open[name], self._out[name]
                 self._settled[name] = settled
-                self._idle_starts = 0
+                self._starts.note_end()
             else:
                 waiting += settled
         self._put(waiting)
         if not self._is_stopped:
             self._spool.lift_stop()  # a training may have left one
-            self._start_workers()
+            self._starts.start_missing()
+        was_idle, self._is_idle = self._is_idle, bool(queued) and not claimed
+        self._waits = self._workers.refusal() if was_idle and self._is_idle else ""  # a worker may be between two legs
 
     def _withdraw_unprepared(self, queued: frozenset[Ticket]) -> set[Ticket]:
         """Give up legs that wait without a folder: no worker can take them. Each is tried again."""
@@ -172,35 +181,18 @@ class SpoolRunner:
             self._spool.give_up(
                 ticket, f"no node like the one that trained the other side of its pair ({kind}) is left"
             )
-            self._idle_starts = 0
+            self._starts.note_end()
         return set(stranded)
 
-    def _start_workers(self) -> None:
-        queued, claims = self._spool.queued(), self._spool.claims()
-        queued -= self._pinned.waiting(queued)
-        wanted = min(self._slots, len(queued) + len(claims)) if queued else 0
-        for _ in range(wanted - len(self._workers.present())):
-            if self._workers.has_room():
-                self._refuse_endless_starts()
-                self._workers.start()
-
-    def _refuse_endless_starts(self) -> None:
-        """A training that ends its workers, by a signal for instance, would be begun again and again."""
-        self._idle_starts += 1 - self._workers.took_back()
-        if self._idle_starts > IDLE_STARTS * (self._slots + 1):
-            raise CampaignFailed(
-                f"{self._idle_starts - 1} workers were started and ended without an end of any training",
-                "a training must not signal the process that started it",
-                f"look into the output of the trainings in {self._spool.legs}",
-            )
-
     def _put(self, tickets: Sequence[Ticket]) -> None:
-        """Queue tickets, those of one group as one."""
-        together: dict[object, list[Ticket]] = {}
-        for ticket in sorted(tickets, key=lambda ticket: ticket.sequence):
-            together.setdefault(self._open[ticket.leg].group or ticket.leg, []).append(ticket)
-        for group in together.values():
-            self._spool.put(*group)
+        """Queue tickets, those of one group as one, or hold them back until the queue is shorter."""
+        self._backlog.add(tickets, lambda ticket: self._open[ticket.leg].group or ticket.leg)
+        for ticket in tickets:
+            self._out.pop(ticket.leg, None)
+        groups = self._backlog.take(self._spool.count_queued()) if self._backlog else []
+        self._out |= {ticket.leg: self._open[ticket.leg] for group in groups for ticket in group}
+        if groups:
+            self._spool.put_groups(groups)  # where that fails, the next looks find them missing
 
     def _prepare(
         self,
@@ -215,11 +207,11 @@ class SpoolRunner:
             if request.parent not in self._newest:
                 raise InputError(f"the leg {request.name} starts from {request.parent}, which was never run")
             parent = self._spool.leg_folder(request.parent, self._newest[request.parent])
-        open_legs = [leg.request for leg in self._open.values()]
+        open_legs = (leg.request for leg in self._open.values())
         data = None if self._splits is None else self._splits.files_for(request, open_legs)
         is_ready = self._spool.prepare(request, ticket, self._training, parent, group, data, pin_of(request, group))
         self._newest[request.name] = ticket.attempt
-        self._open[request.name] = _Open(request, ticket, group, earlier)
+        self._open[request.name] = self._out[request.name] = _Open(request, ticket, group, earlier)
         return [ticket] if is_ready else []
 
     def _reopen(self, leg: str, attempt: int) -> None:
@@ -228,7 +220,7 @@ class SpoolRunner:
         if order is not None:
             request, sequence = order
             group = self._spool.read_group(leg, attempt)
-            self._open[leg] = _Open(request, Ticket(sequence, leg, attempt), group, None)
+            self._open[leg] = self._out[leg] = _Open(request, Ticket(sequence, leg, attempt), group, None)
 
     def _replace_unreadable(self, request: LegRequest, attempt: int) -> list[Ticket]:
         self._sequence += 1

@@ -5,6 +5,8 @@ Exactly one process may do so at a time: the one that holds the campaign's lease
 
 import contextlib
 import os
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ..clock import Clock
@@ -33,15 +35,18 @@ class Supervisor:
     def bury_dead(self) -> None:
         """Deal with workers that died: what they left is killed, their legs are lost. A stuck one is killed too."""
         self._workers.reap()
-        for worker in self._workers.present():
-            if self._workers.is_alive(worker) and not self._is_stuck(worker):
-                continue
-            self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
-            self._lose_claims(worker)
+        present = self._workers.present()
+        dead = [worker for worker in present if not self._workers.is_alive(worker) or self._is_stuck(worker)]
+        claims = self._spool.claims()
+        for worker in dead:
+            self._workers.kill(worker, self._trained_by(worker, claims), self._clock.sleep)
+        strangers = {holder for _, holder in claims}.difference(present)
+        strays = self._workers.strays(strangers) if strangers else ()
+        if dead or strays:
+            self._lose_claims({*dead, *strays})
+        for worker in dead:
             self._workers.bury(worker)
             self._silent_since.pop(worker, None)
-        for worker in self._workers.strays({holder for _, holder in self._spool.claims()}):
-            self._lose_claims(worker)
 
     def mark_lost(self, ticket: Ticket, detail: str) -> None:
         """Write the end that a dead worker can no longer write, unless it did."""
@@ -57,20 +62,22 @@ class Supervisor:
         while self._living() and self._clock.monotonic() < until:
             self._clock.sleep(STOP_PAUSE_S)
         for worker in self._living():
-            self._workers.kill(worker, self._trained_by(worker), self._clock.sleep)
+            self._workers.kill(worker, self._trained_by(worker, self._spool.claims()), self._clock.sleep)
         with contextlib.suppress(OSError):  # what cannot be written down now is found by the next runner
             self.bury_dead()
         self._spool.sweep()
 
-    def _lose_claims(self, worker: str) -> None:
-        """What a dead worker held is lost, unless someone else holds it, too."""
+    def _lose_claims(self, workers: Collection[str]) -> None:
+        """What dead workers held is lost, unless someone else holds it, too."""
         claims = self._spool.claims()
-        held = [ticket for ticket, holder in claims if holder == worker]
-        for ticket in held:
-            if sum(ticket == claimed for claimed, _ in claims) == 1:
+        holders = Counter(ticket for ticket, _ in claims)
+        held = [(ticket, holder) for ticket, holder in claims if holder in workers]
+        for ticket, _ in held:
+            holders[ticket] -= 1
+            if not holders[ticket]:
                 self.mark_lost(ticket, "its worker died")
-        for ticket in held:
-            self._spool.drop_claim(ticket, worker)
+        for ticket, holder in held:
+            self._spool.drop_claim(ticket, holder)
 
     def _living(self) -> list[str]:
         self._workers.reap()
@@ -84,9 +91,9 @@ class Supervisor:
             return False
         return now - self._silent_since.setdefault(worker, now) > SILENT_AGAIN_S
 
-    def _trained_by(self, worker: str) -> tuple[Identity, ...]:
+    def _trained_by(self, worker: str, claims: Sequence[tuple[Ticket, str]]) -> tuple[Identity, ...]:
         """The processes that a worker said it trains its claimed legs with."""
-        held = (ticket for ticket, holder in self._spool.claims() if holder == worker)
+        held = (ticket for ticket, holder in claims if holder == worker)
         folders = (self._spool.leg_folder(ticket.leg, ticket.attempt) for ticket in held)
         processes = (identity_from(read_json(folder / "trial.json") or {}) for folder in folders)
         return tuple(process for process in processes if process is not None)

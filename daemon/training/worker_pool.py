@@ -30,6 +30,9 @@ class WorkerPool(Protocol):
     def has_room(self) -> bool:
         """Whether one more worker can be started now."""
 
+    def refusal(self) -> str:
+        """Why none could be started for now, in the words of who would give it a place; empty: none was refused."""
+
     def misplaced(self) -> tuple[str, ...]:
         """Workers in places that are no longer ours."""
 

@@ -67,6 +67,10 @@ class Workers:
         """Whether the GPUs of one more worker are free."""
         return len(self._free_gpus()) >= self._gpus_each
 
+    def refusal(self) -> str:
+        """Nothing: a process here is started, or cannot be."""
+        return ""
+
     def misplaced(self) -> tuple[str, ...]:
         """Workers on GPUs that are no longer ours."""
         return tuple(worker for worker in self.present() if self._gpus and set(self._gpus_of(worker)) - set(self._gpus))

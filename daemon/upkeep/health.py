@@ -116,7 +116,7 @@ def _next_looks(store: Store, now: datetime) -> tuple[NextLook, ...]:
 
 
 def _campaigns(store: Store) -> tuple[tuple[AtWork, ...], tuple[WaitingCampaign, ...], int, tuple[str, ...]]:
-    """The running campaigns, the first of the waiting ones, how many wait, and which of the running stand still."""
+    """The running campaigns, the first of the waiting ones, how many wait, and which of the running get no further."""
     working = [campaign for campaign in claimed_campaigns(store) if holder_of(store.state, campaign.id) is not None]
     numbers = {campaign.id for campaign in working}
     queued = first_open(store, SHOWN + len(working))

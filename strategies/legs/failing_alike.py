@@ -19,11 +19,14 @@ def fail_alike(results: Iterable[LegResult]) -> str | None:
     such error.
     """
     results = tuple(results)
-    if any(
-        result.end not in _ERRORS or (result.curve and result.end is not LegEnd.BAD_CHECKPOINT) for result in results
-    ):
+    if not all(map(ended_in_error, results)):
         return None
     if len({configuration_key(result.request.configuration) for result in results}) < ENOUGH:
         return None
     errors = {(result.end, _NUMBERS.sub("0", result.detail)) for result in results}
     return results[-1].detail if len(errors) == 1 and results[-1].detail else None
+
+
+def ended_in_error(result: LegResult) -> bool:
+    """Whether a training ended in an error before a single report; a checkpoint past the limit comes behind them."""
+    return result.end in _ERRORS and (not result.curve or result.end is LegEnd.BAD_CHECKPOINT)

@@ -1,7 +1,8 @@
 """A stand-in for Slurm's commands where the real ones are not: jobs are processes of this machine that begin at once.
 
 Called as `fake_slurm.py COMMAND WORDS...`. What is printed has the form of Slurm 22.05; a test compares it with what
-the real one prints. Jobs lie beside the file that SLURM_CONF names.
+the real one prints. Jobs lie beside the file that SLURM_CONF names; so does `refusal`, which sbatch prints in place of
+taking a job.
 """
 
 import contextlib
@@ -22,6 +23,8 @@ FIELDS = {"JobID": "number", "RestartCnt": "restarts", "State": "state", "Submit
 
 
 def sbatch(*words):
+    with contextlib.suppress(FileNotFoundError):
+        sys.exit((FOLDER.parent / "refusal").read_text())
     told = dict(word.removeprefix("--").partition("=")[::2] for word in words)
     number = 1
     while True:

@@ -147,7 +147,7 @@ def reopen_campaign(store: Store, campaign_id: int, facts: CampaignFacts) -> Non
 
 
 def set_waits(store: Store, campaign_id: int, why: str | None) -> None:
-    """Record why a campaign is not started; None: it does not wait."""
+    """Record why a campaign is not started, or gets no further; None: it does not wait."""
     store.change("UPDATE campaigns SET waits = ? WHERE id = ?", (why, campaign_id))
 
 

@@ -34,8 +34,8 @@ SentFacts = Annotated[CampaignFacts, PlainSerializer(CampaignFacts.to_json), Pla
 class Campaign:
     """One re-evaluation as stored; `facts`: what its phases found and froze.
 
-    `reason`: what made it due; `waits`: why it is not started; `failures`: how often in a row its process died without
-    ending it; `grant`: the share of the machine that the service gave it, None without a service.
+    `reason`: what made it due; `waits`: why it is not started, or gets no further; `failures`: how often in a row its
+    process died without ending it; `grant`: the share of the machine that the service gave it, None without a service.
     """
 
     id: int

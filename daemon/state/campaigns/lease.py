@@ -20,7 +20,7 @@ from ....strategies.verdict.verdict_records import Verdict
 from ...processes import identify
 from ..store import Store
 from .campaign_facts import CampaignFacts
-from .campaign_writes import claim_campaign, fail_campaign, finish_campaign, set_facts, set_phase
+from .campaign_writes import claim_campaign, fail_campaign, finish_campaign, set_facts, set_phase, set_waits
 from .campaigns import Campaign, find_campaign
 from .lease_file import folder_of, locked
 from .legs import end_legs, plan_legs, planned_legs
@@ -116,6 +116,12 @@ class Lease:
         so it also shows that the process gets on."""
         self.show_progress()
         self._fenced()
+
+    def tell_waits(self, why: str) -> None:
+        """Record why the campaign gets no further for now; empty: it goes on."""
+        with self._store.transaction():
+            if (self._fenced().waits or "") != why:
+                set_waits(self._store, self.campaign_id, why or None)
 
     def show_progress(self) -> None:
         """Show that the process gets on; to be called at least every few minutes, in long steps too."""

@@ -9,8 +9,9 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ....strategies.errors import CampaignFailed, ClusterAway
@@ -22,10 +23,11 @@ from ..spool import Spool
 from ..worker_lives import first_and_life, worker_in_life
 from ..worker_pool import DEADLINE_S, FAILED_STARTS, bury_folder
 from .asked_nodes import ASKED
+from .job_list import JobList
 from .jobs import FAILED, PENDING, PREFIX, RUNNING, SUSPENDED, Job, Jobs, Order
 from .needs import Needs
 
-LISTED_FOR_S = 1.0  # while someone is to end
+LOOK_EVERY_S = 1.0  # at the file of a worker, which shows minutes of silence
 KILL_PATIENCE_S = 10.0
 KILL_PAUSE_S = 0.2
 WAITING_PATIENCE_S = 8.0
@@ -47,6 +49,16 @@ class Starter:
     lifetime_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """When a worker last showed that it moves: the time of its file, and by this machine's clock when that was seen
+    first and looked at last."""
+
+    file_at: float
+    moved_at_s: float
+    looked_at_s: float = 0.0
+
+
 class JobWorkers:
     """The workers of one spool folder, as jobs. Where the cluster is away, each counts as alive: it may write on."""
 
@@ -56,15 +68,19 @@ class JobWorkers:
         self._jobs = jobs
         self._clock = clock
         self._starter = starter
-        self._listed: tuple[float, dict[str, Job] | None] | None = None
-        self._moved: dict[str, tuple[float, float]] = {}  # the time of a worker's file, and when it was seen first
+        self._jobs_known = JobList(jobs, clock)
+        self._reaped: dict[str, Job] | None = None  # the list that was gone through last
+        self._refused = ""  # why the last start was refused for now
+        self._room: tuple[dict[str, Job] | None, int] = (None, 0)  # how many may be started, by which list
+        self._moved: dict[str, _Sign] = {}
         self._told_to_end: dict[str, float] = {}
         self._noted: set[str] = set()
         self._failed_starts = self._took_back = 0
 
     def present(self) -> tuple[str, ...]:
         """The workers that are not buried yet, alive or dead."""
-        return tuple(sorted(path.parent.name for path in self._spool.workers.glob("*/worker.json")))
+        names = sorted(os.listdir(self._spool.workers))
+        return tuple(name for name in names if os.path.exists(f"{self._spool.workers}/{name}/worker.json"))
 
     def is_alive(self, worker: str) -> bool:
         """Whether its job waits or runs, and is not in a later life.
@@ -83,28 +99,36 @@ class JobWorkers:
 
     def silent_s(self, worker: str, now_s: float) -> float:
         """Seconds since its file was last seen to move; the nodes' clocks are compared with none of ours."""
-        path = self._spool.workers / worker / "worker.json"
+        sign = self._moved.get(worker)
+        if sign is not None and 0.0 <= now_s - sign.looked_at_s < LOOK_EVERY_S:
+            return now_s - sign.moved_at_s
         try:
-            moved_at = path.stat().st_mtime
+            file_at = (self._spool.workers / worker / "worker.json").stat().st_mtime
         except FileNotFoundError:
             return 0.0
-        if self._identity(worker) is None:
+        if sign is None and self._identity(worker) is None:
             return 0.0  # it waits for a place
         job = (self._list() or {}).get(_job(worker))
         if job is not None and job.status == SUSPENDED:
             return 0.0  # it is held
-        before = self._moved.get(worker)
-        if before is None or before[0] != moved_at:
-            self._moved[worker] = before = (moved_at, now_s)
-        return now_s - before[1]
+        if sign is None or sign.file_at != file_at:
+            sign = _Sign(file_at, now_s)
+        self._moved[worker] = replace(sign, looked_at_s=now_s)
+        return now_s - sign.moved_at_s
 
     def has_room(self) -> bool:
         """Whether the cluster answers, and does not keep too many of our workers waiting for a place."""
         listed = self._list()
         if listed is None:
             return False
-        states = [listed[_job(worker)].status for worker in self.present() if _job(worker) in listed]
-        return states.count(PENDING) < max(LEAST_WAITING, states.count(RUNNING))
+        if self._room[0] is not listed:
+            states = Counter(listed[_job(worker)].status for worker in self.present() if _job(worker) in listed)
+            self._room = (listed, max(LEAST_WAITING, states[RUNNING]) - states[PENDING])
+        return self._room[1] > 0
+
+    def refusal(self) -> str:
+        """Why the cluster gave no worker a place for now: it is away, or the last start was refused."""
+        return self._jobs_known.why_away or self._refused
 
     def misplaced(self) -> tuple[str, ...]:
         """None: the cluster gives places."""
@@ -119,11 +143,14 @@ class JobWorkers:
         program = starter.program / "daemon" / "training" / "node"
         argv = (starter.python, "-I", "-S", "-B", str(program), str(self._spool.folder), worker)
         order = Order(_job(worker), argv, starter.needs, self._spool.folder, lifetime_s=starter.lifetime_s)
-        self._listed = None
         try:
             self._jobs.submit(order)
-        except ClusterAway:  # whether it was started, the list will show
-            self._note_away()
+            self._jobs_known.add(order)
+            self._refused = ""
+            self._room = (self._room[0], self._room[1] - 1)
+        except ClusterAway as error:  # whether it was started, the list will show
+            self._refused = error.found
+            self._jobs_known.note_away()
         except CampaignFailed:
             remove(folder)
             raise
@@ -132,10 +159,11 @@ class JobWorkers:
     def reap(self) -> None:
         """Take note of jobs that ended before their worker began. Raises CampaignFailed when they do so repeatedly."""
         listed = self._list()
-        if listed is None:
+        if listed is None or listed is self._reaped:
             return
-        self._forget_ended(listed)
-        for worker in self.present():
+        present = self.present()
+        self._forget_ended(listed, present)
+        for worker in present:
             job = listed.get(_job(worker))
             if job is not None and job.is_living:
                 if _is_over(worker, job):
@@ -150,6 +178,7 @@ class JobWorkers:
                 self._took_back += 1
             else:
                 self._note_failure(worker, job)
+        self._reaped = listed
 
     def took_back(self) -> int:
         """How many workers ended without ever having had a place to run, since the last call."""
@@ -191,23 +220,11 @@ class JobWorkers:
 
     def _list(self) -> dict[str, Job] | None:
         """The cluster's jobs, as of a moment ago at most; None while it is away."""
-        now = self._clock.monotonic()
-        if self._listed is None or now - self._listed[0] > self._listed_for_s(self._listed[1]):
-            try:
-                self._listed = (now, self._jobs.jobs())
-            except ClusterAway:
-                self._note_away()
-        return None if self._listed is None else self._listed[1]
-
-    def _listed_for_s(self, listed: dict[str, Job] | None) -> float:
-        return LISTED_FOR_S if self._told_to_end and listed is not None else self._jobs.look_every_s
-
-    def _note_away(self) -> None:
-        self._listed = (self._clock.monotonic(), None)
+        return self._jobs_known.read(is_hurried=bool(self._told_to_end))
 
     def _end(self, act: Callable[[str], None], worker: str) -> None:
         """Have the cluster do something about a worker's job."""
-        self._listed = None
+        self._jobs_known.drop()
         with contextlib.suppress(ClusterAway):
             act(_job(worker))
 
@@ -226,11 +243,11 @@ class JobWorkers:
         if self._starter is not None and not self._told_to_end and not (self._spool.workers / worker).exists():
             self._prepare(worker, self._starter)
 
-    def _forget_ended(self, listed: Mapping[str, Job]) -> None:
+    def _forget_ended(self, listed: Mapping[str, Job], present: Sequence[str]) -> None:
         """Have the cluster forget jobs of this spool whose workers are buried."""
-        present = {_job(worker) for worker in self.present()}
+        looked_after, spool = {_job(worker) for worker in present}, str(self._spool.folder)
         for job in listed.values():
-            if job.spool == str(self._spool.folder) and job.id not in present and not job.is_living:
+            if job.spool == spool and job.id not in looked_after and not job.is_living:
                 with contextlib.suppress(ClusterAway):
                     self._jobs.delete(job.id)
 

@@ -110,11 +110,14 @@ class RayJobs:
         answer = self._answer("POST", "/api/jobs/", told)
         if answer.is_good or "already exists" in answer.text:
             return
-        if answer.status != 400 and _REFUSED not in answer.text:
-            raise self._away("it cannot start jobs now")
         lines = [line for line in answer.text.splitlines() if line.strip(" .")]
+        said = lines[-1].strip()[:300] if lines else f"HTTP status {answer.status}"
+        if answer.status != 400 and _REFUSED not in answer.text:
+            raise ClusterAway(
+                f"{self.name} takes no job now ({said})", "campaigns wait until it does", "see: ray status"
+            )
         raise CampaignFailed(
-            f"the cluster refused a worker: {lines[-1].strip()[:300] if lines else answer.status}",
+            f"the cluster refused a worker: {said}",
             remedy="see resources under [training], and: retuned doctor",
         )
 

@@ -123,8 +123,8 @@ class SlurmJobs:
         return {**self._ended, **listed}
 
     def submit(self, order: Order) -> None:
-        """Start a job. Its name is a new one: whether an earlier try was taken, the list says, which is read before
-        each start. Raises CampaignFailed where the controller refuses it."""
+        """Start a job. Its name is a new one: whether an earlier try was taken, the list says, which is read again
+        before the next start. Raises CampaignFailed where the controller refuses it."""
         words = ("sbatch", *sbatch_words(self._options, order))
         done = run_slurm(words, self._timeout_s, script_of(shlex.join(order.argv)))
         if done.returncode != 0:

@@ -74,8 +74,10 @@ class SplitFiles:
         Raises CampaignFailed where the data is no longer what was cut, and OSError where the disk has no room.
         """
         with _failing():
-            needed = {path for leg in (request, *open_legs) for path in self._paths(leg)}
             train, scored = self._paths(request)
+            if train.exists() and scored.exists():
+                return LegData(train, scored)
+            needed = {path for leg in (request, *open_legs) for path in self._paths(leg)}
             if not train.exists():
                 self._write(train, self._trained_on(request.split_seed), needed)
             if not scored.exists():
