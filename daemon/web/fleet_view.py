@@ -52,9 +52,9 @@ def fleet(visit: Visit) -> tuple[str, dict[str, Any]]:
     """Every model in a row, the worst first."""
     wanted = wanted_of(visit)
     minute, say = visit.now.replace(second=0, microsecond=0), visit.say
-    body = visit.kept.of(
-        ("fleet", wanted, visit.caller.role, visit.session.language, minute), lambda: _body(visit, wanted, minute)
-    )
+    key = ("fleet", wanted, visit.caller.role, visit.session.language, minute)
+    # who has just acted, and is told so, sees what came of it
+    body = visit.kept.of(key, lambda: _body(visit, wanted, minute), or_older=not visit.session.news)
     narrowed = {"q": wanted.text, "owner": wanted.owner, "tag": wanted.tag, "verdict": wanted.verdict,
                 "change": wanted.change}  # fmt: skip
     chosen = {key: value for key, value in (*narrowed.items(), ("sort", wanted.order)) if value}

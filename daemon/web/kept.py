@@ -34,9 +34,17 @@ class Kept:
         self._answers: dict[Hashable, tuple[object, object]] = {}
         self._turns: dict[Hashable, _Turn] = {}
 
-    def of(self, key: Hashable, make: Callable[[], T], mark: object = None) -> T:
+    def of(self, key: Hashable, make: Callable[[], T], mark: object = None, *, or_older: bool = False) -> T:
         """What `make` gives, or gave under this key since the last write; with a `mark` since that was another. The key
-        holds everything else that it depends on, the time too, as coarsely as it matters. `make` may ask for others."""
+        holds everything else that it depends on, the time too, as coarsely as it matters. `make` may ask for others.
+
+        `or_older`: where somebody makes the answer at this moment, the one before it will do, and nobody waits.
+        """
+        if or_older:
+            with self._lock:
+                known = self._answers.get(key) if key in self._turns else None
+            if known is not None:
+                return cast("T", known[1])
         with self._turn(key):
             mark = mark or self._marks.now()  # before it is made: what is written meanwhile makes it old
             with self._lock:

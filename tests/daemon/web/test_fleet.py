@@ -242,6 +242,27 @@ def test_an_answer_that_cannot_be_made_holds_up_nobody(desk):
     assert kept.of("a", lambda: 2) == 2
 
 
+def test_while_an_answer_is_made_the_one_before_will_do_for_those_who_say_so(desk):
+    kept, begun, may_end = Kept(desk.config.state), Event(), Event()
+
+    def slowly():
+        begun.set()
+        assert may_end.wait(60)
+        return "new"
+
+    assert kept.of("a", lambda: "old", or_older=True) == "old"
+    set_fact(desk.store, "test", 1, NOW)
+    with ThreadPoolExecutor(2) as pool:
+        making = pool.submit(kept.of, "a", slowly, or_older=True)  # nobody makes it yet, so it is made
+        assert begun.wait(60)
+        assert kept.of("a", slowly, or_older=True) == "old"
+        waiting = pool.submit(kept.of, "a", slowly)  # whoever asks for what is true now waits
+        assert not waiting.done()
+        may_end.set()
+        assert (making.result(60), waiting.result(60)) == ("new", "new")
+    assert kept.of("a", slowly, or_older=True) == "new"
+
+
 def test_only_so_much_is_kept(desk):
     kept, made = Kept(desk.config.state), []
     for key in [*range(MOST + 1), 0]:
