@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -35,7 +36,7 @@ TIMED = ("fleet", "models over the API")
 RATE_PER_S = 50.0
 LIMIT_S, LIMIT_BYTES = 0.1, 200_000
 START_TIMEOUT_S = 60.0
-TRAINING_S = 10.0
+TRAINING_S = 25.0
 SENDERS = 32
 FEW = Size(models=50, campaigns=20, legs=500, alerts=20)
 
@@ -82,8 +83,9 @@ def main() -> None:
             try:
                 reader = Reader(_place(state, service))
                 start_campaign(folder)
-                rows = measure(reader, seconds, service.pid)
-                is_at_work = is_running(folder)
+                rows = measure(reader, seconds, service.pid, TIMED)
+                is_at_work = is_running(folder)  # all the time that counts
+                rows += measure(reader, seconds, service.pid, [page for page in PAGES if page not in TIMED])
             finally:
                 retuned(folder, "cancel", BUSY)
                 service.terminate()
@@ -123,10 +125,11 @@ def retuned(folder: Path, *words: str) -> str:
     return run(command, stdout=PIPE, text=True, check=False).stdout
 
 
-def measure(reader: Reader, seconds: float, pid: int) -> list[dict[str, Any]]:
-    """A row for each page: its size, how long it was waited for at the set rate, and what one took of the processor."""
+def measure(reader: Reader, seconds: float, pid: int, pages: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each of the pages: its size, how long it was waited for at the set rate, and its processor time."""
     rows = []
-    for name, path in PAGES.items():
+    for name in pages:
+        path = PAGES[name]
         size, before = reader.read(path), cpu_s(pid)
         waits = sorted(waited(reader, path, seconds))
         cuts = statistics.quantiles(waits, n=100, method="inclusive")
