@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import header, print_table, write_record
+from process_costs import cpu_s, rss_bytes, status_of
 from retuned.daemon.config.config import Config
 from retuned.daemon.config.model_file import load_model_file
 from retuned.daemon.state.models.registry import register
@@ -130,13 +131,14 @@ def watch(folder: Path, config: Path, seconds: float) -> dict[str, Any]:
 def _sampled(pid: int, state: Path, seconds: float) -> dict[str, Any]:
     ticks: dict[int, float] = {}
     rss: list[int] = []
-    began, cpu_s, children_s = time.monotonic(), _cpu_s(pid), _cpu_s(pid, of_children=True)
+    began, (own_s, children_s) = time.monotonic(), cpu_s(pid)
     while time.monotonic() - began < seconds:
         number, length_s = _last_tick(state)
         ticks[number] = length_s
-        rss.append(_rss_bytes(pid))
+        rss.append(rss_bytes(pid))
         time.sleep(SAMPLED_EVERY_S)
-    watched_s, cpu_s = time.monotonic() - began, _cpu_s(pid) - cpu_s
+    watched_s, (own_then_s, children_then_s) = time.monotonic() - began, cpu_s(pid)
+    used_s, looks_s = own_then_s + children_then_s - own_s - children_s, children_then_s - children_s
     return {
         "watched_s": round(watched_s, 1),
         "ticks": len(ticks),
@@ -146,10 +148,10 @@ def _sampled(pid: int, state: Path, seconds: float) -> dict[str, Any]:
         "rss_mib": max(rss) / MIB,
         "rss_mib_first": rss[0] / MIB,
         "rss_mib_last": rss[-1] / MIB,
-        "cpu_s": cpu_s,
-        "cpu_percent": 100 * cpu_s / watched_s,
-        "looks_cpu_s": _cpu_s(pid, of_children=True) - children_s,
-        "threads": int(_status(pid)["Threads"]),
+        "cpu_s": used_s,
+        "cpu_percent": 100 * used_s / watched_s,
+        "looks_cpu_s": looks_s,
+        "threads": int(status_of(pid)["Threads"]),
     }
 
 
@@ -198,21 +200,6 @@ def _last_tick(state: Path) -> tuple[int, float]:
         row = database.execute("SELECT value FROM service_facts WHERE name = 'heartbeat'").fetchone()
     told = json.loads(row[0])
     return told["tick"], told["tick_s"]
-
-
-def _rss_bytes(pid: int) -> int:
-    return int(_status(pid)["VmRSS"].split()[0]) * 1024
-
-
-def _status(pid: int) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
-
-
-def _cpu_s(pid: int, *, of_children: bool = False) -> float:
-    """User and system time of the process and of its children that were waited for; or of these alone."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(field) for field in fields[13 if of_children else 11 : 15]) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ service that falls behind shows it.
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import sys
@@ -19,16 +18,19 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen, run
+from subprocess import DEVNULL, Popen
 from typing import Any
 
 import requests
 from large_state import BUSY, Size, make_large_state
 from machine import header, print_table, write_record
+from process_costs import cpu_s
 from retuned.daemon.state.running_service import Place, read_place
 from retuned.daemon.web.sign_in_link import sign_in_link
+from scene import Scene
 
 RESULT = Path(__file__).parent / "results" / "page.json"
 PAGES = {"fleet": "/", "models over the API": "/api/v1/models", "model": f"/models/{BUSY}", "alerts": "/alerts"}
@@ -106,7 +108,7 @@ def main() -> None:
 def start_campaign(folder: Path) -> None:
     """Have the service re-evaluate the busy model, by trainings of some seconds, and wait until one has ended."""
     (folder / "data.json").write_text(json.dumps({"optimum": -3.0, "sleep_s": TRAINING_S}))
-    retuned(folder, "retune", BUSY, "--detach")
+    Scene(folder, BUSY).run("retune", BUSY, "--detach")
     ends = time.monotonic() + START_TIMEOUT_S
     while not is_running(folder):
         if time.monotonic() > ends:
@@ -116,7 +118,8 @@ def start_campaign(folder: Path) -> None:
 
 def end_campaign(folder: Path) -> None:
     """Cancel it, and wait until nothing of it is at work."""
-    retuned(folder, "cancel", BUSY)
+    with suppress(RuntimeError):  # it may have ended
+        Scene(folder, BUSY).run("cancel", BUSY)
     ends = time.monotonic() + START_TIMEOUT_S
     while is_running(folder) and time.monotonic() < ends:
         time.sleep(0.5)
@@ -124,13 +127,7 @@ def end_campaign(folder: Path) -> None:
 
 def is_running(folder: Path) -> bool:
     """Whether a campaign is at work."""
-    return '"runs_done"' in retuned(folder, "status", "--json")
-
-
-def retuned(folder: Path, *words: str) -> str:
-    """What a command prints."""
-    command = [sys.executable, "-m", "retuned.daemon", "--state", str(folder / "state"), *words]
-    return run(command, stdout=PIPE, text=True, check=False).stdout
+    return '"runs_done"' in Scene(folder, BUSY).run("status", "--json")
 
 
 def measure(reader: Reader, seconds: float, pid: int, pages: Sequence[str]) -> list[dict[str, Any]]:
@@ -138,19 +135,13 @@ def measure(reader: Reader, seconds: float, pid: int, pages: Sequence[str]) -> l
     rows = []
     for name in pages:
         path = PAGES[name]
-        size, before = reader.read(path), cpu_s(pid)
+        size, before = reader.read(path), cpu_s(pid)[0]
         waits = sorted(waited(reader, path, seconds))
         cuts = statistics.quantiles(waits, n=100, method="inclusive")
         times = {"median_s": cuts[49], "p99_s": cuts[98], "most_s": waits[-1]}
-        times["cpu_s"] = (cpu_s(pid) - before) / len(waits)
+        times["cpu_s"] = (cpu_s(pid)[0] - before) / len(waits)
         rows.append({"page": name, "bytes": size, "requests": len(waits)} | {k: round(v, 4) for k, v in times.items()})
     return rows
-
-
-def cpu_s(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def waited(reader: Reader, path: str, seconds: float) -> list[float]:

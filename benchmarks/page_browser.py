@@ -10,7 +10,6 @@ yet, then again. The campaign is a copy of one that has ended, with reports of o
 import argparse
 import json
 import random
-import re
 import shutil
 import socket
 import statistics
@@ -27,8 +26,9 @@ from urllib.parse import urlsplit
 
 from large_state import RETUNE, Size, make_large_state
 from machine import header, print_table, write_record
-from page import Reader, cpu_s
+from page import Reader
 from playwright.sync_api import Browser, Page, sync_playwright
+from process_costs import cpu_s, rss_bytes
 from retuned.daemon.state.running_service import Place, read_place
 from retuned.daemon.state.store import Store
 from retuned.daemon.web.sign_in_link import sign_in_link
@@ -164,13 +164,13 @@ def watch(place: Place, pid: int, path: str, watchers: int) -> dict[str, float]:
     """What so many connections that follow a campaign add: memory in MiB, and seconds of processor time a second."""
     reader = Reader(place)
     reader.read("/")
-    before, sockets = _memory(pid), _connected(place, reader.cookies, path, watchers)
+    before, sockets = rss_bytes(pid), _connected(place, reader.cookies, path, watchers)
     time.sleep(SETTLED_AFTER_S)
     told = sum(b"progress" in one.recv(1 << 16) for one in sockets)
-    used, began = cpu_s(pid), time.monotonic()
+    used, began = cpu_s(pid)[0], time.monotonic()
     time.sleep(WATCHED_S)
-    share = (cpu_s(pid) - used) / (time.monotonic() - began)
-    added = (_memory(pid) - before) / MIB
+    share = (cpu_s(pid)[0] - used) / (time.monotonic() - began)
+    added = (rss_bytes(pid) - before) / MIB
     for one in sockets:
         one.close()
     return {"told": told, "mib": round(added, 1), "cpu_share": round(share, 4)}
@@ -186,13 +186,6 @@ def _connected(place: Place, cookies: dict[str, str], path: str, watchers: int) 
         one.sendall(asked)
         found.append(one)
     return found
-
-
-def _memory(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    resident = re.search(r"VmRSS:\s+(\d+)", status)
-    assert resident is not None
-    return int(resident[1]) * 1024
 
 
 if __name__ == "__main__":

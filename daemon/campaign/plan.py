@@ -165,8 +165,7 @@ def _would_find(
     if known is None or detection is None:
         return None
     gap = detection.gap()
-    loss = max(power.loss_told(test, gap, known.sigma), test.delta or 0.0)
-    return FoundLoss(loss, offers(coordinates, gap))
+    return FoundLoss(power.loss_told(test, gap, known.sigma), offers(coordinates, gap))
 
 
 def _smaller_sentences(

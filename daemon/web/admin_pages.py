@@ -10,7 +10,6 @@ from ..state.tokens import Role
 from .answering import Answering, Form, checked_form, redirect
 from .demo import NAME, demo_model_file, next_step
 from .forms import arguments_in
-from .languages import say_in
 from .page_error import PageError
 from .sessions import Session
 from .terms import role_of
@@ -141,7 +140,7 @@ class AdminPages:
             checked_form(visit.session, request, body)
 
         def show(session: Session, tested: Any) -> Response:  # noqa: ANN401 - the verb's result
-            say = say_in(session.language)
+            say = session.say
             accepted = say.gettext("%(channel)s accepted the message: %(answer)s. Where to look: %(look)s.")
             refused = say.gettext("%(channel)s did not accept the message: %(answer)s. Where to look: %(look)s.")
             words = {"channel": tested.name, "answer": tested.said, "look": tested.look}

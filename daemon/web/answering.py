@@ -18,7 +18,7 @@ from ..state.tokens import Role
 from .forms import fields_of
 from .kept import Kept
 from .languages import COOKIE as LANGUAGE
-from .languages import language_of, say_in
+from .languages import language_of
 from .page_error import PageError
 from .render import HEADERS, render
 from .sessions import Session, Sessions
@@ -142,7 +142,7 @@ def checked_form(session: Session, request: Request, body: bytes) -> Form:
     """The fields of a form of this session; raises Refused for one that another page made up."""
     form = fields_of(request.headers.get("content-type", ""), body)
     if not compare_digest(form.pop("csrf", "").encode(errors="replace"), session.csrf.encode()):
-        say = say_in(session.language)
+        say = session.say
         raise PageError(
             403,
             say.gettext("the form is of another session"),
@@ -164,7 +164,7 @@ def redirect(to: str) -> Response:
 
 def _check_role(session: Session, least: Role) -> None:
     if session.caller.role < least:
-        say = say_in(session.language)
+        say = session.say
         found = say.gettext("you are signed in as %(role)s") % {"role": role_of(session.caller.role.word, say)}
         raise PageError(
             403, found, say.gettext("allowed: the role %(role)s or above") % {"role": role_of(least.word, say)}
@@ -172,5 +172,5 @@ def _check_role(session: Session, least: Role) -> None:
 
 
 def _failed(session: Session) -> PageError:
-    say = say_in(session.language)
+    say = session.say
     return PageError(500, say.gettext("the service failed to answer"), "", say.gettext("see its log"))

@@ -16,7 +16,6 @@ from .calendar_view import schedule
 from .campaign_pages import CampaignPages
 from .fleet_view import back_to, fleet
 from .forms import arguments_in
-from .languages import say_in
 from .page_error import PageError
 from .render import HEADERS
 from .sessions import Session, Sessions
@@ -109,7 +108,7 @@ class Pages:
 
         def show(session: Session, looked: Any) -> Response:  # noqa: ANN401 - the verb's result
             seen = "; ".join(f"{part.part}: {part.words}" for part in looked.parts)
-            words = say_in(session.language).gettext("Looked just now. %(seen)s. %(follows)s")
+            words = session.say.gettext("Looked just now. %(seen)s. %(follows)s")
             session.news = words % {"seen": seen, "follows": looked.follows}
             return redirect(f"/models/{quote(name, safe='')}")
 

@@ -9,7 +9,7 @@ from threading import Lock
 from ..api.callers import note_use_if_possible
 from ..state.store import Store
 from ..state.tokens import Caller, Role, caller_of_digest, digest_of
-from .languages import say_in
+from .languages import Say, say_in
 from .page_error import PageError
 
 IDLE_ENDS_AFTER = timedelta(hours=12)
@@ -33,6 +33,11 @@ class Session:
     seen_at: datetime
     news: str = ""
     language: str = "en"
+
+    @property
+    def say(self) -> Say:
+        """What gives sentences in that language."""
+        return say_in(self.language)
 
 
 class Sessions:
@@ -115,7 +120,7 @@ class Sessions:
     def end_numbered(self, visitor: Session, number: str, now: datetime) -> None:
         """End a session that the visitor may end. Raises PageError."""
         if not any(known.number == number for known in self.seen_by(visitor, now)):
-            say = say_in(visitor.language)
+            say = visitor.say
             found = say.gettext("no session of yours has the number %(number)s") % {"number": repr(number[:20])}
             raise PageError(404, found, "", say.gettext("see the page Settings"))
         with self._lock:

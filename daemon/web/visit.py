@@ -10,7 +10,7 @@ from ..api.verbs import Verbs
 from ..state.store import Store
 from ..state.tokens import Caller, Role
 from .kept import Kept
-from .languages import Say, say_in
+from .languages import Say
 from .sessions import Session
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Visit:
     @property
     def say(self) -> Say:
         """What gives sentences in the language of this caller."""
-        return say_in(self.session.language)
+        return self.session.say
 
     @property
     def is_viewer(self) -> bool:

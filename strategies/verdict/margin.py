@@ -39,15 +39,6 @@ def in_score_units(margin: Margin, skill: float | None) -> float | None:
     return None if skill is None else margin.of_skill * skill
 
 
-def seems_material(mean: float, delta: float | None) -> bool:
-    """Whether the mean improvement reaches the smallest one that matters, in score units; None: nothing says what does.
-
-    What is proven better than nothing may be far from mattering: the best of many configurations nearly always is a
-    little better than settings that were chosen long ago.
-    """
-    return delta is None or mean >= delta
-
-
 def margin_of(declared: float | str | None) -> Margin | None:
     """A margin as the owner declares it: a number, or a share of the skill such as '2%'."""
     return Share(float(declared.rstrip("%")) / 100) if isinstance(declared, str) else declared

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .confidence_intervals import pooled_sigma
-from .safe_t_test import Floats, improvement_threshold, log_e_by_table, log_e_immaterial, look_sizes
+from .safe_t_test import (
+    Floats,
+    improvement_threshold,
+    log_e_by_table,
+    log_e_immaterial,
+    look_sizes,
+    seems_material,
+)
 from .test_plan import WELL_KNOWN
 from .verdict_records import TestPlan
 
@@ -74,11 +81,13 @@ def loss_told(plan: TestPlan, finds: float, sd: float) -> float:
 
     `finds`: that loss where the noise alone limits what is told, in standard deviations of a paired difference, of
     which `sd` is one in score units. By how much a challenger falls short of the best settings hardly depends on the
-    loss (benchmarks/verdict.py); so the loss is larger by what delta asks to be seen beyond what the test asks for.
+    loss (benchmarks/verdict.py); so the loss is larger by what delta asks to be seen beyond what the test asks for. It
+    is never below delta.
     """
+    if plan.delta is None:
+        return finds * sd
     by_noise = improvement_threshold(plan.n_max, plan.stage_alpha, plan.d0, plan.final_look) / math.sqrt(plan.n_max)
-    beyond = 0.0 if plan.delta is None or math.isinf(by_noise) else max(0.0, plan.delta - by_noise * sd)
-    return finds * sd + beyond
+    return max(finds * sd + max(0.0, plan.delta - by_noise * sd), plan.delta)
 
 
 def simulated_power(
@@ -132,8 +141,7 @@ def first_crossings(
         mean, sd, is_improved = _look(draws[:, :n], improvement_threshold(n, alpha, d0, final_look))
         if final_look is not None and n > final_look:
             is_improved |= kept
-        if delta is not None:
-            is_improved &= mean >= delta
+        is_improved &= seems_material(mean, delta)
         lower_at[is_improved & (lower_at == never)] = n
         if delta is not None or least_effect is not None:
             is_immaterial = log_e_immaterial(mean, sd, n, d0, delta, least_effect, log_e_by_table) >= -math.log(beta)

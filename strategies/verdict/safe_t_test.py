@@ -90,6 +90,16 @@ def log_e_immaterial(
     return np.asarray(np.logaddexp(*weighted), dtype=np.float64)
 
 
+def seems_material(mean: float | Floats, delta: float | Floats | None) -> NDArray[np.bool_]:
+    """Whether the mean improvement reaches the smallest one that matters, in score units, elementwise; None: nothing
+    says what does.
+
+    What is proven better than nothing may be far from mattering: the best of many configurations nearly always is a
+    little better than settings that were chosen long ago.
+    """
+    return np.asarray(True if delta is None else np.asarray(mean) >= delta)
+
+
 def log_e_by_table(t: Floats, n: int, d0: float) -> Floats:
     """`log_e` to four digits, from a table: for many simulated campaigns at once."""
     sines, values = _table_of_log_e(n, d0)

@@ -14,10 +14,9 @@ from ..records import Outcome
 from .confidence_intervals import pooled_sigma, welch_p_drop
 from .contract import Contract
 from .evidence import Evidence, weigh
-from .margin import seems_material
 from .power import loss_told
 from .runs import Pair, Run, SearchSummary
-from .safe_t_test import FIRST_LOOK, improvement_threshold, log_e_immaterial, look_sizes
+from .safe_t_test import FIRST_LOOK, improvement_threshold, log_e_immaterial, look_sizes, seems_material
 from .verdict_records import BROKEN_AT, Continue, Reason, TestPlan, Verdict
 from .verdict_words import sentence_of
 
