@@ -1,7 +1,8 @@
 """A training that takes milliseconds: the score falls with the square of log10(lr)'s distance from an optimum.
 
 The data file says how it behaves: best (the score at the optimum), optimum, noise, ignore (seed, split or purpose),
-nan_above and crash_above (of lr), sleep_s, and log, a file that gets a line when a run starts and one when it ends.
+nan_above and crash_above (of lr), sleep_s, slow_while (a file: while it is there, a run takes a second), and log, a
+file that gets a line when a run starts and one when it ends.
 
 The tests run it tens of thousands of times, so it goes without json and hashlib: importing them takes longer than all
 else that it does.
@@ -23,6 +24,7 @@ DEFAULTS = {
     "nan_above": 1e9,
     "crash_above": 1e9,
     "sleep_s": 0.0,
+    "slow_while": None,
     "log": None,
 }
 
@@ -33,7 +35,7 @@ def main():
         toy = DEFAULTS | eval(file.read(), dict(JSON))  # noqa: S307 - what a test wrote
     leg = os.path.basename(os.path.dirname(os.environ["RETUNED_REPORT"]))
     note(toy["log"], f"start {leg}")
-    time.sleep(toy["sleep_s"])
+    time.sleep(1.0 if toy["slow_while"] and os.path.exists(toy["slow_while"]) else toy["sleep_s"])
     if lr > toy["crash_above"]:
         sys.exit("out of memory, as it were")
     score = toy["best"] - (math.log10(lr) - toy["optimum"]) ** 2 + toy["noise"] * noise(toy["ignore"])

@@ -94,7 +94,16 @@ class Watched:
         return self.serious_faults()
 
     def press(self, label):
-        self.page.get_by_role("button", name=label, exact=True).click()
+        """Press a button and wait for the page that answers."""
+        self._follow(self.page.get_by_role("button", name=label, exact=True))
+
+    def click_link(self, label, **how):
+        """Go where a link leads, and wait for that page."""
+        self._follow(self.page.get_by_role("link", name=label, **how))
+
+    def _follow(self, element):
+        with self.page.expect_navigation():  # a click alone may return before the answer is there
+            element.click()
 
 
 class Service:

@@ -167,8 +167,7 @@ def test_the_pages_in_korean_are_readable_and_switch_with_a_click(chromium, serv
     assert tab.serious_faults() == []
     tab.shoot(f"korean{path.replace('/', '-')}")
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
-    tab.page.get_by_role("link", name="English").click()
-    tab.page.wait_for_load_state()
+    tab.click_link("English")
     assert tab.page.get_attribute("html", "lang") == "en"
     assert (tab.elsewhere, tab.complaints) == ([], [])
     tab.context.close()
