@@ -9,6 +9,8 @@ Decisions are made on complete rungs only, in the order of trials, so that speed
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from threadpoolctl import threadpool_limits
+
 from ..legs.names import INCUMBENT, read_name, rung_leg, search_trial
 from ..records import Configuration, LegEnd, LegRequest, LegResult, Purpose
 from ..search.least_search import LEAST_CHALLENGERS_SEEN, least_challengers, too_few
@@ -39,7 +41,16 @@ the scores says."""
 
 
 def decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished:
-    """The next legs, or the end of the search. Legs of other purposes in the history are ignored."""
+    """The next legs, or the end of the search. Legs of other purposes in the history are ignored.
+
+    Matrices of a few hundred rows take longer on several cores than on one, and their last digits would depend on how
+    many there are.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        return _decide(task, history)
+
+
+def _decide(task: SearchTask, history: Sequence[LegResult]) -> Propose | Finished:
     incumbent = task.space.validate(task.incumbent, strict=False)
     plan = plan_search(task.challengers, task.full_runs, task.budget, task.unit, task.resumable)
     results = by_leg(history)

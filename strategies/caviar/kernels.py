@@ -61,9 +61,10 @@ def widths(space: Space) -> tuple[int, ...]:
 
 def squared_distances(left: Floats, right: Floats, counts: Sequence[int]) -> Floats:
     """Squared distances (h, a, b) by hyperparameter, of places (a, c) and (b, c)."""
-    ends = np.cumsum(counts)
-    differences = (left[:, None] - right[None]) ** 2  # (a, b, c)
-    return np.stack([differences[..., end - count : end].sum(axis=-1) for count, end in zip(counts, ends, strict=True)])
+    squared = np.zeros((len(counts), len(left), len(right)))
+    for column, of in enumerate(np.repeat(np.arange(len(counts)), counts)):
+        squared[of] += (left[:, column, None] - right[None, :, column]) ** 2
+    return squared
 
 
 def kernel(name: str, squared: Floats, length: float) -> Floats:

@@ -30,6 +30,7 @@ PROMISING = 3
 CLIMBS = 5  # rounds in which the highest expected score is looked for
 _NODES, _SHARES = np.polynomial.hermite_e.hermegauss(7)
 _SHARES = _SHARES / _SHARES.sum()
+_MOST_NODE = float(np.abs(_NODES).max())
 _LEAST_VARIANCE = 1e-12
 ATTEMPTS = 40  # draws per new configuration before a small space counts as exhausted
 
@@ -102,7 +103,7 @@ def next_wave(
     if not candidates:
         return ()
     places = _places(space, (*candidates, *tried))
-    chosen = _highest_knowledge_gradient(model, places, len(candidates), min(count, len(candidates)))
+    chosen = highest_knowledge_gradient(model, places, len(candidates), min(count, len(candidates)))
     return tuple(candidates[index] for index in chosen)
 
 
@@ -141,7 +142,7 @@ def _places(space: Space, configurations: Sequence[Configuration]) -> Floats:
     return np.array([coordinates(space, configuration) for configuration in configurations])  # (p, c)
 
 
-def _highest_knowledge_gradient(model: GaussianProcess, places: Floats, candidates: int, count: int) -> list[int]:
+def highest_knowledge_gradient(model: GaussianProcess, places: Floats, candidates: int, count: int) -> list[int]:
     """Which of the first `candidates` places (p, d) to train next: greedily those whose scores will on average raise
     the highest expectation over all places most, with each chosen place treated as observed."""
     posteriors = [
@@ -154,8 +155,12 @@ def _highest_knowledge_gradient(model: GaussianProcess, places: Floats, candidat
         for weight, means, covariance, noise in posteriors:
             variances = np.diag(covariance)[:candidates] + noise
             steps = covariance[:, :candidates] / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))  # (p, candidate)
+            best = int(np.argmax(means))
+            reach = _MOST_NODE * np.abs(steps - steps[best]).max(axis=1)  # (p,)
+            can_lead = means + reach >= means[best]  # no other place is ever the highest
+            leading, moves = means[can_lead, None], steps[can_lead]  # (l, 1), (l, candidate)
             for node, share in zip(_NODES, _SHARES, strict=True):
-                gains += weight * share * ((means[:, None] + node * steps).max(axis=0) - means.max())
+                gains += weight * share * ((leading + node * moves).max(axis=0) - means[best])
         gains[chosen] = -math.inf
         place = int(np.argmax(gains))
         chosen.append(place)
