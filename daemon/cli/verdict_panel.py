@@ -10,7 +10,7 @@ from rich.table import Table
 from ...strategies.records import Configuration
 from ...strategies.verdict.margin import margin_of, share_in_words, skill_of, what_matters
 from ...strategies.verdict.notice import counted_at_floor, render_changes
-from ...strategies.verdict.verdict_records import Reason, Verdict
+from ...strategies.verdict.verdict_records import Reason, TestPlan, Verdict
 from ...strategies.verdict.verdict_words import divergence_odds, odds
 from ...strategies.words import duration, in_digits, readable
 from ..api.views import Replicates
@@ -107,10 +107,7 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     if verdict.mean is not None:
         pairs.append(("improvement", f"{number(verdict.mean, 3)} ({_bounds(verdict)})"))
         pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {verdict.stale_at:.0f}:1"))
-    if verdict.delta is not None:
-        pairs.append(
-            ("smallest improvement that matters", number(verdict.delta, 3) + share_in_words(verdict.delta_share))
-        )
+    pairs += _deltas(reached(campaign.facts.searched).test_plan, verdict)
     if verdict.n_pairs:
         pairs.append(("pairs", str(verdict.n_pairs)))
     if verdict.incumbent_failed:
@@ -125,6 +122,17 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     for name, value in pairs:
         grid.add_row(Text(name, style="dim"), Text(value))
     return grid
+
+
+def _deltas(plan: TestPlan, verdict: Verdict) -> list[tuple[str, str]]:
+    """What matters: a lower mean is not STALE, and FRESH rules out what may be more, by the noise of the pairs."""
+    if verdict.delta is None:
+        return []
+    ruled_out = number(verdict.delta, 3) + share_in_words(verdict.delta_share)
+    if plan.delta is None or plan.delta == verdict.delta:
+        return [("smallest improvement that matters", ruled_out)]
+    asked = number(plan.delta, 3) + share_in_words(None if plan.skill is None else plan.delta / plan.skill)
+    return [("STALE asks for at least", asked), ("FRESH would rule out", ruled_out)]
 
 
 def _bounds(verdict: Verdict) -> str:

@@ -127,6 +127,7 @@ def _test(record: CampaignRecord) -> tuple[Table, ...]:
         ("alpha: false STALE, at most", f"{100 * plan.alpha:.4g}% of re-evaluations"),
         ("beta: error rate of FRESH", f"{100 * plan.beta:.4g}%"),
         ("delta: smallest improvement that matters", _what_matters(plan)),
+        ("STALE: mean improvement, at least", "no such rule" if plan.delta is None else f"{plan.delta:.4g}"),
         ("d0: effect size of the test", f"{plan.d0:.3g} times the standard deviation of a pair's difference"),
         ("pairs, at most", str(record.most_pairs)),
         ("share of alpha for the final look", _final_share(plan)),

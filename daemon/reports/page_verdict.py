@@ -129,13 +129,19 @@ def evidence_section(record: CampaignRecord, verdict: Verdict) -> Section:
     legend = (
         "Above: circles are single pairs, diamonds the mean so far with its interval L to U after each look; early "
         "intervals may extend beyond the frame. FRESH needs the improvement to lie below delta with evidence of "
-        f"{verdict.fresh_at:.0f}:1, STALE an interval wholly above 0. "
+        f"{verdict.fresh_at:.0f}:1, STALE an interval wholly above 0{_asked(record)}. "
         "Below: the evidence on a logarithmic scale."
     )
     shows = f"Improvement by the challenger over {verdict.n_pairs} pairs, and the evidence for it after each look."
     plot = Plot("improvement", improvement_figure(record.path, verdict), shows, legend)
     tables = (_looks_table(record, verdict), _pairs_table(record, verdict))
     return Section("evidence", title, sentences, warnings, plot, tables, _more_pairs(record, verdict))
+
+
+def _asked(record: CampaignRecord) -> str:
+    """The mean that STALE needs besides, where something says what matters in the unit of the score."""
+    delta = None if record.plan is None else record.plan.delta
+    return "" if delta is None else f" around a mean of at least {figure(delta)}"
 
 
 def _continued(record: CampaignRecord) -> tuple[str, ...]:
