@@ -59,7 +59,10 @@ def load_arguments(verb: str, given: Mapping[str, object]) -> dict[str, Any]:
         checked = arguments_of(verb).model_validate(given)
     except ValidationError as error:
         raise _in_one_line(verb, error) from None
-    return {name: getattr(checked, name) for name in checked.model_fields_set}
+    arguments = {name: getattr(checked, name) for name in checked.model_fields_set}
+    for name, value in arguments.items():  # a text of digits, as in an address, is a number only now
+        _check_bounds(name, value, allows_bool=True)
+    return arguments
 
 
 def _check_bounds(name: str, value: object, *, allows_bool: bool, depth: int = 0) -> None:

@@ -24,6 +24,7 @@ from .schema_steps import SCHEMA, STEP_NAMES
 BUSY_TIMEOUT_S = 30.0
 FILE_NAME = "retuned.sqlite3"
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "afs", "fuse.sshfs", "ceph", "glusterfs", "fuse.glusterfs", "lustre")
+_LARGEST = 2**63 - 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Row = Mapping[str, Any]
 Parameters = Sequence[Any] | dict[str, Any]
@@ -159,7 +160,7 @@ class Store:
             cursor = self._db.execute(sql, parameters)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
-        except UnicodeEncodeError:  # such as a name from a command line that is no UTF-8
+        except (UnicodeEncodeError, OverflowError):  # such as a name that is no UTF-8, or a number of 20 digits
             return self.rows(sql, _storable_parameters(parameters))
         except sqlite3.DatabaseError as error:
             if is_damage(error):
@@ -264,6 +265,8 @@ def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _escaped(value: object) -> Any:  # noqa: ANN401 - whatever a column holds
+    if isinstance(value, int):  # what is asked for beyond the largest number is as little there as that one is
+        return max(-_LARGEST, min(value, _LARGEST))
     if not isinstance(value, str):
         return value
     try:

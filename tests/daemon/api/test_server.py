@@ -152,6 +152,11 @@ def test_a_web_page_of_elsewhere_gets_nowhere(served):
         ("GET", "/models/toy/history?order=random", None, 400),
         ("GET", "/models/toy/drift?cursor=WyJkcmlmdCBvbGRlc3QiLDFlNDAwXQ", None, 400),
         ("GET", "/campaigns/many", None, 400),
+        ("GET", "/models/toy/proposed?campaign=" + "9" * 20, None, 400),
+        ("GET", "/models/toy/proposed?campaign=" + "9" * 5000, None, 400),
+        ("GET", "/models/toy/proposed?to=-" + "9" * 20, None, 400),
+        ("GET", "/campaigns/" + "9" * 20, None, 400),
+        ("POST", "/alerts/" + "9" * 20 + "/ack", None, 400),
     ],
 )
 def test_nonsense_is_answered_in_one_line(served, method, path, body, status):

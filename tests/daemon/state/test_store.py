@@ -287,3 +287,11 @@ def test_what_a_copy_replaces_is_whole_until_the_copy_is(tmp_path):
     assert target.read_text() == "the older copy"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "state"]
     store.close()
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**400])
+def test_what_is_asked_for_by_a_number_that_no_database_holds_is_not_there(desk, number):
+    desk.register()
+    assert desk.store.rows("SELECT id FROM models WHERE id = ?", (number,)) == []
+    assert desk.store.rows("SELECT id FROM models WHERE id = :id", {"id": number}) == []
+    assert len(desk.store.rows("SELECT id FROM models WHERE id < ?", (abs(number),))) == 1
