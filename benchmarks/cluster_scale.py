@@ -110,6 +110,8 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
+    if given.folder is not None:
+        given.folder.mkdir(parents=True, exist_ok=True)
     if given.case is not None:
         nodes, legs, leg_s = given.case
         print(json.dumps(case(int(nodes), int(legs), leg_s, given.folder)))
