@@ -132,7 +132,7 @@ def _deltas(plan: TestPlan, verdict: Verdict) -> list[tuple[str, str]]:
     if plan.delta is None or plan.delta == verdict.delta:
         return [("smallest improvement that matters", ruled_out)]
     asked = number(plan.delta, 3) + share_in_words(None if plan.skill is None else plan.delta / plan.skill)
-    return [("STALE asks for at least", asked), ("FRESH would rule out", ruled_out)]
+    return [("STALE asks, on average, for", asked), ("FRESH would rule out", ruled_out)]
 
 
 def _bounds(verdict: Verdict) -> str:
