@@ -97,9 +97,9 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     metric = model.file.goal.metric
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     pairs: list[tuple[str, str]] = []
-    baseline = reached(campaign.facts.searched).test_plan.birth_scores
-    if baseline:
-        pairs.append((f"{metric}, at adoption", number(sign * fmean(baseline))))
+    plan = reached(campaign.facts.searched).test_plan
+    if plan.birth_scores:
+        pairs.append((f"{metric}, at adoption", number(sign * fmean(plan.birth_scores))))
     if verdict.incumbent_mean is not None:
         pairs.append((f"{metric}, stored settings", number(sign * verdict.incumbent_mean)))
     if verdict.challenger_mean is not None:
@@ -107,7 +107,7 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     if verdict.mean is not None:
         pairs.append(("improvement", f"{number(verdict.mean, 3)} ({_bounds(verdict)})"))
         pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {verdict.stale_at:.0f}:1"))
-    pairs += _deltas(reached(campaign.facts.searched).test_plan, verdict)
+    pairs += _deltas(plan, verdict)
     if verdict.n_pairs:
         pairs.append(("pairs", str(verdict.n_pairs)))
     if verdict.incumbent_failed:

@@ -142,7 +142,7 @@ class Store:
         try:
             inserted = self._db.execute(statement, dict(row)).lastrowid
         except UnicodeEncodeError:
-            inserted = self._db.execute(statement, _storable(row)).lastrowid
+            inserted = self._db.execute(statement, _each(row, _escaped)).lastrowid
         assert inserted is not None
         return inserted
 
@@ -152,7 +152,7 @@ class Store:
         try:
             return self._db.execute(sql, parameters).rowcount
         except UnicodeEncodeError:
-            return self._db.execute(sql, _storable_parameters(parameters)).rowcount
+            return self._db.execute(sql, _each(parameters, _escaped)).rowcount
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a SELECT."""
@@ -160,8 +160,10 @@ class Store:
             cursor = self._db.execute(sql, parameters)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
-        except (UnicodeEncodeError, OverflowError):  # such as a name that is no UTF-8, or a number of 20 digits
-            return self.rows(sql, _storable_parameters(parameters))
+        except UnicodeEncodeError:  # such as a name from a command line that is no UTF-8
+            return self.rows(sql, _each(parameters, _escaped))
+        except OverflowError:  # such as a number of 20 digits
+            return self.rows(sql, _each(parameters, _bounded))
         except sqlite3.DatabaseError as error:
             if is_damage(error):
                 raise self._unusable(error) from error
@@ -255,18 +257,20 @@ def to_json(value: object) -> str:
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def _storable_parameters(parameters: Parameters) -> Parameters:
-    return _storable(parameters) if isinstance(parameters, Mapping) else [_escaped(value) for value in parameters]
+def _each(parameters: Parameters | Row, change: Callable[[Any], Any]) -> Parameters:
+    """The parameters, each changed."""
+    if isinstance(parameters, Mapping):
+        return {name: change(value) for name, value in parameters.items()}
+    return [change(value) for value in parameters]
 
 
-def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values whose texts the database can hold: whatever a file is called must not end what is recorded of it."""
-    return {name: _escaped(value) for name, value in values.items()}
+def _bounded(value: Any) -> Any:  # noqa: ANN401 - whatever is looked up
+    """A number that no row has in place of one that no database holds."""
+    return max(-_LARGEST, min(value, _LARGEST)) if isinstance(value, int) else value
 
 
 def _escaped(value: object) -> Any:  # noqa: ANN401 - whatever a column holds
-    if isinstance(value, int):  # what is asked for beyond the largest number is as little there as that one is
-        return max(-_LARGEST, min(value, _LARGEST))
+    """A value that the database can hold: whatever a file is called must not end what is recorded of it."""
     if not isinstance(value, str):
         return value
     try:

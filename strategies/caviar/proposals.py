@@ -157,7 +157,7 @@ def highest_knowledge_gradient(model: GaussianProcess, places: Floats, candidate
             steps = covariance[:, :candidates] / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))  # (p, candidate)
             best = int(np.argmax(means))
             reach = _MOST_NODE * np.abs(steps - steps[best]).max(axis=1)  # (p,)
-            can_lead = means + reach >= means[best]  # no other place is ever the highest
+            can_lead = ~(means + reach < means[best])  # (p,); no other place is ever the highest
             leading, moves = means[can_lead, None], steps[can_lead]  # (l, 1), (l, candidate)
             for node, share in zip(_NODES, _SHARES, strict=True):
                 gains += weight * share * ((leading + node * moves).max(axis=0) - means[best])
