@@ -129,7 +129,8 @@ def main() -> None:
     ]
     print_table(f"legs that become shorter, {SHORT_NODES} nodes", short)
     kept_up = [row["leg_s"] for row in short if row["stretch"] <= KEEPS_UP]
-    record = header("python benchmarks/cluster_scale.py") | {
+    place = "" if given.folder is None else f" --folder {given.folder}"
+    record = header(f"python benchmarks/cluster_scale.py{place}") | {
         "keeps_up": KEEPS_UP, "shortest_leg_s": min(kept_up, default=None), "growth": growth, "short_legs": short,
     }  # fmt: skip
     write_record(given.out, record)
