@@ -1,6 +1,6 @@
 """What a service costs that waits: start, a round, memory and processor time with 10,000 registered models.
 
-python benchmarks/idle.py --minutes 5       writes benchmarks/results/idle.json
+python benchmarks/idle.py --minutes 10      writes benchmarks/results/idle.json
 
 The first model is registered as any other; the rest are copies of its rows under other names, with due dates spread
 over the three months after the study and their baselines done, so that nothing falls due while it is watched. Their
@@ -49,7 +49,7 @@ def main() -> None:
     """Run the study and write its record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=10_000)
-    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--minutes", type=float, default=10.0, help="10: a look for changes falls into each")
     parser.add_argument("--tick-s", type=float, default=30.0, help="[service] tick_s; the default is the service's")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
