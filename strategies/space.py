@@ -14,6 +14,7 @@ from .space_checks import check_condition, check_values
 
 __all__ = ["Hyperparameter", "Kind", "Space", "configuration_key", "derive_seed"]
 
+_AT_THE_END = 0.02  # of a range in orders of magnitude
 MOVED_AT_ONCE = 1.0  # coordinates that a neighbour changes on average; it always changes at least one
 
 
@@ -102,6 +103,24 @@ class Space:
         ]
         reasons = (parameter.explain(configuration[parameter.name]) for parameter in present)
         return tuple(reason for reason in reasons if reason is not None)
+
+    def at_an_end(self, configuration: Configuration) -> tuple[str, ...]:
+        """A sentence for each value at an end of a range in orders of magnitude, which few quantities end at; a linear
+        range often ends where the quantity does."""
+        active = set(self.active(configuration))
+        said = []
+        for parameter in self.movable:
+            if parameter.name not in active or not parameter.log or parameter.low is None or parameter.high is None:
+                continue
+            place = parameter.to_unit(configuration[parameter.name])
+            lowest, highest = parameter.to_unit(parameter.low), parameter.to_unit(parameter.high)
+            ends = [end for end, at in (("lower", lowest), ("upper", highest)) if abs(place - at) <= _AT_THE_END]
+            if ends:
+                said.append(
+                    f"{parameter.name} lies at the {ends[0]} end of its range ({parameter.low:g} to "
+                    f"{parameter.high:g}): better values may lie beyond. Widen it in the model file and register that"
+                )
+        return tuple(said)
 
     def to_unit(self, configuration: Configuration) -> tuple[float, ...]:
         """The configuration's place in the unit cube, one coordinate per hyperparameter; 0.5 where it is inactive."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...strategies.errors import InputError, RetunedError, UnknownName
-from ...strategies.verdict.check_points import Level, Point
+from ...strategies.verdict.check_points import PARTS, Level, Point
 from ...strategies.words import counted, duration
 from ..campaign.check.check import Checked, Extent, check_model
 from ..campaign.check.progress import Progress, Show
@@ -76,14 +76,20 @@ def _why_not_here(session: Session, file: ModelFile) -> str:
 
 
 def _refuse_failed(done: Checked, source: Path) -> None:
-    """Say what a passed check warns of and left open. Raises InputError for the first point that failed."""
-    failed = next((point for point in done.points if point.level is Level.FAILED), None)
-    if failed is not None:
-        raise InputError(
-            f"{done.name} is not registered: {failed.name}: {failed.sentence}",
-            failed.remedy,
-            f"see every point: retuned check {source}; to register it all the same: --no-check",
-        )
+    """Say what a passed check warns of and left open. Raises InputError where points failed: for a single one with what
+    it says, for several with their names, after a line for each."""
+    failed = [point for point in done.points if point.level is Level.FAILED]
+    if failed:
+        breaks_contract = all(point.name in PARTS for point in failed)
+        price = ", though never to be told STALE" if breaks_contract else ""
+        remedy = f"see every point: retuned check {source}; to register it all the same{price}: --no-check"
+        if len(failed) == 1:
+            (only,) = failed
+            raise InputError(f"{done.name} is not registered: {only.name}: {only.sentence}", only.remedy, remedy)
+        for point in failed:
+            say_aside(f"{done.name}: {point.name}: {with_remedy(point)}")
+        names = f"{', '.join(point.name for point in failed[:-1])} and {failed[-1].name}"
+        raise InputError(f"{done.name} is not registered: {names} failed", "", remedy)
     for point in done.points:
         if point.level is Level.WARNING:
             say_aside(f"{done.name}: warning: {with_remedy(point)}")

@@ -15,7 +15,7 @@ from ...strategies.drafting.draft import Draft, Given
 from ...strategies.errors import InputError
 from ...strategies.words import counted
 from ..drafting.examples import SHIPPED
-from ..drafting.first_draft import Drafted, draft_for, taken, write_draft
+from ..drafting.first_draft import Drafted, draft_for, taken, write_new
 from ..drafting.from_files import sweep_of, values_of
 from ..drafting.from_mlflow import run_of
 from ..drafting.from_optuna import study_of
@@ -63,8 +63,8 @@ def _init(
     if os.path.lexists(out):
         raise taken(out)
     drafted = draft_for(script, out, os.environ, asks=not no_help, given=given)
-    write_draft(drafted, out)
-    say("\n".join(_written(drafted, out)))
+    write_new(drafted.text, out)
+    say("\n".join(_written(drafted, out, script)))
 
 
 @app.command("demo")
@@ -112,14 +112,10 @@ def _lead_on() -> None:
         say(f"  ... and {len(scripts) - _MOST_SHOWN} more")
 
 
-_CUTS_ITSELF = (
-    "note: each pair of runs needs rows of its own. The shortest way: let the script take a second file, to score on "
-    "(four lines: 'A script that cuts one table itself' in docs/contract.md; `retuned example` says where the docs "
-    "are), and draft again"
-)
+_CUTS_ITSELF = "note: the script cuts its rows itself, so that every pair of runs would be scored on the same rows"
 
 
-def _written(drafted: Drafted, out: Path) -> Iterator[str]:
+def _written(drafted: Drafted, out: Path, script: Path | None) -> Iterator[str]:
     draft, lines = drafted.draft, drafted.text.splitlines()
     todos = [(number, line) for number, line in enumerate(lines, start=1) if re.match(r"\s*# TODO", line)]
     guesses = sum("# guess" in line for line in lines)
@@ -127,8 +123,9 @@ def _written(drafted: Drafted, out: Path) -> Iterator[str]:
     yield from _summary(draft)
     for note in drafted.notes:
         yield f"note: {note}"
-    if draft.data and draft.needs_data and not draft.is_split and "{split_seed}" not in " ".join(draft.command):
-        yield _CUTS_ITSELF
+    is_named = bool(draft.data) and draft.needs_data and "{split_seed}" not in " ".join(draft.command)
+    if drafted.patch or (is_named and not draft.is_split):
+        yield from _second_file(drafted.patch, out, script)
     if todos:
         yield f"only you can know {counted(len(todos), 'thing')}:"
         yield from (f"  line {number}: {line.strip().removeprefix('# ')}" for number, line in todos)
@@ -138,6 +135,28 @@ def _written(drafted: Drafted, out: Path) -> Iterator[str]:
         yield f"next: correct it, then: retuned check {shlex.quote(str(out))}"
     else:
         yield f"next: read the guesses, then: retuned check {shlex.quote(str(out))}"
+
+
+def _second_file(patch: str, out: Path, script: Path | None) -> Iterator[str]:
+    """How the script can take a second file to score on: as a patch that is written beside the draft, or in words."""
+    if not patch or script is None:
+        page = SHIPPED / "docs" / "contract.md"
+        yield _CUTS_ITSELF
+        yield "  let it take a second file, to score on, and draft again; a few lines do: 'A script that cuts one table"
+        yield f"  itself' in {page}"
+        return
+    place = out.with_name(f"{script.name}.patch")
+    try:
+        write_new(patch, place)
+        written = f"written: {place}; "
+    except InputError:  # an earlier draft's, perhaps edited
+        written = f"{place} is there already and stays; "
+    names = tuple(shlex.quote(str(path)) for path in (script, place, out))
+    yield _CUTS_ITSELF
+    yield "  these lines let it take a second file to score on; without one it does what it did:"
+    yield from (f"    {line}" for line in patch.splitlines()[2:])
+    yield f"  {written}read it, then put it in and draft again:"
+    yield f"    patch {names[0]} {names[1]} && rm {names[2]} && retuned init {names[0]}"
 
 
 def _summary(draft: Draft) -> Iterator[str]:

@@ -58,6 +58,7 @@ def _register(
         say(done.sentence)
         if done.waits_for_baseline:
             say(f"`retuned serve` runs the baseline; to run it now: retuned baseline {done.name}")
+            say(f"or the first re-evaluation, which begins with it: retuned retune {done.name}")
 
 
 @app.command("pause")

@@ -62,6 +62,7 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
     if recommended is not None:
         values = model.space.validate(recommended)
         lines.append(Text(f"\nChange: {render_changes(incumbent, values)}", style="bold"))
+        lines += [Text(f"{sentence}.", style="yellow") for sentence in model.space.at_an_end(values)]
     lines.append(_figures(model, campaign, verdict))
     sign = model.file.objective().sign
     lines += [Text(sentence) for sentence in counted_at_floor(verdict, sign, model.file.goal.metric)]
@@ -150,8 +151,19 @@ def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:
     notes = "\n".join(f"Note: {note}." for note in (*prepared.notes, *_suspicions(campaign)))
     reasons = (ended.causes, ended.cost_drift)
     why = [f"\n{reason.sentence}" for reason in reasons if reason is not None and reason.sentence]
-    covered = "The training keeps the contract, so these error rates hold." if verdict.is_covered else verdict.covered
-    return tuple(line for line in (*why, changes, f"\n{covered}", notes) if line)
+    return tuple(line for line in (*why, changes, _covered(campaign, verdict), notes) if line)
+
+
+def _covered(campaign: Campaign, verdict: Verdict) -> str:
+    """Whether the error rates hold; empty where the verdict's sentence has said why they do not."""
+    if not verdict.is_covered:
+        return "" if verdict.covered in verdict.sentence else f"\n{verdict.covered}"
+    rests = (
+        ": another seed did not change the score, so pairs differ by their rows alone"
+        if reached(campaign.facts.contract).draws_nothing
+        else ""
+    )
+    return f"\nThe training keeps the contract, so these error rates hold{rests}."
 
 
 def _suspicions(campaign: Campaign) -> tuple[str, ...]:

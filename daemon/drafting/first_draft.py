@@ -1,6 +1,8 @@
 """The first draft of a model file for a training script: read, asked for its help, written, and checked."""
 
+import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from ...strategies.drafting.imported_programs import with_imported
 from ...strategies.drafting.program import Argument, Program, plain
 from ...strategies.drafting.python_source import read_python
 from ...strategies.drafting.roles import Role, role_of
+from ...strategies.drafting.second_file import with_second_file
 from ...strategies.drafting.text_source import answers_help, read_text
 from ...strategies.drafting.toml_text import model_text
 from ...strategies.errors import InputError, StateError
@@ -33,12 +36,14 @@ _RUNNERS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A draft as text, what was noticed on the way, and in one line why it cannot be registered yet ("": it can)."""
+    """A draft as text, what was noticed on the way, and in one line why it cannot be registered yet ("": it can).
+    `patch`: a diff of the script by which it takes a second file to score on; "" where none is needed, or none sure."""
 
     draft: Draft
     text: str
     notes: tuple[str, ...]
     fault: str
+    patch: str = ""
 
 
 def draft_for(
@@ -60,15 +65,16 @@ def draft_for(
         program = _with_help(program, answer.text)
         notes += [_unread(script, answer.failure, around)] if answer.failure else []
     around, more = _with_config(around, program, folders, base, script)
-    return _checked(draft(program, around, given), out, (*notes, *more))
+    drafted = _checked(draft(program, around, given), out, (*notes, *more))
+    return drafted if drafted.draft.is_split else replace(drafted, patch=_patch(source, str(script)))
 
 
-def write_draft(drafted: Drafted, out: Path) -> None:
-    """Write the text as a new file, whole. Raises InputError where something is there already, StateError where it
+def write_new(text: str, out: Path) -> None:
+    """Write a text as a new file, whole. Raises InputError where something is there already, StateError where it
     cannot be written."""
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        beside.write_text(drafted.text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8")
         try:
             os.link(beside, out)  # unlike a rename, it replaces nothing
         finally:
@@ -99,6 +105,13 @@ def _checked(drafted: Draft, out: Path, notes: tuple[str, ...]) -> Drafted:
     except InputError as error:
         return Drafted(drafted, text, notes, str(error))
     return Drafted(drafted, text, notes, "")
+
+
+def _patch(source: str, path: str) -> str:
+    """A unified diff of the script at `path` that lets it take a second file to score on; "" where none is sure."""
+    changed = with_second_file(source)
+    before, after = (re.findall(r"[^\n]*\n|[^\n]+\Z", text) for text in (source, changed or source))
+    return "".join(difflib.unified_diff(before, after, path, path))
 
 
 def _source_of(script: Path) -> str:

@@ -85,7 +85,8 @@ def settings_section(record: CampaignRecord) -> Section:
         rows = [(parameter.name, value_of(record.incumbent, parameter.name), value_of(challenger, parameter.name),
                  parameter.allowed) for parameter in parameters]  # fmt: skip
         marked = frozenset(index for index, row in enumerate(rows) if row[1] != row[2])
-        sentences = () if record.recommended else ("The best challenger is shown only for comparison.",)
+        ends = tuple(f"{sentence}." for sentence in record.space.at_an_end(challenger))
+        sentences = ends if record.recommended else ("The best challenger is shown only for comparison.",)
     table = Table("Hyperparameters; rows that differ stand out" if marked else "Hyperparameters", columns, tuple(rows),
                   marked=marked)  # fmt: skip
     commands: tuple[str, ...] = ()
@@ -105,7 +106,9 @@ def value_of(configuration: Mapping[str, Value], name: str) -> str:
 def evidence_section(record: CampaignRecord, verdict: Verdict) -> Section:
     """The pairs, the path of the evidence, and how to read it."""
     title = "How sure: pairs on fresh seeds and rows"
-    warnings: tuple[str, ...] = () if verdict.is_covered else (verdict.covered,)
+    warnings: tuple[str, ...] = ()
+    if not verdict.is_covered and verdict.covered not in verdict.sentence:
+        warnings = (verdict.covered,)
     if record.campaign.failure is not None:
         warnings += (f"A later continuation did not finish: {record.campaign.failure}",)
     if not record.path.looks:

@@ -15,7 +15,7 @@ from ..state.models.registry import Model, find_model
 from ..state.store import Store
 from ..training.machine import machine_of
 from ..training.splits.check import check_split
-from ..training.splits.cut import SMALL_SLICE, slices_in_words
+from ..training.splits.cut import SMALL_SLICE, larger_slices, slices_in_words
 from ..training.training_code import all_code
 from .doctor_findings import Case, Finding
 
@@ -131,9 +131,7 @@ def _check_slices(store: Store, model: Model) -> Iterator[Finding]:
         return
     sizes = _sizes_at_baseline(store, model)
     if sizes is not None and sizes.smallest < SMALL_SLICE:
-        yield Finding(
-            "slices", "warning", _slices_said(store, model), "give more data, or fewer max_pairs under [search]"
-        )
+        yield Finding("slices", "warning", _slices_said(store, model), larger_slices(model.file.search.max_pairs))
 
 
 def _slices_said(store: Store, model: Model) -> str:

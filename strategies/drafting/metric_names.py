@@ -25,6 +25,14 @@ _NO_METRIC = (
 _LOSS = "loss losses nll cost crossentropy ce bce"
 _NAMES_OF_OTHERS = "file path dir epoch step iter time weight weights name count index threshold"
 _OF_SEVERAL = re.compile(r"(?i)(acc|prec|accuracy|top)[-_@ ]*(?!1(?!\d))\d+")  # Acc@5, top5
+_USELESS = (
+    ("logloss", 0.693, "of two classes, one that says 0.5 always"),
+    ("auc auroc roc rocauc", 0.5, "one that guesses"),
+    ("acc accuracy top1", 0.5, "one that names the commonest class always, which is this share of the rows"),
+    ("r2 skill corr correlation kappa mcc pearson spearman", 0.0, "one that predicts the mean always"),
+    ("error err misclassification", 0.5, "one that names the commonest class always"),
+)
+"""Words of a metric's name, what a useless model scores, and which one that is."""
 _WORTH = {"report": 3, "print": 2, "file": 2, "log": 0}
 
 
@@ -38,6 +46,14 @@ def direction_of(name: str) -> Direction | None:
     if words & frozenset(_LOWER.split()):
         return "minimize"
     return "maximize" if words & frozenset(_HIGHER.split()) else None
+
+
+def useless_score(name: str, direction: Direction | None) -> tuple[float, str]:
+    """An example of what a useless model scores in a metric of that name, and which model that is."""
+    for words, score, which in _USELESS:
+        if _words(name) & frozenset(words.split()):
+            return score, which
+    return (0.0, "the worst there is") if direction == "maximize" else (1.0, "one that predicts the mean always, say")
 
 
 def is_metric(name: str) -> bool:

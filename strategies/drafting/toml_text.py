@@ -9,6 +9,7 @@ from ..records import Value
 from ..words import readable
 from .draft import Draft, DraftedHyperparameter
 from .drafting import is_finished
+from .metric_names import useless_score
 
 _TIMES = re.compile(r"(?i).*\b(date|time|timestamp|datetime|ts|day|month|year|when)\b.*|.*_(at|ts|date|time)")
 _GROUPS = re.compile(r"(?i)(.*_)?(id|customer|user|patient|group|subject|session|household|store|account|site|station)")
@@ -87,7 +88,7 @@ def _data(draft: Draft) -> Iterator[str]:
         yield from _comment(
             "The script cuts these rows itself: each run should draw them by the split seed ($RETUNED_SPLIT_SEED or "
             "{split_seed}). Or let it take a file to train on and one to score on, and retuned cuts them: add "
-            "split = {by = 'rows'} here, and {train} and {eval} to the command (docs/contract.md shows it)."
+            "split = {by = 'rows'} here, and {train} and {eval} to the command."
         )
         return
     yield 'split = {by = "rows"}  # guess: rows do not depend on each other; retuned cuts all of them anew. If they do:'
@@ -126,7 +127,8 @@ def _objective(draft: Draft) -> Iterator[str]:
         yield f"{place}  # guess: its place in that file"
         if metric.column:
             yield '# step = "epoch"  # the column of the step, in the budget\'s unit: brings curves and early stopping'
-    yield "# floor = 1.0  # what a useless model scores: what a failed training counts as"
+    score, which = useless_score("" if metric is None else metric.name, draft.direction)
+    yield f"# floor = {toml(score)}  # what a useless model scores ({which}); a failed training counts as it"
 
 
 def _others(draft: Draft) -> Iterator[str]:

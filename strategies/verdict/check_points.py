@@ -33,8 +33,8 @@ def failed_point(name: str, error: RetunedError) -> Point:
     return Point(name, Level.FAILED, error.found, "; ".join(part for part in (error.allowed, error.remedy) if part))
 
 
-PARTS = ("seed", "split", "purpose", "repeatable")
-"""The points of the contract, in their order."""
+PARTS = ("split", "purpose", "seed", "repeatable")
+"""The points of the contract, the most important first: what is mended for the first often mends the next."""
 _MEANT = {
     "seed": "runs with another seed score otherwise",
     "split": "runs with another split score otherwise",
@@ -47,41 +47,56 @@ _SAME = {
 }
 _LET_US_CUT = (
     "have retuned cut the data: split = {by = 'rows'} under [data], train on {train} and score {eval} "
-    "(four more lines in the script: 'A script that cuts one table itself' in docs/contract.md)"
+    "(a few more lines in the script: `retuned init` shows them for most, docs/contract.md for all)"
 )
+_OTHER_ROWS = "; or score other rows where RETUNED_PURPOSE is replicate or confirm"
 _OWN_CHANGE = {
     "seed": 'draw initialisation and data order from it: hand it over in the command ("--seed", "{seed}", where '
-    "the script has such an argument), or read RETUNED_SEED",
+    "the script has such an argument), or read RETUNED_SEED; a training that draws nothing at random needs none once "
+    "retuned cuts the data",
     "split": f"{_LET_US_CUT}; or draw the rows by RETUNED_SPLIT_SEED",
-    "purpose": f"{_LET_US_CUT}; or score other rows where RETUNED_PURPOSE is replicate or confirm",
+    "purpose": f"{_LET_US_CUT}{_OTHER_ROWS}",
 }
-_DRAWS_NOTHING = (
-    "the score is the same with another seed: the training draws nothing at random, or always the same; its rows are "
-    "drawn anew for each pair, so pairs can be judged"
+_USE_SEED = (
+    "the command hands the seed over: draw initialisation and data order from it; or the metric is too coarse to show "
+    "it (a loss shows more than a share of right answers), or the training moves too little"
 )
-_IF_IT_DRAWS = "if it draws at random all the same, hand it {seed} in the command, or have it read RETUNED_SEED"
+_SAME_SEED = {
+    False: "the score is the same with another seed: the training draws nothing at random, or always the same; its "
+    "rows are drawn anew for each pair, so pairs can be judged",
+    True: "the score is the same with another seed, though it is handed over: the training does not use it, or what it "
+    "changes is too little for the metric to show; rows are drawn anew for each pair, so pairs can be judged",
+}
+_IF_IT_DRAWS = {
+    False: "if it draws at random all the same, hand it {seed} in the command, or have it read RETUNED_SEED",
+    True: "if the score should move, see that the script draws from the seed, and choose a finer metric",
+}
 _CHANGE_WITH_A_SPLIT = "train on the file {train} and score the rows of {eval}: add both to the command"
 
 
-def contract_points(contract: Contract, *, has_split: bool, is_final: bool) -> tuple[Point, ...]:
-    """What short runs say about seed, split, purpose and repeated calls.
+def contract_points(contract: Contract, *, has_split: bool, has_seed: bool, is_final: bool) -> tuple[Point, ...]:
+    """What short runs say about split, purpose, seed and repeated calls.
 
-    `has_split`: retuned cuts the data. `is_final`: what looks ignored was seen in full runs, too; a short run may hide
-    an effect, so it only warns.
+    `has_split`: retuned cuts the data. `has_seed`: the command hands the seed over. `is_final`: what looks ignored was
+    seen in full runs, too; a short run may hide an effect, so it only warns.
     """
     noise_hides = Breach.NOT_REPEATABLE in contract.breaches
-    matters = {
-        "seed": contract.seed_matters,
-        "split": contract.split_matters,
-        "purpose": contract.purpose_matters,
-    }
-    effects = tuple(
-        Point(name, Level.WARNING, _DRAWS_NOTHING, _IF_IT_DRAWS)
-        if name == "seed" and contract.draws_nothing
-        else _effect(name, value, noise_hides, has_split, is_final)
-        for name, value in matters.items()
+    changes = dict.fromkeys(("split", "purpose"), _CHANGE_WITH_A_SPLIT) if has_split else dict(_OWN_CHANGE)
+    if not has_split and contract.split_matters is False:
+        changes["purpose"] = f"the change for split mends this, too{_OTHER_ROWS}"
+    changes["seed"] = _USE_SEED if has_seed else _OWN_CHANGE["seed"]
+
+    def effect(name: str, matters: bool | None) -> Point:
+        built_in = "; retuned cuts the data, so it holds by construction" if has_split and name != "seed" else ""
+        return _effect(name, matters, changes[name], built_in, noise_hides, is_final)
+
+    seed = (
+        Point("seed", Level.WARNING, _SAME_SEED[has_seed], _IF_IT_DRAWS[has_seed])
+        if contract.draws_nothing
+        else effect("seed", contract.seed_matters)
     )
-    return (*effects, _repeatable(contract, noise_hides, is_final))
+    split, purpose = effect("split", contract.split_matters), effect("purpose", contract.purpose_matters)
+    return (split, purpose, seed, _repeatable(contract, noise_hides, is_final))
 
 
 def untested_points(why: str, names: tuple[str, ...] = PARTS) -> tuple[Point, ...]:
@@ -99,15 +114,13 @@ def point_to_json(point: Point) -> Mapping[str, str]:
     return {"name": point.name, "level": point.level.value, "sentence": point.sentence, "remedy": point.remedy}
 
 
-def _effect(name: str, matters: bool | None, noise_hides: bool, has_split: bool, is_final: bool) -> Point:
+def _effect(name: str, matters: bool | None, change: str, built_in: str, noise_hides: bool, is_final: bool) -> Point:
     if matters is None:
         return Point(name, Level.OPEN, "not tested: a run that it needs has no score, or did not end in time")
     if matters:
-        built_in = "; retuned cuts the data, so it holds by construction" if has_split and name != "seed" else ""
         return Point(name, Level.OK, f"{_MEANT[name]}{built_in}")
     if noise_hides:
         return Point(name, Level.OPEN, "not seen: identical runs differ as much")
-    change = _CHANGE_WITH_A_SPLIT if has_split and name != "seed" else _OWN_CHANGE[name]
     if is_final:
         return Point(name, Level.FAILED, _SAME[name], change)
     return Point(name, Level.WARNING, f"in short runs {_SAME[name]}; the baseline tests it in full runs", change)

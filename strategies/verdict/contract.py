@@ -65,8 +65,8 @@ class Contract:
 
     @property
     def draws_nothing(self) -> bool:
-        """Whether the training itself draws nothing by the seed, but its rows are drawn anew for each pair, so that
-        pairs do not repeat each other: what a closed formula or a tree of all columns does."""
+        """Whether the training draws nothing by the seed that its score shows, but its rows are drawn anew for each
+        pair, so that pairs do not repeat each other: what a closed formula or a tree of all columns does."""
         varies = self.are_rows_drawn and self.split_matters is True
         return self.seed_matters is False and varies and self.is_deterministic is True
 
@@ -120,7 +120,7 @@ class Contract:
             return f"No error rate can be given: {found}.{ignored}"
         varies = "" if self.is_deterministic else " Identical calls differ slightly: a second run gives other numbers."
         training = (
-            "the choice of training rows (drawn anew for each pair; from the seed the training draws nothing)"
+            "the choice of training rows (drawn anew for each pair; another seed did not change the score)"
             if self.draws_nothing
             else "randomness in training (initialisation and data order from a new seed)"
         )

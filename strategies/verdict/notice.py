@@ -14,7 +14,8 @@ SHOWN_POINTS = 6  # of a schedule in a sentence; records and settings files hold
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a notice is about: the model, the metric in its own direction, and what was measured."""
+    """What a notice is about: the model, the metric in its own direction, and what was measured. `at_an_end`: of the
+    recommended values, as `Space.at_an_end` says it."""
 
     model: str
     owner: str
@@ -28,6 +29,7 @@ class Subject:
     runs: int
     changes: tuple[str, ...]
     why: tuple[str, ...] = ()
+    at_an_end: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,8 @@ def _values(subject: Subject) -> tuple[str, ...]:
     if subject.recommended is None:
         return ()
     values = ", ".join(f"{name} = {render(value)}" for name, value in subject.recommended.items())
-    return (f"Change: {render_changes(subject.incumbent, subject.recommended)}.", f"Use: {values}.")
+    ends = (f"{sentence}." for sentence in subject.at_an_end)
+    return (f"Change: {render_changes(subject.incumbent, subject.recommended)}.", f"Use: {values}.", *ends)
 
 
 def _background(subject: Subject) -> tuple[str, ...]:

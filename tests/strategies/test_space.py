@@ -285,3 +285,22 @@ def test_derived_seeds_are_stable_and_depend_on_every_name():
 @given(st.integers(0, 2**31 - 1), st.lists(st.one_of(st.text(), st.integers())))
 def test_a_derived_seed_is_a_non_negative_31_bit_number(seed, names):
     assert 0 <= derive_seed(seed, *names) < 2**31
+
+
+@pytest.mark.parametrize(
+    ("changes", "ends"),
+    [
+        ({}, []),
+        ({"lr": LR.low}, ["lr lies at the lower end"]),
+        ({"lr": LR.high * 0.99}, ["lr lies at the upper end"]),
+        ({"momentum": 0.0}, []),  # a linear range ends where momentum does
+    ],
+)
+def test_a_value_at_an_end_of_a_range_in_orders_of_magnitude_is_told(changes, ends):
+    told = SPACE.at_an_end(INCUMBENT | changes)
+    assert [sentence.partition(" of its range")[0] for sentence in told] == ends
+
+
+def test_the_ends_of_a_range_of_whole_numbers_are_its_first_and_last():
+    trees = Space.of([Hyperparameter("trees", Kind.INT, low=1, high=8, log=True)])
+    assert [bool(trees.at_an_end({"trees": number})) for number in (1, 2, 7, 8)] == [True, False, False, True]

@@ -14,7 +14,7 @@ from ...config.model_file import ModelFile
 from ...config.schedule_tables import HouseScheduleTable
 from ...config.training_tables import BudgetTable
 from ...training.machine import machine_of
-from ...training.splits.cut import SMALL_SLICE
+from ...training.splits.cut import SMALL_SLICE, larger_slices
 from ..confirm import rules_of
 from ..forecast import PROBE_RUNS, forecast
 from ..smaller_search import Noise, smaller_search
@@ -121,6 +121,9 @@ def _detects(file: ModelFile, runs: CheckRuns, parts: NoiseParts, test: TestPlan
     is_coarse = shares is not None and shares[0] > COARSE_SHARE
     if not is_coarse and (cut is None or cut.smallest >= SMALL_SLICE):
         return Point("detects", Level.OK, text)
-    larger = "give more data, so that slices grow, or fewer max_pairs"
-    remedy = larger if parts.split_share > 0.5 else "train longer, or raise max_pairs under [search]"
+    remedy = (
+        larger_slices(file.search.max_pairs)
+        if parts.split_share > 0.5
+        else "train longer, or raise max_pairs under [search]"
+    )
     return Point("detects", Level.WARNING, f"{text}; smaller losses go unnoticed", remedy)

@@ -9,7 +9,7 @@ from ...config.config import Config
 from ...config.model_file import ModelFile
 from ...training.interpreter import find_interpreter, install_remedy
 from .outlook import MORE_TIME, cost_of_cut, in_words, outlook, time_point
-from .runs import CheckRuns
+from .runs import CheckRuns, is_given_seed
 
 AFTER_START = ("metric", *PARTS, "time")
 
@@ -26,7 +26,9 @@ def points_of_runs(file: ModelFile, runs: CheckRuns, config: Config, environ: Ma
     contract = (
         untested_points("there was no time for it")
         if runs.contract is None
-        else contract_points(runs.contract, has_split=file.split is not None, is_final=final)
+        else contract_points(
+            runs.contract, has_split=file.split is not None, has_seed=is_given_seed(file), is_final=final
+        )
     )
     value = file.objective().sign * first.score
     where = f"{file.goal.metric} = {value:g}, found in {file.goal.found_in}"

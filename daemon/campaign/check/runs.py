@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ....strategies.legs import names
+from ....strategies.legs.command import placeholders
 from ....strategies.records import Configuration, LegEnd, LegRequest, LegResult
 from ....strategies.space import configuration_key, derive_seed
 from ....strategies.verdict.contract import Contract, contract_of
@@ -143,6 +144,14 @@ def can_be_short(file: ModelFile) -> bool:
     if file.training.recipe is not None:
         return True
     return any(b"to_step" in _content(path).lower() for path in file.code_files())
+
+
+def is_given_seed(file: ModelFile) -> bool:
+    """Whether the seed is handed over: to a recipe, in the command, or to a program some file of which speaks of it."""
+    command = file.training.command
+    if command is None or "seed" in placeholders(command):
+        return True
+    return any(b"retuned_seed" in _content(path).lower() for path in file.code_files())
 
 
 def _content(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from ....strategies.errors import InputError
 from ....strategies.splits.moments import moment_of
 from ....strategies.splits.partition import (
     DEVELOPMENT,
+    LEAST_PAIRS,
     TRAIN,
     Parts,
     Shares,
@@ -239,10 +240,10 @@ def _read(path: Path, typecode: str) -> "array[int]":
 def sentence_of(sizes: Sizes, split: SplitTable) -> str:
     """What was cut, for the owner; with a warning where the slices are small."""
     text = (
-        f"retuned cut the data by {split.by}: {sizes.train:,} rows to train on, {sizes.development:,} for the "
+        f"retuned cut {sizes.rows:,} rows by {split.by}: {sizes.train:,} to train on, {sizes.development:,} for the "
         f"search, {sizes.slices} held-out slices of {_rows_a_slice(sizes)}"
     )
-    return f"{text}; {_FEW_ROWS}" if sizes.smallest < SMALL_SLICE else text
+    return f"{text}; {few_rows(sizes.slices)}" if sizes.smallest < SMALL_SLICE else text
 
 
 def slices_in_words(sizes: Sizes, split: SplitTable) -> str:
@@ -251,10 +252,18 @@ def slices_in_words(sizes: Sizes, split: SplitTable) -> str:
         f"[data.split] by {split.by} gives {sizes.slices} held-out slices of {_rows_a_slice(sizes)} rows: enough for "
         f"{sizes.slices} pairs"
     )
-    return f"{text}; {_FEW_ROWS}" if sizes.smallest < SMALL_SLICE else text
+    return f"{text}; {few_rows(sizes.slices)}" if sizes.smallest < SMALL_SLICE else text
 
 
-_FEW_ROWS = "scores on so few rows vary much: with larger slices (more data, or fewer max_pairs) more is detected"
+def few_rows(pairs: int) -> str:
+    """Why small slices are told, and what to do about them."""
+    return f"scores on so few rows vary much, and larger slices show more: {larger_slices(pairs)}"
+
+
+def larger_slices(pairs: int) -> str:
+    """What makes the slices larger: more data, or half as many pairs, where those are enough for a test."""
+    fewer = pairs // 4 * 2
+    return f"give more data, or set max_pairs = {fewer} under [search]" if fewer >= LEAST_PAIRS else "give more data"
 
 
 def _rows_a_slice(sizes: Sizes) -> str:

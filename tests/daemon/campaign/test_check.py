@@ -63,7 +63,7 @@ def test_a_model_that_keeps_the_contract_passes_and_nothing_of_the_check_stays(d
     before = sorted(desk.folder.rglob("*"))
     points, runs = points_of(desk, path, Extent(120.0))
     assert [name for name, point in points.items() if point.level not in (Level.OK, Level.WARNING)] == []
-    assert list(points) == ["file", "python", "slices", "starts", "metric", "seed", "split", "purpose", "repeatable",
+    assert list(points) == ["file", "python", "slices", "starts", "metric", "split", "purpose", "seed", "repeatable",
                             "time", "cost", "noise", "detects"]  # fmt: skip
     assert runs == 11
     assert "32 held-out slices of 20" in points["slices"].sentence
@@ -83,9 +83,10 @@ def test_a_model_that_keeps_the_contract_passes_and_nothing_of_the_check_stays(d
     [
         (("{data}", "{eval}", "{lr}", "{seed}"), 'split = {by = "rows"}', "", ""),  # other rows score it
         (("{data}", "{data}", "{lr}", "{seed}"), 'split = {by = "rows"}', "split", "train on the file {train}"),
-        (("{data}", "{data}", "{lr}", "{seed}"), "", "purpose", "split = {by = 'rows'} under [data]"),
+        (("{data}", "{data}", "{lr}", "{seed}"), "", "split", "split = {by = 'rows'} under [data]"),
+        (("{data}", "{data}", "{lr}", "{seed}"), "", "purpose", "the change for split mends this, too"),
     ],
-    ids=["all rows train", "files of the cut unused", "fixed rows"],
+    ids=["all rows train", "files of the cut unused", "fixed rows", "fixed rows in a search as well"],
 )
 def test_what_the_score_does_not_depend_on_fails_with_the_change_to_make(desk, words, split, name, change):
     points, runs = points_of(desk, write_model(desk, TOYS / "plain.py", *words, split=split))

@@ -58,10 +58,25 @@ def test_a_model_that_fails_is_refused_in_one_line_and_registered_where_that_is_
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "line is not registered: seed: the score is the same with another seed" in err
     assert '"--seed", "{seed}"' in err
-    assert err.strip().endswith("to register it all the same: --no-check")
+    assert err.strip().endswith("to register it all the same, though never to be told STALE: --no-check")
     assert not (tmp_path / "state").exists()
     code, out, err = call("register", path, "--no-check")
     assert (code, out.partition(":")[0], err) == (0, "registered line", "")
+
+
+def test_where_several_points_fail_each_has_its_line_and_what_mends_them_comes_first(call, model, tmp_path):
+    """An ordinary script that scores the same rows always, with a fixed seed."""
+    text = table("line", seed="7").replace('"{train}", "{eval}"', '"points.csv", "points.csv"')
+    path = model(text.replace('\nsplit = {by = "rows"}', ""))
+    code, out, err = call("register", path)
+    *lines, last = err.splitlines()
+    assert (code, out) == (2, "")
+    assert [line.split(": ")[1] for line in lines] == ["split", "purpose", "seed"]
+    assert "split = {by = 'rows'} under [data]" in lines[0]
+    assert "the change for split mends this, too" in lines[1]
+    assert "line is not registered: split, purpose and seed failed" in last
+    assert last.endswith("though never to be told STALE: --no-check")
+    assert not (tmp_path / "state").exists()
 
 
 def test_what_is_registered_alike_is_not_trained_again(call, model):

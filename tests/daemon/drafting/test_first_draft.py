@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 from retuned.daemon.config.model_file import load_model_file, model_file_in
-from retuned.daemon.drafting.first_draft import draft_for, write_draft
+from retuned.daemon.drafting.first_draft import draft_for, write_new
 from retuned.daemon.drafting.scripts import training_scripts
 from retuned.daemon.metric_patterns import compile_pattern, number_in
 from retuned.strategies.drafting.draft import Surroundings
@@ -241,14 +241,14 @@ def test_help_that_fails_is_a_note_and_the_draft_goes_on(folder):
 
 def test_a_draft_is_written_whole_and_never_over_anything(folder):
     found, out = drafted("mnist.py"), folder / "model.toml"
-    write_draft(found, out)
+    write_new(found.text, out)
     assert load_model_file(out).name == "mnist"
     out.write_text("mine")
     with pytest.raises(InputError, match="nothing is overwritten"):
-        write_draft(found, out)
+        write_new(found.text, out)
     assert (out.read_text(), list(folder.glob(".model*"))) == ("mine", [])
     with pytest.raises(RetunedError, match="cannot be written"):
-        write_draft(found, folder / "no/model.toml")
+        write_new(found.text, folder / "no/model.toml")
 
 
 @pytest.mark.parametrize(

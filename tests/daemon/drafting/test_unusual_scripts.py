@@ -139,7 +139,7 @@ def test_init_says_at_once_that_a_script_which_cuts_one_table_needs_a_second_fil
     (folder / "keras.py").write_text('history = model.fit(validation_split=0.2)\nprint("val_loss:", loss)\n')
     done = retuned("init", script, "--no-help", cwd=folder)
     assert done.returncode == 0
-    assert ("let the script take a second file" in done.stdout) is says_so
+    assert ("let it take a second file" in done.stdout) is says_so
     assert ("cut by the script itself" in done.stdout) is says_so
 
 

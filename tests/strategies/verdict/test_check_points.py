@@ -7,8 +7,8 @@ from retuned.strategies.verdict.contract import Contract
 KEPT = {"seed_matters": True, "split_matters": True, "purpose_matters": True, "is_deterministic": True}
 
 
-def points_of(has_split=False, is_final=True, **changes):
-    found = contract_points(Contract(**KEPT | changes), has_split=has_split, is_final=is_final)
+def points_of(has_split=False, has_seed=False, is_final=True, **changes):
+    found = contract_points(Contract(**KEPT | changes), has_split=has_split, has_seed=has_seed, is_final=is_final)
     return {point.name: point for point in found}
 
 
@@ -19,6 +19,15 @@ def points_of(has_split=False, is_final=True, **changes):
         ({"seed_matters": False}, {}, "seed", Level.FAILED, '"--seed", "{seed}"'),
         # ridge regression on rows that retuned draws
         ({"seed_matters": False, "are_rows_drawn": True}, {"has_split": True}, "seed", Level.WARNING, "if it draws"),
+        # one that is handed the seed is not told to hand it over
+        ({"seed_matters": False}, {"has_seed": True}, "seed", Level.FAILED, "the command hands the seed over: draw"),
+        (
+            {"seed_matters": False, "are_rows_drawn": True},
+            {"has_split": True, "has_seed": True},
+            "seed",
+            Level.WARNING,
+            "a finer metric",
+        ),
         # a short run may hide it
         ({"seed_matters": False}, {"is_final": False}, "seed", Level.WARNING, '"--seed", "{seed}"'),
         ({"split_matters": False}, {}, "split", Level.FAILED, "split = {by = 'rows'} under [data]"),
@@ -45,6 +54,14 @@ def test_each_part_of_the_contract_is_a_point_with_one_change(changes, options, 
 def test_what_fails_fails_the_check_and_a_warning_does_not():
     assert not is_passed(tuple(points_of(seed_matters=False).values()))
     assert is_passed(tuple(points_of(seed_matters=False, is_final=False).values()))
+
+
+def test_what_one_change_mends_is_said_once():
+    """An ordinary script that cuts its table itself breaks three points; the first says the change."""
+    points = points_of(seed_matters=False, split_matters=False, purpose_matters=False)
+    assert [name for name, point in points.items() if "split = {by = 'rows'}" in point.remedy] == ["split"]
+    assert points["purpose"].remedy.startswith("the change for split mends this, too; or score other rows")
+    assert "needs none once retuned cuts the data" in points["seed"].remedy
 
 
 def test_what_holds_by_construction_is_tested_all_the_same():

@@ -60,6 +60,11 @@ def test_what_failed_or_was_cut_is_said_with_how_many_and_as_what_it_counts(chan
     assert all(sentence in write_notice(SUBJECT, verdict).text for sentence in sentences)
 
 
+def test_a_recommended_value_at_an_end_of_its_range_is_told():
+    notice = write_notice(replace(SUBJECT, at_an_end=("lr lies at the lower end of its range",)), STALE)
+    assert "Use: lr = 0.004, batch = 64.\nlr lies at the lower end of its range.\n" in notice.text
+
+
 def test_overwhelming_evidence_is_critical_in_title_and_text():
     critical = write_notice(SUBJECT, replace(STALE, e_value=800.0))
     assert critical.title == "Critical: rides: the stored hyperparameters have gone stale"

@@ -1,0 +1,108 @@
+"""Scripts that cut one table themselves: the lines by which they take a second file, and when none are offered."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from retuned.strategies.drafting.second_file import with_second_file
+
+SCRIPT = """\
+import argparse
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--data", default="rows.csv")
+args = parser.parse_args()  # of the command line
+table = pd.read_csv(args.data, sep=";")
+table = table.dropna()
+train, test = train_test_split(
+    table, test_size=0.2, random_state=3
+)  # a fifth
+print(len(test))
+"""
+CHANGED = """\
+import argparse
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--data", default="rows.csv")
+parser.add_argument("--valid", help="rows to score on; a part of the others without it")
+args = parser.parse_args()  # of the command line
+table = pd.read_csv(args.data, sep=";")
+n_train = len(table)
+if args.valid:
+    table = pd.concat([table, pd.read_csv(args.valid, sep=";")], ignore_index=True)
+table = table.dropna()
+rule = dict(test_size=0.2, random_state=3)
+if args.valid:
+    rule = dict(test_size=int((table.index >= n_train).sum()), shuffle=False)
+train, test = train_test_split(table, **rule)  # a fifth
+print(len(test))
+"""
+
+
+def changed(*edits):
+    text = SCRIPT
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def test_the_script_takes_a_second_file_by_a_few_lines_and_the_others_stay():
+    assert with_second_file(SCRIPT) == CHANGED
+    assert with_second_file(SCRIPT.replace("\n", "\r\n")) == CHANGED.replace("\n", "\r\n")
+    assert with_second_file(SCRIPT.removesuffix("\n")) == CHANGED.removesuffix("\n")
+
+
+def test_a_path_in_the_source_becomes_an_option():
+    found = with_second_file(
+        changed(
+            (', sep=";"', ""), ("args.data", '"rows.csv"'), ('parser.add_argument("--data", default="rows.csv")\n', "")
+        )
+    )
+    assert 'parser.add_argument("--data", default="rows.csv")\nparser.add_argument("--valid"' in found
+    assert "table = pd.read_csv(args.data)\n" in found
+
+
+def test_it_may_all_stand_in_functions_that_are_handed_the_arguments():
+    body = "".join(f"    {line}\n" for line in SCRIPT.splitlines()[7:])
+    text = "\n".join(SCRIPT.splitlines()[:4]) + f"def fit(args):\n{body}\n"
+    main = "def main():\n    parser = argparse.ArgumentParser()\n    args = parser.parse_args()\n    fit(args)\n"
+    found = with_second_file(text + main)
+    assert "    rule = dict(test_size=0.2, random_state=3)\n    if args.valid:\n        rule = dict(" in found
+    assert '    parser.add_argument("--valid"' in found
+    assert with_second_file(text.replace("fit(args)", "fit(given)") + main) == ""  # args is unknown there
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [("train_test_split(\n", "my_split(\n")],
+        [("table = table.dropna()", "table = table.sample(frac=1)")],
+        [("table = table.dropna()", "table = table.reset_index(drop=True)")],
+        [("table = table.dropna()", "table['before'] = table['y'].shift(1)")],
+        [("table = table.dropna()", "other = pd.read_csv('other.csv')")],
+        [("print(len(test))", "a, b = train_test_split(train)")],
+        [(', sep=";"', ', index_col="id"')],
+        [(', sep=";"', ", **options")],
+        [("pd.read_csv(args.data", "read_csv(args.data")],
+        [("random_state=3", "random_state=3, **more")],
+        [("parser.parse_args()", "parse()")],
+        [('"--data"', '"--valid"')],
+        [("table = table.dropna()", "table = table.dropna(); print(")],
+        [("args = parser", "x = 1; args = parser")],
+        [(")  # a fifth", "); print(1)")],
+    ],
+)
+def test_nothing_is_offered_where_it_is_not_sure(edits):
+    assert with_second_file(changed(*edits)) == ""
+
+
+@given(st.text(alphabet="\r\n\f\0 \t()=#'\"\u2028é", max_size=5), st.integers(0, len(SCRIPT)))
+def test_whatever_stands_in_it_ends_in_a_script_that_can_be_parsed_or_in_nothing(text, place):
+    found = with_second_file(SCRIPT[:place] + text + SCRIPT[place:])
+    if found:
+        compile(found, "train.py", "exec", dont_inherit=True)
+        assert found.count("--valid") == 1
