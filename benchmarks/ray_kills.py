@@ -31,6 +31,7 @@ KINDS = ("x", "x", "y")  # of nodes, of which a pair must stay on one
 NODES, LEG_S, LONGEST_PAUSE_S = len(KINDS), 1.0, 6.0
 BUSY_S, GONE_S, FORGOTTEN_S = 120.0, 30.0, 150.0  # two looks of the service at the cluster
 COUNTS = {"service": 6, "leader": 8, "worker": 8, "node": 3, "raylet": 3, "head": 2}
+MOST_TOLD = 20
 LOCAL = f"[workers]\nslots = {NODES}\n"
 
 
@@ -127,6 +128,7 @@ def study(folder: Path, cluster: RayCluster, counts: Mapping[str, int], rounds: 
         "same_verdicts": found == expected,
         "same_legs": scores(disturbed) == scores(alone),
         "same_alerts": disturbed.alerts() == alone.alerts(),
+        "differing_legs": differing(disturbed, alone),
         "left": left_behind,
         "moments": moments,
     }
@@ -236,6 +238,22 @@ def scores(fleet: Fleet) -> list[tuple[object, ...]]:
     """The end of each leg, as it is recorded."""
     rows = fleet.store.rows("SELECT campaign_id, name, ended, score FROM legs ORDER BY campaign_id, name")
     return [tuple(row.values()) for row in rows]
+
+
+def differing(fleet: Fleet, other: Fleet) -> list[Row]:
+    """The legs that ended in another way than the same ones there, or are not there, with what is recorded of them."""
+    rows, expected = (
+        {(row["campaign_id"], row["name"]): row for row in one.store.rows(
+            "SELECT campaign_id, name, ended, score, attempts, detail FROM legs"
+        )}
+        for one in (fleet, other)
+    )  # fmt: skip
+    told = []
+    for key in sorted(rows.keys() | expected.keys()):
+        own, there = dict(rows.get(key, {})), dict(expected.get(key, {}))
+        if (own.get("ended"), own.get("score")) != (there.get("ended"), there.get("score")):
+            told.append({"leg": f"{key[0]} {key[1]}", "here": own, "alone": there})
+    return told[:MOST_TOLD]
 
 
 def _counts(kills: int) -> dict[str, int]:

@@ -8,6 +8,7 @@ RetunedError
 │   └── DiskFull      nothing more can be written for now; earlier writes are kept
 ├── ClusterAway       the cluster does not answer for now; campaigns wait (exit code 1)
 ├── CampaignFailed    a re-evaluation that could not reach a verdict (exit code 1)
+│   └── NoNodeNow     no node is there to be asked; one is added when something is trained
 └── CannotFuse        trials that cannot be trained as one batch; trained one by one, the reason reported
 
 Every message has three parts on one line: what was found, what is allowed, what to do next.
@@ -59,6 +60,10 @@ class ClusterAway(RetunedError):
 
 class CampaignFailed(RetunedError):
     """A campaign ended without a verdict; the message gives the reason."""
+
+
+class NoNodeNow(CampaignFailed):
+    """No node could be asked, and none is added for a mere question: one comes when something is trained."""
 
 
 class CannotFuse(RetunedError):

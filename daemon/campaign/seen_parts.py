@@ -17,7 +17,7 @@ from ...strategies.drift.fingerprints import (
     comparable_code,
     compared_parts,
 )
-from ...strategies.errors import CampaignFailed, ClusterAway
+from ...strategies.errors import CampaignFailed, ClusterAway, NoNodeNow
 from ...strategies.schedule import triggers
 from ...strategies.schedule.triggers import CodeState, DataState
 from ..config.model_file import ModelFile
@@ -74,7 +74,7 @@ class SharedReads:
         if is_here and read_gpus() is None:
             raise CampaignFailed("nvidia-smi fails, so the GPUs are unknown", remedy="run nvidia-smi to see why")
         try:
-            return environment_of(file.training, self.environ, file.triggers.packages, self.workers)
+            return environment_of(file.training, self.environ, file.triggers.packages, self.workers, adds_node=False)
         except ClusterAway as error:
             raise CampaignFailed(error.found, error.allowed, error.remedy) from None
 
@@ -165,7 +165,10 @@ def _code(store: Store, model: Model, before: Prepared | None, shared: SharedRea
 
 
 def _environment(store: Store, model: Model, before: Prepared | None, shared: SharedReads, now: datetime) -> SeenPart:
-    present = shared.environment(model.file)
+    try:
+        present = shared.environment(model.file)
+    except NoNodeNow as error:
+        return SeenPart("environment", "", f"not looked at: {error.found}")
     _note(store, model, "environment", now, fingerprint=present.to_json())
     if before is None:
         return SeenPart("environment", "", FIRST_SEEN)

@@ -285,6 +285,7 @@ def _secret_reference(value: object) -> str:
 
 
 Number = Annotated[float, Strict(), AllowInfNan(False)]
+Positive = Annotated[Number, Field(gt=0)]
 Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 Line = Annotated[str, Strict(), AfterValidator(_line)]

@@ -16,8 +16,8 @@ from .toml_input import (
     Flag,
     Integer,
     MemoryBytes,
-    Number,
     OwnersPath,
+    Positive,
     Table,
     Text,
     dotted_names,
@@ -93,9 +93,6 @@ Command = Annotated[tuple[Text, ...], BeforeValidator(command_list)]
 
 Variable = Annotated[Text, AfterValidator(_variable)]
 """The name of an environment variable that is passed on."""
-
-
-Positive = Annotated[Number, Field(gt=0)]
 
 
 Count = Annotated[Integer, Field(ge=1, le=2**31)]

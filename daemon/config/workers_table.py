@@ -8,7 +8,18 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from .toml_input import DurationS, Integer, MemoryBytes, OwnersPath, SecretReference, Table, Text, refusal, shown
+from .toml_input import (
+    DurationS,
+    Integer,
+    MemoryBytes,
+    OwnersPath,
+    Positive,
+    SecretReference,
+    Table,
+    Text,
+    refusal,
+    shown,
+)
 
 _SLURM_NAME = re.compile(r"[A-Za-z0-9_.,@+-]{1,200}")
 _SBATCH_OPTION = re.compile(r"--([a-z][a-z-]*)(?:=[^\x00-\x1f\x7f]{0,500})?")
@@ -67,6 +78,22 @@ _SHARED = ("shared", "/mnt/shared/retuned")
 SlurmName = Annotated[str, AfterValidator(_slurm_name)]
 
 
+class NodeTypeTable(Table):
+    """A type of node that the cluster's autoscaler may add: how many there may be, and what each has."""
+
+    most: Annotated[Integer, Field(ge=1, le=4096)]
+    cpus: Positive
+    gpus: Annotated[Integer, Field(ge=0, le=1024)] = 0
+    memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
+    custom: Mapping[Text, Positive] = {}
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What each has, by Ray's names."""
+        memory = {} if self.memory_bytes is None else {"memory": float(self.memory_bytes)}
+        return {"CPU": self.cpus, "GPU": float(self.gpus), **memory, **self.custom}
+
+
 class WorkersTable(Table):
     """What all campaigns together may use of this machine, None: everything; or the cluster that they use."""
 
@@ -75,6 +102,7 @@ class WorkersTable(Table):
     token: SecretReference | None = None
     shared: OwnersPath | None = None
     python: Text = "python3"
+    autoscaler: tuple[NodeTypeTable, ...] = ()
     partition: SlurmName | None = None
     account: SlurmName | None = None
     qos: SlurmName | None = None

@@ -64,8 +64,11 @@ def environment_of(
     environ: Mapping[str, str],
     packages: Sequence[str] = (),
     workers: WorkersTable | None = None,
+    *,
+    adds_node: bool = True,
 ) -> EnvironmentFingerprint:
-    """The environment that the model trains in: of this machine, or of the nodes where `workers` names a cluster.
+    """The environment that the model trains in: of this machine, or of the nodes where `workers` names a cluster, one
+    of which is added for it if need be.
 
     Raises CampaignFailed where its interpreter cannot be asked, ClusterAway where the cluster does not answer.
     """
@@ -75,7 +78,7 @@ def environment_of(
 
         python = find_interpreter(training, environ)
         needs, path = needs_of(training.resources), None if python is None else str(python)
-        found = environment_on_nodes(workers, needs, path, packages, SystemClock())
+        found = environment_on_nodes(workers, needs, path, packages, SystemClock(), adds_node=adds_node)
         return found if training.argv is None or path is None else replace(found, interpreter=path)
     if training.argv is None:
         return environment_fingerprint(training.interpreter, packages)

@@ -34,7 +34,8 @@ def _machine_of_cluster(config: Config) -> Machine:
     from .cluster.capacity import capacity
     from .cluster.engines import jobs_of
 
-    return capacity(jobs_of(config.workers), config.workers.slots, config.service.max_campaigns)
+    workers = config.workers
+    return capacity(jobs_of(workers), workers.slots, config.service.max_campaigns, workers.autoscaler)
 
 
 def own_group(proc: Path, cgroups: Path) -> Path:

@@ -16,7 +16,11 @@ MOST_NODES = 16
 WAIT_S = 60.0
 PAUSE_S = 0.5
 LIFETIME_S = 300.0
+NEW_NODE_S = 540.0  # within which a cluster adds a node; less than a campaign's process may take for a step
 MOST_BYTES = 1 << 20
+
+
+NEW_NODE = Node("(to be added)", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +37,23 @@ def ask(
     jobs: Jobs, nodes: Sequence[Node], shared: Path, python: str, words: Sequence[str], clock: Clock, needs: Needs
 ) -> tuple[Answer, ...]:
     """The answers of the first nodes to the node program's `words`, behind which it is told its file, from a job that
-    sees what trainings with these needs see. Raises ClusterAway."""
+    sees what trainings with these needs see; without nodes that of the node which the cluster adds for the question.
+    Raises ClusterAway."""
+    asked_s = WAIT_S if nodes else NEW_NODE_S
     trial = shared / f"{ASKED}{secrets.token_hex(4)}"
     trial.mkdir()
     program = program_in(shared) / "daemon" / "training" / "node"
-    asked = {f"{PREFIX}{trial.name[1:]}-{number}": node for number, node in enumerate(nodes[:MOST_NODES])}
+    wanted: Sequence[Node | None] = nodes[:MOST_NODES] or [None]
+    asked = {f"{PREFIX}{trial.name[1:]}-{number}": node for number, node in enumerate(wanted)}
     try:
         for job_id, node in asked.items():
             argv = (python, "-I", "-S", "-B", str(program), words[0], str(trial / job_id), *words[1:])
             jobs.submit(Order(job_id, argv, needs, trial, node, LIFETIME_S))
-        ended = _wait(jobs, tuple(asked), clock)
-        return tuple(_answer(jobs, node, ended.get(job_id), trial / job_id) for job_id, node in asked.items())
+        ended = _wait(jobs, tuple(asked), clock, asked_s)
+        return tuple(
+            _answer(jobs, node or NEW_NODE, ended.get(job_id), trial / job_id, asked_s)
+            for job_id, node in asked.items()
+        )
     finally:
         for job_id in asked:
             jobs.stop(job_id)
@@ -51,9 +61,9 @@ def ask(
         remove(trial)
 
 
-def _wait(jobs: Jobs, names: Sequence[str], clock: Clock) -> dict[str, Job]:
+def _wait(jobs: Jobs, names: Sequence[str], clock: Clock, wait_s: float) -> dict[str, Job]:
     """The jobs that have ended, when all have or the time is over."""
-    until = clock.monotonic() + WAIT_S
+    until = clock.monotonic() + wait_s
     while True:
         listed = jobs.jobs()
         ended = {name: listed[name] for name in names if name in listed and not listed[name].is_living}
@@ -62,9 +72,9 @@ def _wait(jobs: Jobs, names: Sequence[str], clock: Clock) -> dict[str, Job]:
         clock.sleep(max(PAUSE_S, jobs.look_every_s / 5))
 
 
-def _answer(jobs: Jobs, node: Node, job: Job | None, file: Path) -> Answer:
-    if job is None:
-        return Answer(node, fault=f"it started no job within {WAIT_S:.0f} s", waited=True)
+def _answer(jobs: Jobs, node: Node, job: Job | None, file: Path, wait_s: float) -> Answer:
+    if job is None or job.waited_in_vain:
+        return Answer(node, fault=f"it started no job within {wait_s:.0f} s", waited=True)
     if file.exists():
         with file.open(encoding="utf-8", errors="replace") as opened:
             return Answer(node, opened.read(MOST_BYTES))

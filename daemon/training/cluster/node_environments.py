@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from ....strategies.drift.fingerprints import UNKNOWN, EnvironmentFingerprint
-from ....strategies.errors import CampaignFailed, ClusterAway
+from ....strategies.errors import CampaignFailed, ClusterAway, NoNodeNow
 from ...clock import Clock
 from ...config.workers_table import WorkersTable
 from ..fingerprints import fingerprint_from
-from .asked_nodes import MOST_NODES, Answer, ask
+from .asked_nodes import MOST_NODES, NEW_NODE_S, Answer, ask
 from .engines import jobs_of
 from .jobs import Node
 from .needs import Needs
@@ -20,24 +20,31 @@ _OF_ONE_NODE = ("node:", "object_store_memory")
 
 
 def environment_on_nodes(
-    workers: WorkersTable, needs: Needs, python: str | None, packages: Sequence[str], clock: Clock
+    workers: WorkersTable, needs: Needs, python: str | None, packages: Sequence[str], clock: Clock, *, adds_node: bool
 ) -> EnvironmentFingerprint:
     """What the nodes say that a training with these needs may come to. `python`: the model's interpreter there; None:
-    not known, then only the hardware counts.
+    not known, then only the hardware counts. `adds_node`: where there is none yet, the autoscaler adds one for it.
 
-    Raises ClusterAway, and CampaignFailed where there is no such node, or one cannot say.
+    Raises ClusterAway, NoNodeNow, and CampaignFailed where there is no such node, or one cannot say.
     """
     assert workers.shared is not None
     jobs = jobs_of(workers)
     nodes = sorted((node for node in jobs.nodes() if needs.fit(node.resources)), key=lambda node: node.address)
-    if not nodes:
+    may_come = any(needs.fit(kind.resources) for kind in workers.autoscaler)
+    if not nodes and may_come and not adds_node:
+        raise NoNodeNow(f"{jobs.name} has no node for it now, and adds one when something is trained")
+    if not nodes and not may_come:
         raise CampaignFailed(
             f"no node of {jobs.name} has what one training run needs, so its environment is unknown",
             "allowed: resources that some node has now",
-            "correct resources under [training], or start such a node; see: retuned doctor",
+            "correct resources under [training], start such a node, or name what the autoscaler may add (autoscaler "
+            "under [workers]); see: retuned doctor",
         )
     words = ("--environment", python or workers.python, json.dumps(list(packages)))
     answers = ask(jobs, _different(nodes), workers.shared, workers.python, words, clock, needs)
+    if not nodes and answers[0].waited:
+        waits = "campaigns wait until it does, and ask again"
+        raise ClusterAway(f"{jobs.name} added no node within {NEW_NODE_S:.0f} s", waits, "see: ray status")
     found = together(map(_fingerprint, _that_tell(answers)))
     return found if python is not None else replace(found, python=UNKNOWN, packages=(), interpreter=UNKNOWN)
 

@@ -11,7 +11,7 @@ from retuned.daemon.config.workers_table import WorkersTable
 from retuned.daemon.training.cluster import ray_jobs
 from retuned.daemon.training.cluster.capacity import machine_from, trainings_at_once
 from retuned.daemon.training.cluster.job_workers import JobWorkers, Starter, forget_ended
-from retuned.daemon.training.cluster.jobs import Node, Order
+from retuned.daemon.training.cluster.jobs import Order
 from retuned.daemon.training.cluster.needs import Needs
 from retuned.daemon.training.cluster.ray_jobs import RayJobs
 from retuned.daemon.training.cluster.shared_folder import fault_of, forget_state, link_state, place_of, program_in
@@ -177,7 +177,7 @@ def test_nothing_at_the_address_is_told_with_what_to_do():
 
 
 def test_a_cluster_is_a_machine_whose_nodes_hold_whole_trainings(head):
-    nodes = (Node("a", {"CPU": 8.0, "GPU": 2.0, "memory": 32.0 * GIB}), Node("b", {"CPU": 3.0, "memory": 8.0 * GIB}))
+    nodes = ({"CPU": 8.0, "GPU": 2.0, "memory": 32.0 * GIB}, {"CPU": 3.0, "memory": 8.0 * GIB})
     machine = machine_from(nodes, 4096, 2)
     assert (machine.slots, machine.memory_bytes, machine.gpus, machine.campaigns) == (11, 40 * GIB, (0, 1), 2)
     assert trainings_at_once(machine, Needs(2.0)) == 5
@@ -192,6 +192,18 @@ def test_the_nodes_are_what_campaigns_may_use(head, tmp_path):
     head.answers["GET", "/api/v0/nodes"] = 200, {"data": {"result": {"result": rows}}}
     workers = WorkersTable(runner="ray", address=head.address, shared=tmp_path)
     assert machine_of(Config(state=tmp_path, workers=workers)).slots == 4
+
+
+def test_what_an_autoscaler_may_add_counts_beside_the_living_nodes_and_none_twice(head, tmp_path):
+    row = {"node_ip": "10.0.0.1", "state": "ALIVE", "resources_total": {"CPU": 8.0, "GPU": 1.0, "memory": 30.0 * GIB}}
+    other = {**row, "node_ip": "10.0.0.2", "resources_total": {"CPU": 4.0}}
+    head.answers["GET", "/api/v0/nodes"] = 200, {"data": {"result": {"result": [row, other]}}}
+    types = [{"most": 3, "cpus": 8, "gpus": 1, "memory": "32GiB"}, {"most": 2, "cpus": 64, "custom": {"big": 1}}]
+    workers = WorkersTable(runner="ray", address=head.address, shared=tmp_path, autoscaler=types)
+    machine = machine_of(Config(state=tmp_path, workers=workers))
+    assert (machine.slots, len(machine.gpus), len(machine.nodes)) == (4 + 3 * 8 + 2 * 64, 3, 6)
+    assert trainings_at_once(machine, Needs(8.0, 1.0, 24 * GIB)) == 3
+    assert trainings_at_once(machine, Needs(32.0, custom={"big": 0.5})) == 4
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,18 @@ from dataclasses import replace
 
 import pytest
 from retuned.daemon.clock import SystemClock
-from retuned.daemon.config.workers_table import WorkersTable
+from retuned.daemon.config.workers_table import NodeTypeTable, WorkersTable
 from retuned.daemon.training.cluster.needs import Needs
 from retuned.daemon.training.cluster.node_environments import environment_on_nodes, together
 from retuned.daemon.training.environment_reading import read_environment
 from retuned.daemon.training.fingerprints import fingerprint_from
 from retuned.strategies.drift.fingerprints import describe_change
-from retuned.strategies.errors import CampaignFailed, ClusterAway
+from retuned.strategies.errors import CampaignFailed, ClusterAway, NoNodeNow
 
 A100, H100 = "NVIDIA A100-SXM4-40GB, 40960 MiB, 550.54", "NVIDIA H100 80GB HBM3, 81559 MiB, 550.54"
 ONE_CORE = Needs(1.0)
 BUSY = "busy"  # no place for the question
+NEW = "node:new"  # which is added where a job asks for what no node has
 CPU, GPU = {"CPU": 8.0}, {"CPU": 8.0, "GPU": 1.0}
 HERE = fingerprint_from(read_environment(sys.executable), ())
 
@@ -28,7 +29,7 @@ def nodes(head, tmp_path):
     gpus = {}
 
     def run(order):
-        (node,) = (name for name in order["entrypoint_resources"] if name.startswith("node:"))
+        node = next((name for name in order.get("entrypoint_resources", ()) if name.startswith("node:")), NEW)
         if gpus.get(node) == BUSY:
             return "PENDING", ""
         tools = tmp_path / node.replace(":", "-")
@@ -47,8 +48,9 @@ def nodes(head, tmp_path):
     shared.mkdir()
     workers = WorkersTable(runner="ray", address=head.address, shared=shared, python=sys.executable)
 
-    def read(needs=ONE_CORE, python=sys.executable, clock=None):
-        return environment_on_nodes(workers, needs, python, ("pydantic",), clock or SystemClock())
+    def read(needs=ONE_CORE, python=sys.executable, clock=None, may_add=(), adds_node=True):
+        kinds = workers.model_copy(update={"autoscaler": tuple(NodeTypeTable(**kind) for kind in may_add)})
+        return environment_on_nodes(kinds, needs, python, ("pydantic",), clock or SystemClock(), adds_node=adds_node)
 
     gpus["read"] = read
     return gpus
@@ -61,6 +63,27 @@ def test_the_environment_is_what_the_model_has_on_the_nodes(head, nodes, tmp_pat
     assert dict(found.packages).keys() >= {"torch", "pydantic"}
     assert os.listdir(tmp_path / "shared") == ["program"]
     assert len([path for method, path, _ in head.asked if method == "DELETE"]) == 2
+
+
+def test_where_no_node_is_left_a_campaign_has_one_added_and_a_look_does_not(head, nodes):
+    head.has_nodes()
+    nodes[NEW] = f"echo '{A100}'"
+    wanted, kinds = Needs(8.0, gpus=1.0), [{"most": 2, "cpus": 8, "gpus": 1}]
+    with pytest.raises(NoNodeNow, match="adds one when something is trained"):
+        nodes["read"](wanted, may_add=kinds, adds_node=False)
+    assert [path for method, path, _ in head.asked if method == "POST"] == []
+    assert nodes["read"](wanted, may_add=kinds).gpus == (A100,)
+    (order,) = [told for method, path, told in head.asked if (method, path) == ("POST", "/api/jobs/")]
+    assert (order["entrypoint_num_cpus"], order["entrypoint_num_gpus"]) == (8.0, 1.0)
+    with pytest.raises(CampaignFailed, match=r"no node .* has what one training run needs.*autoscaler under"):
+        nodes["read"](Needs(16.0), may_add=kinds)
+
+
+def test_a_campaign_waits_where_no_node_is_added_in_time(head, nodes, clock):
+    head.has_nodes()
+    nodes[NEW] = BUSY
+    with pytest.raises(ClusterAway, match=r"added no node within 540 s; campaigns wait until it does"):
+        nodes["read"](clock=clock, may_add=[{"most": 1, "cpus": 4}])
 
 
 def test_another_gpu_on_the_nodes_is_a_change(head, nodes):
