@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 LONGEST_PATTERN = 1000  # characters
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
-_OPENERS, _ENDS = " \t'\"([{<", frozenset(" \t'\")]},;:|%/>")
+_OPENERS, _ENDS = " \t'\"([{<$€£", frozenset(" \t'\")]},;:|%/>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 

@@ -104,23 +104,23 @@ class Space:
         reasons = (parameter.explain(configuration[parameter.name]) for parameter in present)
         return tuple(reason for reason in reasons if reason is not None)
 
-    def at_an_end(self, configuration: Configuration) -> tuple[str, ...]:
-        """A sentence for each value at an end of a range in orders of magnitude, which few quantities end at; a linear
-        range often ends where the quantity does."""
-        active = set(self.active(configuration))
-        said = []
+    def at_an_end(self, configuration: Configuration) -> str:
+        """A sentence about values at an end of a range in orders of magnitude, which few quantities end at, while a
+        linear range often ends where the quantity does; empty where there is none."""
+        active, found = set(self.active(configuration)), []
         for parameter in self.movable:
             if parameter.name not in active or not parameter.log or parameter.low is None or parameter.high is None:
                 continue
             place = parameter.to_unit(configuration[parameter.name])
-            lowest, highest = parameter.to_unit(parameter.low), parameter.to_unit(parameter.high)
-            ends = [end for end, at in (("lower", lowest), ("upper", highest)) if abs(place - at) <= _AT_THE_END]
-            if ends:
-                said.append(
-                    f"{parameter.name} lies at the {ends[0]} end of its range ({parameter.low:g} to "
-                    f"{parameter.high:g}): better values may lie beyond. Widen it in the model file and register that"
-                )
-        return tuple(said)
+            for end, bound in (("lower", parameter.low), ("upper", parameter.high)):
+                if abs(place - parameter.to_unit(bound)) <= _AT_THE_END:
+                    found.append(f"{parameter.name} ({end} end of {parameter.low:g} to {parameter.high:g})")
+        if not found:
+            return ""
+        return (
+            f"At an end of its range lies {' and '.join(found)}: better values may lie beyond. Adopt these first, they "
+            "stay; then widen the range in the model file, register that and re-tune."
+        )
 
     def to_unit(self, configuration: Configuration) -> tuple[float, ...]:
         """The configuration's place in the unit cube, one coordinate per hyperparameter; 0.5 where it is inactive."""

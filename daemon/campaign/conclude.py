@@ -36,7 +36,7 @@ def record(context: CampaignContext, verdict: Verdict, challenger: Configuration
         runs=ended.runs,
         changes=prepared_of(context.campaign).changes,
         why=tuple(reason.sentence for reason in (causes, drift) if reason is not None and reason.sentence),
-        at_an_end=() if recommended is None else context.file.space().at_an_end(recommended),
+        at_an_end="" if recommended is None else context.file.space().at_an_end(recommended),
     )
     now = context.clock.now()
     decision = decide_on_adoption(context, verdict, now)

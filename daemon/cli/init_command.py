@@ -126,6 +126,8 @@ def _written(drafted: Drafted, out: Path, script: Path | None) -> Iterator[str]:
     is_named = bool(draft.data) and draft.needs_data and "{split_seed}" not in " ".join(draft.command)
     if drafted.patch or (is_named and not draft.is_split):
         yield from _second_file(drafted.patch, out, script)
+    if draft.metric is not None:
+        yield "note: with floor, a useless model's score, 2% of the skill is what matters: set it under [objective]"
     if todos:
         yield f"only you can know {counted(len(todos), 'thing')}:"
         yield from (f"  line {number}: {line.strip().removeprefix('# ')}" for number, line in todos)
@@ -139,11 +141,13 @@ def _written(drafted: Drafted, out: Path, script: Path | None) -> Iterator[str]:
 
 def _second_file(patch: str, out: Path, script: Path | None) -> Iterator[str]:
     """How the script can take a second file to score on: as a patch that is written beside the draft, or in words."""
+    again = f"rm {shlex.quote(str(out))} && retuned init {shlex.quote(str(script or 'train.py'))}"
     if not patch or script is None:
         page = SHIPPED / "docs" / "contract.md"
         yield _CUTS_ITSELF
-        yield "  let it take a second file, to score on, and draft again; a few lines do: 'A script that cuts one table"
-        yield f"  itself' in {page}"
+        yield "  no patch is sure here; let it take a second file, to score on; a few lines do: 'A script that cuts one"
+        yield f"  table itself' in {page}. Then:"
+        yield f"    {again}"
         return
     place = out.with_name(f"{script.name}.patch")
     try:
@@ -151,12 +155,11 @@ def _second_file(patch: str, out: Path, script: Path | None) -> Iterator[str]:
         written = f"written: {place}; "
     except InputError:  # an earlier draft's, perhaps edited
         written = f"{place} is there already and stays; "
-    names = tuple(shlex.quote(str(path)) for path in (script, place, out))
     yield _CUTS_ITSELF
     yield "  these lines let it take a second file to score on; without one it does what it did:"
     yield from (f"    {line}" for line in patch.splitlines()[2:])
     yield f"  {written}read it, then put it in and draft again:"
-    yield f"    patch {names[0]} {names[1]} && rm {names[2]} && retuned init {names[0]}"
+    yield f"    patch {shlex.quote(str(script))} {shlex.quote(str(place))} && {again}"
 
 
 def _summary(draft: Draft) -> Iterator[str]:

@@ -62,7 +62,8 @@ def verdict_panel(model: Model, campaign: Campaign, incumbent: Configuration) ->
     if recommended is not None:
         values = model.space.validate(recommended)
         lines.append(Text(f"\nChange: {render_changes(incumbent, values)}", style="bold"))
-        lines += [Text(f"{sentence}.", style="yellow") for sentence in model.space.at_an_end(values)]
+        if at_an_end := model.space.at_an_end(values):
+            lines.append(Text(at_an_end, style="yellow"))
     lines.append(_figures(model, campaign, verdict))
     sign = model.file.objective().sign
     lines += [Text(sentence) for sentence in counted_at_floor(verdict, sign, model.file.goal.metric)]

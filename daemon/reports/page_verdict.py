@@ -85,8 +85,10 @@ def settings_section(record: CampaignRecord) -> Section:
         rows = [(parameter.name, value_of(record.incumbent, parameter.name), value_of(challenger, parameter.name),
                  parameter.allowed) for parameter in parameters]  # fmt: skip
         marked = frozenset(index for index, row in enumerate(rows) if row[1] != row[2])
-        ends = tuple(f"{sentence}." for sentence in record.space.at_an_end(challenger))
-        sentences = ends if record.recommended else ("The best challenger is shown only for comparison.",)
+        told = record.space.at_an_end(challenger)
+        if not record.recommended:
+            told = "The best challenger is shown only for comparison."
+        sentences = (told,) if told else ()
     table = Table("Hyperparameters; rows that differ stand out" if marked else "Hyperparameters", columns, tuple(rows),
                   marked=marked)  # fmt: skip
     commands: tuple[str, ...] = ()

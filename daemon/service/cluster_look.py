@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..clock import Clock
 from ..config.workers_table import WorkersTable
+from ..training.cluster.ended_jobs import forget_ended
 from ..training.cluster.engines import jobs_of
-from ..training.cluster.job_workers import forget_ended
 
 EVERY = timedelta(minutes=1)
 TIMEOUT_S = 5.0

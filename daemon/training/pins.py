@@ -33,6 +33,7 @@ class PinnedLegs:
         self._kinds: dict[str, str] = {}  # by pin
         self._stands: dict[str, str] = {}  # the kind of node that a worker stands on; neither changes
         self._since: dict[Ticket, float] = {}
+        self._trained: set[str] = set()  # pins that a score came of
         self._seen: set[str] = set()  # kinds that workers were on
 
     def stranded(self, queued: Collection[Ticket]) -> Iterator[tuple[Ticket, str]]:
@@ -47,6 +48,35 @@ class PinnedLegs:
                 self._since.pop(ticket, None)
             elif now - self._since.setdefault(ticket, now) > PATIENCE_S:
                 yield ticket, kind
+
+    def note_score(self, pin: str) -> None:
+        """A leg with this pin has a score: whatever else has it must train on the same kind of node."""
+        self._trained.add(pin)
+
+    def release(self, stranded: Collection[Ticket]) -> tuple[Ticket, ...]:
+        """Those of which no side has a score or trains: they are withdrawn, and any kind of node may have them anew."""
+        by_pin: dict[str, list[Ticket]] = {}
+        for ticket in stranded:
+            by_pin.setdefault(self._pins[ticket], []).append(ticket)
+        free = {pin: tickets for pin, tickets in by_pin.items() if pin not in self._trained}
+        for ticket in (ticket for tickets in free.values() for ticket in tickets):
+            self._spool.withdraw(ticket)
+        claimed = {ticket: self._spool.read_pin(ticket) for ticket, _ in self._spool.claims()}
+        for pin in free.keys() - set(claimed.values()):
+            (self._folder / f"{pin}.json").unlink(missing_ok=True)
+            self._kinds.pop(pin, None)
+        released = tuple(ticket for tickets in free.values() for ticket in tickets if ticket not in claimed)
+        for ticket in released:
+            self._since.pop(ticket, None)
+        return released
+
+    def wanted_kinds(self, queued: Collection[Ticket]) -> tuple[str, ...]:
+        """The kinds of nodes that some of these wait for and on which no worker is, each once."""
+        if not queued or not self._folder.is_dir():
+            return ()
+        living = self._living_kinds()
+        kinds = (self._kind_of(ticket) for ticket in sorted(queued, key=str))
+        return tuple(dict.fromkeys(kind for kind in kinds if kind is not None and kind not in living))
 
     def waiting(self, queued: Collection[Ticket]) -> frozenset[Ticket]:
         """Those whose kind of node has workers, where a further worker might come to another kind: for them none is to

@@ -155,6 +155,8 @@ class SpoolRunner:
             if isinstance(settled, LegResult):
                 del self._open[name], self._out[name]
                 self._settled[name] = settled
+                if settled.score is not None:
+                    self._pinned.note_score(pin_of(leg.request, leg.group))
                 self._starts.note_end()
             else:
                 waiting += settled
@@ -174,15 +176,24 @@ class SpoolRunner:
         return bare
 
     def _withdraw_stranded(self, queued: frozenset[Ticket]) -> set[Ticket]:
-        """Give up legs that wait for a kind of node that is gone: better no pair than one that compares machines."""
+        """Give up legs that wait for a kind of node that is gone: better no pair than one that compares machines. Where
+        no side of a pair has trained yet, another kind of node may have both."""
         stranded = dict(self._pinned.stranded(queued))
+        released = self._pinned.release([ticket for ticket in stranded if not self._is_grouped(ticket)])
+        if released:
+            self._put(released)
         for ticket, kind in stranded.items():
+            if ticket in released:
+                continue
             self._spool.withdraw(ticket)
             self._spool.give_up(
                 ticket, f"no node like the one that trained the other side of its pair ({kind}) is left"
             )
             self._starts.note_end()
-        return set(stranded)
+        return set(stranded) - set(released)
+
+    def _is_grouped(self, ticket: Ticket) -> bool:
+        return ticket.leg in self._open and bool(self._open[ticket.leg].group)
 
     def _put(self, tickets: Sequence[Ticket]) -> None:
         """Queue tickets, those of one group as one, or hold them back until the queue is shorter."""

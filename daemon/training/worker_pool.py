@@ -36,8 +36,9 @@ class WorkerPool(Protocol):
     def misplaced(self) -> tuple[str, ...]:
         """Workers in places that are no longer ours."""
 
-    def start(self) -> str:
-        """A new worker's id. Raises CampaignFailed when none can be started."""
+    def start(self, kind: str = "") -> str:
+        """A new worker's id. `kind`: the kind of node that it is wanted on, as far as that can be had. Raises
+        CampaignFailed when none can be started."""
 
     def reap(self) -> None:
         """Take note of workers that ended. Raises CampaignFailed when they fail repeatedly."""

@@ -75,8 +75,8 @@ class Workers:
         """Workers on GPUs that are no longer ours."""
         return tuple(worker for worker in self.present() if self._gpus and set(self._gpus_of(worker)) - set(self._gpus))
 
-    def start(self) -> str:
-        """A new worker's id. Raises CampaignFailed when its interpreter cannot be run."""
+    def start(self, kind: str = "") -> str:
+        """A new worker's id; there is this machine alone. Raises CampaignFailed when its interpreter cannot be run."""
         worker = secrets.token_hex(8)
         folder = self._spool.workers / worker
         folder.mkdir()

@@ -30,11 +30,12 @@ class WorkerStarts:
         queued, claims = self._spool.queued(), self._spool.claims()
         queued -= self._pinned.waiting(queued)
         wanted = min(self._slots, len(queued) + len(claims)) if queued else 0
+        kinds = list(self._pinned.wanted_kinds(queued))
         for _ in range(wanted - self._slots + missing):
             if not self._workers.has_room():
                 return
             self._refuse_endless()
-            self._workers.start()
+            self._workers.start(kinds.pop(0) if kinds else "")
 
     def _refuse_endless(self) -> None:
         """A training that ends its workers, by a signal for instance, would be begun again and again."""

@@ -20,7 +20,7 @@ _OWN_PRINT = re.compile(
     r"(?i)(?!.*(error|exception|parse)).*(print|progress|log_(str|text|line)|display|write_?line).*"
 )
 _TRACKERS = "log_metric log_metrics add_scalar add_scalars log_dict"
-_NAME_AT_END = re.compile(r"([A-Za-z][\w@./ -]{0,40}?)([ \t'\"]*(?:[:=][ \t]*|[ \t]|\|[ \t]*))$")
+_NAME_AT_END = re.compile(r"([A-Za-z][\w@./ -]{0,40}?)([ \t'\"]*(?:[:=][ \t]*|[ \t]|\|[ \t]*))[$€£]?$")
 _CONVERSION = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?l?[diouxXeEfFgGcrs]|\$?\{[^{}]*\}|\$\w+|\$\([^()]*\)")
 _SAYS = re.compile(r"(?: (?:is|was|are|now|of|at))+$")
 _EPOCH_AT_END = re.compile(r"([Ee]poch)\W*$")

@@ -14,6 +14,9 @@ _MOVES_ROWS = re.compile(
     r"|melt|stack|unstack|resample|shift|rolling|diff|cumsum|concat|append)\("
 )
 """What between reading and cutting would leave the rows of the second file in other places, or mix rows."""
+_NO_TABLE = re.compile(r"\.values\b|\bto_numpy\(|\bnp\.|\bnumpy\.|transform\(|\btensor\(|from_numpy\(")
+_FAR = "10**9"
+"""The row number from which on a function that reads counts the rows of the second file."""
 _HELP = "rows to score on; a part of the others without it"
 
 
@@ -28,22 +31,32 @@ class _Call:
 
 
 @dataclass(frozen=True, slots=True)
+class _Reader:
+    """A function that reads the table at the path in its first parameter; `read`: the statement in it."""
+
+    function: ast.FunctionDef
+    read: _Call
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
-    """The statements that are changed, with the names of the parsed arguments and of the table, and the parser."""
+    """The statements that are changed, with the names of the parsed arguments and of the table where it is cut. `read`:
+    what reads the table there, by a `reader` where that is a function of the script."""
 
     parse: _Call
     read: _Call
     cut: _Call
     arguments: str
     frame: str
+    reader: _Reader | None
 
 
 def with_second_file(source: str) -> str:
     """The script with an option `--valid` for the file whose rows it scores, without which it does what it did; empty
     where that is not sure, or not needed.
 
-    Sure is a script that parses its arguments by argparse, reads one table by pandas, and cuts it once by
-    train_test_split, with nothing between that moves rows.
+    Sure is a script that parses its arguments by argparse, reads one table by pandas, itself or in a function, and cuts
+    it once by train_test_split, with nothing between that moves rows.
     """
     try:
         with warnings.catch_warnings():
@@ -68,28 +81,59 @@ def _found(tree: ast.Module, source: str) -> _Found | None:
     if (len(parses), reads, cuts) != (1, 1, 1) or "--valid" in source:
         return None
     ((parsed_in, parse),) = parses
+    reader = next((found for function in functions if (found := _reader(function, calls, source))), None)
     for scope in (tree, *functions):
-        read = next((one for one in _calls(scope) if _name(one) in _READERS), None)
+        read = next((one for one in _calls(scope) if _reads(one, reader)), None)
         cut = next((one for one in _calls(scope) if _name(one) == "train_test_split"), None)
         if read is None or cut is None or not isinstance(parse.target, ast.Name):
             continue
-        arguments = parse.target.id
+        arguments, frame = parse.target.id, _first_name(read.target)
         is_parameter = isinstance(scope, ast.FunctionDef) and arguments in {one.arg for one in scope.args.args}
         is_known = is_parameter or parsed_in in (scope, tree)
         between = "\n".join(source.split("\n")[_end(read.statement) : cut.statement.lineno - 1])
-        is_sure = read.statement.lineno < cut.statement.lineno and not _MOVES_ROWS.search(between)
-        if is_known and is_sure and _is_plain(parse, read, cut):
-            return _Found(parse, read, cut, arguments, getattr(read.target, "id", ""))
+        other = rf"\b{re.escape(frame)}\s*=(?!=|\s*({re.escape(frame)}\b|pd\.|pandas\.))"
+        stays = not re.search(other, between)
+        is_sure = read.statement.lineno < cut.statement.lineno and not _MOVES_ROWS.search(between) and stays
+        if is_known and is_sure and frame and _is_plain(parse, read, cut, reader):
+            return _Found(parse, read, cut, arguments, frame, reader)
     return None
 
 
-def _is_plain(parse: _Call, read: _Call, cut: _Call) -> bool:
-    """Whether one path is read into one name, without an index of its own, and the cut has named options."""
-    words = {word.arg for word in (*read.call.keywords, *cut.call.keywords)}
+def _reader(function: ast.FunctionDef, calls: list[ast.Call], source: str) -> _Reader | None:
+    """The function as one that reads the table and returns it with its rows in their places; None for another."""
+    given = function.args
+    read = next((one for one in _calls(function) if _name(one) in _READERS), None)
+    if read is None or not given.args or given.vararg or given.kwarg or given.kwonlyargs:
+        return None
+    path = read.call.args[0] if len(read.call.args) == 1 else None
+    is_of_path = isinstance(path, ast.Name) and path.id == given.args[0].arg
+    is_called_once = sum(last_name(call.func) == function.name for call in calls) == 1
+    rest = "\n".join(source.split("\n")[_end(read.statement) : function.end_lineno])
+    stays = not _MOVES_ROWS.search(rest) and not _NO_TABLE.search(rest)
+    is_plain = isinstance(read.target, ast.Name) and read.owner is not None and not _has_other_words(read)
+    return _Reader(function, read) if is_of_path and is_called_once and stays and is_plain else None
+
+
+def _reads(one: _Call, reader: _Reader | None) -> bool:
+    return _name(one) in _READERS if reader is None else _name(one) == reader.function.name
+
+
+def _has_other_words(read: _Call) -> bool:
+    return bool({word.arg for word in read.call.keywords} & {None, "index_col", "chunksize", "iterator"})
+
+
+def _first_name(target: ast.expr) -> str:
+    first = target.elts[0] if isinstance(target, ast.Tuple) and target.elts else target
+    return first.id if isinstance(first, ast.Name) else ""
+
+
+def _is_plain(parse: _Call, read: _Call, cut: _Call, reader: _Reader | None) -> bool:
+    """Whether one path is read, without an index of its own, and the cut has named options."""
     is_starred = any(isinstance(one, ast.Starred) for one in (*read.call.args, *cut.call.args))
-    is_one = len(read.call.args) == 1 and isinstance(read.target, ast.Name) and bool(cut.call.args)
-    has_owners = read.owner is not None and parse.owner is not None
-    return is_one and has_owners and not is_starred and not words & {None, "index_col", "chunksize", "iterator"}
+    is_named = None not in {word.arg for word in (*read.call.keywords, *cut.call.keywords)}
+    is_one = len(read.call.args) == 1 and bool(cut.call.args) and parse.owner is not None
+    by_pandas = reader is not None or (read.owner is not None and isinstance(read.target, ast.Name))
+    return is_one and is_named and by_pandas and not is_starred and not _has_other_words(read)
 
 
 def _changed(tree: ast.Module, found: _Found, source: str) -> str:
@@ -97,12 +141,23 @@ def _changed(tree: ast.Module, found: _Found, source: str) -> str:
     lines = [f"{line}\n" for line in source.split("\n")]
     taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     words = _Words(source, found, _free("n_train", taken), _free("rule", taken))
-    edits = [
+    edits: list[tuple[ast.stmt, list[str], str, list[str]]] = [
         (found.cut.statement, words.before_cut(), words.cut(), []),
-        (found.read.statement, [], words.read(), words.after_read()),
         (found.parse.statement, words.before_parse(), "", []),
     ]
+    if found.reader is None:
+        edits.append((found.read.statement, [], words.read(), words.after_read()))
+    else:
+        edits.append((found.read.statement, [], words.call(), []))
+        edits.append((found.reader.read.statement, [], "", words.in_reader(found.reader)))
+        edits.append((found.reader.function, [], "", []))
     for statement, before, own, behind in sorted(edits, key=lambda edit: edit[0].lineno, reverse=True):
+        if isinstance(statement, ast.FunctionDef):
+            last = statement.args.args[-1] if not statement.args.defaults else statement.args.defaults[-1]
+            line, column = (last.end_lineno or last.lineno) - 1, last.end_col_offset or 0
+            text = lines[line].encode()
+            lines[line] = (text[:column] + b", valid=None" + text[column:]).decode()
+            continue
         first, end = statement.lineno - 1, _end(statement)
         indent = lines[first].encode()[: statement.col_offset].decode()
         comment = lines[end - 1].encode()[statement.end_col_offset :].decode().rstrip()
@@ -133,6 +188,24 @@ class _Words:
             return ""
         return f"{found.frame} = {self._text(call.func)}({found.arguments}.data{self._options(call)})"
 
+    def call(self) -> str:
+        """The call of the function that reads, which hands it both paths."""
+        found, call = self._found, self._found.read.call
+        path = f"{found.arguments}.data" if _is_text(call.args[0]) else self._text(call.args[0])
+        words = f"{path}{self._options(call)}, valid={found.arguments}.valid"
+        return f"{self._text(found.read.target)} = {self._text(call.func)}({words})"
+
+    def in_reader(self, reader: _Reader) -> list[str]:
+        """What puts the rows of the second file behind the others, in the function that reads."""
+        call, frame = reader.read.call, _first_name(reader.read.target)
+        library = self._text(reader.read.owner)
+        return [
+            "if valid:",
+            f"    second = {self._text(call.func)}(valid{self._options(call)})",
+            f"    second.index += {_FAR}  # by which its rows are known when they are cut off again",
+            f"    {frame} = {library}.concat([{frame}, second])",
+        ]
+
     def after_read(self) -> list[str]:
         """What puts the rows of the second file behind the others."""
         found, call = self._found, self._found.read.call
@@ -143,7 +216,8 @@ class _Words:
     def before_cut(self) -> list[str]:
         """By what is cut: those rows are the last."""
         found = self._found
-        size = f"int(({found.frame}.index >= {self._count}).sum())"
+        first = self._count if found.reader is None else _FAR
+        size = f"int(({found.frame}.index >= {first}).sum())"
         return [
             f"{self._rule} = dict({self._options(found.cut.call).removeprefix(', ')})",
             f"if {found.arguments}.valid:",
@@ -182,7 +256,7 @@ def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def _end(statement: ast.Assign) -> int:
+def _end(statement: ast.stmt) -> int:
     return statement.end_lineno or statement.lineno
 
 

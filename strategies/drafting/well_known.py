@@ -11,6 +11,7 @@ from .known_names import CHOICES, SWITCHES, WELL_KNOWN, Known
 from .meanings import BOOSTERS, has_several_meanings, meant_by
 from .program import NOWHERE, Argument, Surrounding, plain
 
+_USUAL_OF_BOOSTERS = (0.01, 0.3)
 _SHORTEST = 2  # letters of a name that says nothing
 
 
@@ -47,9 +48,11 @@ def known_range(argument: Argument, around: Surrounding = NOWHERE) -> Range | No
     known = _known_by(name) or (_known_by_hint(argument) if len(name) <= _SHORTEST else None)
     if known is None or _is_computed(known, argument):
         return None
-    if known.noun == "learning rate" and BOOSTERS.search(" ".join(sorted(around.words))):
-        known = replace(known, most=1.0)
-    found = range_of(known, argument)
+    is_booster = known.noun == "learning rate" and bool(BOOSTERS.search(" ".join(sorted(around.words))))
+    found = range_of(replace(known, most=1.0) if is_booster else known, argument)
+    if is_booster and found.low is not None and found.high is not None:
+        low, high = min(found.low, _USUAL_OF_BOOSTERS[0]), max(found.high, _USUAL_OF_BOOSTERS[1])
+        found = replace(found, low=low, high=high, why=f"{found.why}, and what boosters usually take")
     return found if not has_several_meanings(argument) else _unsure(argument, known, found)
 
 

@@ -17,10 +17,20 @@ from dataclasses import dataclass
 
 from ..records import Purpose, Role
 
-PROBE_VARIANTS = ("base", "equal", "seed", "split", "purpose", "equal2", "equal3", "confirm_split", "data")
+PROBE_VARIANTS = (
+    "base", "equal", "seed", "split", "purpose", "equal2", "equal3", "confirm_split", "data", "seed2", "seed3",
+    "confirm_split2", "confirm_split3", "split2", "split3",
+)  # fmt: skip
 """What each probe of the contract differs in, in the order of their numbers; "split" is on record only."""
 PROBES = ("base", "equal", "equal2", "equal3", "seed", "purpose", "confirm_split")
 """The probes that are run: "confirm_split" differs from "purpose" in the split seed, all others from "base"."""
+MORE_PROBES = {
+    "seed": (("seed2",), ("seed3",)),
+    "split": (("confirm_split2",), ("confirm_split3",)),
+    "purpose": (("split2", "confirm_split2"), ("split3", "confirm_split3")),
+}
+"""The probes that follow, one step after the other, where a score did not depend on something: two scores may be the
+same by chance, where the metric counts few rows. "split2" is a search on the rows' split of "confirm_split2"."""
 DATA_PROBE = "data"
 """The probe on a part of the data, after the others."""
 

@@ -62,14 +62,16 @@ _USE_SEED = (
     "it (a loss shows more than a share of right answers), or the training moves too little"
 )
 _SAME_SEED = {
-    False: "the score is the same with another seed: the training draws nothing at random, or always the same; its "
-    "rows are drawn anew for each pair, so pairs can be judged",
-    True: "the score is the same with another seed, though it is handed over: the training does not use it, or what it "
-    "changes is too little for the metric to show; rows are drawn anew for each pair, so pairs can be judged",
+    False: "pairs can be judged, since rows are drawn anew for each; but the score is the same with another seed: the "
+    "training draws nothing at random, or always the same",
+    True: "pairs can be judged, since rows are drawn anew for each; but the score is the same with another seed, "
+    "though it is handed over: the training does not use it, or what it changes is too little for the metric to show",
 }
 _IF_IT_DRAWS = {
-    False: "if it draws at random all the same, hand it {seed} in the command, or have it read RETUNED_SEED",
-    True: "if the score should move, see that the script draws from the seed, and choose a finer metric",
+    False: "nothing, unless it draws at random all the same: then hand it {seed} in the command, or have it read "
+    "RETUNED_SEED",
+    True: "nothing, if the training draws nothing at random; else see that it draws from the seed, or choose a finer "
+    "metric",
 }
 _CHANGE_WITH_A_SPLIT = "train on the file {train} and score the rows of {eval}: add both to the command"
 

@@ -71,6 +71,13 @@ class Contract:
         return self.seed_matters is False and varies and self.is_deterministic is True
 
     @property
+    def ignored(self) -> tuple[str, ...]:
+        """Which of "seed", "split" and "purpose" the score of equal calls did not depend on at all."""
+        effects = {"seed": self.seed_matters, "split": self.split_matters, "purpose": self.purpose_matters}
+        is_sure = self.is_deterministic is True
+        return tuple(name for name, matters in effects.items() if matters is False and is_sure)
+
+    @property
     def breaches(self) -> tuple[Breach, ...]:
         """Everything that limits the verdict, the most important first; empty when that part of the contract holds."""
         effects = {
@@ -148,13 +155,15 @@ def contract_of(
     splits: Sequence[float | None],
     purposes: Sequence[float | None],
     confirmed: float | None,
+    on_other_splits: Sequence[tuple[float | None, float | None]] = (),
     are_rows_drawn: bool = False,
 ) -> Contract:
     """What a model's training keeps of the contract, from the scores of short probes of one configuration.
 
     `base` is the score of one call, `equal` those of calls identical to it; in `seeds` and `purposes` only the seed or
     the purpose differs from it. `confirmed` is the score of a call on held-out rows, and in `splits` only the split
-    seed differs from that: it is the pairs that need rows of their own. None is a probe without a score.
+    seed differs from that: it is the pairs that need rows of their own. `on_other_splits`: of a call for a search and
+    one for a confirmation, each two on one further split. None is a probe without a score.
 
     An effect counts when it is not zero and exceeds five times the range of identical calls. With three calls beside
     the first, pure noise does so in one of 3,000 models; ten times the difference of two calls lets one of 40 pass.
@@ -163,7 +172,7 @@ def contract_of(
     effects = {
         "seed": _largest_change(base, seeds),
         "split": _largest_change(confirmed, splits),
-        "purpose": _largest_change(base, purposes),
+        "purpose": _largest([_largest_change(base, purposes), *(_largest_change(a, [b]) for a, b in on_other_splits)]),
     }
     matters = {name: _is_clear(effect, noise) for name, effect in effects.items()}
     changes = {"identical calls": noise, **effects}
@@ -209,6 +218,10 @@ def _largest_change(base: float | None, others: Sequence[float | None]) -> float
         return None
     changes = [abs(score - base) for score in others if score is not None and math.isfinite(score)]
     return max(changes, default=None)
+
+
+def _largest(changes: Sequence[float | None]) -> float | None:
+    return max((change for change in changes if change is not None), default=None)
 
 
 def _is_clear(effect: float | None, noise: float | None) -> bool | None:

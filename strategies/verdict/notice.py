@@ -29,7 +29,7 @@ class Subject:
     runs: int
     changes: tuple[str, ...]
     why: tuple[str, ...] = ()
-    at_an_end: tuple[str, ...] = ()
+    at_an_end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ def _values(subject: Subject) -> tuple[str, ...]:
     if subject.recommended is None:
         return ()
     values = ", ".join(f"{name} = {render(value)}" for name, value in subject.recommended.items())
-    ends = (f"{sentence}." for sentence in subject.at_an_end)
+    ends = (subject.at_an_end,) if subject.at_an_end else ()
     return (f"Change: {render_changes(subject.incumbent, subject.recommended)}.", f"Use: {values}.", *ends)
 
 

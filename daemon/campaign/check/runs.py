@@ -12,7 +12,7 @@ from ....strategies.legs import names
 from ....strategies.legs.command import placeholders
 from ....strategies.records import Configuration, LegEnd, LegRequest, LegResult
 from ....strategies.space import configuration_key, derive_seed
-from ....strategies.verdict.contract import Contract, contract_of
+from ....strategies.verdict.contract import Contract
 from ...clock import Clock
 from ...config.config import Config
 from ...config.model_file import ModelFile
@@ -28,7 +28,7 @@ from ...state.store import Store
 from ...training.printed_words import printed_metric
 from ...training.spool import Spool
 from ..context import CampaignContext, open_context, prepared_of
-from ..contract_probe import probe_requests, short_budget
+from ..contract_probe import MORE_STEPS, contract_from, more_probes, probe_request, short_budget
 from .batches import Batches
 from .progress import Show
 
@@ -107,17 +107,17 @@ def _registered(
 
 
 def _all_runs(context: CampaignContext, batches: Batches, with_noise: bool) -> CheckRuns:
-    budget, seed = context.file.training.budget, context.campaign.seed
+    budget = context.file.training.budget
     to_step = short_budget(budget) if can_be_short(context.file) else budget.amount
-    probes = dict(zip(names.PROBES, probe_requests(context.configuration, seed, to_step), strict=True))
-    base = batches.run([probes["base"]]).get(probes["base"].name)
+    probes = _Probes(context, batches, to_step, is_full=False)
+    base = probes.run(["base"])
     contract, is_final, noise = None, False, None
     if base is not None and base.score is not None:
-        contract = _probed(batches, probes, base, are_rows_drawn=context.file.are_rows_drawn)
         is_final = to_step >= budget.amount
+        contract = _probed(probes, base.seconds, are_rows_drawn=context.file.are_rows_drawn, has_more=is_final)
         if contract.breaches and not is_final:
             contract, is_final = _in_whole_runs(context, batches, contract, base.seconds * budget.amount / to_step)
-        noise = _noise(batches, probes, base.seconds) if with_noise else None
+        noise = _noise(batches, probes.request("purpose"), base.seconds) if with_noise else None
     return CheckRuns(
         prepared=prepared_of(context.campaign),
         results=context.runs.results,
@@ -161,14 +161,53 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _probed(batches: Batches, probes: Mapping[str, LegRequest], base: LegResult, *, are_rows_drawn: bool) -> Contract:
-    """The contract by as many probes as there is time for; more equal calls only where two of them differ."""
+class _Probes:
+    """The probes of one length, run as they are asked for, with the scores that there are by now."""
+
+    def __init__(self, context: CampaignContext, batches: Batches, to_step: float, *, is_full: bool) -> None:
+        self._context, self._batches = context, batches
+        self._to_step, self._is_full = to_step, is_full
+        self.scores: dict[str, float | None] = {}
+
+    def request(self, variant: str) -> LegRequest:
+        """The probe that varies in this."""
+        context = self._context
+        return probe_request(
+            variant, context.configuration, context.campaign.seed, self._to_step, is_full=self._is_full
+        )
+
+    def fits(self, runs: int, seconds: float) -> bool:
+        """Whether there is time for so many."""
+        return self._batches.fits(runs, seconds)
+
+    def run(self, variants: Sequence[str]) -> LegResult | None:
+        """Run these, as far as there is time; the result of the first."""
+        requests = [self.request(variant) for variant in variants]
+        ended = self._batches.run(requests)
+        for variant, request in zip(variants, requests, strict=True):
+            self.scores[variant] = ended[request.name].score if request.name in ended else None
+        return ended.get(requests[0].name) if requests else None
+
+    def run_more(self, contract: Contract, seconds: float) -> Contract:
+        """The contract where further values of what looks ignored were tried, while there is time."""
+        for step in range(MORE_STEPS):
+            more = more_probes(contract, self.scores, step) if contract.breaches else ()
+            if not more or not self._batches.fits(len(more), seconds):
+                break
+            self.run(more)
+            contract = contract_from(self.scores, are_rows_drawn=contract.are_rows_drawn)
+        return contract
+
+
+def _probed(probes: _Probes, seconds: float, *, are_rows_drawn: bool, has_more: bool) -> Contract:
+    """The contract by as many probes as there is time for; more equal calls only where two of them differ, and more
+    values (with `has_more`) only of what looks ignored."""
     wanted = ("equal", "seed", "purpose", "confirm_split")
-    number = next((number for number in range(len(wanted), 0, -1) if batches.fits(number, base.seconds)), 0)
-    scores: dict[str, float | None] = {"base": base.score} | _scored(batches, probes, wanted[:number])
-    if scores.get("equal") not in (None, base.score) and batches.fits(2, base.seconds):
-        scores |= _scored(batches, probes, ("equal2", "equal3"))
-    return replace(_contract_by(scores), are_rows_drawn=are_rows_drawn)
+    probes.run(wanted[: next((number for number in range(len(wanted), 0, -1) if probes.fits(number, seconds)), 0)])
+    if probes.scores.get("equal") not in (None, probes.scores["base"]) and probes.fits(2, seconds):
+        probes.run(("equal2", "equal3"))
+    contract = contract_from(probes.scores, are_rows_drawn=are_rows_drawn)
+    return probes.run_more(contract, seconds) if has_more else contract
 
 
 def _in_whole_runs(
@@ -183,9 +222,9 @@ def _in_whole_runs(
     variants = tuple(dict.fromkeys(("base", *equal, *(one for name in ignored for one in needed[name]))))
     if not ignored or not batches.fits(len(variants), seconds):
         return short, False
-    budget, seed = context.file.training.budget, context.campaign.seed
-    requests = probe_requests(context.configuration, seed, budget.amount, is_full=True)
-    whole = _contract_by(_scored(batches, dict(zip(names.PROBES, requests, strict=True)), variants))
+    probes = _Probes(context, batches, context.file.training.budget.amount, is_full=True)
+    probes.run(variants)
+    whole = probes.run_more(contract_from(probes.scores, are_rows_drawn=short.are_rows_drawn), seconds)
     return replace(
         short,
         seed_matters=whole.seed_matters if "seed" in ignored else short.seed_matters,
@@ -196,30 +235,9 @@ def _in_whole_runs(
     ), True
 
 
-def _scored(batches: Batches, probes: Mapping[str, LegRequest], variants: Sequence[str]) -> dict[str, float | None]:
-    """The scores of these probes by what they vary in; None for one without."""
-    ended = batches.run([probes[variant] for variant in variants])
-    by_name = {name: result.score for name, result in ended.items()}
-    return {variant: by_name.get(probes[variant].name) for variant in variants}
-
-
-def _contract_by(scores: Mapping[str, float | None]) -> Contract:
-    equal = [scores[name] for name in ("equal", "equal2", "equal3") if name in scores]
-    purpose = scores.get("purpose")
-    return contract_of(
-        scores.get("base"),
-        equal,
-        seeds=[scores.get("seed")],
-        splits=[scores.get("confirm_split")],
-        purposes=[purpose],
-        confirmed=purpose,
-    )
-
-
-def _noise(batches: Batches, probes: Mapping[str, LegRequest], seconds: float) -> Noise:
+def _noise(batches: Batches, centre: LegRequest, seconds: float) -> Noise:
     """Runs on held-out rows with other seeds on one split, and on the splits that follow with one seed; each group
     begins with the run that both have in common."""
-    centre = probes["purpose"]
     number = next((number for number in NOISE_RUNS if batches.fits(2 * number, seconds)), 0)
     if not number:
         return (), ()

@@ -22,10 +22,10 @@ from ...processes import Identity, identity_from
 from ..spool import Spool
 from ..worker_lives import first_and_life, worker_in_life
 from ..worker_pool import DEADLINE_S, FAILED_STARTS, bury_folder
-from .asked_nodes import ASKED
 from .job_list import JobList
 from .jobs import FAILED, PENDING, PREFIX, RUNNING, SUSPENDED, Job, Jobs, Order
 from .needs import Needs
+from .node_places import NodePlaces
 
 LOOK_EVERY_S = 1.0  # at the file of a worker, which shows minutes of silence
 KILL_PATIENCE_S = 10.0
@@ -76,6 +76,7 @@ class JobWorkers:
         self._told_to_end: dict[str, float] = {}
         self._noted: set[str] = set()
         self._failed_starts = self._took_back = 0
+        self._places = NodePlaces(jobs)
 
     def present(self) -> tuple[str, ...]:
         """The workers that are not buried yet, alive or dead."""
@@ -134,15 +135,18 @@ class JobWorkers:
         """None: the cluster gives places."""
         return ()
 
-    def start(self) -> str:
-        """A new worker's id. Its folder is there before its job: one whose start was not answered is known, too."""
+    def start(self, kind: str = "") -> str:
+        """A new worker's id. Its folder is there before its job: one whose start was not answered is known, too. For a
+        kind of node it is asked for on a node that may be of it, one worker at a time."""
         if self._starter is None:
             raise CampaignFailed("no worker can be started here")
         worker, starter = secrets.token_hex(8), self._starter
         folder = self._prepare(worker, starter)
         program = starter.program / "daemon" / "training" / "node"
         argv = (starter.python, "-I", "-S", "-B", str(program), str(self._spool.folder), worker)
-        order = Order(_job(worker), argv, starter.needs, self._spool.folder, lifetime_s=starter.lifetime_s)
+        place = self._places.find(kind, starter.needs, self._waits_for_place) if kind else ""
+        order = Order(_job(worker), argv, starter.needs, self._spool.folder, lifetime_s=starter.lifetime_s, place=place)
+        self._places.note_asked(worker, place)
         try:
             self._jobs.submit(order)
             self._jobs_known.add(order)
@@ -166,6 +170,7 @@ class JobWorkers:
         for worker in present:
             job = listed.get(_job(worker))
             if job is not None and job.is_living:
+                self._places.learn(worker, job.place, self._spool.workers / worker / "worker.json")
                 if _is_over(worker, job):
                     self._begin_again(job)
                 continue
@@ -265,19 +270,13 @@ class JobWorkers:
             "retuned doctor looks at each node",
         )
 
+    def _waits_for_place(self, worker: str) -> bool:
+        """Whether a worker is there that has not begun."""
+        return (self._spool.workers / worker / "worker.json").exists() and self._identity(worker) is None
+
     def _identity(self, worker: str) -> Identity | None:
         """Who it is on its node; None while it waits."""
         return identity_from(read_json(self._spool.workers / worker / "worker.json") or {})
-
-
-def forget_ended(jobs: Jobs, place: Path) -> None:
-    """Have the cluster forget jobs below a folder that ended when nobody looked after them any more: after the end of
-    their campaign or check, or while the head was away. Raises ClusterAway."""
-    for job in jobs.jobs().values():
-        spool = Path(job.spool)
-        is_ours = spool.is_relative_to(place) and not job.is_living and not spool.match(f"{ASKED}*")
-        if is_ours and not (spool / "workers" / job.id.removeprefix(PREFIX) / "worker.json").exists():
-            jobs.delete(job.id)
 
 
 def _job(worker: str) -> str:

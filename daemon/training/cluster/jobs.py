@@ -24,7 +24,8 @@ class Job:
     """A job as the cluster lists it.
 
     `waited_in_vain`: it ended without ever having had a place. `lives_over`: how many times it lost its place and was
-    queued again by the cluster; what ran in those lives is gone.
+    queued again by the cluster; what ran in those lives is gone. `place`: the address of the node that it came to,
+    empty where the cluster does not tell.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Job:
     spool: str
     waited_in_vain: bool = False
     lives_over: int = 0
+    place: str = ""
 
     @property
     def is_living(self) -> bool:
@@ -53,7 +55,8 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Order:
     """A job to be started, under an id of ours. `spool`: the folder that it works for. `node`: where it is to be asked
-    on one node alone, with as little as possible. `lifetime_s`: how long it may take; None: as long as it likes."""
+    on one node alone, with as little as possible. `place`: the address of the node that it shall come to, with all that
+    it needs; empty: any. `lifetime_s`: how long it may take; None: as long as it likes."""
 
     id: str
     argv: tuple[str, ...]
@@ -61,6 +64,7 @@ class Order:
     spool: Path
     node: Node | None = None
     lifetime_s: float | None = None
+    place: str = ""
 
 
 class Jobs(Protocol):

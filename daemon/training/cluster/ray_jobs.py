@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -25,6 +26,7 @@ OLDEST = (2, 9)  # the first with every field that a job of ours uses
 TESTED = "2.60.0"
 PINNED = 0.001  # of the resource that each node has one of, by which a job gets to it
 _REFUSED = "status code 400"  # of the agent that was to start a job; others are troubles of the moment
+_OWN = "node:"  # how the name of the resource begins that a node alone has one of
 _WAITED_IN_VAIN = frozenset({"JOB_SUPERVISOR_ACTOR_START_TIMEOUT"})
 
 
@@ -105,8 +107,9 @@ class RayJobs:
         }
         if needs.memory_bytes:
             told["entrypoint_memory"] = needs.memory_bytes
-        if needs.custom:
-            told["entrypoint_resources"] = dict(needs.custom)
+        custom = {**needs.custom, **({f"{_OWN}{order.place}": PINNED} if order.place else {})}
+        if custom:
+            told["entrypoint_resources"] = custom
         answer = self._answer("POST", "/api/jobs/", told)
         if answer.is_good or "already exists" in answer.text:
             return
@@ -223,8 +226,8 @@ class RayJobs:
 
 def _own_resource(node: Node) -> str:
     """The resource that this node alone has one of, by which a job gets to it."""
-    own = (name for name in node.resources if name.startswith("node:") and name != "node:__internal_head__")
-    return next(own, f"node:{node.address}")
+    own = (name for name in node.resources if name.startswith(_OWN) and name != "node:__internal_head__")
+    return next(own, f"{_OWN}{node.address}")
 
 
 def _ours(listed: Sequence[Mapping[str, Any]]) -> Iterator[Job]:
@@ -237,4 +240,5 @@ def _ours(listed: Sequence[Mapping[str, Any]]) -> Iterator[Job]:
                 message=str(row.get("message") or ""),
                 spool=str(metadata["retuned_spool"]),
                 waited_in_vain=row.get("error_type") in _WAITED_IN_VAIN,
+                place=urlsplit(str(row.get("driver_agent_http_address") or "")).hostname or "",
             )

@@ -7,6 +7,7 @@ busy nor a sleeping machine uses up.
 
 import json
 import math
+import re
 import signal
 from collections.abc import Callable
 from typing import NoReturn
@@ -18,6 +19,7 @@ from .printed_lines import Piece, PrintedLines
 
 MATCH_S = 1.0  # for one piece of output, at most 64 KiB
 SHOWN_CHARACTERS = 40
+_THOUSANDS = re.compile(r"\d,\d{3}")
 
 
 class _TooSlow(Exception):
@@ -116,6 +118,8 @@ class PrintedMetric:
         if value is None or step is None or not math.isfinite(step) or step < 0:
             shown = self._mask(text)[:SHOWN_CHARACTERS]
             self._unread = f"the last {what} that the pattern {self._text} matched is {shown!r}, which is no number"
+            if _THOUSANDS.search(text):
+                self._unread += "; print it without a comma between thousands, as f'{value:.0f}' does"
             return
         self._unread = ""
         self._keep(json.dumps({"step": step, "metrics": {self._metric: value}}).encode() + b"\n")

@@ -17,7 +17,7 @@ from retuned.daemon.state.campaigns.campaigns import find_campaign, open_campaig
 from retuned.daemon.state.campaigns.lease_file import folder_of
 from retuned.daemon.state.campaigns.legs import results_of
 from retuned.daemon.state.models.registry import register
-from retuned.daemon.training.cluster.job_workers import forget_ended
+from retuned.daemon.training.cluster.ended_jobs import forget_ended
 from retuned.daemon.training.supervisor import end_workers
 from retuned.daemon.upkeep.doctor import examine
 from retuned.strategies.errors import ClusterAway

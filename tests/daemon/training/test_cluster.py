@@ -10,7 +10,8 @@ from retuned.daemon.config.config import Config, load_config
 from retuned.daemon.config.workers_table import WorkersTable
 from retuned.daemon.training.cluster import ray_jobs
 from retuned.daemon.training.cluster.capacity import machine_from, trainings_at_once
-from retuned.daemon.training.cluster.job_workers import JobWorkers, Starter, forget_ended
+from retuned.daemon.training.cluster.ended_jobs import forget_ended
+from retuned.daemon.training.cluster.job_workers import JobWorkers, Starter
 from retuned.daemon.training.cluster.jobs import Order
 from retuned.daemon.training.cluster.needs import Needs
 from retuned.daemon.training.cluster.ray_jobs import RayJobs

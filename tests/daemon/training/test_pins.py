@@ -33,7 +33,7 @@ class KindOfNode(Workers):
 
     kinds = ()
 
-    def start(self):
+    def start(self, kind=""):
         kind = self.kinds[len(list(self._spool.workers.iterdir())) % len(self.kinds)]
         self._environment = {**self._environment, KIND: kind}
         return super().start()
@@ -107,6 +107,21 @@ def test_the_other_side_is_lost_where_no_node_of_its_kind_is_left(run, tmp_path,
     result = finished(runner, PAIRS[1], look=lambda: clock.move(seconds=PATIENCE_S / 2))[PAIRS[1].name]
     assert (result.end, result.attempts) == (LegEnd.LOST, 4)
     assert "no node like the one that trained the other side of its pair (A100) is left" in result.detail
+
+
+def test_a_pair_of_which_no_side_has_trained_goes_to_another_kind_of_node(run, tmp_path, clock):
+    """Its first worker decided on a kind of node, and was lost with it."""
+    (tmp_path / "go").touch()
+    runner = run("H100")
+    runner.submit(PAIRS[:2])
+    pins = tmp_path / "spool" / "pins"
+    pins.mkdir(exist_ok=True)
+    (pins / "confirm.000.json").write_text('{"kind": "A100"}')
+    results = finished(runner, *PAIRS[:2], look=lambda: clock.move(seconds=PATIENCE_S / 2))
+    assert [(result.end, result.attempts, result.node) for result in results.values()] == [
+        (LegEnd.COMPLETED, 1, "H100")
+    ] * 2
+    assert (pins / "confirm.000.json").read_text() == '{"kind": "H100"}'
 
 
 @pytest.mark.parametrize(

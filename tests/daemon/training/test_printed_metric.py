@@ -73,7 +73,7 @@ def test_a_value_that_is_not_finite_is_reported_as_such():
     ("pattern", "output", "words"),
     [
         (LOSS, b"val_loss=0.3\nval_loss=oops\n", "the last value that the pattern"),
-        (LOSS, b"val_loss=1,234.5\n", "'1,234.5', which is no number"),
+        (LOSS, b"val_loss=1,234.5\n", "'1,234.5', which is no number; print it without a comma"),
         (STEPS, b"epoch x: loss=0.3\n", "the last step that the pattern"),
         (STEPS, b"epoch -1: loss=0.3\n", "'-1', which is no number"),
     ],

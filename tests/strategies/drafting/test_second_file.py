@@ -76,6 +76,56 @@ def test_it_may_all_stand_in_functions_that_are_handed_the_arguments():
     assert with_second_file(text.replace("fit(args)", "fit(given)") + main) == ""  # args is unknown there
 
 
+HELPER = """\
+import argparse
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+
+def load(path, target="y"):
+    df = pd.read_csv(path)
+    df = df.fillna(0)
+    df = pd.get_dummies(df)
+    return df.drop(columns=[target]), df[target]
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--data", default="rows.csv")
+    args = p.parse_args()
+    X, y = load(args.data)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=3)
+"""
+
+
+def test_the_table_may_be_read_in_a_function():
+    found = with_second_file(HELPER)
+    assert 'def load(path, target="y", valid=None):\n    df = pd.read_csv(path)\n    if valid:\n' in found
+    assert "        second.index += 10**9" in found
+    assert "    X, y = load(args.data, valid=args.valid)\n" in found
+    assert "test_size=int((X.index >= 10**9).sum()), shuffle=False)" in found
+    assert "def load(path, valid=None):" in with_second_file(
+        HELPER.replace(', target="y"', "").replace("target", '"y"')
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("df[target]", "df[target].values"),
+        ("fillna(0)", "sample(frac=1)"),
+        ("read_csv(path)", "read_csv('rows.csv')"),
+        ("read_csv(path)", "read_csv(path, index_col=0)"),
+        ("    X_train", "    X = scale(X)\n    X_train"),
+        ("    X_train", "    again = load(args.data)\n    X_train"),
+        ("(path, target", "(path, *, target"),
+    ],
+)
+def test_a_function_that_loses_the_rows_is_left_alone(old, new):
+    assert old in HELPER
+    assert with_second_file(HELPER.replace(old, new)) == ""
+
+
 @pytest.mark.parametrize(
     "edits",
     [

@@ -18,7 +18,13 @@ def points_of(has_split=False, has_seed=False, is_final=True, **changes):
         ({}, {}, "seed", Level.OK, ""),
         ({"seed_matters": False}, {}, "seed", Level.FAILED, '"--seed", "{seed}"'),
         # ridge regression on rows that retuned draws
-        ({"seed_matters": False, "are_rows_drawn": True}, {"has_split": True}, "seed", Level.WARNING, "if it draws"),
+        (
+            {"seed_matters": False, "are_rows_drawn": True},
+            {"has_split": True},
+            "seed",
+            Level.WARNING,
+            "draws at random all the same",
+        ),
         # one that is handed the seed is not told to hand it over
         ({"seed_matters": False}, {"has_seed": True}, "seed", Level.FAILED, "the command hands the seed over: draw"),
         (

@@ -61,8 +61,8 @@ def test_what_failed_or_was_cut_is_said_with_how_many_and_as_what_it_counts(chan
 
 
 def test_a_recommended_value_at_an_end_of_its_range_is_told():
-    notice = write_notice(replace(SUBJECT, at_an_end=("lr lies at the lower end of its range",)), STALE)
-    assert "Use: lr = 0.004, batch = 64.\nlr lies at the lower end of its range.\n" in notice.text
+    notice = write_notice(replace(SUBJECT, at_an_end="At an end of its range lies lr."), STALE)
+    assert "Use: lr = 0.004, batch = 64.\nAt an end of its range lies lr.\n" in notice.text
 
 
 def test_overwhelming_evidence_is_critical_in_title_and_text():
