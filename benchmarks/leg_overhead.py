@@ -134,6 +134,7 @@ def main() -> None:
         _join(cluster)
         rows = [row for kind in KINDS for row in measure(kind, folder, cluster, given.few)]
     finally:
+        _leave()
         cluster.end()
         shutil.rmtree(folder, ignore_errors=True)
     print_table("milliseconds a run", rows)
@@ -187,10 +188,18 @@ def _join(cluster: RayCluster) -> None:
         "RAY_DEDUP_LOGS": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     }  # fmt: skip
     import ray
+    import ray.tune  # now: once this process is a driver, Ray waits for a minute instead of saying what is missing
 
     paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     variables = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     ray.init(address=f"127.0.0.1:{cluster.port}", log_to_driver=False, runtime_env={"env_vars": variables})
+
+
+def _leave() -> None:
+    """End the part of a driver, which would end this process when its cluster is gone."""
+    import ray
+
+    ray.shutdown()
 
 
 def _request(name: str, number: int) -> LegRequest:

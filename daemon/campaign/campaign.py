@@ -240,12 +240,15 @@ def _contract(context: CampaignContext) -> Contract:
 
 def _is_started_alike(context: CampaignContext, baseline: Campaign) -> bool:
     """Whether the training's code and what it is handed are those of the baseline: an owner who puts {seed} into the
-    command has changed no code, and what was ignored may count now."""
+    command, or has larger slices cut, has changed no code, and what was ignored may count now."""
     file_before = file_of_version(context.store, context.model.id, baseline.model_version)
     before, now = (
-        (file.training.command, file.training.recipe, file.training.values, file.training.pass_env, file.split)
+        (
+            file.training.command, file.training.recipe, file.training.values, file.training.pass_env, file.split,
+            None if file.split is None else file.split.shares(file.search.max_pairs),
+        )
         for file in (file_before, context.file)
-    )
+    )  # fmt: skip
     return before == now and is_same_code(prepared_of(baseline).code, prepared_of(context.campaign).code)
 
 

@@ -32,7 +32,10 @@ def proposed_lines(proposed: "Proposed") -> Iterator[str]:
     for name in proposed.edited:
         yield f"note: the settings file has another value of {name} than the registry, which is overwritten"
     file, hook = model.file.settings_file, model.file.settings.hook
-    yield f"writes: {file}" if file is not None else "writes no file: the model file names none under [settings]"
+    if file is not None:
+        yield f"writes: {file}"
+    else:
+        yield "writes no file, since the model file names none under [settings]: set the values where you train"
     if hook is not None:
         yield f"then runs: {' '.join(hook)}"
 

@@ -28,7 +28,7 @@ _OF_SEVERAL = re.compile(r"(?i)(acc|prec|accuracy|top)[-_@ ]*(?!1(?!\d))\d+")  #
 _USELESS = (
     ("logloss", 0.693, "of two classes, one that says 0.5 always"),
     ("auc auroc roc rocauc", 0.5, "one that guesses"),
-    ("acc accuracy top1", 0.5, "one that names the commonest class always, which is this share of the rows"),
+    ("acc accuracy top1", 0.5, "one that names the commonest class always: this share of the rows, or in percent"),
     ("r2 skill corr correlation kappa mcc pearson spearman", 0.0, "one that predicts the mean always"),
     ("error err misclassification", 0.5, "one that names the commonest class always"),
 )

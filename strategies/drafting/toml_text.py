@@ -75,8 +75,8 @@ def _data(draft: Draft) -> Iterator[str]:
         yield "# [data]"
         yield f"# path = {toml(draft.data or 'data.csv')}"
         yield from _comment(
-            "Each run should draw its rows by the split seed ($RETUNED_SPLIT_SEED or {split_seed}). Or let it take a "
-            "file to train on and one to score on, and retuned cuts them: split = {by = 'rows'}, {train} and {eval}."
+            "Pairs need rows of their own: let it take a file to train on and one to score on, and retuned cuts them: "
+            "split = {by = 'rows'}, {train} and {eval}."
         )
         return
     yield "[data]"
@@ -86,9 +86,9 @@ def _data(draft: Draft) -> Iterator[str]:
         yield '# TODO path = "data.csv"  # the file or folder with all rows'
     if not draft.is_split:
         yield from _comment(
-            "The script cuts these rows itself: each run should draw them by the split seed ($RETUNED_SPLIT_SEED or "
-            "{split_seed}). Or let it take a file to train on and one to score on, and retuned cuts them: add "
-            "split = {by = 'rows'} here, and {train} and {eval} to the command."
+            "The script cuts these rows itself, so every pair would be scored on the same ones. Let it take a file to "
+            "train on and one to score on, and retuned cuts them: split = {by = 'rows'} here, and {train} and {eval} "
+            "in the command."
         )
         return
     yield 'split = {by = "rows"}  # guess: rows do not depend on each other; retuned cuts all of them anew. If they do:'
@@ -128,7 +128,7 @@ def _objective(draft: Draft) -> Iterator[str]:
         if metric.column:
             yield '# step = "epoch"  # the column of the step, in the budget\'s unit: brings curves and early stopping'
     score, which = useless_score("" if metric is None else metric.name, draft.direction)
-    yield f"# floor = {toml(score)}  # what a useless model scores ({which}); a failed training counts as it"
+    yield f"# floor = {toml(score)}  # for instance: what a useless model scores ({which})"
 
 
 def _others(draft: Draft) -> Iterator[str]:

@@ -34,7 +34,11 @@ def time_point(file: ModelFile, runs: CheckRuns, first: LegResult) -> Point:
     budget = file.training.budget
     whole = in_words(budget)
     if not runs.is_short:
-        why = "" if budget.amount == 1 else "; nothing in its files reads RETUNED_TO_STEP, so short runs are whole ones"
+        why = (
+            ""
+            if budget.amount == 1
+            else "; nothing in its files reads RETUNED_TO_STEP, so short runs are whole ones, which is fine"
+        )
         return Point("time", Level.OK, f"{duration(first.seconds)} for {whole}{why}")
     last = first.curve[-1][0] if first.curve else runs.to_step
     if last > runs.to_step + 1:

@@ -101,7 +101,7 @@ def test_a_fixed_seed_can_be_judged_where_retuned_draws_the_rows_and_is_told(des
     points, runs = points_of(desk, write_model(desk, TOYS / "plain.py", *words, split='split = {by = "rows"}'))
     assert runs == 5
     assert {point.level for point in points.values()}.isdisjoint({Level.FAILED})
-    assert "its rows are drawn anew for each pair" in points["seed"].sentence
+    assert "since rows are drawn anew for each" in points["seed"].sentence
     assert "hand it {seed}" in points["seed"].remedy
 
 
