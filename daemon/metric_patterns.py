@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 LONGEST_PATTERN = 1000  # characters
+WITHOUT_COMMA = "print it without a comma between thousands, as f'{value:.0f}' does"
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 _OPENERS, _ENDS = " \t'\"([{<$€£", frozenset(" \t'\")]},;:|%/>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

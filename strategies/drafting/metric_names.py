@@ -30,7 +30,7 @@ _USELESS = (
     ("auc auroc roc rocauc", 0.5, "one that guesses"),
     ("acc accuracy top1", 0.5, "one that names the commonest class always: this share of the rows, or in percent"),
     ("r2 skill corr correlation kappa mcc pearson spearman", 0.0, "one that predicts the mean always"),
-    ("error err misclassification", 0.5, "one that names the commonest class always"),
+    ("misclassification", 0.5, "one that names the commonest class always"),
 )
 """Words of a metric's name, what a useless model scores, and which one that is."""
 _WORTH = {"report": 3, "print": 2, "file": 2, "log": 0}

@@ -8,7 +8,7 @@ from ....strategies.verdict.margin import COARSE_SHARE
 from ....strategies.verdict.noise_parts import NoiseParts, noise_parts
 from ....strategies.verdict.power import WANTED, loss_found
 from ....strategies.verdict.verdict_records import TestPlan
-from ....strategies.words import counted, duration
+from ....strategies.words import counted, duration, in_digits
 from ...config.config import Config
 from ...config.model_file import ModelFile
 from ...config.schedule_tables import HouseScheduleTable
@@ -97,7 +97,7 @@ def _noise(runs: CheckRuns, parts: NoiseParts) -> Point:
         f" {parts.share_high:.0%}"
     )
     return Point("noise", Level.OK, (
-        f"scores of {length} vary by {parts.sigma:.2g} ({parts.sigma_low:.2g} to {parts.sigma_high:.2g}):"
+        f"scores of {length} vary by {_short(parts.sigma)} ({_short(parts.sigma_low)} to {_short(parts.sigma_high)}):"
         f" {parts.split_share:.0%} of the variance comes with the split{rows}, the rest with the seed{known}"
     ))  # fmt: skip
 
@@ -115,13 +115,13 @@ def _detects(file: ModelFile, runs: CheckRuns, parts: NoiseParts, test: TestPlan
         of_skill = ", perhaps more than the whole skill"
     single = "single short runs" if runs.is_short else "single runs"
     text = (
-        f"a loss of {least:.2g} to {most:.2g} in {file.goal.metric}{of_skill} with {WANTED:.0%}, a guess from {single}:"
+        f"a loss of {_short(least)} to {_short(most)} in {file.goal.metric}{of_skill} with {WANTED:.0%}, a guess from {single}:"
         " the less, the more of what comes with the split is common to both sides of a pair, as pairs will show"
     )
     cut, with_larger = runs.prepared.cut, loss_found(test, parts.sigma_with_slices(2.0))
     what = "with slices twice as large" if cut is not None else "with twice as many evaluation rows"
     if with_larger is not None and with_larger < 0.95 * most:
-        text += f"; {what}, {with_larger:.2g} where it was {most:.2g}"
+        text += f"; {what}, {_short(with_larger)} where it was {_short(most)}"
     is_coarse = shares is not None and shares[0] > COARSE_SHARE
     if not is_coarse and (cut is None or cut.smallest >= SMALL_SLICE):
         return Point("detects", Level.OK, text)
@@ -131,3 +131,7 @@ def _detects(file: ModelFile, runs: CheckRuns, parts: NoiseParts, test: TestPlan
         else "train longer, or raise max_pairs under [search]"
     )
     return Point("detects", Level.WARNING, f"{text}; smaller losses go unnoticed", remedy)
+
+
+def _short(number: float) -> str:
+    return in_digits(number, 2)

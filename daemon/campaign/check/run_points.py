@@ -7,6 +7,7 @@ from ....strategies.verdict.check_points import PARTS, Level, Point, contract_po
 from ....strategies.words import duration
 from ...config.config import Config
 from ...config.model_file import ModelFile
+from ...metric_patterns import WITHOUT_COMMA
 from ...training.interpreter import find_interpreter, install_remedy
 from .outlook import MORE_TIME, cost_of_cut, in_words, outlook, time_point
 from .runs import CheckRuns, is_given_seed
@@ -80,6 +81,8 @@ def _metric_remedy(file: ModelFile, runs: CheckRuns) -> str:
         return f"report the end at step {step}, or correct budget under [training]"
     if goal.file is not None:
         return "write it there in each run, or correct file, key or column under [objective]"
+    if first is not None and WITHOUT_COMMA in first.detail:
+        return "change that print; no pattern can read it"
     if goal.pattern is not None:
         return "correct pattern under [objective]"
     report = f'print {{"step": {step}, "metrics": {{"{goal.metric}": 38.2}}}} on a line of its own'

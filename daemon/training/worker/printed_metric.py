@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from ...masking import Mask, masked
-from ...metric_patterns import compile_pattern, number_in
+from ...metric_patterns import WITHOUT_COMMA, compile_pattern, number_in
 from .metric_hints import Unmatched
 from .printed_lines import Piece, PrintedLines
 
@@ -119,7 +119,7 @@ class PrintedMetric:
             shown = self._mask(text)[:SHOWN_CHARACTERS]
             self._unread = f"the last {what} that the pattern {self._text} matched is {shown!r}, which is no number"
             if _THOUSANDS.search(text):
-                self._unread += "; print it without a comma between thousands, as f'{value:.0f}' does"
+                self._unread += f"; {WITHOUT_COMMA}"
             return
         self._unread = ""
         self._keep(json.dumps({"step": step, "metrics": {self._metric: value}}).encode() + b"\n")
