@@ -65,7 +65,7 @@ def compare(folder: Path, cluster: RayCluster, seed: int) -> Row:
         "pairs": verdict["pairs"],
         "mean": verdict["mean"],
         "legs": len(there["legs"]),
-        "nodes_used": len(there["nodes"]),
+        "kinds_of_node": len(there["nodes"]),
         "same_verdict": verdict == here["verdict"] and there["challenger"] == here["challenger"],
         "same_legs": there["legs"] == here["legs"],
         "differing_legs": sum((Counter(there["legs"]) - Counter(here["legs"])).values()),
