@@ -29,9 +29,9 @@ def show_health(out: Console, health: Health, now: datetime) -> None:
         table(out, ("running", "model", "kind", "phase", "runs", "expected end (UTC)"), rows, "")
     if health.queue:
         out.print()
+        next_step = "about to start" if health.is_serving else "starts with a service, or by hand"
         queued = [
-            (str(waiting.campaign), waiting.model, waiting.kind, waiting.why or "about to start")
-            for waiting in health.queue
+            (str(waiting.campaign), waiting.model, waiting.kind, waiting.why or next_step) for waiting in health.queue
         ]
         table(out, ("waiting", "model", "kind", "why"), queued, "")
         if health.queue_length > len(health.queue):

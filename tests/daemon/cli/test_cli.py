@@ -152,6 +152,12 @@ def test_a_look_says_what_it_saw_and_what_follows(call, judged_copy):
     assert "next looks (UTC)" in call(*state, "status")[1]
 
 
+def test_what_waits_without_a_service_is_not_about_to_start(call, desk):
+    desk.register()
+    out = call("--state", desk.config.state, "status")[1]
+    assert "baseline  starts with a service, or by hand" in out
+
+
 def test_the_drift_record_says_where_its_line_is_interrupted(call, judged_copy):
     with judged_copy.store.transaction():
         judged_copy.store.change("UPDATE campaigns SET settings_version = 2 WHERE id = 3")
