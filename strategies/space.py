@@ -117,9 +117,10 @@ class Space:
                     found.append(f"{parameter.name} ({end} end of {parameter.low:g} to {parameter.high:g})")
         if not found:
             return ""
+        lies = "lies at an end of its range" if len(found) == 1 else "lie at an end of their ranges"
         return (
-            f"At an end of its range lies {' and '.join(found)}: better values may lie beyond. Adopt these first, they "
-            "stay; then widen the range in the model file, register that and re-tune."
+            f"{' and '.join(found)} {lies}: better values may lie beyond. Adopt these first, they stay; then widen the "
+            "range in the model file, register that and re-tune."
         )
 
     def to_unit(self, configuration: Configuration) -> tuple[float, ...]:

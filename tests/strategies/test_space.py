@@ -291,15 +291,18 @@ def test_a_derived_seed_is_a_non_negative_31_bit_number(seed, names):
     ("changes", "ends"),
     [
         ({}, ""),
-        ({"lr": LR.low}, "lr (lower end of 1e-05 to 1):"),
-        ({"lr": LR.high * 0.99}, "lr (upper end of 1e-05 to 1):"),
+        ({"lr": LR.low}, "lr (lower end of 1e-05 to 1) lies at an end of its range:"),
+        ({"lr": LR.high * 0.99}, "lr (upper end of 1e-05 to 1) lies at an end of its range:"),
         ({"momentum": 0.0}, ""),  # a linear range ends where momentum does
-        ({"lr": LR.low, "rate": 1.0}, "lr (lower end of 1e-05 to 1) and rate (upper end of 0.0001 to 1):"),
+        (
+            {"lr": LR.low, "rate": 1.0},
+            "lr (lower end of 1e-05 to 1) and rate (upper end of 0.0001 to 1) lie at an end of their ranges:",
+        ),
     ],
 )
 def test_a_value_at_an_end_of_a_range_in_orders_of_magnitude_is_told(changes, ends):
     told = SPACE.at_an_end(INCUMBENT | changes)
-    assert told.startswith(f"At an end of its range lies {ends} better values") if ends else not told
+    assert told.startswith(f"{ends} better values") if ends else not told
 
 
 def test_the_ends_of_a_range_of_whole_numbers_are_its_first_and_last():
