@@ -87,4 +87,5 @@ def _show_adopted(session: Session, name: str) -> None:
         say("no file was written, because the model file names no [settings] file: copy the values to your training")
     for line in adoption_lines(shown.adoption, only_hook=True):
         say(line)
-    say(f"a baseline of them is queued; to undo: retuned rollback {model.name}")
+    say(f"a baseline of them is queued, which a service runs, or: retuned baseline {model.name}")
+    say(f"to undo: retuned rollback {model.name}")

@@ -170,6 +170,9 @@ def _summary(draft: Draft) -> Iterator[str]:
         way = f", {draft.direction}" if draft.direction else ""
         where = f" ({draft.metric.place})" if draft.metric.line else ""
         yield f"  metric       {draft.metric.name}{way}{where}"
+        if draft.other_metrics:
+            others = ", ".join(f"{sight.name} ({sight.place})" for sight in draft.other_metrics)
+            yield f"               also found: {others}"
     searched = [one.name for one in draft.hyperparameters if one.range.low is not None or one.range.choices]
     searched += [one.name for one in draft.hyperparameters if one.range.kind == "bool"]
     if searched:

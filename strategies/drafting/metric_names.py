@@ -82,8 +82,8 @@ def place_of(text: str) -> int:
 
 def best_sight(sights: tuple[MetricSight, ...]) -> MetricSight | None:
     """The one that tells most likely what decides: of held-out rows before of training rows, one that can be read
-    before one that cannot, a metric before the loss that is printed with it, the first guess before the first five, the
-    later before the earlier."""
+    before one that cannot, a metric before the loss that is printed with it, the first guess before the first five,
+    another metric before accuracy, which is coarse, the later before the earlier."""
     named = [(number, sight) for number, sight in enumerate(sights) if is_metric(sight.name)]
     return max(named, key=_worth, default=(0, None))[1]
 
@@ -105,7 +105,8 @@ def is_loss(name: str) -> bool:
 def _worth(numbered: tuple[int, MetricSight]) -> tuple[int, ...]:
     number, sight = numbered
     where = 4 * place_of(sight.name) or 4 * place_of(sight.context)
-    choice = (not is_loss(sight.name), not _OF_SEVERAL.search(sight.name))
+    is_accuracy = bool(_words(sight.name) & {"acc", "accuracy"})
+    choice = (not is_loss(sight.name), not _OF_SEVERAL.search(sight.name), not is_accuracy)
     return (sight.how != "log", where + _WORTH[sight.how], *choice, sight.line, number)
 
 

@@ -111,6 +111,8 @@ def _detects(file: ModelFile, runs: CheckRuns, parts: NoiseParts, test: TestPlan
         return Point("detects", Level.WARNING, found, "raise max_pairs under [search]")
     shares = None if test.skill is None else (least / test.skill, most / test.skill)
     of_skill = "" if shares is None else f" ({shares[0]:.0%} to {shares[1]:.0%} of the skill)"
+    if shares is not None and file.goal.floor is None and file.goal.trivial is None:
+        of_skill = f"{of_skill[:-1]}, counted from 0: no floor is set)"
     if shares is not None and shares[1] > 1:
         of_skill = ", perhaps more than the whole skill"
     single = "single short runs" if runs.is_short else "single runs"

@@ -11,6 +11,8 @@ AROUND = Surroundings("model", "train.py", ("python3", "train.py"), "me", "a gue
 CHOSEN = [
     # a metric beside the loss was chosen by the owner; of a loop without words about rows, too
     ('print(f"epoch {epoch}: loss={loss:.4f} pr_auc={ap:.4f}")', "pr_auc", "maximize"),
+    # accuracy is coarse, and told beside what counts
+    ('print(f"Test AUC: {auc:.4f} (accuracy {acc:.3f})")', "Test_AUC", "maximize"),
     # of several in one line, the last
     ("print('acc %.3f f1 %.3f' % (a, f))", "f1", "maximize"),
     # the loss of held-out rows goes before a metric of training rows
