@@ -146,7 +146,7 @@ class JobWorkers:
         argv = (starter.python, "-I", "-S", "-B", str(program), str(self._spool.folder), worker)
         place = self._places.find(kind, starter.needs, self._waits_for_place) if kind else ""
         order = Order(_job(worker), argv, starter.needs, self._spool.folder, lifetime_s=starter.lifetime_s, place=place)
-        self._places.note_asked(worker, place)
+        self._places.note_asked(worker, place, self._clock.monotonic())
         try:
             self._jobs.submit(order)
             self._jobs_known.add(order)
@@ -171,6 +171,8 @@ class JobWorkers:
             job = listed.get(_job(worker))
             if job is not None and job.is_living:
                 self._places.learn(worker, job.place, self._spool.workers / worker / "worker.json")
+                if job.status == PENDING and self._places.has_waited(worker, self._clock.monotonic()):
+                    self.terminate(worker)
                 if _is_over(worker, job):
                     self._begin_again(job)
                 continue

@@ -8,6 +8,8 @@ from ...durable_files import read_json
 from .jobs import Jobs
 from .needs import Needs
 
+PATIENCE_S = 60.0
+
 
 class NodePlaces:
     """The nodes of one cluster as the workers of one spool have come to know them."""
@@ -16,7 +18,7 @@ class NodePlaces:
         self._jobs = jobs
         self._kinds: dict[str, str] = {}  # by address
         self._told: set[str] = set()  # workers that said where they stand
-        self._asked: dict[str, str] = {}  # the address that a worker was asked for at
+        self._asked: dict[str, float] = {}  # workers that were asked for at an address, and when
         self._tries = 0
 
     def learn(self, worker: str, place: str, record: Path) -> None:
@@ -31,7 +33,7 @@ class NodePlaces:
     def find(self, kind: str, needs: Needs, waits: Callable[[str], bool]) -> str:
         """The address of a living node of this kind that such a worker fits on, else of one whose kind is not known,
         another one at each call; empty where there is none, the cluster is away, or a worker waits for such a place."""
-        if any(place and waits(worker) for worker, place in self._asked.items()):
+        if any(map(waits, self._asked)):
             return ""
         try:
             fitting = sorted(node.address for node in self._jobs.nodes() if needs.fit(node.resources))
@@ -42,7 +44,11 @@ class NodePlaces:
         self._tries += 1
         return candidates[self._tries % len(candidates)] if candidates else ""
 
-    def note_asked(self, worker: str, place: str) -> None:
-        """A worker was asked for at an address."""
+    def note_asked(self, worker: str, place: str, now_s: float) -> None:
+        """A worker was asked for at an address, if it was."""
         if place:
-            self._asked[worker] = place
+            self._asked[worker] = now_s
+
+    def has_waited(self, worker: str, now_s: float) -> bool:
+        """Whether a worker that was asked for at an address has waited for it for so long that others need its slot."""
+        return worker in self._asked and now_s - self._asked[worker] > PATIENCE_S

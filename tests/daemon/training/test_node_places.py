@@ -47,11 +47,18 @@ def test_a_worker_is_asked_for_where_the_kind_was_seen_else_where_nothing_is_kno
 
 
 def test_one_at_a_time_and_none_while_the_cluster_is_away(places, monkeypatch):
-    places.note_asked("w", "b")
+    places.note_asked("other", "", 0.0)
+    places.note_asked("w", "b", 0.0)
     assert places.find("A100", ONE, lambda worker: worker == "w") == ""
     assert places.find("A100", ONE, never) == "b"
     monkeypatch.setattr(Cluster, "names", None)
     assert places.find("A100", ONE, never) == ""
+
+
+def test_who_waits_too_long_for_a_place_frees_its_slot(places):
+    places.note_asked("w", "b", 0.0)
+    assert [places.has_waited(worker, 61.0) for worker in ("w", "other")] == [True, False]
+    assert not places.has_waited("w", 59.0)
 
 
 def test_a_worker_that_has_not_begun_tells_nothing(tmp_path):
