@@ -98,6 +98,9 @@ Variable = Annotated[Text, AfterValidator(_variable)]
 Count = Annotated[Integer, Field(ge=1, le=2**31)]
 
 
+_LABEL = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+
+
 class BudgetTable(Table):
     """What one full training costs, in exactly one unit."""
 
@@ -124,13 +127,25 @@ class BudgetTable(Table):
         return float(getattr(self, self.unit))
 
 
+def _label(value: str) -> str:
+    if not _LABEL.fullmatch(value):
+        allowed = "allowed: a label of a node, letters, digits and . _ - inside, before it at most a prefix with /"
+        raise refusal(f"is {shown(value)}", allowed, "for instance labels = {market-type = 'on-demand'}")
+    return value
+
+
+Label = Annotated[Text, AfterValidator(_label)]
+
+
 class ResourcesTable(Table):
-    """What one training needs from the machine, or from a node of a cluster; None: not declared."""
+    """What one training needs from the machine, or from a node of a cluster; None: not declared. `labels`: those that
+    its node must have."""
 
     memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
     gpus: Annotated[Integer, Field(ge=0, le=1024)] = 0
     cpus: Positive | None = None
     custom: Mapping[Text, Positive] = {}
+    labels: Mapping[Label, Label] = {}
 
 
 class TrainingTable(Table):

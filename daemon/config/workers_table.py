@@ -20,6 +20,7 @@ from .toml_input import (
     refusal,
     shown,
 )
+from .training_tables import Label
 
 _SLURM_NAME = re.compile(r"[A-Za-z0-9_.,@+-]{1,200}")
 _SBATCH_OPTION = re.compile(r"--([a-z][a-z-]*)(?:=[^\x00-\x1f\x7f]{0,500})?")
@@ -78,6 +79,11 @@ _SHARED = ("shared", "/mnt/shared/retuned")
 SlurmName = Annotated[str, AfterValidator(_slurm_name)]
 
 
+def label_of(name: str, value: str) -> str:
+    """How a node's label stands among its resources, of which it then has one."""
+    return f"label:{name}={value}"
+
+
 class NodeTypeTable(Table):
     """A type of node that the cluster's autoscaler may add: how many there may be, and what each has."""
 
@@ -86,12 +92,14 @@ class NodeTypeTable(Table):
     gpus: Annotated[Integer, Field(ge=0, le=1024)] = 0
     memory_bytes: MemoryBytes | None = Field(default=None, alias="memory")
     custom: Mapping[Text, Positive] = {}
+    labels: Mapping[Label, Label] = {}
 
     @property
     def resources(self) -> dict[str, float]:
-        """What each has, by Ray's names."""
+        """What each has, by Ray's names, its labels as in `label_of`."""
         memory = {} if self.memory_bytes is None else {"memory": float(self.memory_bytes)}
-        return {"CPU": self.cpus, "GPU": float(self.gpus), **memory, **self.custom}
+        labels = {label_of(name, value): 1.0 for name, value in self.labels.items()}
+        return {"CPU": self.cpus, "GPU": float(self.gpus), **memory, **self.custom, **labels}
 
 
 class WorkersTable(Table):

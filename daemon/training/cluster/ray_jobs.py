@@ -17,6 +17,7 @@ import requests
 
 from ....strategies.errors import CampaignFailed, ClusterAway, InputError
 from ...config.config import resolve_secret
+from ...config.workers_table import label_of
 from .jobs import Job, Node, Order
 from .needs import Needs
 
@@ -27,6 +28,7 @@ TESTED = "2.60.0"
 PINNED = 0.001  # of the resource that each node has one of, by which a job gets to it
 _REFUSED = "status code 400"  # of the agent that was to start a job; others are troubles of the moment
 _OWN = "node:"  # how the name of the resource begins that a node alone has one of
+_NODE_ID = "ray.io/node-id"
 _WAITED_IN_VAIN = frozenset({"JOB_SUPERVISOR_ACTOR_START_TIMEOUT"})
 
 
@@ -110,6 +112,8 @@ class RayJobs:
         custom = {**needs.custom, **({f"{_OWN}{order.place}": PINNED} if order.place else {})}
         if custom:
             told["entrypoint_resources"] = custom
+        if needs.labels:
+            told["entrypoint_label_selector"] = dict(needs.labels)
         answer = self._answer("POST", "/api/jobs/", told)
         if answer.is_good or "already exists" in answer.text:
             return
@@ -150,7 +154,7 @@ class RayJobs:
         told = self._json("GET", "/api/v0/nodes?detail=1&limit=10000")
         with self._as_ray_answers("a list of nodes"):
             return tuple(
-                Node(str(row["node_ip"]), {str(name): float(has) for name, has in row["resources_total"].items()})
+                Node(str(row["node_ip"]), {**_numbers(row["resources_total"]), **_labels(row.get("labels") or {})})
                 for row in told["data"]["result"]["result"]
                 if row.get("state") == "ALIVE"
             )
@@ -228,6 +232,15 @@ def _own_resource(node: Node) -> str:
     """The resource that this node alone has one of, by which a job gets to it."""
     own = (name for name in node.resources if name.startswith(_OWN) and name != "node:__internal_head__")
     return next(own, f"{_OWN}{node.address}")
+
+
+def _numbers(resources: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): float(has) for name, has in resources.items()}
+
+
+def _labels(labels: Mapping[str, Any]) -> dict[str, float]:
+    """A node's labels among its resources, without the one that no other node has."""
+    return {label_of(name, str(value)): 1.0 for name, value in labels.items() if name != _NODE_ID}
 
 
 def _ours(listed: Sequence[Mapping[str, Any]]) -> Iterator[Job]:

@@ -130,6 +130,7 @@ BAD = [
     ("resumable = true", 'resumable = "yes"', "training.resumable is 'yes'", "true or false"),
     ("resumable = true", "slots = 0", "training.slots is 0", "greater than"),
     ("resumable = true", "slots = true", "training.slots is true", "whole number"),
+    ("resumable = true", 'resources = {labels = {zone = "!a"}}', "training.resources.labels.zone is '!a'", "on-demand"),
     ("resumable = true", 'resources = {memory = "2 apples"}', "training.resources.memory is '2 apples'", "2GiB"),
     ("resumable = true", 'pass_env = ["A=B"]', "training.pass_env[0] is 'A=B'", "environment variable"),
     ("resumable = true", 'pass_env = ["RETUNED_SEED"]', "training.pass_env[0] is", "RETUNED_"),

@@ -195,6 +195,28 @@ def test_the_nodes_are_what_campaigns_may_use(head, tmp_path):
     assert machine_of(Config(state=tmp_path, workers=workers)).slots == 4
 
 
+def test_a_training_comes_to_nodes_with_its_labels_alone(head, tmp_path):
+    labels = {"ray.io/node-id": "4711", "market-type": "spot", "zone": "a"}
+    row = {"node_ip": "10.0.0.1", "state": "ALIVE", "resources_total": {"CPU": 4.0}, "labels": labels}
+    other = {**row, "node_ip": "10.0.0.2", "labels": {"market-type": "on-demand"}}
+    head.answers["GET", "/api/v0/nodes"] = 200, {"data": {"result": {"result": [row, other]}}}
+    types = [{"most": 1, "cpus": 8, "labels": {"market-type": "on-demand"}}]
+    workers = WorkersTable(runner="ray", address=head.address, shared=tmp_path, autoscaler=types)
+    machine = machine_of(Config(state=tmp_path, workers=workers))
+    at_once = [
+        trainings_at_once(machine, Needs(1.0, labels=labels))
+        for labels in ({}, {"market-type": "spot"}, {"market-type": "on-demand"}, {"zone": "b"})
+    ]
+    assert (machine.slots, at_once) == (16, [16, 4, 12, 0])
+    assert not any("4711" in name for node in machine.nodes for name in node)
+    head.answers["POST", "/api/jobs/"] = 200, {}
+    jobs = RayJobs(head.address)
+    for labels in ({"market-type": "spot"}, {}):
+        jobs.submit(Order("a", ("x",), Needs(1.0, labels=labels), Path("/spool")))
+    told = [told for method, _, told in head.asked if method == "POST"]
+    assert [order.get("entrypoint_label_selector") for order in told] == [{"market-type": "spot"}, None]
+
+
 def test_what_an_autoscaler_may_add_counts_beside_the_living_nodes_and_none_twice(head, tmp_path):
     row = {"node_ip": "10.0.0.1", "state": "ALIVE", "resources_total": {"CPU": 8.0, "GPU": 1.0, "memory": 30.0 * GIB}}
     other = {**row, "node_ip": "10.0.0.2", "resources_total": {"CPU": 4.0}}
