@@ -3,9 +3,9 @@
 python benchmarks/leg_overhead.py            writes benchmarks/results/leg_overhead.json
 python benchmarks/leg_overhead.py --few      a few runs of each, to see that it goes; writes nothing
 
-A command prints one metric; a recipe trains a small network for an epoch, alone and in a fused group. One run at a
-time everywhere, each way is warmed up before it is timed, and the ways take turns, so that what else the machine does
-meets them alike. Times are by the clock: for a quiet machine. Ray Tune has no groups: its single trials stand for them.
+A command prints one metric; a recipe trains a small network for an epoch, alone and in a fused group, one run at a
+time. Each way is warmed up before it is timed, and the ways take turns, so that what else the machine does meets them
+alike. At the end 1,000 commands, three at a time, on a cluster of three nodes and here. Times are by the clock: for a quiet machine. Ray Tune has no groups: its single trials stand for them.
 """
 
 import argparse
@@ -36,6 +36,7 @@ HERE = Path(__file__).resolve().parent
 RESULT = HERE / "results" / "leg_overhead.json"
 PRINTS = ("sh", "-c", 'echo \'{{"step": 1, "metrics": {{"accuracy": 0.5}}}}\'')
 KINDS = ("command", "recipe", "fused")
+NODES, MANY = 3, 1000
 LEGS, ROUNDS = {"command": 100, "recipe": 100, "fused": 400}, 5
 FEW_LEGS, FEW_ROUNDS = 4, 1
 WARM_UP = 4  # runs, which a fused group needs as well
@@ -137,6 +138,7 @@ def main() -> None:
         _leave()
         cluster.end()
         shutil.rmtree(folder, ignore_errors=True)
+    rows += many(folder, FEW_LEGS if given.few else MANY)
     print_table("milliseconds a run", rows)
     if not given.few:
         record = header("python benchmarks/leg_overhead.py", packages=("ray",))
@@ -145,7 +147,7 @@ def main() -> None:
 
 def measure(kind: str, folder: Path, cluster: RayCluster, is_few: bool) -> list[dict[str, Any]]:
     """A row for each way: its median over the rounds, and as a multiple of the local runner's in the same rounds."""
-    ways = _ways(kind, folder, cluster)
+    ways = _ways(kind, folder, cluster, folder / "shared")
     count, rounds = (FEW_LEGS, FEW_ROUNDS) if is_few else (LEGS[kind], ROUNDS)
     times: dict[str, list[float]] = {name: [] for name in ways}
     try:
@@ -164,19 +166,42 @@ def measure(kind: str, folder: Path, cluster: RayCluster, is_few: bool) -> list[
     ]  # fmt: skip
 
 
-def _ways(kind: str, folder: Path, cluster: RayCluster) -> dict[str, Way]:
+def many(folder: Path, count: int) -> list[dict[str, Any]]:
+    """So many commands, three at a time, on three nodes of this machine and by the local runner."""
+    (folder / "nodes").mkdir(parents=True)
+    (folder / "shared").mkdir(exist_ok=True)
+    cluster = RayCluster(folder / "nodes", cpus=(1,) * NODES)
+    try:
+        cluster.start()
+        ways = _ways("command", folder / "many", cluster, folder / "shared", NODES)
+        times = {}
+        for name in ("local", "ray"):
+            ways[name].run(WARM_UP)
+            times[name] = ways[name].run(count) / count * 1000
+            ways[name].close()
+    finally:
+        cluster.end()
+        shutil.rmtree(folder, ignore_errors=True)
+    return [
+        {"kind": "command, 3 at a time", "way": f"{name}, {NODES} nodes" if name == "ray" else name, "runs": count,
+         "ms_a_run": round(taken, 2), "to_local": round(taken / times["local"], 2)}
+        for name, taken in times.items()
+    ]  # fmt: skip
+
+
+def _ways(kind: str, folder: Path, cluster: RayCluster, shared_folder: Path, slots: int = 1) -> dict[str, Way]:
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
-    place, shared = folder / kind, Cluster(cluster.jobs(), folder / "shared", sys.executable)
+    place, shared = folder / kind, Cluster(cluster.jobs(), shared_folder, sys.executable)
 
     def local(spool: Path, order: TrainingOrder) -> SpoolRunner:
-        return LocalRunner(spool, order, METRIC, 1, environment, SystemClock())
+        return LocalRunner(spool, order, METRIC, slots, environment, SystemClock())
 
     def on_ray(spool: Path, order: TrainingOrder) -> SpoolRunner:
-        return ClusterRunner(spool, order, METRIC, 1, environment, SystemClock(), shared, Needs())
+        return ClusterRunner(spool, order, METRIC, slots, environment, SystemClock(), shared, Needs())
 
     return {
         "local": ByRunner(kind, place / "local", local),
-        "ray": ByRunner(kind, folder / "shared" / kind, on_ray),
+        "ray": ByRunner(kind, shared_folder / f"{kind}-{slots}", on_ray),
         "tune": ByTune(kind, place / "tune"),
     }
 
