@@ -5,7 +5,8 @@ python benchmarks/leg_overhead.py --few      a few runs of each, to see that it 
 
 A command prints one metric; a recipe trains a small network for an epoch, alone and in a fused group, one run at a
 time. Each way is warmed up before it is timed, and the ways take turns, so that what else the machine does meets them
-alike. At the end 1,000 commands, three at a time, on a cluster of three nodes and here. Times are by the clock: for a quiet machine. Ray Tune has no groups: its single trials stand for them.
+alike. At the end 1,000 commands, three at a time, on a cluster of three nodes and here. Times are by the clock: for a
+quiet machine. Ray Tune has no groups: its single trials stand for them.
 """
 
 import argparse
