@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from ...strategies.records import BudgetUnit
+from .node_labels import Label
 from .toml_input import (
     DurationS,
     Flag,
@@ -98,9 +99,6 @@ Variable = Annotated[Text, AfterValidator(_variable)]
 Count = Annotated[Integer, Field(ge=1, le=2**31)]
 
 
-_LABEL = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-
-
 class BudgetTable(Table):
     """What one full training costs, in exactly one unit."""
 
@@ -125,16 +123,6 @@ class BudgetTable(Table):
     def amount(self) -> float:
         """The full budget of one trial, in its unit."""
         return float(getattr(self, self.unit))
-
-
-def _label(value: str) -> str:
-    if not _LABEL.fullmatch(value):
-        allowed = "allowed: a label of a node, letters, digits and . _ - inside, before it at most a prefix with /"
-        raise refusal(f"is {shown(value)}", allowed, "for instance labels = {market-type = 'on-demand'}")
-    return value
-
-
-Label = Annotated[Text, AfterValidator(_label)]
 
 
 class ResourcesTable(Table):

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from .node_labels import Label, label_of
 from .toml_input import (
     DurationS,
     Integer,
@@ -20,7 +21,6 @@ from .toml_input import (
     refusal,
     shown,
 )
-from .training_tables import Label
 
 _SLURM_NAME = re.compile(r"[A-Za-z0-9_.,@+-]{1,200}")
 _SBATCH_OPTION = re.compile(r"--([a-z][a-z-]*)(?:=[^\x00-\x1f\x7f]{0,500})?")
@@ -77,11 +77,6 @@ def _sbatch_option(value: str) -> str:
 _ADDRESS = ("address", "http://head:8265")
 _SHARED = ("shared", "/mnt/shared/retuned")
 SlurmName = Annotated[str, AfterValidator(_slurm_name)]
-
-
-def label_of(name: str, value: str) -> str:
-    """How a node's label stands among its resources, of which it then has one."""
-    return f"label:{name}={value}"
 
 
 class NodeTypeTable(Table):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ...config.node_labels import label_of
 from ...config.training_tables import ResourcesTable
-from ...config.workers_table import label_of
 
 
 @dataclass(frozen=True, slots=True)

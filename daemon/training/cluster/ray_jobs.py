@@ -17,7 +17,7 @@ import requests
 
 from ....strategies.errors import CampaignFailed, ClusterAway, InputError
 from ...config.config import resolve_secret
-from ...config.workers_table import label_of
+from ...config.node_labels import label_of
 from .jobs import Job, Node, Order
 from .needs import Needs
 

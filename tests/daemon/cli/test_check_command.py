@@ -111,7 +111,7 @@ def test_a_check_says_a_point_a_line_and_its_exit_code_says_whether_it_passed(ca
     lines = out.splitlines()
     assert (code, err) == (2, "")
     assert [line.split()[:2] for line in lines if line.startswith("FAILED")] == [["FAILED", "seed"]]
-    assert lines[-1].startswith("line: did NOT pass, 11 runs, ")
+    assert lines[-1].startswith("line: did NOT pass, 13 runs, ")
     assert not (tmp_path / "state").exists()
 
 
