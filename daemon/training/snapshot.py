@@ -1,5 +1,6 @@
 """The data of one campaign: brought up to date by the owner's command, then kept where trainings find it."""
 
+import contextlib
 import glob
 import hashlib
 import itertools
@@ -10,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -120,21 +121,29 @@ def _run(
     show_progress: Callable[[], None],
 ) -> bytes:
     where = {"prepare": "data.prepare", "fingerprint": "triggers.fingerprint"}[kind]
+    process: subprocess.Popen[bytes] | None = None
+    tail = bytearray()
     try:
-        process = subprocess.Popen(
-            list(argv), cwd=workdir, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=errors, start_new_session=True,
-        )  # fmt: skip
+        with _signals_held_back():
+            process = subprocess.Popen(
+                list(argv), cwd=workdir, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=errors, start_new_session=True,
+            )  # fmt: skip
+        reader = threading.Thread(target=_read_tail, args=(process.stdout, tail), daemon=True)
+        reader.start()
+        is_in_time = _wait_and_end_group(process, timeout_s, show_progress)
+    except KeyboardInterrupt:
+        if process is not None and process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)  # also where nobody waited for it yet
+        raise
     except OSError as error:
+        if process is not None:
+            raise
         raise CampaignFailed(
             f"the {kind} command {argv[0]} could not be started: "
             f"{why_not_started(error, argv[0], workdir, environment)}",
             remedy=f"check {where}",
         ) from None
-    tail = bytearray()
-    reader = threading.Thread(target=_read_tail, args=(process.stdout, tail), daemon=True)
-    reader.start()
-    is_in_time = _wait_and_end_group(process, timeout_s, show_progress)
     # A program that left the group may hold the pipe open for ever: what was said until now is enough.
     reader.join(_GRACE_S)
     if is_in_time and process.returncode == 0:
@@ -204,6 +213,24 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Ctrl-C and SIGTERM come at the end of the block: in it a process begins that nothing could end yet."""
+    held: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(number))]
+    before = {number: signal.signal(number, lambda number, _: held.append(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for came in held:
+        signal.raise_signal(came)
 
 
 def _wait_and_end_group(process: subprocess.Popen[bytes], timeout_s: float, show_progress: Callable[[], None]) -> bool:

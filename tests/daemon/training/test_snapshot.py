@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import signal
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -183,3 +185,23 @@ def test_a_prepare_command_over_its_time_is_ended_with_what_it_started(tmp_path)
     child = int(str(caught.value).split("its last line: ")[1].split(";")[0])
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(child).wait(timeout=20)  # killed already; the kernel may take a moment
+
+
+def test_an_interrupt_while_a_command_begins_ends_it(tmp_path, monkeypatch):
+    """Where nothing has the process in hand yet."""
+    begun = []
+
+    class Begun(subprocess.Popen):
+        def __init__(self, *words, **options):
+            super().__init__(*words, **options)
+            begun.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Begun)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_prepare(["/bin/sleep", "60"], tmp_path, {}, 20.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert begun[0].wait(timeout=10) == -signal.SIGKILL
