@@ -1,6 +1,6 @@
 """Short runs of the current settings before a campaign: what a run costs, and whether the contract holds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ...strategies.legs import names
 from ...strategies.records import BudgetUnit, Configuration, LegRequest, Purpose, Role
@@ -13,6 +13,7 @@ from .leg_runs import LegRuns
 
 _CONFIRMS = frozenset({"purpose", "confirm_split", "confirm_split2", "confirm_split3"})
 _SEEDS = {"seed": "other", "seed2": "other 2", "seed3": "other 3"}
+_MORE_VALUES = 2
 _STEPS_OF_SPLIT = {"split2": 1, "confirm_split2": 1, "split3": 2, "confirm_split3": 2}
 
 Scores = Mapping[str, float | None]
@@ -43,22 +44,25 @@ def probe_contract(
         to_step, is_full = budget.amount, True
         scores = scores_of(names.PROBES, to_step, is_full)
         contract = contract_from(scores, are_rows_drawn=are_rows_drawn)
-    for step in range(MORE_STEPS):
-        if not contract.breaches or not (more := more_probes(contract, scores, step)):
+    return with_more_values(contract, scores, lambda variants: scores_of(variants, to_step, is_full))
+
+
+def with_more_values(
+    contract: Contract,
+    scores: Scores,
+    run: Callable[[tuple[str, ...]], Scores],
+    fits: Callable[[int], bool] = lambda _: True,
+) -> Contract:
+    """The contract where two more values of what looks ignored were tried, one after the other, as far as so many runs
+    fit. `scores`: of the probes that `contract` is of; `run` gives those of further ones."""
+    for step in range(_MORE_VALUES):
+        wanted = (variant for name in contract.ignored for variant in names.MORE_PROBES[name][step])
+        more = tuple(dict.fromkeys(variant for variant in wanted if variant not in scores))
+        if not contract.breaches or not more or not fits(len(more)):
             break
-        scores |= scores_of(more, to_step, is_full)
-        contract = contract_from(scores, are_rows_drawn=are_rows_drawn)
+        scores = {**scores, **run(more)}
+        contract = contract_from(scores, are_rows_drawn=contract.are_rows_drawn)
     return contract
-
-
-MORE_STEPS = 2
-"""How many further values are tried of what looks ignored."""
-
-
-def more_probes(contract: Contract, scores: Scores, step: int) -> tuple[str, ...]:
-    """The probes that try one more value of each thing that looks ignored, as far as there are no scores of them."""
-    wanted = (variant for name in contract.ignored for variant in names.MORE_PROBES[name][step])
-    return tuple(dict.fromkeys(variant for variant in wanted if variant not in scores))
 
 
 def contract_from(scores: Scores, *, are_rows_drawn: bool = False) -> Contract:

@@ -59,6 +59,8 @@ class PinnedLegs:
         for ticket in stranded:
             by_pin.setdefault(self._pins[ticket], []).append(ticket)
         free = {pin: tickets for pin, tickets in by_pin.items() if pin not in self._trained}
+        if not free:
+            return ()
         for ticket in (ticket for tickets in free.values() for ticket in tickets):
             self._spool.withdraw(ticket)
         claimed = {ticket: self._spool.read_pin(ticket) for ticket, _ in self._spool.claims()}

@@ -30,8 +30,9 @@ class WorkerStarts:
         queued, claims = self._spool.queued(), self._spool.claims()
         queued -= self._pinned.waiting(queued)
         wanted = min(self._slots, len(queued) + len(claims)) if queued else 0
-        kinds = list(self._pinned.wanted_kinds(queued))
-        for _ in range(wanted - self._slots + missing):
+        starts = wanted - self._slots + missing
+        kinds = list(self._pinned.wanted_kinds(queued)) if starts > 0 else []
+        for _ in range(starts):
             if not self._workers.has_room():
                 return
             self._refuse_endless()

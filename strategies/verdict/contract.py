@@ -71,11 +71,15 @@ class Contract:
         return self.seed_matters is False and varies and self.is_deterministic is True
 
     @property
+    def effects(self) -> Mapping[str, bool | None]:
+        """Whether "seed", "split" and "purpose" matter to the score."""
+        return {"seed": self.seed_matters, "split": self.split_matters, "purpose": self.purpose_matters}
+
+    @property
     def ignored(self) -> tuple[str, ...]:
-        """Which of "seed", "split" and "purpose" the score of equal calls did not depend on at all."""
-        effects = {"seed": self.seed_matters, "split": self.split_matters, "purpose": self.purpose_matters}
+        """Those of them on which the score of a training that repeats itself did not depend at all."""
         is_sure = self.is_deterministic is True
-        return tuple(name for name, matters in effects.items() if matters is False and is_sure)
+        return tuple(name for name, matters in self.effects.items() if matters is False and is_sure)
 
     @property
     def breaches(self) -> tuple[Breach, ...]:

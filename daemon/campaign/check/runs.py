@@ -28,7 +28,7 @@ from ...state.store import Store
 from ...training.printed_words import printed_metric
 from ...training.spool import Spool
 from ..context import CampaignContext, open_context, prepared_of
-from ..contract_probe import MORE_STEPS, contract_from, more_probes, probe_request, short_budget
+from ..contract_probe import Scores, contract_from, probe_request, short_budget, with_more_values
 from .batches import Batches
 from .progress import Show
 
@@ -143,7 +143,7 @@ def can_be_short(file: ModelFile) -> bool:
     """Whether a training ends where it is told to: a recipe, or a command some file of which speaks of the step."""
     if file.training.recipe is not None:
         return True
-    return any(b"to_step" in _content(path).lower() for path in file.code_files())
+    return _speaks_of(file, b"to_step")
 
 
 def is_given_seed(file: ModelFile) -> bool:
@@ -151,7 +151,12 @@ def is_given_seed(file: ModelFile) -> bool:
     command = file.training.command
     if command is None or "seed" in placeholders(command):
         return True
-    return any(b"retuned_seed" in _content(path).lower() for path in file.code_files())
+    return _speaks_of(file, b"retuned_seed")
+
+
+def _speaks_of(file: ModelFile, word: bytes) -> bool:
+    """Whether some file of the training's code has a word, in small letters or large ones."""
+    return any(word in _content(path).lower() for path in file.code_files())
 
 
 def _content(path: Path) -> bytes:
@@ -190,13 +195,12 @@ class _Probes:
 
     def run_more(self, contract: Contract, seconds: float) -> Contract:
         """The contract where further values of what looks ignored were tried, while there is time."""
-        for step in range(MORE_STEPS):
-            more = more_probes(contract, self.scores, step) if contract.breaches else ()
-            if not more or not self._batches.fits(len(more), seconds):
-                break
-            self.run(more)
-            contract = contract_from(self.scores, are_rows_drawn=contract.are_rows_drawn)
-        return contract
+
+        def run(variants: tuple[str, ...]) -> Scores:
+            self.run(variants)
+            return self.scores
+
+        return with_more_values(contract, self.scores, run, lambda count: self.fits(count, seconds))
 
 
 def _probed(probes: _Probes, seconds: float, *, are_rows_drawn: bool, has_more: bool) -> Contract:
@@ -215,9 +219,8 @@ def _in_whole_runs(
 ) -> tuple[Contract, bool]:
     """The contract where what looked ignored was tested again in whole runs, if there is time for them; and whether it
     was."""
-    effects = {"seed": short.seed_matters, "split": short.split_matters, "purpose": short.purpose_matters}
     needed = {"seed": ("seed",), "split": ("purpose", "confirm_split"), "purpose": ("purpose",)}
-    ignored = [name for name, matters in effects.items() if matters is False]
+    ignored = [name for name, matters in short.effects.items() if matters is False]
     equal = ("equal",) if short.is_deterministic else ("equal", "equal2", "equal3")
     variants = tuple(dict.fromkeys(("base", *equal, *(one for name in ignored for one in needed[name]))))
     if not ignored or not batches.fits(len(variants), seconds):

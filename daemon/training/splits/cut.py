@@ -243,7 +243,7 @@ def sentence_of(sizes: Sizes, split: SplitTable) -> str:
         f"retuned cut {sizes.rows:,} rows by {split.by}: {sizes.train:,} to train on, {sizes.development:,} for the "
         f"search, {sizes.slices} held-out slices of {_rows_a_slice(sizes)}"
     )
-    return f"{text}; {few_rows(sizes.slices)}" if sizes.smallest < SMALL_SLICE else text
+    return f"{text}; {_few_rows(sizes.slices)}" if sizes.smallest < SMALL_SLICE else text
 
 
 def slices_in_words(sizes: Sizes, split: SplitTable) -> str:
@@ -252,10 +252,10 @@ def slices_in_words(sizes: Sizes, split: SplitTable) -> str:
         f"[data.split] by {split.by} gives {sizes.slices} held-out slices of {_rows_a_slice(sizes)} rows: enough for "
         f"{sizes.slices} pairs"
     )
-    return f"{text}; {few_rows(sizes.slices)}" if sizes.smallest < SMALL_SLICE else text
+    return f"{text}; {_few_rows(sizes.slices)}" if sizes.smallest < SMALL_SLICE else text
 
 
-def few_rows(pairs: int) -> str:
+def _few_rows(pairs: int) -> str:
     """Why small slices are told, and what to do about them."""
     return f"scores on so few rows vary much, and larger slices show more: {larger_slices(pairs)}"
 
