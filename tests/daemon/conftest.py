@@ -1,7 +1,9 @@
-"""A service's HTTP interface over a desk, for the tests of its addresses and of its pages; and a Slurm."""
+"""A service's HTTP interface over a desk, for the tests of its addresses and of its pages; a Slurm; and the wheel."""
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from retuned.daemon.api.server import Api
 from retuned.daemon.clock import SystemClock
 from retuned.daemon.config.config import ApiTable, Config
 from retuned.daemon.state.tokens import Role, create_token
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Served:
@@ -99,3 +103,19 @@ def slurm_cluster(of_benchmarks):
         finally:
             cluster.end()
             shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """The package as pip installs it, unpacked: the folder `retuned` in one called `site`."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    made = (".*", "*.egg-info", "build", "__pycache__", "demo-state", "retuned-demo")  # a demo may even run there
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*made, "tests", "benchmarks"), symlinks=True)
+    build = f"from setuptools import build_meta; print(build_meta.build_wheel({str(folder)!r}))"
+    done = subprocess.run([sys.executable, "-c", build], cwd=source, capture_output=True, text=True, check=False)
+    if "No module named 'setuptools'" in done.stderr:
+        pytest.skip("setuptools is not installed, so no wheel can be built")
+    assert done.returncode == 0, done.stderr
+    shutil.unpack_archive(folder / done.stdout.splitlines()[-1], folder / "site", "zip")
+    return folder / "site" / "retuned"

@@ -101,22 +101,6 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
         write_example("model", tmp_path / "no")
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The package as pip installs it, unpacked."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    kept = shutil.ignore_patterns(".*", "*.egg-info", "tests", "benchmarks", "build", "__pycache__")
-    shutil.copytree(ROOT, source, ignore=kept, symlinks=True)
-    build = f"from setuptools import build_meta; print(build_meta.build_wheel({str(folder)!r}))"
-    done = subprocess.run([sys.executable, "-c", build], cwd=source, capture_output=True, text=True)
-    if "No module named 'setuptools'" in done.stderr:
-        pytest.skip("setuptools is not installed")
-    assert done.returncode == 0, done.stderr
-    shutil.unpack_archive(folder / done.stdout.splitlines()[-1], folder / "site", "zip")
-    return folder / "site" / "retuned"
-
-
 @pytest.mark.parametrize("file", [file for file, _ in EXAMPLES.values()])
 def test_every_example_ships_in_the_wheel(wheel, file):
     wanted = tracked("examples", file)

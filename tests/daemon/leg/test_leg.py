@@ -106,22 +106,11 @@ def test_the_hyperparameters_cannot_be_changed(tmp_path, monkeypatch):
         leg.hyperparameters["lr"] = 1
 
 
-def test_an_installed_wheel_imports_it_and_nothing_else_of_ours(tmp_path):
-    source = tmp_path / "source"
-    kept = shutil.ignore_patterns(".*", "*.egg-info", "tests", "benchmarks", "build", "examples", "docs", "__pycache__")
-    shutil.copytree(ROOT, source, ignore=kept, symlinks=True)
-    (source / "examples").mkdir()
-    (source / "docs").mkdir()
-    build = f"from setuptools import build_meta; print(build_meta.build_wheel({str(tmp_path)!r}))"
-    built = subprocess.run([sys.executable, "-c", build], cwd=source, capture_output=True, text=True, check=False)
-    if "No module named 'setuptools'" in built.stderr:
-        pytest.skip("setuptools is not installed, so no wheel can be built")
-    assert built.returncode == 0, built.stderr
-    shutil.unpack_archive(tmp_path / built.stdout.splitlines()[-1], tmp_path / "site", "zip")
+def test_an_installed_wheel_imports_it_and_nothing_else_of_ours(wheel):
     code = "import sys; sys.path.insert(0, 'site'); from retuned.training import leg; leg.report(1, loss=0.5)"
     code += "; print(leg.__file__); print(*sys.modules)"
     bare = [sys.executable, "-I", "-S", "-c", code]
-    done = subprocess.run(bare, cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(bare, cwd=wheel.parents[1], capture_output=True, text=True, check=True)
     file, loaded = done.stdout.splitlines()
     assert file.endswith("site/retuned/training/leg.py")
     assert [name for name in loaded.split() if name.startswith("retuned.")] == [
@@ -129,7 +118,7 @@ def test_an_installed_wheel_imports_it_and_nothing_else_of_ours(tmp_path):
         "retuned.training.leg",
     ]
     assert {"pydantic", "numpy", "torch", "typer"} & set(loaded.split()) == set()
-    assert not (tmp_path / "site" / "retuned" / "daemon" / "leg").exists()
+    assert not (wheel / "daemon" / "leg").exists()
 
 
 def test_by_hand_a_report_is_checked_and_not_written(tmp_path, monkeypatch):
