@@ -26,16 +26,19 @@ def note(name, text):
 
 
 def flee(name):
-    """A grandchild in a session of its own that would live for long."""
+    """A grandchild in a session of its own that would live for long; its number is in the note when this returns."""
+    path = Path(sys.argv[2]) / name
+    path.unlink(missing_ok=True)  # an attempt before this one left the number of its own
     code = (
-        f"import os, time; open({str(Path(sys.argv[2]) / name)!r}, 'w').write(str(os.getpid())); time.sleep({LONG_S})"
+        f"import os, time; open({str(path) + '.new'!r}, 'w').write(str(os.getpid()));"
+        f" os.rename({str(path) + '.new'!r}, {str(path)!r}); time.sleep({LONG_S})"
     )
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
             subprocess.run([sys.executable, "-I", "-S", "-c", code], check=False)
         os._exit(0)
-    while not (Path(sys.argv[2]) / name).exists() or not (Path(sys.argv[2]) / name).read_text():
+    while not path.exists():
         time.sleep(0.01)
 
 
