@@ -1,8 +1,10 @@
 """Adoptions in words: what would change, with the evidence, and what became of one that was made."""
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...strategies.legs.command import arguments_for
 from ...strategies.records import configuration_of
 from ...strategies.verdict.notice import render
 from ...strategies.verdict.verdict_words import figure, odds
@@ -36,6 +38,9 @@ def proposed_lines(proposed: "Proposed") -> Iterator[str]:
         yield f"writes: {file}"
     else:
         yield "writes no file, since the model file names none under [settings]: set the values where you train"
+        typed = arguments_for(model.file.training.argv or (), configuration_of(proposed.after))
+        if typed:
+            yield f"  {shlex.join(typed)}"
     if hook is not None:
         yield f"then runs: {' '.join(hook)}"
 

@@ -75,6 +75,10 @@ def _run(words: list[str]) -> int:
         sentence = error.format_message() if isinstance(error, typer.BadParameter.__bases__) else str(error)
         context = getattr(error, "ctx", None)  # of the command that was meant, once it is known
         command = "retuned" if context is None else context.command_path
+        if (name := getattr(error, "option_name", "")) in ("--state", "--config") and command != "retuned":
+            place = "DIR" if name == "--state" else "FILE"
+            rest = command.removeprefix("retuned ")
+            return _print_error(f"{name} goes before the command: retuned {name} {place} {rest} ...", 2)
         return _print_error(f"{' '.join(sentence.split()).rstrip('.')}; see: {command} --help", 2)
     return code if isinstance(code, int) else 0
 

@@ -125,9 +125,8 @@ def _written(drafted: Drafted, out: Path, script: Path | None) -> Iterator[str]:
         yield f"note: {note}"
     is_named = bool(draft.data) and draft.needs_data and "{split_seed}" not in " ".join(draft.command)
     if drafted.patch or (is_named and not draft.is_split):
-        yield from _second_file(drafted.patch, out, script)
-    if draft.metric is not None:
-        yield "note: with floor, a useless model's score, 2% of the skill is what matters: set it under [objective]"
+        yield from _second_file(drafted, out, script)
+    yield "note: with floor, a useless model's score, 2% of the skill is what matters: set it under [objective]"
     if todos:
         yield f"only you can know {counted(len(todos), 'thing')}:"
         yield from (f"  line {number}: {line.strip().removeprefix('# ')}" for number, line in todos)
@@ -139,14 +138,16 @@ def _written(drafted: Drafted, out: Path, script: Path | None) -> Iterator[str]:
         yield f"next: read the guesses, then: retuned check {shlex.quote(str(out))}"
 
 
-def _second_file(patch: str, out: Path, script: Path | None) -> Iterator[str]:
+def _second_file(drafted: Drafted, out: Path, script: Path | None) -> Iterator[str]:
     """How the script can take a second file to score on: as a patch that is written beside the draft, or in words."""
+    patch = drafted.patch
     again = f"rm {shlex.quote(str(out))} && retuned init {shlex.quote(str(script or 'train.py'))}"
     if not patch or script is None:
         page = SHIPPED / "docs" / "contract.md"
         yield _CUTS_ITSELF
-        yield "  no patch is sure here; let it take a second file, to score on; a few lines do: 'A script that cuts one"
-        yield f"  table itself' in {page}. Then:"
+        why = f" ({drafted.why_no_patch})" if drafted.why_no_patch else ""
+        yield f"  no patch is sure here{why}; let it take a second file, to score on."
+        yield f"  A few lines do: 'A script that cuts one table itself' in {page}. Then:"
         yield f"    {again}"
         return
     place = out.with_name(f"{script.name}.patch")

@@ -17,7 +17,7 @@ OneModel = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only thi
 @app.command("models")
 def _models(
     context: typer.Context,
-    tag: Annotated[str | None, typer.Option(help="Only models with this tag ([alerts] tags).")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only models with this tag (tags in the table alerts).")] = None,
     limit: Limit = None,
     is_all: All = False,
     as_json: Json = False,

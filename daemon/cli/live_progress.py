@@ -112,7 +112,7 @@ def _line_display(
         stopped = f", {progress.stopped} stopped early as hopeless" if progress.stopped else ""
         line = f"campaign {campaign.id} ({campaign.kind}): {progress.phase}{stopped}{waits}"
         if line != line_shown or clock() - shown_at >= LINE_S:
-            runs = f", {progress.ended} of {progress.planned} runs ended" if line == line_shown else ""
+            runs = f", {_runs(progress)}" if line == line_shown else ""
             out.print(readable(line + runs))
             line_shown, shown_at = line, clock()
 
@@ -135,6 +135,12 @@ def _panel_display(
         yield draw
 
 
+def _runs(progress: Progress) -> str:
+    """How many have ended. What follows is chosen as they end, so there is no total to count towards."""
+    under_way = progress.planned - progress.ended
+    return f"{progress.ended} ended" + (f", {under_way} running or waiting" if under_way else "")
+
+
 def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Panel:
     sign = model.file.objective().sign
     elapsed_s = 0.0 if campaign.started_at is None else time.time() - campaign.started_at.timestamp()
@@ -152,7 +158,7 @@ def _progress_panel(model: Model, campaign: Campaign, progress: Progress) -> Pan
         for count, how in ((progress.failed, "failed"), (progress.stopped, "stopped early as hopeless"))
         if count
     )
-    grid.add_row("legs", f"{progress.ended} of {progress.planned} chosen so far{rung}{ends}")
+    grid.add_row("runs", f"{_runs(progress)}{rung}{ends}")
     if progress.incumbent is not None or progress.best is not None:
         best, incumbent = (None if value is None else sign * value for value in (progress.best, progress.incumbent))
         grid.add_row(

@@ -26,7 +26,7 @@ Why = Annotated[str | None, typer.Option("--why", help="The reason, for the audi
 @app.command("register")
 def _register(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The model file (TOML); several models: [[model]] tables.")],
+    file: Annotated[Path, typer.Argument(help="The model file (TOML); of several models: an array of tables, model.")],
     values: Annotated[
         str | None,
         typer.Option(help="If the file was edited after an adoption: 'file', its values, or 'keep', the current ones."),
@@ -57,8 +57,8 @@ def _register(
         done = context.obj.verbs.register(content.decode(), Path(os.path.abspath(file)), values)
         say(done.sentence)
         if done.waits_for_baseline:
-            say(f"`retuned serve` runs the baseline; to run it now: retuned baseline {done.name}")
-            say(f"or the first re-evaluation, which begins with it: retuned retune {done.name}")
+            say(f"next: retuned retune {done.name}  (the baseline, then the first re-evaluation)")
+            say(f"or the baseline alone: retuned baseline {done.name}; or leave both to the service: retuned serve")
 
 
 @app.command("pause")

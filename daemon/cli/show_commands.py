@@ -122,11 +122,15 @@ def _drift(
 def _report(
     context: typer.Context,
     campaign: Annotated[str, typer.Argument(help="A campaign's number, or a model's name for its last re-evaluation.")],
-    html: Annotated[Path, typer.Option(help="Write the page to this .html file.")],
+    html: Annotated[
+        Path | None, typer.Option(help="Write the page to this .html file; default: campaign-NUMBER.html, here.")
+    ] = None,
 ) -> None:
     """Write a self-contained page about a finished campaign: what it found, how certain, why, and at what cost."""
-    check_target(html, "--html", (".html", ".htm"), "for instance report.html")
+    if html is not None:
+        check_target(html, "--html", (".html", ".htm"), "for instance report.html")
     page = context.obj.reading.report(campaign)
+    html = html or Path(f"campaign-{page.campaign}.html")
     try:
         html.write_text(page.html, encoding="utf-8")
     except OSError as error:

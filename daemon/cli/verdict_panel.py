@@ -101,7 +101,7 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     pairs: list[tuple[str, str]] = []
     plan = reached(campaign.facts.searched).test_plan
     if plan.birth_scores:
-        pairs.append((f"{metric}, at adoption", number(sign * fmean(plan.birth_scores))))
+        pairs.append((f"{metric}, at the baseline", number(sign * fmean(plan.birth_scores))))
     if verdict.incumbent_mean is not None:
         pairs.append((f"{metric}, stored settings", number(sign * verdict.incumbent_mean)))
     if verdict.challenger_mean is not None:
@@ -160,7 +160,7 @@ def _covered(campaign: Campaign, verdict: Verdict) -> str:
     if not verdict.is_covered:
         return "" if verdict.covered in verdict.sentence else f"\n{verdict.covered}"
     rests = (
-        ": another seed did not change the score, so pairs differ by their rows alone"
+        ": another seed did not change the score when that was tried, so pairs may differ by their rows alone"
         if reached(campaign.facts.contract).draws_nothing
         else ""
     )

@@ -15,7 +15,8 @@ from ...strategies.drafting.imported_programs import with_imported
 from ...strategies.drafting.program import Argument, Program, plain
 from ...strategies.drafting.python_source import read_python
 from ...strategies.drafting.roles import Role, role_of
-from ...strategies.drafting.second_file import with_second_file
+from ...strategies.drafting.row_habits import cuts_again, group_cut, time_cut
+from ...strategies.drafting.second_file import why_not_sure, with_second_file
 from ...strategies.drafting.text_source import answers_help, read_text
 from ...strategies.drafting.toml_text import model_text
 from ...strategies.errors import InputError, StateError
@@ -37,13 +38,15 @@ _RUNNERS: Mapping[str, tuple[str, ...]] = {
 @dataclass(frozen=True, slots=True)
 class Drafted:
     """A draft as text, what was noticed on the way, and in one line why it cannot be registered yet ("": it can).
-    `patch`: a diff of the script by which it takes a second file to score on; "" where none is needed, or none sure."""
+    `patch`: a diff of the script by which it takes a second file to score on; "" where none is needed, or none sure,
+    for which `why_no_patch` is the reason, where it is known."""
 
     draft: Draft
     text: str
     notes: tuple[str, ...]
     fault: str
     patch: str = ""
+    why_no_patch: str = ""
 
 
 def draft_for(
@@ -64,9 +67,18 @@ def draft_for(
         answer = ask_for_help(_start_of(around, base, script), environ)
         program = _with_help(program, answer.text)
         notes += [_unread(script, answer.failure, around)] if answer.failure else []
+    around = replace(
+        around,
+        time_cut=time_cut(source, around.columns),
+        group_cut=group_cut(source, around.columns),
+        cuts_again=cuts_again(source),
+    )
     around, more = _with_config(around, program, folders, base, script)
     drafted = _checked(draft(program, around, given), out, (*notes, *more))
-    return drafted if drafted.draft.is_split else replace(drafted, patch=_patch(source, str(script)))
+    if drafted.draft.is_split:
+        return drafted
+    patch = _patch(source, str(script))
+    return replace(drafted, patch=patch, why_no_patch="" if patch or not source else why_not_sure(source))
 
 
 def write_new(text: str, out: Path) -> None:

@@ -110,7 +110,7 @@ def record_of(store: Store, named: str) -> CampaignRecord:
     if campaign.is_open:
         raise ConflictError(
             f"campaign {campaign.id} of {campaign.model} has not ended yet ({campaign.phase})",
-            "a page is about a finished campaign", f"when it has: retuned report {campaign.id} --html FILE",
+            "a page is about a finished campaign", f"when it has: retuned report {campaign.id}",
         )  # fmt: skip
     if campaign.phase != "done":
         raise ConflictError(

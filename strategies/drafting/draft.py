@@ -15,7 +15,8 @@ TODO = "{TODO}"
 class Surroundings:
     """What lies around a script. `runner`: the words that start it. `tables`: data files beside it. `columns`: those of
     the first table. `config_file`: the configuration file beside it, with its values. Texts are "" where nothing was
-    found; `owner_from` and `python_from` say where something was."""
+    found; `owner_from` and `python_from` say where something was. `time_cut`, `group_cut`: the column by which it
+    cuts; `cuts_again`: it holds back a part of its training rows."""
 
     name: str
     script: str = ""
@@ -29,6 +30,9 @@ class Surroundings:
     config_file: str = ""
     config_values: tuple[Argument, ...] = ()
     options_first: bool = False
+    time_cut: str = ""
+    group_cut: str = ""
+    cuts_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Given:
 @dataclass(frozen=True, slots=True)
 class Draft:
     """The whole: `other_metrics` may be what counts instead of `metric`, `command_todos` say what only a person can
-    settle, `left` which arguments keep the script's default, `passed` which variables it reads."""
+    settle, `perhaps` what is printed
+    where no metric is known, `left` which arguments keep the script's default, `passed` which variables it reads."""
 
     around: Surroundings
     command: tuple[str, ...]
@@ -73,6 +78,7 @@ class Draft:
     is_split: bool = False
     needs_data: bool = False
     metric: MetricSight | None = None
+    perhaps: MetricSight | None = None
     direction: Direction | None = None
     metric_file: str = ""
     other_metrics: tuple[MetricSight, ...] = ()

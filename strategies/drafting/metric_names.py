@@ -9,18 +9,24 @@ Direction = Literal["minimize", "maximize"]
 
 _LOWER = (
     "loss error err rmse mae mse mape smape rmsle msle logloss nll perplexity ppl cer wer fid brier bpc bpb deviance "
-    "crossentropy entropy ce bce kl regret cost distance mad rse rae pinball crps eer gap misclassification"
+    "crossentropy entropy ce bce kl regret cost distance mad rse rae pinball crps eer gap misclassification wape wmape "
+    "mase mdape mdae medae rmspe mspe mpe nrmse nmae rmsse wql gmae hinge huber logcosh hamming chamfer emd ece "
+    "deviation fpr fnr shortfall backlog"
 )
 _HIGHER = (
     "acc accuracy auc auroc auprc f1 precision prec recall r2 score ndcg map mrr bleu rouge iou miou dice reward "
     "return skill correlation corr kappa gini top1 top5 hits sharpe psnr ssim mcc fscore roc pearson spearman "
-    "likelihood jaccard ap aucpr prauc rocauc"
+    "likelihood jaccard ap aucpr prauc rocauc f2 fbeta specificity sensitivity tpr tnr npv ks lift youden silhouette "
+    "evs nse kge hitrate"
 )
 _HELD_OUT = "val valid validate validation eval evaluate evaluation dev test holdout heldout oof cv"
 _TRAINING = "train training running batch tr"
 _NO_METRIC = (
     "epoch step iter iteration lr time elapsed seconds sec duration seed eta device memory size len count n rows path "
     "file shape name best patience config args version progress fold total"
+)
+_UNITS = (
+    "s ms min hours took took_s mb gb gib mib alpha beta gamma momentum threshold thr temperature fraction share ratio"
 )
 _LOSS = "loss losses nll cost crossentropy ce bce"
 _NAMES_OF_OTHERS = "file path dir epoch step iter time weight weights name count index threshold"
@@ -48,12 +54,13 @@ def direction_of(name: str) -> Direction | None:
     return "maximize" if words & frozenset(_HIGHER.split()) else None
 
 
-def useless_score(name: str, direction: Direction | None) -> tuple[float, str]:
-    """An example of what a useless model scores in a metric of that name, and which model that is."""
+def useless_score(name: str, direction: Direction | None) -> tuple[float | None, str]:
+    """An example of what a useless model scores in a metric of that name, None where that depends on the data, and
+    which model that is."""
     for words, score, which in _USELESS:
         if _words(name) & frozenset(words.split()):
             return score, which
-    return (0.0, "the worst there is") if direction == "maximize" else (1.0, "one that predicts the mean always, say")
+    return (0.0, "the worst there is") if direction == "maximize" else (None, "one that predicts the mean always, say")
 
 
 def is_metric(name: str) -> bool:
@@ -63,6 +70,18 @@ def is_metric(name: str) -> bool:
         and direction_of(name) is not None
         and not _words(name) <= frozenset(_NO_METRIC.split())
         and _split(name)[-1] not in _NAMES_OF_OTHERS.split()
+    )
+
+
+def may_be_one(name: str) -> bool:
+    """Whether a name that no table has may be that of a metric all the same: no time, count or path."""
+    words = _words(name)
+    return (
+        bool(words)
+        and not words & (frozenset(_NO_METRIC.split()) - {"best"})
+        and not words <= frozenset(f"{_HELD_OUT} {_TRAINING}".split())
+        and _split(name)[-1] not in _NAMES_OF_OTHERS.split()
+        and _split(name)[-1] not in _UNITS.split()
     )
 
 

@@ -89,7 +89,8 @@ NOWHERE = Surrounding()
 class Program:
     """All that a program's source or help says. `parser` names what reads its command line ("" for nothing), `config`
     is the (folder, name) that Hydra reads, `constants` are values that nothing outside can set, `around` helps to tell
-    what ambiguous names mean. `subcommand`: the one of its commands that trains, where that is sure."""
+    what ambiguous names mean. `subcommand`: the one of its commands that trains, where that is sure. `unknown_prints`:
+    numbers that are printed under names that no table of metrics has."""
 
     arguments: tuple[Argument, ...] = ()
     metrics: tuple[MetricSight, ...] = ()
@@ -100,6 +101,7 @@ class Program:
     has_subcommands: bool = False
     subcommand: str = ""
     around: Surrounding = NOWHERE
+    unknown_prints: tuple[MetricSight, ...] = ()
 
     @property
     def has_open_arguments(self) -> bool:

@@ -24,6 +24,7 @@ from .metric_sights import metric_sights
 from .program import Argument, Program, plain
 from .structured_source import structured_arguments
 from .surroundings_of_names import surrounding
+from .unknown_prints import unknown_prints
 
 _Reader = Callable[[ast.Module, Mapping[str, Value]], tuple[Argument, ...]]
 _READERS: Mapping[str, _Reader] = {
@@ -86,6 +87,7 @@ def _read(tree: ast.Module) -> Program:
         has_subcommands=has_subparsers(tree) or subcommand is not None,
         subcommand=subcommand or "",
         around=surrounding(tree),
+        unknown_prints=unknown_prints(tree),
     )
 
 

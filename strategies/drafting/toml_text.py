@@ -10,15 +10,16 @@ from ..words import readable
 from .draft import Draft, DraftedHyperparameter
 from .drafting import is_finished
 from .metric_names import useless_score
+from .row_habits import GROUPS, is_time
 
-_TIMES = re.compile(r"(?i).*\b(date|time|timestamp|datetime|ts|day|month|year|when)\b.*|.*_(at|ts|date|time)")
-_GROUPS = re.compile(r"(?i)(.*_)?(id|customer|user|patient|group|subject|session|household|store|account|site|station)")
 _WIDTH = 118
 
 
 def model_text(draft: Draft) -> str:
     """The whole file. Where something is left to a person, a line says TODO."""
-    sections = (_head(draft), _training(draft), _data(draft), _objective(draft), _hyperparameters(draft))
+    sections = (
+        _head(draft), _training(draft), _data(draft), _objective(draft), _hyperparameters(draft), _settings(draft)
+    )  # fmt: skip
     return "\n".join(line for section in sections for line in [*section, ""]).rstrip("\n") + "\n"
 
 
@@ -61,7 +62,9 @@ def _training(draft: Draft) -> Iterator[str]:
         pairs = ", ".join(f"{_key(place)} = {toml(text)}" for place, text in draft.values)
         yield f"values = {{{pairs}}}  # guess: what else is put into that file, by its place"
     if around.python:
-        yield f"python = {toml(around.python)}  # guess: {_words(around.python_from)}"
+        is_bare = any(re.fullmatch(r"python[\d.]*", word) for word in draft.command[:1])
+        stands = f"; {draft.command[0]} in the command stands for it" if is_bare else ""
+        yield f"python = {toml(around.python)}  # guess: {_words(around.python_from)}{stands}"
     if draft.passed:
         yield f"pass_env = [{', '.join(map(toml, draft.passed))}]  # guess: the script reads them"
     unit, amount = draft.budget
@@ -87,24 +90,60 @@ def _data(draft: Draft) -> Iterator[str]:
     if not draft.is_split:
         yield from _comment(
             "The script cuts these rows itself, so every pair would be scored on the same ones. Let it take a file to "
-            "train on and one to score on, and retuned cuts them: split = {by = 'rows'} here, and {train} and {eval} "
-            "in the command."
+            f"train on and one to score on, and retuned cuts them: split = {_how_it_cuts(draft)} here, and {{train}} "
+            "and {eval} in the command."
         )
         return
-    yield 'split = {by = "rows"}  # guess: rows do not depend on each other; retuned cuts all of them anew. If they do:'
-    columns = draft.around.columns
-    group = next((name for name in columns if _GROUPS.fullmatch(name)), "customer")
-    time = next(
-        (name for name in columns if _TIMES.fullmatch(name.replace("_", " ")) or _TIMES.fullmatch(name)), "date"
-    )
-    yield f'# split = {{by = "groups", column = {toml(group)}}}  # rows of one group stay together'
-    yield f'# split = {{by = "time", column = {toml(time)}}}  # later rows are predicted from earlier ones'
+    yield from _split(draft)
+
+
+def _how_it_cuts(draft: Draft) -> str:
+    """The cut that is like the script's own, in the words of a comment."""
+    around = draft.around
+    if around.time_cut:
+        return f"{{by = 'time', column = '{around.time_cut}'}}"
+    return f"{{by = 'groups', column = '{around.group_cut}'}}" if around.group_cut else "{by = 'rows'}"
+
+
+def _split(draft: Draft) -> Iterator[str]:
+    """The cut that is like the script's own, and below it the others."""
+    around = draft.around
+    group = around.group_cut or next((name for name in around.columns if GROUPS.fullmatch(name)), "customer")
+    time = around.time_cut or next(filter(is_time, around.columns), "date")
+    draw = ", draw = 0.7" if around.cuts_again else ""
+    likely = "time" if around.time_cut else "groups" if around.group_cut else "rows"
+    why = {
+        "rows": "guess: rows do not depend on each other; retuned cuts all of them anew. If they do:",
+        "groups": "guess: as the script cuts; rows of one group stay together. Else:",
+        "time": "guess: the script cuts at a moment of it. Else:",
+    }
+    other = {
+        "rows": "rows do not depend on each other",
+        "groups": "rows of one group stay together",
+        "time": "later rows are predicted from earlier ones",
+    }
+    tables = {
+        "rows": f'{{by = "rows"{draw}}}',
+        "groups": f'{{by = "groups", column = {toml(group)}{draw}}}',
+        "time": f'{{by = "time", column = {toml(time)}}}',
+    }
+    if draw and likely != "time":
+        yield from _comment(
+            "guess: draw = 0.7, since the script holds back a part of its training rows (to stop early?): rows drawn "
+            "with repeats would land on both sides. Without it: as many rows as there are, with repeats"
+        )
+    yield f"split = {tables.pop(likely)}  # {why[likely]}"
+    yield from (f"# split = {table}  # {other[name]}" for name, table in tables.items())
 
 
 def _objective(draft: Draft) -> Iterator[str]:
     yield "[objective]"
     metric = draft.metric
-    if metric is None:
+    if metric is None and draft.perhaps is not None:
+        likely = draft.perhaps
+        yield f"# TODO metric = {toml(likely.name)}  # {likely.place} prints it: if that decides, take these lines"
+        yield f"# TODO pattern = {toml(likely.pattern)}  # how it is printed; the last match counts"
+    elif metric is None:
         yield '# TODO metric = "val_loss"  # what decides; no print of a metric was found in the script'
         yield r"# pattern = 'val_loss[=:] *(\S+)'  # where it is printed; or file and key, see: retuned example model"
     elif metric.how == "log":
@@ -128,7 +167,9 @@ def _objective(draft: Draft) -> Iterator[str]:
         if metric.column:
             yield '# step = "epoch"  # the column of the step, in the budget\'s unit: brings curves and early stopping'
     score, which = useless_score("" if metric is None else metric.name, draft.direction)
-    yield f"# floor = {toml(score)}  # for instance: what a useless model scores ({which})"
+    example = "" if score is None else f" {toml(score)}"
+    instance = "" if score is None else "for instance: "
+    yield f"# floor ={example}  # {instance}what a useless model scores ({which})"
 
 
 def _others(draft: Draft) -> Iterator[str]:
@@ -184,6 +225,13 @@ def _hyperparameter(one: DraftedHyperparameter) -> Iterator[str]:
         yield "# TODO value =  # the current value, the one in production"
     if one.place and one.place != one.name:
         yield f"place = {toml(one.place)}"
+
+
+def _settings(draft: Draft) -> Iterator[str]:
+    """Where adopted values go: nobody but the owner knows what reads them."""
+    if draft.hyperparameters:
+        yield "# [settings]"
+        yield '# file = "settings.json"  # where adopted values are written, for your own code to read'
 
 
 def _command(words: Sequence[str]) -> Iterator[str]:

@@ -102,7 +102,10 @@ def range_of(known: Known, argument: Argument) -> Range:
     if value is not None and not low <= value <= high:
         low, high = _widened(low, high, value)
         why += ", widened to hold the value"
-    low, high = _rounded(low, min(high, max(known.most, value or 0.0)), kind, log)
+    most = max(known.most, value or 0.0)
+    if high > most:
+        high, why = most, f"{known.noun}: {known.factor:g} times as small as now, and up to {most:g}"
+    low, high = _rounded(low, high, kind, log)
     return Range(kind, low, high, log, why=why, rank=known.rank)
 
 

@@ -64,9 +64,9 @@ def _ratio(before: float | None, now: float | None) -> float | None:
 
 
 def _clause(what: str, unit: str, medians: tuple[float | None, ...], least: float) -> str:
-    """'a full run takes 30 s, 14 s at adoption', where the difference is large enough; else empty."""
+    """'a full run takes 30 s, 14 s at the baseline', where the difference is large enough; else empty."""
     before, now = medians
     ratio = _ratio(before, now)
     if before is None or now is None or ratio is None or FALL <= ratio <= RISE or abs(now - before) < least:
         return ""
-    return f"{what} {now:.3g} {unit}, {before:.3g} {unit} at adoption"
+    return f"{what} {now:.3g} {unit}, {before:.3g} {unit} at the baseline"

@@ -53,6 +53,20 @@ def expand(argv: Sequence[str], values: Mapping[str, Value]) -> tuple[str, ...]:
     return tuple(text for element, text in zip(argv, filled, strict=True) if text or not _is_flag(element))
 
 
+def arguments_for(argv: Sequence[str], values: Mapping[str, Value]) -> tuple[str, ...]:
+    """The part of a command that hands these values over, filled in, with the option before each: what a person would
+    type. Elements that take anything else beside them are left out, and so are values that are schedules."""
+    found: list[str] = []
+    for before, element in zip(("", *argv), argv, strict=False):
+        names = placeholders((element,))
+        if not names or not names <= values.keys() or any(isinstance(values[name], tuple) for name in names):
+            continue
+        filled = expand((element,), values)
+        is_option = before.startswith("-") and not placeholders((before,)) and not element.startswith("-")
+        found += [*((before,) if is_option and filled else ()), *filled]
+    return tuple(found)
+
+
 def _is_flag(element: str) -> bool:
     """Whether an element is nothing but a text for true or false."""
     match = _PLACEHOLDER.fullmatch(element)

@@ -106,7 +106,7 @@ def _side(configuration: Mapping[str, Value], name: str) -> str:
 
 
 def _stale(subject: Subject, verdict: Verdict) -> Notice:
-    title = f"{subject.model}: the stored hyperparameters have gone stale"
+    title = f"{subject.model}: the stored hyperparameters are stale"
     critical = ("Critical: the evidence is at least ten times the bar.",) if verdict.critical else ()
     return Notice(
         title=f"Critical: {title}" if verdict.critical else title,
@@ -125,7 +125,7 @@ _POOL = (
 def _broken(subject: Subject, verdict: Verdict) -> Notice:
     sentences = [
         f"Training with the stored settings (v{subject.settings_version}) now diverges or crashes more often than "
-        f"at adoption ({divergence_odds(verdict)}; the bar is {BROKEN_AT:.0f}:1).",
+        f"at the baseline ({divergence_odds(verdict)}; the bar is {BROKEN_AT:.0f}:1).",
     ]
     if subject.recommended is not None:
         sentences += [*_loss(subject, verdict), *_values(subject)]

@@ -34,7 +34,7 @@ def figure(value: float | None) -> str:
 
 def _stale(verdict: Verdict, _: str) -> str:
     return (
-        f"The stored settings have gone stale: over {verdict.n_pairs} pairs of fresh runs the challenger is "
+        f"The stored settings are stale: over {verdict.n_pairs} pairs of fresh runs the challenger is "
         f"{figure(verdict.mean)} better on average and at least {figure(verdict.lower)} better "
         f"(evidence {odds(verdict.e_value)}; settings that are still good reach {figure(verdict.stale_at)}:1 "
         f"in at most {figure(100 * verdict.alpha)}% of campaigns)."
@@ -110,7 +110,7 @@ def _broken(verdict: Verdict, _: str) -> str:
     )
     return (
         f"The stored settings are broken: {verdict.incumbent_failed} of {verdict.incumbent_runs} runs diverged or "
-        f"crashed, more often than at adoption ({divergence_odds(verdict)}). {confirmed}"
+        f"crashed, more often than at the baseline ({divergence_odds(verdict)}). {confirmed}"
     )
 
 

@@ -118,8 +118,7 @@ def _detects(file: ModelFile, runs: CheckRuns, parts: NoiseParts, test: TestPlan
     single = "single short runs" if runs.is_short else "single runs"
     text = (
         f"a loss of {_short(least)} to {_short(most)} in {file.goal.metric}{of_skill} with {WANTED:.0%}, a guess"
-        f" from {single}:"
-        " the less, the more of what comes with the split is common to both sides of a pair, as pairs will show"
+        f" from {single}; the pairs of the first re-evaluation will narrow it (`retuned plan` then says it)"
     )
     cut, with_larger = runs.prepared.cut, loss_found(test, parts.sigma_with_slices(2.0))
     what = "with slices twice as large" if cut is not None else "with twice as many evaluation rows"

@@ -118,6 +118,7 @@ def _all_runs(context: CampaignContext, batches: Batches, with_noise: bool) -> C
         if contract.breaches and not is_final:
             contract, is_final = _in_whole_runs(context, batches, contract, base.seconds * budget.amount / to_step)
         noise = _noise(batches, probes.request("purpose"), base.seconds) if with_noise else None
+        contract = _with_seeds_of(noise, contract)
     return CheckRuns(
         prepared=prepared_of(context.campaign),
         results=context.runs.results,
@@ -236,6 +237,13 @@ def _in_whole_runs(
         is_deterministic=whole.is_deterministic,
         equal_calls=whole.equal_calls,
     ), True
+
+
+def _with_seeds_of(noise: Noise | None, contract: Contract) -> Contract:
+    """The contract; where a probe's other seed scored the same by chance, the seeds of the noise runs may not."""
+    if noise is None or contract.seed_matters is not False or not contract.is_deterministic:
+        return contract
+    return replace(contract, seed_matters=len({run.score for run in noise[0]}) > 1)
 
 
 def _noise(batches: Batches, centre: LegRequest, seconds: float) -> Noise:

@@ -223,10 +223,10 @@ def full_run(seconds, mib, end=LegEnd.COMPLETED):
 
 
 COSTS = [
-    (30.0, 500, "A full run takes 30 s, 14 s at adoption."),
+    (30.0, 500, "A full run takes 30 s, 14 s at the baseline."),
     (17.0, 500, ""),  # within a quarter
-    (10.0, 900, "A full run takes 10 s, 14 s at adoption; the peak memory of a full run is "
-     "900 MiB, 500 MiB at adoption."),
+    (10.0, 900, "A full run takes 10 s, 14 s at the baseline; the peak memory of a full run is "
+     "900 MiB, 500 MiB at the baseline."),
 ]  # fmt: skip
 
 

@@ -105,6 +105,28 @@ def test_a_fixed_seed_can_be_judged_where_retuned_draws_the_rows_and_is_told(des
     assert "hand it {seed}" in points["seed"].remedy
 
 
+def test_a_seed_that_scores_the_same_by_chance_is_looked_at_again_in_the_runs_that_show_the_noise(desk):
+    """As a coarse metric does: of the seeds that are tried, only those of the noise runs score otherwise."""
+    seen = desk.folder / "seen"
+    text = f"""
+import json, pathlib, sys
+train, scored, seed = sys.argv[1:4]
+seen = pathlib.Path({str(seen)!r})
+with seen.open("a") as file:
+    file.write(seed + "\\n")
+rank = list(dict.fromkeys(seen.read_text().split())).index(seed)
+rows = open(scored).read().split()[1:]
+loss = sum(float(row.split(",")[1]) for row in rows) / len(rows) + (rank if rank > 1 else 0)
+print(json.dumps({{"step": 10, "metrics": {{"loss": loss}}}}))
+"""
+    path = write_model(desk, script(desk, text), "{train}", "{eval}", "{seed}", "{lr}")
+    assert "since rows are drawn anew for each" in points_of(desk, path)[0]["seed"].sentence
+    seen.unlink()
+    points, _ = points_of(desk, path, Extent(120.0))
+    assert points["seed"].level is Level.OK
+    assert points["seed"].sentence == "runs with another seed score otherwise"
+
+
 def test_what_short_runs_hide_is_tried_in_whole_runs(desk):
     desk.write_data(ignore=["seed"])
     path = desk.write_model(training=desk.training_table(shortened(desk)))

@@ -6,9 +6,14 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from pyarrow import parquet
+from retuned.daemon.api.verbs import Verbs
+from retuned.daemon.cli.adoption_words import proposed_lines
+from retuned.daemon.clock import SystemClock
+from retuned.daemon.config.model_tables import SettingsTable
 
 
 @pytest.fixture
@@ -37,6 +42,14 @@ def test_a_dry_run_shows_the_change_with_its_evidence_and_changes_nothing(call):
     assert ":1" in out
     assert lines[-1] == "nothing was changed (--dry-run)"
     assert "settings v1" in call("show", "toy")[1]
+
+
+def test_where_no_file_is_written_the_new_values_stand_as_they_are_typed(judged):
+    proposed = Verbs(judged.store, judged.config, SystemClock()).proposed("toy")
+    files = proposed.model.file.model_copy(update={"settings": SettingsTable()})
+    *_, why, typed = proposed_lines(replace(proposed, model=replace(proposed.model, file=files)))
+    assert why.startswith("writes no file")
+    assert float(typed) == proposed.after["lr"]  # with all its digits
 
 
 def test_a_script_is_not_asked_and_the_audit_knows_the_reason(call):

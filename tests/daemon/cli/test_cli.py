@@ -117,7 +117,7 @@ SHOWN = [
     (["plan", "toy"], ["- caviar", "a search of 25 trials", "1.25%", "- detects a loss of 0."]),
     (
         ["alerts"],
-        ["alert 1 is open, campaign 3", "have gone stale", "retuned adopt toy", "(waiting for http://127.0.0.1:9, "],
+        ["alert 1 is open, campaign 3", "are stale", "retuned adopt toy", "(waiting for http://127.0.0.1:9, "],
     ),
     (["drift", "toy"], ["(baseline)", "FRESH", "STALE", "the data changed"]),
 ]

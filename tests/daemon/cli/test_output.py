@@ -139,7 +139,11 @@ def test_without_a_terminal_a_campaign_shows_each_minute_that_it_moves(judged, c
             draw()
     first, *later = capsys.readouterr().err.splitlines()
     assert first == f"campaign 3 (retune): {progress.phase}"
-    assert later == [f"{first}, {progress.ended} of {progress.planned} runs ended"] * 2
+    assert later == [f"{first}, {progress.ended} ended"] * 2
+    with live_progress(model, lambda: (campaign, replace(progress, ended=3)), lambda: now[0]) as draw:
+        for now[0] in (200.0, 270.0):
+            draw()
+    assert capsys.readouterr().err.splitlines()[1] == f"{first}, 3 ended, {progress.planned - 3} running or waiting"
 
 
 def test_figures_of_a_page_are_cleaned():

@@ -297,9 +297,12 @@ def test_one_absurd_score_does_not_flatten_the_others(judged):
     )
 
 
-def test_a_name_means_its_last_finished_re_evaluation(judged, tmp_path, capsys):
+def test_a_name_means_its_last_finished_re_evaluation(judged, tmp_path, capsys, monkeypatch):
     write_page(judged, "toy", tmp_path / "page.html")
-    assert capsys.readouterr().out == f"campaign 3: {tmp_path / 'page.html'}\n"
+    monkeypatch.chdir(tmp_path)
+    typer.main.get_command(app).main(["--state", str(judged.config.state), "report", "toy"], standalone_mode=False)
+    assert (tmp_path / "campaign-3.html").read_bytes() == (tmp_path / "page.html").read_bytes()
+    assert capsys.readouterr().out == f"campaign 3: {tmp_path / 'page.html'}\ncampaign 3: campaign-3.html\n"
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
 
 

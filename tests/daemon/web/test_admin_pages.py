@@ -86,7 +86,7 @@ def test_the_evidence_is_shown_before_values_are_adopted_and_nothing_else_is(ser
     browser = served.browser(Role.OPERATOR)
     text = browser.get(f"{served.url}/models/toy/adopt", timeout=30).text
     assert "Nothing is changed yet." in text
-    assert "The stored settings have gone stale" in text
+    assert "The stored settings are stale" in text
     assert find_model(served.desk.store, "toy").settings_version == 1
     adopted = send(served, browser, "/models/toy/adopt", "/models/toy/adopt", why="it is better")
     assert "Settings v2 are current now." in adopted.text

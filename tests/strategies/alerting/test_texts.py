@@ -55,7 +55,7 @@ def said(event, *standings, days=0, others=0, change=""):
 
 
 OPENED = """\
-rides: the stored hyperparameters have gone stale
+rides: the stored hyperparameters are stale
 
 This can wait until working hours: the model works as before, only not as well as it could. Keeping these settings \
 costs 48 EUR a month at least, 60 EUR on average.
@@ -83,7 +83,7 @@ Where: host gpu1, state folder /srv/r
   retuned snooze 12 --for 14d --reason "..."\
 """
 RESOLVED = """\
-Resolved: rides: the stored hyperparameters have gone stale
+Resolved: rides: the stored hyperparameters are stale
 
 Over after 9 days: settings v4 are current: adopted from campaign 7.
 Campaign: 7
@@ -155,7 +155,7 @@ def test_why_a_message_comes_now_is_said_first(event, title, sentence):
 def test_strong_evidence_is_no_urgency():
     message = said(Event.OPENED, standing(replace(STALE, e_value=9000.0)))
     assert (message.severity, message.is_tonight) == (Severity.WARNING, False)
-    assert message.title == "rides: the stored hyperparameters have gone stale"
+    assert message.title == "rides: the stored hyperparameters are stale"
 
 
 def test_a_message_that_others_did_not_get_says_so():

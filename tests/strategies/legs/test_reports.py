@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from retuned.strategies.errors import InputError
-from retuned.strategies.legs.command import expand, placeholders, spelt_out
+from retuned.strategies.legs.command import arguments_for, expand, placeholders, spelt_out
 from retuned.strategies.legs.ends import Objective, ProcessEnd, ProcessKind, end_of_leg, is_retried
 from retuned.strategies.legs.reports import ReportReading, parse_report
 from retuned.strategies.records import LegEnd, Report
@@ -149,6 +149,23 @@ def test_nothing_after_a_malformed_report_counts():
 
 def at(step, **metrics):
     return Report(step, metrics)
+
+
+@pytest.mark.parametrize(
+    ("command", "values", "typed"),
+    [
+        ("python train.py --data {train} --lr {lr} --seed {seed}", {"lr": 0.001}, "--lr 0.001"),
+        ("train --lr={lr} {nesterov:--nesterov} -d {depth}", {"lr": 0.5, "nesterov": True, "depth": 3},
+         "--lr=0.5 --nesterov -d 3"),
+        ("train {nesterov:--nesterov} --lr {lr}", {"lr": 0.5, "nesterov": False}, "--lr 0.5"),
+        ("train --fast {nesterov:--nesterov} {lr}", {"lr": 1e-05, "nesterov": False}, "1e-05"),
+        ("train opt.lr={lr} --out run_{lr}_{seed} {decay}", {"lr": 0.5}, "opt.lr=0.5"),
+        ("train --lr {lr} --depth {depth}", {"lr": ((0.0, 0.1), (5.0, 0.01)), "depth": 3}, "--depth 3"),
+        ("train --config {config}", {"lr": 0.1}, ""),
+    ],
+)  # fmt: skip
+def test_the_arguments_that_hand_values_over_are_those_that_a_person_would_type(command, values, typed):
+    assert arguments_for(command.split(), values) == tuple(typed.split())
 
 
 @pytest.mark.parametrize(

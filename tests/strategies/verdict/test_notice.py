@@ -22,7 +22,7 @@ STALE = Verdict(
 def test_a_stale_alert_says_what_is_lost_what_to_use_how_sure_what_it_cost_and_what_to_type():
     notice = write_notice(SUBJECT, STALE)
     assert notice.severity == "alert"
-    assert notice.title == "rides: the stored hyperparameters have gone stale"
+    assert notice.title == "rides: the stored hyperparameters are stale"
     assert (
         "Keeping these settings makes skill worse by at least 0.4, 0.5 on average (-0.1 now, 0.4 with the new values)"
         in notice.text
@@ -67,7 +67,7 @@ def test_a_recommended_value_at_an_end_of_its_range_is_told():
 
 def test_overwhelming_evidence_is_critical_in_title_and_text():
     critical = write_notice(SUBJECT, replace(STALE, e_value=800.0))
-    assert critical.title == "Critical: rides: the stored hyperparameters have gone stale"
+    assert critical.title == "Critical: rides: the stored hyperparameters are stale"
     assert "Critical: the evidence is at least ten times the bar." in critical.text
     assert "ritical" not in write_notice(SUBJECT, replace(STALE, e_value=799.0)).text
 
