@@ -10,7 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 READY := $(VENV)/.ready
-WORKERS ?= auto
+# one more than there are cores: about half of the time the tests wait, for services, clusters and deadlines
+WORKERS ?= $(shell expr $$(nproc) + 1)
 STUDIES := $(addprefix benchmarks/, verdict.py detection.py planted.py kills.py ray_kills.py ray_verdicts.py cluster_scale.py leg_overhead.py faults.py alerts.py two_years.py idle.py splits.py startup.py listings.py page.py page_browser.py decade.py demo_seeds.py detector.py real_losses.py warm_start.py panda.py panda_choice.py caviar.py search_quality.py tables.py ordinary.py)
 
 .PHONY: demo test check format words bench clean
