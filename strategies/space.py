@@ -14,7 +14,7 @@ from .space_checks import check_condition, check_values
 
 __all__ = ["Hyperparameter", "Kind", "Space", "configuration_key", "derive_seed"]
 
-_AT_THE_END = 0.02  # of a range in orders of magnitude
+_AT_THE_END = 0.03  # of a range in orders of magnitude
 MOVED_AT_ONCE = 1.0  # coordinates that a neighbour changes on average; it always changes at least one
 
 

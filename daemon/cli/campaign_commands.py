@@ -240,15 +240,9 @@ def _show_end(session: Session, number: int, as_json: bool) -> NoReturn:
     if as_json:
         print_json(campaign_json(campaign, ended.model.file.objective().sign))
     else:
-        from .screen import console
-        from .verdict_panel import baseline_panel, verdict_panel
+        from .campaign_end import show_end
 
-        panel = (
-            baseline_panel(ended.model, campaign, ended.replicates)
-            if is_baseline
-            else verdict_panel(ended.model, campaign, ended.incumbent)
-        )
-        console().print(panel)
+        show_end(ended)
     if is_baseline:
         raise typer.Exit(0 if campaign.phase == "done" else 1)
     verdict = campaign.verdict

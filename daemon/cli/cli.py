@@ -20,6 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     help="Re-evaluates the hyperparameters of production models and says when they have gone stale.",
 )
 """The commands; `main` runs them and turns errors into lines and exit codes."""

@@ -82,8 +82,8 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "history": "Show the settings versions and the campaigns of a model, oldest first.",
         "plan": "Show what a re-evaluation would do, cost and be able to detect, without running it.",
         "drift": "Show how the stored settings fared over time, of a long record the last part.",
-        "report": "Write a self-contained page about a finished campaign: what it found, how certain, why, and at "
-        "what cost.",
+        "report": "Show what a finished campaign found, how certain, why, and at what cost; with --html as a "
+        "self-contained page.",
     },
     "doctor_command": {
         "doctor": "Check everything that the service needs and say what to do. Exit code: 0 no errors, 1 errors.",

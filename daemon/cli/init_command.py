@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ...strategies.drafting.draft import Draft, Given
+from ...strategies.drafting.drafted_hyperparameters import MOST
 from ...strategies.errors import InputError
 from ...strategies.words import counted
 from ..drafting.examples import SHIPPED
@@ -112,7 +113,9 @@ def _lead_on() -> None:
         say(f"  ... and {len(scripts) - _MOST_SHOWN} more")
 
 
-_CUTS_ITSELF = "note: the script cuts its rows itself, so that every pair of runs would be scored on the same rows"
+_CUTS_ITSELF = (
+    "note: the script cuts its rows itself, so that retuned cannot keep the rows of a search and of each pair apart"
+)
 
 
 def _written(drafted: Drafted, out: Path, script: Path | None) -> Iterator[str]:
@@ -178,5 +181,7 @@ def _summary(draft: Draft) -> Iterator[str]:
     searched += [one.name for one in draft.hyperparameters if one.range.kind == "bool"]
     if searched:
         yield f"  searches     {', '.join(dict.fromkeys(searched))}"
+    if draft.known_too:
+        yield f"  not searched {', '.join(draft.known_too)} (at most {MOST} are: a search of more finds less)"
     if draft.data and draft.needs_data:
         yield f"  data         {draft.data}, cut by {'retuned' if draft.is_split else 'the script itself'}"

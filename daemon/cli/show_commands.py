@@ -122,15 +122,17 @@ def _drift(
 def _report(
     context: typer.Context,
     campaign: Annotated[str, typer.Argument(help="A campaign's number, or a model's name for its last re-evaluation.")],
-    html: Annotated[
-        Path | None, typer.Option(help="Write the page to this .html file; default: campaign-NUMBER.html, here.")
-    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write it as a self-contained page to this .html file.")] = None,
 ) -> None:
-    """Write a self-contained page about a finished campaign: what it found, how certain, why, and at what cost."""
+    """Show what a finished campaign found, how certain, why, and at what cost; with --html as a self-contained page."""
     if html is not None:
         check_target(html, "--html", (".html", ".htm"), "for instance report.html")
     page = context.obj.reading.report(campaign)
-    html = html or Path(f"campaign-{page.campaign}.html")
+    if html is None:
+        from .campaign_end import show_end
+
+        show_end(context.obj.verbs.ended(page.campaign))
+        return
     try:
         html.write_text(page.html, encoding="utf-8")
     except OSError as error:

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
 
-from ...strategies.records import Configuration
+from ...strategies.records import Configuration, Outcome
 from ...strategies.verdict.margin import margin_of, share_in_words, skill_of, what_matters
 from ...strategies.verdict.notice import counted_at_floor, render_changes
 from ...strategies.verdict.verdict_records import Reason, TestPlan, Verdict
@@ -102,12 +102,14 @@ def _figures(model: Model, campaign: Campaign, verdict: Verdict) -> Table:
     plan = reached(campaign.facts.searched).test_plan
     if plan.birth_scores:
         pairs.append((f"{metric}, at the baseline", number(sign * fmean(plan.birth_scores))))
+    measured = " (as measured)" if counted_at_floor(verdict, sign, metric) else ""
     if verdict.incumbent_mean is not None:
-        pairs.append((f"{metric}, stored settings", number(sign * verdict.incumbent_mean)))
+        pairs.append((f"{metric}, stored settings", f"{number(sign * verdict.incumbent_mean)}{measured}"))
     if verdict.challenger_mean is not None:
-        pairs.append((f"{metric}, challenger", number(sign * verdict.challenger_mean)))
+        pairs.append((f"{metric}, challenger", f"{number(sign * verdict.challenger_mean)}{measured}"))
     if verdict.mean is not None:
-        pairs.append(("improvement", f"{number(verdict.mean, 3)} ({_bounds(verdict)})"))
+        clipped = ", each run at the floor at least" if measured else ""
+        pairs.append(("improvement in pairs", f"{number(verdict.mean, 3)} ({_bounds(verdict)}){clipped}"))
         pairs.append(("evidence", f"{odds(verdict.e_value)}, STALE at {verdict.stale_at:.0f}:1"))
     pairs += _deltas(plan, verdict)
     if verdict.n_pairs:
@@ -134,7 +136,8 @@ def _deltas(plan: TestPlan, verdict: Verdict) -> list[tuple[str, str]]:
     if plan.delta is None or plan.delta == verdict.delta:
         return [("smallest improvement that matters", ruled_out)]
     asked = number(plan.delta, 3) + share_in_words(None if plan.skill is None else plan.delta / plan.skill)
-    return [("STALE asks, on average, for", asked), ("FRESH would rule out", ruled_out)]
+    asks = ("STALE asks, on average, for", asked)
+    return [asks] if verdict.outcome in (Outcome.STALE, Outcome.BROKEN) else [asks, ("FRESH would rule out", ruled_out)]
 
 
 def _bounds(verdict: Verdict) -> str:
@@ -143,7 +146,7 @@ def _bounds(verdict: Verdict) -> str:
         return "no lower bound" if verdict.upper is None else f"no lower bound, at most {number(verdict.upper, 3)}"
     if verdict.upper is None:
         return f"at least {number(verdict.lower, 3)}"
-    return f"{number(verdict.lower, 3)} to {number(verdict.upper, 3)}"
+    return f"at least {number(verdict.lower, 3)}, at most {number(verdict.upper, 3)}"
 
 
 def _background(campaign: Campaign, verdict: Verdict) -> tuple[str, ...]:

@@ -64,7 +64,8 @@ class Given:
 class Draft:
     """The whole: `other_metrics` may be what counts instead of `metric`, `command_todos` say what only a person can
     settle, `perhaps` what is printed
-    where no metric is known, `left` which arguments keep the script's default, `passed` which variables it reads."""
+    where no metric is known, `known_too` which well-known
+    arguments are too many to be searched, `left` which keep the script's default, `passed` which variables it reads."""
 
     around: Surroundings
     command: tuple[str, ...]
@@ -83,6 +84,7 @@ class Draft:
     metric_file: str = ""
     other_metrics: tuple[MetricSight, ...] = ()
     left: tuple[str, ...] = ()
+    known_too: tuple[str, ...] = ()
     command_todos: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
     source: str = ""

@@ -49,6 +49,20 @@ def chosen(
     return tuple(found)
 
 
+def known_too(
+    program: Program, arguments: tuple[Argument, ...], roles: Mapping[str, Role],
+    hyperparameters: tuple[DraftedHyperparameter, ...],
+) -> tuple[str, ...]:  # fmt: skip
+    """The well-known arguments that are not searched, because others go before them; with their values."""
+    taken = {one.key for one in hyperparameters}
+    return tuple(
+        f"{one.shown} ({one.default})"
+        for one in arguments
+        if roles[key_of(one)] is Role.SEARCHED and key_of(one) not in taken and one.number is not None
+        and one.default is not None and known_range(one, program.around) is not None
+    )  # fmt: skip
+
+
 def _role(one: DraftedHyperparameter, arguments: tuple[Argument, ...], roles: Mapping[str, Role]) -> Role:
     """What the argument of a hyperparameter's name is for, in the program, or where it has none by the name alone."""
     argument = matching(arguments, one.place or one.name.rstrip("_"))

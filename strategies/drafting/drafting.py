@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from .draft import TODO, Draft, DraftedHyperparameter, Given, Surroundings
 from .drafted_command import Words, command_of
-from .drafted_hyperparameters import chosen, declared
+from .drafted_hyperparameters import chosen, declared, known_too
 from .metric_names import best_sight, direction_of, others_than
 from .program import Argument, MetricSight, Program, plain
 from .roles import Role, roles_of
@@ -27,10 +27,12 @@ def draft(program: Program, around: Surroundings, given: Given | None = None) ->
     data, why_data = _data(by_role, around)
     budget, why_budget = _budget(by_role.get(Role.BUDGET))
     metric = _metric(program, given, is_in_epochs=Role.BUDGET in by_role and budget[0] == "epochs")
+    too = known_too(program, arguments, roles, hyperparameters) if given is None or not given.hyperparameters else ()
+    left = tuple(one for one in words.left if one not in too)
     known_direction = given.direction if given is not None else None
     return Draft(
         around=replace(around, python="") if words.has_variables else around,
-        command=words.command, command_todos=words.todos, left=words.left[:_MOST_LEFT], passed=words.passed,
+        command=words.command, command_todos=words.todos, left=left[:_MOST_LEFT], known_too=too, passed=words.passed,
         hyperparameters=tuple(declared(one, words.placed) for one in hyperparameters),
         budget=budget, why_budget=why_budget,
         write=around.config_file if words.values or words.placed else "", values=words.values,

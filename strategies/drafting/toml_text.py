@@ -8,6 +8,7 @@ from ..hyperparameter import Kind
 from ..records import Value
 from ..words import readable
 from .draft import Draft, DraftedHyperparameter
+from .drafted_hyperparameters import MOST
 from .drafting import is_finished
 from .metric_names import useless_score
 from .row_habits import GROUPS, is_time
@@ -56,6 +57,11 @@ def _training(draft: Draft) -> Iterator[str]:
         )
     if draft.left:
         yield from _comment("not handed over, so that the script's own value holds: " + ", ".join(draft.left))
+    if draft.known_too:
+        yield from _comment(
+            f"not searched, as at most {MOST} are (a search of more finds less), so that the script's own value holds: "
+            f"{', '.join(draft.known_too)}. To search one, give it a table as below, and its {{name}} in the command"
+        )
     if draft.write:
         yield f"write = {toml(draft.write)}  # guess: each training gets a copy of it at {{config}}, with its values"
     if draft.values:

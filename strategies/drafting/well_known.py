@@ -11,7 +11,13 @@ from .known_names import CHOICES, SWITCHES, WELL_KNOWN, Known
 from .meanings import BOOSTERS, has_several_meanings, meant_by
 from .program import NOWHERE, Argument, Surrounding, plain
 
-_USUAL_OF_BOOSTERS = (0.01, 0.3)
+_USUAL_OF_BOOSTERS = {
+    "learning rate": (0.01, 0.3),
+    "leaves of a tree": (8, 128),
+    "least rows of a leaf": (5, 100),
+    "L2 regularisation": (0.01, 10.0),
+}
+"""By noun; a range that is drawn around an unusual value of today holds what is usual, too."""
 _SHORTEST = 2  # letters of a name that says nothing
 
 
@@ -48,10 +54,10 @@ def known_range(argument: Argument, around: Surrounding = NOWHERE) -> Range | No
     known = _known_by(name) or (_known_by_hint(argument) if len(name) <= _SHORTEST else None)
     if known is None or _is_computed(known, argument):
         return None
-    is_booster = known.noun == "learning rate" and bool(BOOSTERS.search(" ".join(sorted(around.words))))
-    found = range_of(replace(known, most=1.0) if is_booster else known, argument)
-    if is_booster and found.low is not None and found.high is not None:
-        low, high = min(found.low, _USUAL_OF_BOOSTERS[0]), max(found.high, _USUAL_OF_BOOSTERS[1])
+    usual = _USUAL_OF_BOOSTERS.get(known.noun) if BOOSTERS.search(" ".join(sorted(around.words))) else None
+    found = range_of(replace(known, most=1.0) if usual and known.noun == "learning rate" else known, argument)
+    if usual is not None and found.low is not None and found.high is not None:
+        low, high = min(found.low, usual[0]), max(found.high, usual[1])
         found = replace(found, low=low, high=high, why=f"{found.why}, and what boosters usually take")
     return found if not has_several_meanings(argument) else _unsure(argument, known, found)
 

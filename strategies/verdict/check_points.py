@@ -62,16 +62,10 @@ _USE_SEED = (
     "it (a loss shows more than a share of right answers), or the training moves too little"
 )
 _SAME_SEED = {
-    False: "pairs can be judged, since rows are drawn anew for each; but the score is the same with another seed: the "
-    "training draws nothing at random, or always the same",
-    True: "pairs can be judged, since rows are drawn anew for each; but the score is the same with another seed, "
-    "though it is handed over: the training does not use it, or what it changes is too little for the metric to show",
-}
-_IF_IT_DRAWS = {
-    False: "nothing, unless it draws at random all the same: then hand it {seed} in the command, or have it read "
-    "RETUNED_SEED",
-    True: "nothing, if the training draws nothing at random; else see that it draws from the seed, or choose a finer "
-    "metric",
+    False: "pairs can be judged, since rows are drawn anew for each; the score is the same with another seed, which is "
+    "right for a training that draws nothing at random; one with a seed of its own had better be handed {seed}",
+    True: "pairs can be judged, since rows are drawn anew for each; the score is the same with another seed, which is "
+    "right for a training that draws nothing at random; one that does draw had better use the {seed} it is handed",
 }
 _CHANGE_WITH_A_SPLIT = "train on the file {train} and score the rows of {eval}: add both to the command"
 
@@ -93,7 +87,7 @@ def contract_points(contract: Contract, *, has_split: bool, has_seed: bool, is_f
         return _effect(name, matters, changes[name], built_in, noise_hides, is_final)
 
     seed = (
-        Point("seed", Level.WARNING, _SAME_SEED[has_seed], _IF_IT_DRAWS[has_seed])
+        Point("seed", Level.OK, _SAME_SEED[has_seed])
         if contract.draws_nothing
         else effect("seed", contract.seed_matters)
     )

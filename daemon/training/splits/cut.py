@@ -250,7 +250,7 @@ def slices_in_words(sizes: Sizes, split: SplitTable) -> str:
     """How many pairs the slices are enough for, and how many rows each has; with a warning where they are small."""
     text = (
         f"[data.split] by {split.by} gives {sizes.slices} held-out slices of {_rows_a_slice(sizes)} rows: enough for "
-        f"{sizes.slices} pairs"
+        f"{sizes.slices} pairs; trainings draw from {sizes.train:,} of {sizes.rows:,} rows"
     )
     return f"{text}; {_few_rows(sizes.slices)}" if sizes.smallest < SMALL_SLICE else text
 

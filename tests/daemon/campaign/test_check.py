@@ -102,7 +102,8 @@ def test_a_fixed_seed_can_be_judged_where_retuned_draws_the_rows_and_is_told(des
     assert runs == 5
     assert {point.level for point in points.values()}.isdisjoint({Level.FAILED})
     assert "since rows are drawn anew for each" in points["seed"].sentence
-    assert "hand it {seed}" in points["seed"].remedy
+    assert "had better be handed {seed}" in points["seed"].sentence
+    assert points["seed"].level is Level.OK
 
 
 def test_a_seed_that_scores_the_same_by_chance_is_looked_at_again_in_the_runs_that_show_the_noise(desk):

@@ -89,7 +89,8 @@ def test_plan_and_doctor_say_for_how_many_pairs_the_slices_are_enough_and_how_la
     ]
     desk.baseline()
     said = (
-        "[data.split] by rows gives 32 held-out slices of 20 rows: enough for 32 pairs; scores on so few rows vary much"
+        "[data.split] by rows gives 32 held-out slices of 20 rows: enough for 32 pairs; trainings draw from 800 of "
+        "1,600 rows; scores on so few rows vary much"
     )
     planned = plan_of(desk.store, model, desk.config, SystemClock().now()).sentences
     assert [sentence for sentence in planned if sentence.startswith(said)] != []

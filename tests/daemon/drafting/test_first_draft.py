@@ -47,7 +47,7 @@ WHOLE = [
     # groups of arguments, dest, a constant as default, the metric in a JSON file
     ("boost.py", "--train-file={train} --valid-file={eval} --metrics={tmp}/metrics.json --learning-rate={eta} "
      "--feature-fraction={feature_fraction} --lambda-l2={lambda_l2} --seed={seed}", ("auc", "maximize"), {"epochs": 1},
-     {"eta": (0.0017, 1.0, 0.05), "feature_fraction": (0.4, 1.0, 0.9), "lambda_l2": (0.0, 0.1, 0.0)}),
+     {"eta": (0.0017, 1.0, 0.05), "feature_fraction": (0.4, 1.0, 0.9), "lambda_l2": (0.0, 10.0, 0.0)}),
     # click: positions, choices, a switch with both texts
     ("clicked.py", "{train} {eval} --lr={lr} --optimizer={optimizer} {nesterov:--nesterov|--no-nesterov} "
      "--dropout={dropout} --seed={seed}", ("val_acc", "maximize"), {"epochs": 5},

@@ -297,13 +297,19 @@ def test_one_absurd_score_does_not_flatten_the_others(judged):
     )
 
 
-def test_a_name_means_its_last_finished_re_evaluation(judged, tmp_path, capsys, monkeypatch):
+def test_a_name_means_its_last_finished_re_evaluation(judged, tmp_path, capsys):
     write_page(judged, "toy", tmp_path / "page.html")
-    monkeypatch.chdir(tmp_path)
-    typer.main.get_command(app).main(["--state", str(judged.config.state), "report", "toy"], standalone_mode=False)
-    assert (tmp_path / "campaign-3.html").read_bytes() == (tmp_path / "page.html").read_bytes()
-    assert capsys.readouterr().out == f"campaign 3: {tmp_path / 'page.html'}\ncampaign 3: campaign-3.html\n"
+    assert capsys.readouterr().out == f"campaign 3: {tmp_path / 'page.html'}\n"
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(("named", "title", "found"), [("toy", "toy: STALE", "evidence"), ("1", "toy: baseline", "v1")])
+def test_without_a_file_the_report_is_what_the_campaign_said_at_its_end(judged, capsys, named, title, found):
+    typer.main.get_command(app).main(["--state", str(judged.config.state), "report", named], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert title in said
+    assert found in said
+    assert "Next:" in said
 
 
 def test_the_same_record_gives_the_same_page(judged):

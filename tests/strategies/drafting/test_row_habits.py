@@ -148,3 +148,25 @@ def test_the_range_of_a_penalty_has_room_above_its_value_and_says_what_it_is():
 )  # fmt: skip
 def test_why_no_patch_is_sure_is_said_where_it_is_known(source, why):
     assert why_not_sure(source) == why
+
+
+BOOSTER = FILES.replace("import argparse", "import argparse, lightgbm as lgb") + "".join(
+    f"p.add_argument('--{name}', type={kind}, default={value})\n"
+    for name, kind, value in (("num-leaves", "int", 255), ("n-rounds", "int", 150), ("min-child-samples", "int", 5),
+                              ("lambda-l2", "float", 0.0), ("feature-fraction", "float", 1.0))
+)  # fmt: skip
+
+
+def test_the_ranges_of_a_booster_hold_what_is_usual_and_what_is_left_out_is_named():
+    lines = drafted(BOOSTER)
+    bounds = [line.partition("  #")[0] for line in lines if line.startswith(("low", "high", "[hyper"))]
+    assert bounds[3:] == [
+        "[hyperparameters.num_leaves]", "low = 8", "high = 1020", "[hyperparameters.n_rounds]", "low = 37",
+        "high = 600",
+        "[hyperparameters.min_child_samples]", "low = 1", "high = 100", "[hyperparameters.lambda_l2]", "low = 0.0",
+        "high = 10.0",
+    ]  # fmt: skip
+    said = " ".join(" ".join(lines).replace("#  ", "").split())
+    assert "not searched, as at most 5 are (a search of more finds less), so that the script's own value holds" in said
+    assert "holds: --feature-fraction (1.0). To search one" in said
+    assert "not handed over" not in said
