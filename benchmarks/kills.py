@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from machine import header, print_table, write_record
+from retuned.daemon.training.leg_order import Ticket
+from retuned.daemon.training.spool import Spool
 from retuned.daemon.training.worker_processes import WORKER
 from scene import WAIT_S, Scene, age_s, finished, kill, make_flights, make_toy
 
 VARYING = ("created_at", "started_at", "ended_at", "compute_s", "cost_drift")  # times and costs
-HANG_TIMEOUT_S, HANG_GRACE_S, WORKER_IDLE_S, WORKER_DEADLINE_S, LATE_S = 1.0, 5.0, 30.0, 9.0, 3.0
+SLOTS = 2  # of the toy
+HANG_TIMEOUT_S, HANG_GRACE_S, WORKER_IDLE_S, WORKER_DEADLINE_S, LATE_S = 1.0, 5.0, 30.0, 8.0, 3.0
 AFTER_A_LEG_S, START_UP_S = 0.1, 1.2
 
 Row = dict[str, Any]
@@ -186,6 +189,7 @@ def outlived(folder: Path) -> Row:
     for pid in scene.workers().values():
         kill(pid)
     campaign = scene.state / "campaigns" / "2"
+    queue_all(Spool(campaign))
     worker = campaign / "workers" / "planted"
     worker.mkdir(parents=True)
     (worker / "worker.json").write_text(json.dumps({"nonce": "planted", "deadline_s": WORKER_DEADLINE_S}))
@@ -209,13 +213,21 @@ def outlived(folder: Path) -> Row:
     }
 
 
+def queue_all(spool: Spool) -> None:
+    """Queue every leg that has not ended: a campaign holds most of them back."""
+    for number, folder in enumerate(sorted(spool.legs.iterdir())):
+        leg, _, attempt = folder.name.rpartition(".a")
+        if not (folder / "exit.json").exists():
+            spool.put(Ticket(number, leg, int(attempt)))
+
+
 def make_hanging(folder: Path) -> tuple[Scene, "subprocess.Popen[str]"]:
-    """A campaign whose first trainings have just begun to hang."""
+    """A campaign whose first trainings, one in each of its two workers, have just begun to hang."""
     scene = make_toy(folder, timeout=f"{HANG_TIMEOUT_S:g}s", sleep_s=600)
     process = scene.retune(1)
     until = time.monotonic() + WAIT_S
-    while not scene.claims():
-        assert time.monotonic() < until, "no leg was begun"
+    while len(scene.claims()) < SLOTS:
+        assert time.monotonic() < until, "no legs were begun"
         time.sleep(0.01)
     return scene, process
 

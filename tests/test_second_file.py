@@ -1,5 +1,5 @@
-"""The commonest script of all, one table and train_test_split: `retuned init` offers a patch, and what it patches keeps
-the contract. With the real pandas and scikit-learn, without which the test is skipped."""
+"""The commonest scripts of all, one table and a cut of scikit-learn: `retuned init` offers a patch, and what it patches
+keeps the contract. With the real pandas and scikit-learn, without which the test is skipped."""
 
 import os
 import random
@@ -39,6 +39,19 @@ main()
 """
 
 
+CUT = (
+    'X_train, X_test, y_train, y_test = train_test_split(X, df["y"], test_size=0.2, random_state=42, stratify=df["y"])'
+)
+BY_GROUPS = SCRIPT.replace("train_test_split\n", "GroupShuffleSplit\n").replace(
+    CUT,
+    """\
+folds = GroupShuffleSplit(1, test_size=0.2, random_state=42)
+    train, test = next(folds.split(X, df["y"], groups=df["a"].round(1)))
+    X_train, X_test, y_train, y_test = X[train], X[test], df["y"].iloc[train], df["y"].iloc[test]""",
+)
+"""The same with the rows of one group kept together, by their numbers."""
+
+
 def rows(count, seed):
     """Rows of which every tenth or so has a hole."""
     draw = random.Random(seed)
@@ -67,8 +80,9 @@ def run(tmp_path):
     return call
 
 
-def test_the_patch_changes_nothing_by_hand_scores_the_second_file_and_passes_the_check(run, tmp_path):
-    (tmp_path / "train.py").write_text(SCRIPT)
+@pytest.mark.parametrize("script", [SCRIPT, BY_GROUPS], ids=["train_test_split", "by row numbers"])
+def test_the_patch_changes_nothing_by_hand_scores_the_second_file_and_passes_the_check(run, tmp_path, script):
+    (tmp_path / "train.py").write_text(script)
     (tmp_path / "rows.csv").write_text("a,b,y\n" + "".join(rows(3000, 1)))
     (tmp_path / "second.csv").write_text("a,b,y\n" + "".join(rows(200, 2)))
     retuned, before = (sys.executable, "-m", "retuned.daemon"), run(sys.executable, "train.py")
@@ -84,6 +98,8 @@ def test_the_patch_changes_nothing_by_hand_scores_the_second_file_and_passes_the
     assert re.search(rf" on {whole}$", run(sys.executable, "train.py", "--valid", "second.csv").strip())
 
     assert "cut by retuned" in run(*retuned, "init", "train.py")
+    if script is BY_GROUPS:
+        return  # from here on it is the same
     levels = re.findall(
         r"^(\w+) +(metric|split|purpose|seed|repeatable) ", run(*retuned, "check", "model.toml"), re.MULTILINE
     )

@@ -16,7 +16,8 @@ from ...strategies.drafting.program import Argument, Program, plain
 from ...strategies.drafting.python_source import read_python
 from ...strategies.drafting.roles import Role, role_of
 from ...strategies.drafting.row_habits import cuts_again, group_cut, time_cut
-from ...strategies.drafting.second_file import why_not_sure, with_second_file
+from ...strategies.drafting.second_file import with_second_file
+from ...strategies.drafting.second_file_doubts import why_not_sure
 from ...strategies.drafting.text_source import answers_help, read_text
 from ...strategies.drafting.toml_text import model_text
 from ...strategies.errors import InputError, StateError

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from .constants import last_name
 
-_READERS = frozenset({"read_csv", "read_table", "read_parquet", "read_json", "read_feather", "read_excel"})
-_MOVES_ROWS = re.compile(
+READERS = frozenset({"read_csv", "read_table", "read_parquet", "read_json", "read_feather", "read_excel"})
+MOVES_ROWS = re.compile(
     r"\b(reset_index|sample|sort_values|sort_index|set_index|shuffle|permutation|merge|join|groupby|explode|pivot\w*"
     r"|melt|stack|unstack|resample|shift|rolling|diff|cumsum|concat|append)\("
 )
@@ -56,7 +56,8 @@ def with_second_file(source: str) -> str:
     where that is not sure, or not needed.
 
     Sure is a script that parses its arguments by argparse, reads one table by pandas, itself or in a function, and cuts
-    it once by train_test_split, with nothing between that moves rows.
+    it once, by train_test_split or by the row numbers of next(GroupShuffleSplit(...).split(...)) and its like, with
+    nothing between that moves rows.
     """
     try:
         with warnings.catch_warnings():
@@ -71,36 +72,11 @@ def with_second_file(source: str) -> str:
         return ""
 
 
-def why_not_sure(source: str) -> str:
-    """What keeps `with_second_file` from changing a script, as a clause; "" where that is not one of the few things
-    that it can name."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    reads = sorted(call.lineno for call in calls if last_name(call.func) in _READERS)
-    cuts = sorted(call.lineno for call in calls if last_name(call.func) == "train_test_split")
-    if not any(last_name(call.func) == "parse_args" for call in calls):
-        return "no argparse is seen in it"
-    for lines, what, none in (
-        (reads, "reads {} tables", "no table is read by pandas"),
-        (cuts, "cuts {} times", "it does not cut by train_test_split"),
-    ):
-        if len(lines) != 1:
-            places = f"{', '.join(map(str, lines[:-1]))} and {lines[-1]}" if lines else ""
-            return f"it {what.format(len(lines))}, in lines {places}" if lines else none
-    moved = next((n for n, line in enumerate(source.split("\n"), start=1) if _MOVES_ROWS.search(line)), None)
-    return "" if moved is None else f"line {moved} may move rows"
-
-
 def _found(tree: ast.Module, source: str) -> _Found | None:
     """What is to be changed; None where it is not sure."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    reads = sum(last_name(call.func) in _READERS for call in calls)
-    cuts = sum(last_name(call.func) == "train_test_split" for call in calls)
+    reads = sum(last_name(call.func) in READERS for call in calls)
+    cuts = sum(map(is_cut, calls))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     parses = [(scope, one) for scope in (tree, *functions) for one in _calls(scope) if _name(one) == "parse_args"]
     if (len(parses), reads, cuts) != (1, 1, 1) or "--valid" in source:
@@ -109,7 +85,7 @@ def _found(tree: ast.Module, source: str) -> _Found | None:
     reader = next((found for function in functions if (found := _reader(function, calls, source))), None)
     for scope in (tree, *functions):
         read = next((one for one in _calls(scope) if _reads(one, reader)), None)
-        cut = next((one for one in _calls(scope) if _name(one) == "train_test_split"), None)
+        cut = next((one for one in _calls(scope) if is_cut(one.call)), None)
         if read is None or cut is None or not isinstance(parse.target, ast.Name):
             continue
         arguments, frame = parse.target.id, _first_name(read.target)
@@ -118,7 +94,7 @@ def _found(tree: ast.Module, source: str) -> _Found | None:
         between = "\n".join(source.split("\n")[_end(read.statement) : cut.statement.lineno - 1])
         other = rf"\b{re.escape(frame)}\s*=(?!=|\s*({re.escape(frame)}\b|pd\.|pandas\.))"
         stays = not re.search(other, between)
-        is_sure = read.statement.lineno < cut.statement.lineno and not _MOVES_ROWS.search(between) and stays
+        is_sure = read.statement.lineno < cut.statement.lineno and not MOVES_ROWS.search(between) and stays
         if is_known and is_sure and frame and _is_plain(parse, read, cut, reader):
             return _Found(parse, read, cut, arguments, frame, reader)
     return None
@@ -127,20 +103,20 @@ def _found(tree: ast.Module, source: str) -> _Found | None:
 def _reader(function: ast.FunctionDef, calls: list[ast.Call], source: str) -> _Reader | None:
     """The function as one that reads the table and returns it with its rows in their places; None for another."""
     given = function.args
-    read = next((one for one in _calls(function) if _name(one) in _READERS), None)
+    read = next((one for one in _calls(function) if _name(one) in READERS), None)
     if read is None or not given.args or given.vararg or given.kwarg or given.kwonlyargs:
         return None
     path = read.call.args[0] if len(read.call.args) == 1 else None
     is_of_path = isinstance(path, ast.Name) and path.id == given.args[0].arg
     is_called_once = sum(last_name(call.func) == function.name for call in calls) == 1
     rest = "\n".join(source.split("\n")[_end(read.statement) : function.end_lineno])
-    stays = not _MOVES_ROWS.search(rest) and not _NO_TABLE.search(rest)
+    stays = not MOVES_ROWS.search(rest) and not _NO_TABLE.search(rest)
     is_plain = isinstance(read.target, ast.Name) and read.owner is not None and not _has_other_words(read)
     return _Reader(function, read) if is_of_path and is_called_once and stays and is_plain else None
 
 
 def _reads(one: _Call, reader: _Reader | None) -> bool:
-    return _name(one) in _READERS if reader is None else _name(one) == reader.function.name
+    return _name(one) in READERS if reader is None else _name(one) == reader.function.name
 
 
 def _has_other_words(read: _Call) -> bool:
@@ -158,16 +134,27 @@ def _is_plain(parse: _Call, read: _Call, cut: _Call, reader: _Reader | None) -> 
     is_named = None not in {word.arg for word in (*read.call.keywords, *cut.call.keywords)}
     is_one = len(read.call.args) == 1 and bool(cut.call.args) and parse.owner is not None
     by_pandas = reader is not None or (read.owner is not None and isinstance(read.target, ast.Name))
-    return is_one and is_named and by_pandas and not is_starred and not _has_other_words(read)
+    is_known = _name(cut) == "train_test_split" or bool(_by_number(cut))
+    return is_one and is_named and by_pandas and is_known and not is_starred and not _has_other_words(read)
+
+
+def _by_number(cut: _Call) -> tuple[str, ...]:
+    """The names of the row numbers to train and to score on, of a cut that gives numbers; empty for another."""
+    parts = cut.target.elts if isinstance(cut.target, ast.Tuple) and _name(cut) == "next" else []
+    names = tuple(part.id for part in parts if isinstance(part, ast.Name))
+    return names if len(names) == len(parts) == 2 else ()
 
 
 def _changed(tree: ast.Module, found: _Found, source: str) -> str:
     """The script with the new lines; "" where something else is on the lines to be changed."""
     lines = [f"{line}\n" for line in source.split("\n")]
     taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    words = _Words(source, found, _free("n_train", taken), _free("rule", taken))
+    by_number = _by_number(found.cut)
+    words = _Words(source, found, _free("n_train", taken), _free("held_out" if by_number else "rule", taken))
     edits: list[tuple[ast.stmt, list[str], str, list[str]]] = [
-        (found.cut.statement, words.before_cut(), words.cut(), []),
+        (found.cut.statement, [], "", words.after_cut(*by_number))
+        if by_number
+        else (found.cut.statement, words.before_cut(), words.cut(), []),
         (found.parse.statement, words.before_parse(), "", []),
     ]
     if found.reader is None:
@@ -194,7 +181,8 @@ def _changed(tree: ast.Module, found: _Found, source: str) -> str:
 
 
 class _Words:
-    """The new lines, in the script's own names; `count` and `rule` are names that it does not have yet."""
+    """The new lines, in the script's own names; `count` and `rule`, by which is cut, are names that it does not have
+    yet."""
 
     def __init__(self, source: str, found: _Found, count: str, rule: str) -> None:
         self._source, self._found = source, found
@@ -255,11 +243,28 @@ class _Words:
         arrays = ", ".join(map(self._text, cut.call.args))
         return f"{self._text(cut.target)} = {self._text(cut.call.func)}({arrays}, **{self._rule})"
 
+    def after_cut(self, train: str, test: str) -> list[str]:
+        """What takes the rows of the second file, by their numbers, in place of those that were drawn."""
+        found = self._found
+        first = self._count if found.reader is None else _FAR
+        return [
+            f"if {found.arguments}.valid:",
+            f"    {self._rule} = {found.frame}.index >= {first}",
+            f"    {train}, {test} = (~{self._rule}).nonzero()[0], {self._rule}.nonzero()[0]",
+        ]
+
     def _options(self, call: ast.Call) -> str:
         return "".join(f", {word.arg}={self._text(word.value)}" for word in call.keywords)
 
     def _text(self, node: ast.AST | None) -> str:
         return "" if node is None else ast.get_source_segment(self._source, node) or ast.unparse(node)
+
+
+def is_cut(call: ast.Call) -> bool:
+    """Whether a call cuts a table into rows to train on and rows to score on."""
+    inner = call.args[0] if last_name(call.func) == "next" and len(call.args) == 1 else None
+    by_number = isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr == "split"
+    return by_number or last_name(call.func) == "train_test_split"
 
 
 def _calls(scope: ast.AST) -> Iterator[_Call]:

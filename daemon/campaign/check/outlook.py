@@ -90,12 +90,8 @@ def _noise(runs: CheckRuns, parts: NoiseParts) -> Point:
     cut = runs.prepared.cut
     rows = "" if cut is None else f" (the draw of training rows, and slices of {cut.smallest:,} rows)"
     length = "short runs" if runs.is_short else "runs"
-    known = (
-        ""
-        if parts.share_low == parts.share_high
-        else f"; from {counted(parts.runs, 'run')} that share is known only as {parts.share_low:.0%} to"
-        f" {parts.share_high:.0%}"
-    )
+    low, high = f"{parts.share_low:.0%}", f"{parts.share_high:.0%}"
+    known = "" if low == high else f"; from {counted(parts.runs, 'run')} that share is known only as {low} to {high}"
     return Point("noise", Level.OK, (
         f"scores of {length} vary by {_short(parts.sigma)} ({_short(parts.sigma_low)} to {_short(parts.sigma_high)}):"
         f" {parts.split_share:.0%} of the variance comes with the split{rows}, the rest with the seed{known}"

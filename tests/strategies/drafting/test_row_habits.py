@@ -6,9 +6,10 @@ from retuned.strategies.drafting.drafting import draft
 from retuned.strategies.drafting.metric_names import direction_of
 from retuned.strategies.drafting.python_source import read_python
 from retuned.strategies.drafting.row_habits import cuts_again, group_cut, time_cut
-from retuned.strategies.drafting.second_file import why_not_sure
+from retuned.strategies.drafting.second_file_doubts import why_not_sure
 from retuned.strategies.drafting.toml_text import model_text
 
+CUTS_OTHERWISE = "it cuts neither by train_test_split nor by the numbers of a split of scikit-learn"
 COLUMNS = ("date", "store", "units", "ts")
 
 
@@ -137,7 +138,7 @@ def test_the_range_of_a_penalty_has_room_above_its_value_and_says_what_it_is():
         ("pd.read_csv('a')", "no argparse is seen in it"),
         ("p.parse_args()\npd.read_csv('a')\npd.read_csv('b')", "it reads 2 tables, in lines 2 and 3"),
         ("p.parse_args()\nload()", "no table is read by pandas"),
-        ("p.parse_args()\npd.read_csv('a')\ndf[df.date < d]", "it does not cut by train_test_split"),
+        ("p.parse_args()\npd.read_csv('a')\ndf[df.date < d]", CUTS_OTHERWISE),
         ("p.parse_args()\npd.read_csv('a')\ntrain_test_split(a)\ntrain_test_split(b)\ntrain_test_split(c)",
          "it cuts 3 times, in lines 3, 4 and 5"),
         ("p.parse_args()\ndf = pd.read_csv('a')\ndf = df.sample(frac=1)\ntrain_test_split(df)",

@@ -56,6 +56,30 @@ def test_the_script_takes_a_second_file_by_a_few_lines_and_the_others_stay():
     assert with_second_file(SCRIPT.removesuffix("\n")) == CHANGED.removesuffix("\n")
 
 
+BY_NUMBER = changed(
+    ("train, test = train_test_split(\n    table, test_size=0.2, random_state=3\n)  # a fifth",
+     'x = table.drop(columns="y")\nfolds = GroupShuffleSplit(1)\n'
+     'first, second = next(folds.split(x, groups=table["g"]))  # a fifth'),
+    ("print(len(test))", "print(x.iloc[second].mean())"),
+)  # fmt: skip
+
+
+def test_a_cut_by_row_numbers_takes_those_of_the_second_file():
+    _, cut, after = with_second_file(BY_NUMBER).partition(
+        'first, second = next(folds.split(x, groups=table["g"]))  # a fifth\n'
+    )
+    assert cut
+    assert after == (
+        "if args.valid:\n    held_out = table.index >= n_train\n"
+        "    first, second = (~held_out).nonzero()[0], held_out.nonzero()[0]\nprint(x.iloc[second].mean())\n"
+    )
+    assert "n_train = len(table)" in with_second_file(BY_NUMBER)
+    assert with_second_file(BY_NUMBER.replace("first, second =", "pair =")) == ""
+    assert with_second_file(BY_NUMBER.replace("first, second = next(", "first, second = list(")) == ""
+    assert with_second_file(BY_NUMBER.replace("table = table.dropna()", "table = table.sample(frac=1)")) == ""
+    assert with_second_file(f"{BY_NUMBER}a, b = next(folds.split(x))\n") == ""
+
+
 def test_a_path_in_the_source_becomes_an_option():
     found = with_second_file(
         changed(
