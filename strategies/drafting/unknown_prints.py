@@ -12,6 +12,7 @@ from .program import MetricSight
 _FINE = re.compile(r"[,+ -]?\d*,?\.\d+[efgEFG%]?")
 """The format of a number that is measured, not counted."""
 _HOLE = re.compile(r"%[-+ #0]*\d*\.\d+l?[eEfFgG]|\{\w*:" + _FINE.pattern + r"\}")
+_LONGEST = 80  # letters before a number, among which its name is looked for
 _NAME_AT_END = re.compile(r"([A-Za-z][\w@./ -]{0,40}?)[ \t]*([:=])[ \t]*[$€£]?$")
 
 
@@ -28,14 +29,14 @@ def _of(node: ast.expr) -> Iterator[MetricSight]:
     if isinstance(node, ast.JoinedStr):
         for before, value in itertools.pairwise(node.values):
             if isinstance(before, ast.Constant) and isinstance(value, ast.FormattedValue) and _is_fine(value):
-                yield from _named(str(before.value), node.lineno)
+                yield from _named(str(before.value)[-_LONGEST:], node.lineno)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
         yield from _of(node.left)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
         yield from _of(node.func.value)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         for hole in _HOLE.finditer(node.value):
-            yield from _named(node.value[: hole.start()], node.lineno)
+            yield from _named(node.value[max(0, hole.start() - _LONGEST) : hole.start()], node.lineno)
 
 
 def _is_fine(value: ast.FormattedValue) -> bool:

@@ -171,3 +171,22 @@ def test_the_ranges_of_a_booster_hold_what_is_usual_and_what_is_left_out_is_name
     assert "not searched, as at most 5 are (a search of more finds less), so that the script's own value holds" in said
     assert "holds: --feature-fraction (1.0). To search one" in said
     assert "not handed over" not in said
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"print({'a: {:.1f} ' * 20_000!r})",
+        f"print({'A' + ' ' * 500_000!r} % x)",
+        f"print({'a ' * 50_000 + ': %.2f'!r} % x)",
+        "df[" * 50 + "x" + "<=" * 200_000,
+        "sort_values(" * 50_000,
+    ],
+    ids=["numbers", "blanks", "words", "signs", "calls"],
+)
+def test_a_long_line_is_read_at_once(source):
+    """One that took steps by the square of its length would not end within the time that a test has."""
+    read_python(source)
+    assert time_cut(source, COLUMNS) == group_cut(source, COLUMNS) == ""
+    assert not cuts_again(source)
+    assert why_not_sure(source) in ("", "no argparse is seen in it")
