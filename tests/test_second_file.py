@@ -46,7 +46,7 @@ BY_GROUPS = SCRIPT.replace("train_test_split\n", "GroupShuffleSplit\n").replace(
     CUT,
     """\
 folds = GroupShuffleSplit(1, test_size=0.2, random_state=42)
-    train, test = next(folds.split(X, df["y"], groups=df["a"].round(1)))
+    train, test = next(folds.split(df, groups=df["a"].round(1)))
     X_train, X_test, y_train, y_test = X[train], X[test], df["y"].iloc[train], df["y"].iloc[test]""",
 )
 """The same with the rows of one group kept together, by their numbers."""
@@ -96,9 +96,20 @@ def test_the_patch_changes_nothing_by_hand_scores_the_second_file_and_passes_the
     assert run(sys.executable, "train.py") == before
     whole = sum(",," not in line for line in (tmp_path / "second.csv").read_text().splitlines()[1:])
     assert re.search(rf" on {whole}$", run(sys.executable, "train.py", "--valid", "second.csv").strip())
+    # exactly the rows of the second file are scored, and none of them trained on
+    text = (tmp_path / "train.py").read_text()
+    text = text.replace("    model = SGD", "    print(*X_test[:, 0])\n    model = SGD")
+    unscaled = text.replace(
+        'StandardScaler().fit_transform(df.drop(columns=["y"]))', 'df.drop(columns=["y"]).to_numpy()'
+    )
+    (tmp_path / "unscaled.py").write_text(unscaled)
+    scored = run(sys.executable, "unscaled.py", "--valid", "second.csv").splitlines()[0].split()
+    lines = [line for line in (tmp_path / "second.csv").read_text().splitlines()[1:] if ",," not in line]
+    assert sorted(map(float, scored)) == sorted(float(line.split(",")[0]) for line in lines)
 
     assert "cut by retuned" in run(*retuned, "init", "train.py")
     if script is BY_GROUPS:
+        assert '# TODO split = {by = "groups"' in (tmp_path / "model.toml").read_text()
         return  # from here on it is the same
     levels = re.findall(
         r"^(\w+) +(metric|split|purpose|seed|repeatable) ", run(*retuned, "check", "model.toml"), re.MULTILINE

@@ -15,7 +15,7 @@ from ...strategies.drafting.imported_programs import with_imported
 from ...strategies.drafting.program import Argument, Program, plain
 from ...strategies.drafting.python_source import read_python
 from ...strategies.drafting.roles import Role, role_of
-from ...strategies.drafting.row_habits import cuts_again, group_cut, time_cut
+from ...strategies.drafting.row_habits import row_habits
 from ...strategies.drafting.second_file import with_second_file
 from ...strategies.drafting.second_file_doubts import why_not_sure
 from ...strategies.drafting.text_source import answers_help, read_text
@@ -68,12 +68,8 @@ def draft_for(
         answer = ask_for_help(_start_of(around, base, script), environ)
         program = _with_help(program, answer.text)
         notes += [_unread(script, answer.failure, around)] if answer.failure else []
-    around = replace(
-        around,
-        time_cut=time_cut(source, around.columns),
-        group_cut=group_cut(source, around.columns),
-        cuts_again=cuts_again(source),
-    )
+    habits = row_habits(source, around.columns)
+    around = replace(around, time_cut=habits.time_cut, group_cut=habits.group_cut, cuts_again=habits.cuts_again)
     around, more = _with_config(around, program, folders, base, script)
     drafted = _checked(draft(program, around, given), out, (*notes, *more))
     if drafted.draft.is_split:

@@ -10,7 +10,7 @@ Direction = Literal["minimize", "maximize"]
 _LOWER = (
     "loss error err rmse mae mse mape smape rmsle msle logloss nll perplexity ppl cer wer fid brier bpc bpb deviance "
     "crossentropy entropy ce bce kl regret cost distance mad rse rae pinball crps eer gap misclassification wape wmape "
-    "mase mdape mdae medae rmspe mspe mpe nrmse nmae rmsse wql gmae hinge huber logcosh hamming chamfer emd ece "
+    "mase mdape mdae medae rmspe mspe nrmse nmae rmsse wql gmae hinge huber logcosh hamming chamfer emd ece "
     "deviation fpr fnr shortfall backlog"
 )
 _HIGHER = (
@@ -29,16 +29,22 @@ _UNITS = (
     "s ms min hours took took_s mb gb gib mib alpha beta gamma momentum threshold thr temperature fraction share ratio"
 )
 _LOSS = "loss losses nll cost crossentropy ce bce"
-_NAMES_OF_OTHERS = "file path dir epoch step iter time weight weights name count index threshold"
+_NAMES_OF_OTHERS = "delta file path dir epoch step iter time weight weights name count index threshold"
 _OF_SEVERAL = re.compile(r"(?i)(acc|prec|accuracy|top)[-_@ ]*(?!1(?!\d))\d+")  # Acc@5, top5
 _USELESS = (
     ("logloss", 0.693, "of two classes, one that says 0.5 always"),
     ("auc auroc roc rocauc", 0.5, "one that guesses"),
     ("acc accuracy top1", 0.5, "one that names the commonest class always: this share of the rows, or in percent"),
-    ("r2 skill corr correlation kappa mcc pearson spearman", 0.0, "one that predicts the mean always"),
+    ("r2 nse evs skill corr correlation kappa mcc pearson spearman", 0.0, "one that predicts the mean always"),
+    ("lift", 1.0, "one that guesses"),
     ("misclassification", 0.5, "one that names the commonest class always"),
 )
 """Words of a metric's name, what a useless model scores, and which one that is."""
+_WITHOUT_A_WORST = "likelihood reward return sharpe kge psnr silhouette"
+_SECONDARY = (
+    "fpr fnr tpr tnr npv specificity sensitivity ece deviation shortfall backlog lift huber hinge hamming silhouette"
+)
+"""Told beside what counts: some can be had by predicting one class always."""
 _WORTH = {"report": 3, "print": 2, "file": 2, "log": 0}
 
 
@@ -60,6 +66,8 @@ def useless_score(name: str, direction: Direction | None) -> tuple[float | None,
     for words, score, which in _USELESS:
         if _words(name) & frozenset(words.split()):
             return score, which
+    if _words(name) & frozenset(_WITHOUT_A_WORST.split()):
+        return None, "that depends on the data"
     return (0.0, "the worst there is") if direction == "maximize" else (None, "one that predicts the mean always, say")
 
 
@@ -81,6 +89,7 @@ def may_be_one(name: str) -> bool:
         and not words & (frozenset(_NO_METRIC.split()) - {"best"})
         and not words <= frozenset(f"{_HELD_OUT} {_TRAINING}".split())
         and _split(name)[-1] not in _NAMES_OF_OTHERS.split()
+        and not words & {"clock", "wall", "vram", "ram", "gpu", "peak", "took"}
         and _split(name)[-1] not in _UNITS.split()
     )
 
@@ -125,7 +134,8 @@ def _worth(numbered: tuple[int, MetricSight]) -> tuple[int, ...]:
     number, sight = numbered
     where = 4 * place_of(sight.name) or 4 * place_of(sight.context)
     is_accuracy = bool(_words(sight.name) & {"acc", "accuracy"})
-    choice = (not is_loss(sight.name), not _OF_SEVERAL.search(sight.name), not is_accuracy)
+    is_secondary = bool(_words(sight.name) & frozenset(_SECONDARY.split()))
+    choice = (not is_secondary, not is_loss(sight.name), not _OF_SEVERAL.search(sight.name), not is_accuracy)
     return (sight.how != "log", where + _WORTH[sight.how], *choice, sight.line, number)
 
 

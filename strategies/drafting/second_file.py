@@ -7,13 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .constants import last_name
+from .rows_in_place import FILTERS, MOVES_ROWS, in_one_block, is_cut, leaves_out, rows_of
 
 READERS = frozenset({"read_csv", "read_table", "read_parquet", "read_json", "read_feather", "read_excel"})
-MOVES_ROWS = re.compile(
-    r"\b(reset_index|sample|sort_values|sort_index|set_index|shuffle|permutation|merge|join|groupby|explode|pivot\w*"
-    r"|melt|stack|unstack|resample|shift|rolling|diff|cumsum|concat|append)\("
-)
-"""What between reading and cutting would leave the rows of the second file in other places, or mix rows."""
 _NO_TABLE = re.compile(r"\.values\b|\bto_numpy\(|\bnp\.|\bnumpy\.|transform\(|\btensor\(|from_numpy\(")
 _FAR = "10**9"
 """The row number from which on a function that reads counts the rows of the second file."""
@@ -41,7 +37,7 @@ class _Reader:
 @dataclass(frozen=True, slots=True)
 class _Found:
     """The statements that are changed, with the names of the parsed arguments and of the table where it is cut. `read`:
-    what reads the table there, by a `reader` where that is a function of the script."""
+    what reads the table there, by a `reader` where that is a function of the script. `rows`: what is cut."""
 
     parse: _Call
     read: _Call
@@ -49,6 +45,7 @@ class _Found:
     arguments: str
     frame: str
     reader: _Reader | None
+    rows: str
 
 
 def with_second_file(source: str) -> str:
@@ -93,10 +90,15 @@ def _found(tree: ast.Module, source: str) -> _Found | None:
         is_known = is_parameter or parsed_in in (scope, tree)
         between = "\n".join(source.split("\n")[_end(read.statement) : cut.statement.lineno - 1])
         other = rf"\b{re.escape(frame)}\s*=(?!=|\s*({re.escape(frame)}\b|pd\.|pandas\.))"
-        stays = not re.search(other, between)
-        is_sure = read.statement.lineno < cut.statement.lineno and not MOVES_ROWS.search(between) and stays
-        if is_known and is_sure and frame and _is_plain(parse, read, cut, reader):
-            return _Found(parse, read, cut, arguments, frame, reader)
+        helpers = [one for one in functions if re.search(rf"\b{one.name}\(", between)]
+        helping = "\n".join(ast.get_source_segment(source, one) or "" for one in helpers)
+        taken = f"{between}\n{helping}\n{ast.get_source_segment(source, cut.statement) or ''}"
+        stays = not re.search(other, between) and not leaves_out(between, frame) and not FILTERS.search(helping)
+        is_sure = read.statement.lineno < cut.statement.lineno and not MOVES_ROWS.search(taken) and stays
+        is_sure = is_sure and in_one_block(scope, read.statement, cut.statement)
+        rows = rows_of(scope, cut.call, frame, has_loc=reader is not None and ".loc[" in source)
+        if is_known and is_sure and frame and rows and _is_plain(parse, read, cut, reader):
+            return _Found(parse, read, cut, arguments, frame, reader, rows)
     return None
 
 
@@ -249,7 +251,7 @@ class _Words:
         first = self._count if found.reader is None else _FAR
         return [
             f"if {found.arguments}.valid:",
-            f"    {self._rule} = {found.frame}.index >= {first}",
+            f"    {self._rule} = {found.rows}.index >= {first}",
             f"    {train}, {test} = (~{self._rule}).nonzero()[0], {self._rule}.nonzero()[0]",
         ]
 
@@ -258,13 +260,6 @@ class _Words:
 
     def _text(self, node: ast.AST | None) -> str:
         return "" if node is None else ast.get_source_segment(self._source, node) or ast.unparse(node)
-
-
-def is_cut(call: ast.Call) -> bool:
-    """Whether a call cuts a table into rows to train on and rows to score on."""
-    inner = call.args[0] if last_name(call.func) == "next" and len(call.args) == 1 else None
-    by_number = isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr == "split"
-    return by_number or last_name(call.func) == "train_test_split"
 
 
 def _calls(scope: ast.AST) -> Iterator[_Call]:

@@ -1,10 +1,14 @@
 """What keeps a script from being given a second file by a patch."""
 
 import ast
+import re
 import warnings
 
 from .constants import last_name
-from .second_file import MOVES_ROWS, READERS, is_cut
+from .rows_in_place import MOVES_ROWS, is_cut
+from .second_file import READERS
+
+_OF_NO_TABLE = re.compile(r"path\.join\(|['\"]\.join\(|\b(losses|scores|results|rows|history|lines)\.append\(")
 
 
 def why_not_sure(source: str) -> str:
@@ -19,8 +23,11 @@ def why_not_sure(source: str) -> str:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     reads = sorted(call.lineno for call in calls if last_name(call.func) in READERS)
     cuts = sorted(call.lineno for call in calls if is_cut(call))
-    if not any(last_name(call.func) == "parse_args" for call in calls):
-        return "no argparse is seen in it"
+    called = {last_name(call.func) for call in calls}
+    if "parse_args" not in called:
+        return "its arguments are read in part" if "parse_known_args" in called else "no argparse is seen in it"
+    if not cuts and "split" in called and any(isinstance(node, ast.For) for node in ast.walk(tree)):
+        return "a split in a loop is not known, next(....split(...)) is"
     for lines, what, none in (
         (reads, "reads {} tables", "no table is read by pandas"),
         (cuts, "cuts {} times", "it cuts neither by train_test_split nor by the numbers of a split of scikit-learn"),
@@ -28,5 +35,6 @@ def why_not_sure(source: str) -> str:
         if len(lines) != 1:
             places = f"{', '.join(map(str, lines[:-1]))} and {lines[-1]}" if lines else ""
             return f"it {what.format(len(lines))}, in lines {places}" if lines else none
-    moved = next((n for n, line in enumerate(source.split("\n"), start=1) if MOVES_ROWS.search(line)), None)
-    return "" if moved is None else f"line {moved} may move rows"
+    between = list(enumerate(source.split("\n"), start=1))[reads[0] - 1 : cuts[0]]
+    moved = (number for number, line in between if MOVES_ROWS.search(line) and not _OF_NO_TABLE.search(line))
+    return next((f"line {number} may move rows" for number in moved), "")

@@ -9,8 +9,8 @@ from .constants import last_name
 from .metric_names import is_metric, may_be_one
 from .program import MetricSight
 
-_FINE = re.compile(r"[,+ -]?\d*,?\.\d+[efgEFG%]?")
-"""The format of a number that is measured, not counted."""
+_FINE = re.compile(r"[+ -]?\d*\.\d+[efgEFG%]?")
+"""The format of a number that is measured, not counted; with a comma between thousands no pattern would read it."""
 _HOLE = re.compile(r"%[-+ #0]*\d*\.\d+l?[eEfFgG]|\{\w*:" + _FINE.pattern + r"\}")
 _LONGEST = 80  # letters before a number, among which its name is looked for
 _NAME_AT_END = re.compile(r"([A-Za-z][\w@./ -]{0,40}?)[ \t]*([:=])[ \t]*[$€£]?$")
@@ -22,6 +22,13 @@ def unknown_prints(tree: ast.Module) -> tuple[MetricSight, ...]:
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) in ("print", "info")
     ]
     found = [sight for call in calls for argument in call.args for sight in _of(argument)]
+    found += [
+        sight
+        for call in calls
+        for text, value in itertools.pairwise(call.args)
+        if isinstance(text, ast.Constant) and isinstance(value, ast.Call) and last_name(value.func) == "round"
+        for sight in _named(str(text.value)[-_LONGEST:], call.lineno)
+    ]
     return tuple(sorted(found, key=lambda sight: sight.line))
 
 
@@ -55,5 +62,5 @@ def _named(before: str, line: int) -> Iterator[MetricSight]:
         return
     name = re.split(r"[ \t]{2,}|, | - ", match[1])[-1].strip(" -./")
     if may_be_one(name) and not is_metric(name):
-        pattern = rf"(?<![\w-]){re.escape(name).replace(chr(92) + ' ', ' ')} *{match[2]} *[$€£]?([-+.\w]+)"
+        pattern = rf"(?<![\w-]){re.escape(name).replace(chr(92) + ' ', ' ')}[ \t]*{match[2]}[ \t]*[$€£]?([-+.\w]+)"
         yield MetricSight(re.sub(r"[^\w@-]+", "_", name), line, "print", pattern)

@@ -9,6 +9,13 @@ from retuned.strategies.drafting.python_source import read_python
 AROUND = Surroundings("model", "train.py", ("python3", "train.py"), "me", "a guess")
 
 CHOSEN = [
+    # what can be had by predicting one class, what is signed, and a parameter do not push out what counts
+    ('print(f"auc={a:.3f} fpr={f:.3f} fnr={g:.3f}")', "auc", "maximize"),
+    ('print(f"rmse={a:.3f} mpe={m:.3f}")', "rmse", "minimize"),
+    ('print(f"auc: {a:.3f}, ece: {e:.3f}")', "auc", "maximize"),
+    ('print(f"rmse: {a:.3f} residual deviation: {d:.3f}")', "rmse", "minimize"),
+    ('print(f"auc: {a:.3f} huber_delta: {h:.3f}")', "auc", "maximize"),
+    ('print(f"fnr: {g:.3f}")', "fnr", "minimize"),
     # a metric beside the loss was chosen by the owner; of a loop without words about rows, too
     ('print(f"epoch {epoch}: loss={loss:.4f} pr_auc={ap:.4f}")', "pr_auc", "maximize"),
     # accuracy is coarse, and told beside what counts

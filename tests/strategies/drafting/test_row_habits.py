@@ -5,7 +5,7 @@ from retuned.strategies.drafting.draft import Surroundings
 from retuned.strategies.drafting.drafting import draft
 from retuned.strategies.drafting.metric_names import direction_of
 from retuned.strategies.drafting.python_source import read_python
-from retuned.strategies.drafting.row_habits import cuts_again, group_cut, time_cut
+from retuned.strategies.drafting.row_habits import RowHabits, row_habits
 from retuned.strategies.drafting.second_file_doubts import why_not_sure
 from retuned.strategies.drafting.toml_text import model_text
 
@@ -17,19 +17,25 @@ COLUMNS = ("date", "store", "units", "ts")
     ("source", "column"),
     [
         ('train, valid = df[df["date"] <= cut], df[df["date"] > cut]', "date"),
-        ("train = df[df.date < '2024-01-01']", "date"),
-        ("late = df[cut <= df['ts']]", "ts"),
-        ("df[df['date'].dt.year >= 2020]", "date"),
+        ("train = df[df.date < '2024-01-01']\nvalid = df[df.date >= '2024-01-01']", "date"),
+        ("early, late = df[cut > df['ts']], df[cut <= df['ts'].values]", "ts"),
+        ("old = df['date'] < d\ntrain, valid = df[old], df[~old]", "date"),
         ("df = df.sort_values(by=['date'])\nTimeSeriesSplit(5)", "date"),
         ("df = df.sort_values('ts')\ntrain_test_split(df, shuffle=False)", "ts"),
         ("df = df.sort_values('date')\ntrain_test_split(df)", ""),
-        ("df['dow'] = df['date'].dt.dayofweek", ""),
-        ("df[df['units'] > 3]", ""),
-        ("df['date'] << 3", ""),
+        # a filter, a feature, a day of the week, the target, an argument: no cuts
+        ("df = df[df['date'] >= '2020-01-01']", ""),
+        ("df['weekend'] = df['date'].dt.dayofweek >= 5", ""),
+        ("a, b = df[df['day_of_week'] < 5], df[df['day_of_week'] >= 5]", ""),
+        ("df = df[df['delivery_time'] > 0]\ny = df['delivery_time']", ""),
+        ("if args.ts > 3 and args.ts < 5:\n    pass", ""),
+        ("a, b = df[df['units'] > 3], df[df['units'] <= 3]", ""),
+        ("# df[df.date < d], df[df.date >= d]", ""),
+        ("no python (", ""),
     ],
 )
 def test_a_cut_in_time_is_seen(source, column):
-    assert time_cut(source, COLUMNS) == column
+    assert row_habits(source, COLUMNS).time_cut == column
 
 
 @pytest.mark.parametrize(
@@ -37,12 +43,16 @@ def test_a_cut_in_time_is_seen(source, column):
     [
         ("next(GroupShuffleSplit().split(df, groups=df['store']))", "store"),
         ("StratifiedGroupKFold().split(x, y, groups=df.store)", "store"),
-        ("GroupKFold().split(x, y, groups=df['elsewhere'])", ""),
+        ("GroupKFold(5).split(x, y, df['store'])", "store"),
+        ("g = df['store'].values\nGroupShuffleSplit().split(x, y, g)", "store"),
+        ("GroupKFold().split(x, y, groups=df['elsewhere'])", "?"),
+        ("GroupKFold().split(x, y, groups=make(df))", "?"),
         ("KFold().split(x, y, groups=df['store'])", ""),
+        ("# GroupKFold", ""),
     ],
 )
 def test_a_cut_by_groups_is_seen(source, column):
-    assert group_cut(source, COLUMNS) == column
+    assert row_habits(source, COLUMNS).group_cut == column
 
 
 @pytest.mark.parametrize(
@@ -51,12 +61,17 @@ def test_a_cut_by_groups_is_seen(source, column):
         ("HistGradientBoostingRegressor(max_iter=3)", True),
         ("MLPClassifier(early_stopping=True)", True),
         ("model.fit(x, y, validation_split=0.1)", True),
+        ("a = SGDClassifier(early_stopping=True)\nb = MLPClassifier(early_stopping=False)", True),
+        ("# early_stopping=False in the first version\nHistGradientBoostingClassifier()", True),
+        ("if __name__ == '__main__':\n    a, b = train_test_split(df, test_size=0.1)", True),
+        ("if args.valid:\n    pass\nelse:\n    a, b = train_test_split(df, test_size=0.1)", False),
+        ("a, b = train_test_split(df, **rule)", False),
         ("HistGradientBoostingRegressor(early_stopping=False)", False),
         ("GradientBoostingRegressor(max_depth=3)", False),
     ],
 )
 def test_rows_that_are_held_back_from_training_are_seen(source, is_seen):
-    assert cuts_again(source) is is_seen
+    assert row_habits(source, COLUMNS).cuts_again is is_seen
 
 
 def drafted(source, **around):
@@ -82,6 +97,9 @@ def test_a_draft_cuts_as_the_script_does():
     assert next(line for line in by_group if line.startswith("split")).startswith(
         'split = {by = "groups", column = "store"}  # guess: as the script cuts'
     )
+    unknown = drafted(FILES, group_cut="?", columns=COLUMNS)
+    assert '# TODO split = {by = "groups", column = "store"}' in " ".join(unknown)
+    assert not any(line.startswith("split") for line in unknown)
     by_rows = drafted(FILES, columns=COLUMNS, cuts_again=True)
     assert next(line for line in by_rows if line.startswith("split")).startswith('split = {by = "rows", draw = 0.7}')
     assert sum("draw = 0.7, since the script holds back" in line for line in by_rows) == 1
@@ -95,11 +113,17 @@ def test_a_draft_cuts_as_the_script_does():
         (
             'print(f"Umsatzabweichung: {x:.3f} EUR")',
             "Umsatzabweichung",
-            r"(?<![\w-])Umsatzabweichung *: *[$€£]?([-+.\w]+)",
+            r"(?<![\w-])Umsatzabweichung[ \t]*:[ \t]*[$€£]?([-+.\w]+)",
         ),
-        ('print("profit lost = %.2f" % x)', "profit_lost", r"(?<![\w-])profit lost *= *[$€£]?([-+.\w]+)"),
-        ('print("a: {:.1f}, uplift: {:.2f}".format(a, b))', "uplift", r"(?<![\w-])uplift *: *[$€£]?([-+.\w]+)"),
-        ('print(f"quality: {round(x, 3)}")', "quality", r"(?<![\w-])quality *: *[$€£]?([-+.\w]+)"),
+        ('print("profit lost = %.2f" % x)', "profit_lost", r"(?<![\w-])profit lost[ \t]*=[ \t]*[$€£]?([-+.\w]+)"),
+        ('print("a: {:.1f}, uplift: {:.2f}".format(a, b))', "uplift", r"(?<![\w-])uplift[ \t]*:[ \t]*[$€£]?([-+.\w]+)"),
+        ('print(f"quality: {round(x, 3)}")', "quality", r"(?<![\w-])quality[ \t]*:[ \t]*[$€£]?([-+.\w]+)"),
+        ('print("uplift:", round(v, 4))', "uplift", r"(?<![\w-])uplift[ \t]*:[ \t]*[$€£]?([-+.\w]+)"),
+        (
+            'print(f"uplift: {v:.2f}")\nprint(f"peak VRAM: {m:.1f}")\nprint(f"Profit: ${x:,.2f}")',
+            "uplift",
+            r"(?<![\w-])uplift[ \t]*:[ \t]*[$€£]?([-+.\w]+)",
+        ),
         ('print(f"took: {s:.1f}")\nprint(f"rows: {n}")\nprint(f"step time: {t:.2f}")\nprint("v: %d" % n)', None, ""),
     ],
 )
@@ -115,10 +139,10 @@ def test_a_print_under_an_unknown_name_is_offered_and_decided_by_a_person(source
 
 
 def test_only_a_floor_that_holds_for_any_data_is_written_as_a_number():
-    floors = [
-        line for unit in ("rmse", "auc", "WAPE") for line in drafted(f'print(f"{unit}: {{x:.3f}}")') if "floor" in line
-    ]
-    assert [line.partition("  #")[0] for line in floors] == ["# floor =", "# floor = 0.5", "# floor ="]
+    metrics = {"rmse": "", "auc": " 0.5", "WAPE": "", "nse": " 0.0", "lift": " 1.0", "sharpe": ""}
+    for name, number in metrics.items():
+        floor = next(line for line in drafted(f'print(f"{name}: {{x:.3f}}")') if "floor" in line)
+        assert floor.partition("  #")[0] == f"# floor ={number}"
     assert direction_of("WAPE") == "minimize"
 
 
@@ -187,6 +211,5 @@ def test_the_ranges_of_a_booster_hold_what_is_usual_and_what_is_left_out_is_name
 def test_a_long_line_is_read_at_once(source):
     """One that took steps by the square of its length would not end within the time that a test has."""
     read_python(source)
-    assert time_cut(source, COLUMNS) == group_cut(source, COLUMNS) == ""
-    assert not cuts_again(source)
+    assert row_habits(source, COLUMNS) == RowHabits()
     assert why_not_sure(source) in ("", "no argparse is seen in it")

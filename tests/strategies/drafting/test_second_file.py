@@ -70,7 +70,7 @@ def test_a_cut_by_row_numbers_takes_those_of_the_second_file():
     )
     assert cut
     assert after == (
-        "if args.valid:\n    held_out = table.index >= n_train\n"
+        "if args.valid:\n    held_out = x.index >= n_train\n"
         "    first, second = (~held_out).nonzero()[0], held_out.nonzero()[0]\nprint(x.iloc[second].mean())\n"
     )
     assert "n_train = len(table)" in with_second_file(BY_NUMBER)
@@ -78,6 +78,48 @@ def test_a_cut_by_row_numbers_takes_those_of_the_second_file():
     assert with_second_file(BY_NUMBER.replace("first, second = next(", "first, second = list(")) == ""
     assert with_second_file(BY_NUMBER.replace("table = table.dropna()", "table = table.sample(frac=1)")) == ""
     assert with_second_file(f"{BY_NUMBER}a, b = next(folds.split(x))\n") == ""
+
+
+BY_NUMBER_CUT = 'next(folds.split(x, groups=table["g"]))'
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        # what is split has not the rows of the table in their order, or nothing says that it has
+        [('x = table.drop(columns="y")', 'o = np.argsort(table["d"].values)\nx = table[["a"]].values[o]')],
+        [('x = table.drop(columns="y")', 'x = table[["a"]].values')],
+        [('x = table.drop(columns="y")', "x, y, g = prepare(table)")],
+        [('x = table.drop(columns="y")', 'x = table[table["a"] > 0]')],
+        [('x = table.drop(columns="y")', "x = table[mask]")],
+        [('x = table.drop(columns="y")', "x = table.drop(rows)")],
+        [('x = table.drop(columns="y")', 'x = table.drop(columns="y")\nx = scaled(x)')],
+        [("table = table.dropna()", "table = table.dropna(ignore_index=True)")],
+        [("table = table.dropna()", "table = table.drop_duplicates(ignore_index=True)")],
+        [("table = table.dropna()", "table.index = range(len(table))")],
+        # one branch cuts otherwise
+        [(f"first, second = {BY_NUMBER_CUT}  # a fifth",
+          f"if args.by_store:\n    first, second = {BY_NUMBER_CUT}\nelse:\n    first, second = drawn(x)")],
+    ],
+)  # fmt: skip
+def test_no_patch_is_offered_where_row_numbers_may_be_of_other_rows(edits):
+    text = BY_NUMBER
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    assert with_second_file(text) == ""
+
+
+def test_nor_where_a_cut_by_share_may_be_of_other_rows():
+    for old, new in (
+        (
+            "train, test = train_test_split(\n    table,",
+            "clean = table[table.a > 0]\ntrain, test = train_test_split(\n    clean,",
+        ),
+        ("train, test = train_test_split(\n    table,", "train, test = train_test_split(\n    table.sample(frac=1),"),
+        ("table = table.dropna()", "def some(t):\n    return t.dropna()\nrest = some(table)"),
+    ):
+        assert with_second_file(changed((old, new))) == ""
 
 
 def test_a_path_in_the_source_becomes_an_option():

@@ -57,6 +57,13 @@ def test_each_part_of_the_contract_is_a_point_with_one_change(changes, options, 
     assert bool(points[name].remedy) is (level in (Level.FAILED, Level.WARNING))
 
 
+def test_a_seed_without_use_is_right_for_a_training_that_draws_nothing_and_says_what_one_that_draws_had_better_do():
+    unused = {"seed_matters": False, "are_rows_drawn": True}
+    not_given, given = (points_of(has_split=True, has_seed=has, **unused)["seed"].sentence for has in (False, True))
+    assert "had better be handed {seed}" in not_given
+    assert "had better use the {seed} it is handed" in given
+
+
 def test_what_fails_fails_the_check_and_a_warning_does_not():
     assert not is_passed(tuple(points_of(seed_matters=False).values()))
     assert is_passed(tuple(points_of(seed_matters=False, is_final=False).values()))
