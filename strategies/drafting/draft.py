@@ -63,9 +63,8 @@ class Given:
 @dataclass(frozen=True, slots=True)
 class Draft:
     """The whole: `other_metrics` may be what counts instead of `metric`, `command_todos` say what only a person can
-    settle, `perhaps` what is printed
-    where no metric is known, `known_too` which well-known
-    arguments are too many to be searched, `left` which keep the script's default, `passed` which variables it reads."""
+    settle, `perhaps` what is printed where no metric is known, `known_too` which well-known arguments are too many to
+    be searched, `left` which others keep the script's default, `passed` which variables it reads."""
 
     around: Surroundings
     command: tuple[str, ...]

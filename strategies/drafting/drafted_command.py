@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..hyperparameter import Kind
 from .draft import DraftedHyperparameter, Surroundings
 from .drafted_hyperparameters import key_of, matching
 from .program import Argument, Program
@@ -63,7 +62,7 @@ def command_of(
                      if key_of(one) not in names and (text := texts[key_of(one)]) is not None),
         placed={names[key_of(one)]: one.place for one in in_file if key_of(one) in names},
         outputs=outputs,
-        left=tuple(_left(one) for one in arguments if key_of(one) not in told and not (has_file and one.place)
+        left=tuple(one.shown_with_value for one in arguments if key_of(one) not in told and not (has_file and one.place)
                    and not (one.is_variable and one.default is None)),
         todos=tuple(_todos(program, on_line, texts)),
     )  # fmt: skip
@@ -145,11 +144,6 @@ def _output(argument: Argument) -> str:
 
 def _safe(name: str) -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter == "_") else "_" for letter in name)
-
-
-def _left(argument: Argument) -> str:
-    is_number = argument.kind in (Kind.INT, Kind.FLOAT) and argument.default is not None
-    return f"{argument.shown} ({argument.default})" if is_number else argument.shown  # a text may be a secret
 
 
 def _todos(program: Program, arguments: list[Argument], texts: Mapping[str, str | None]) -> Iterator[str]:

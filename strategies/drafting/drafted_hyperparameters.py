@@ -56,7 +56,7 @@ def known_too(
     """The well-known arguments that are not searched, because others go before them; with their values."""
     taken = {one.key for one in hyperparameters}
     return tuple(
-        f"{one.shown} ({one.default})"
+        one.shown_with_value
         for one in arguments
         if roles[key_of(one)] is Role.SEARCHED and key_of(one) not in taken and one.number is not None
         and one.default is not None and known_range(one, program.around) is not None

@@ -25,6 +25,7 @@ _NO_METRIC = (
     "epoch step iter iteration lr time elapsed seconds sec duration seed eta device memory size len count n rows path "
     "file shape name best patience config args version progress fold total"
 )
+_OF_THE_MACHINE = "clock wall vram ram gpu peak took"
 _UNITS = (
     "s ms min hours took took_s mb gb gib mib alpha beta gamma momentum threshold thr temperature fraction share ratio"
 )
@@ -86,11 +87,9 @@ def may_be_one(name: str) -> bool:
     words = _words(name)
     return (
         bool(words)
-        and not words & (frozenset(_NO_METRIC.split()) - {"best"})
+        and not words & (frozenset(f"{_NO_METRIC} {_OF_THE_MACHINE}".split()) - {"best"})
         and not words <= frozenset(f"{_HELD_OUT} {_TRAINING}".split())
-        and _split(name)[-1] not in _NAMES_OF_OTHERS.split()
-        and not words & {"clock", "wall", "vram", "ram", "gpu", "peak", "took"}
-        and _split(name)[-1] not in _UNITS.split()
+        and _split(name)[-1] not in f"{_NAMES_OF_OTHERS} {_UNITS}".split()
     )
 
 

@@ -46,6 +46,12 @@ class Argument:
         flag = self.words[0].removesuffix("{}").rstrip("=") if self.words else ""
         return self.place or flag or self.name
 
+    @property
+    def shown_with_value(self) -> str:
+        """The same with its current value where that is a number: a text may be a secret."""
+        is_number = self.kind in (Kind.INT, Kind.FLOAT) and self.default is not None
+        return f"{self.shown} ({self.default})" if is_number else self.shown
+
 
 @dataclass(frozen=True, slots=True)
 class MetricSight:

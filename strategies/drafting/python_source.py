@@ -1,7 +1,6 @@
 """What a Python program's source says about its arguments and its metric."""
 
 import ast
-import warnings
 from collections.abc import Callable, Mapping
 
 from ..records import Value
@@ -24,6 +23,7 @@ from .metric_sights import metric_sights
 from .program import Argument, Program, plain
 from .structured_source import structured_arguments
 from .surroundings_of_names import surrounding
+from .syntax import read_syntax
 from .unknown_prints import unknown_prints
 
 _Reader = Callable[[ast.Module, Mapping[str, Value]], tuple[Argument, ...]]
@@ -46,13 +46,7 @@ _FILE_FORMATS = frozenset({"yaml", "json", "tomllib", "toml", "tomli", "omegacon
 
 def read_python(source: str) -> Program | None:
     """What the source says; None where it is no Python that this Python can parse."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the script's, not ours
-            tree = ast.parse(source)
-        return _read(tree)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    return read_syntax(source, _read, None)
 
 
 def _read(tree: ast.Module) -> Program:

@@ -2,11 +2,11 @@
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .constants import last_name
+from .syntax import read_syntax
 
 TIMES = re.compile(r"(?i).*\b(date|time|timestamp|datetime|ts|day|month|year|when)\b.*|.*_(at|ts|date|time)")
 GROUPS = re.compile(r"(?i)(.*_)?(id|customer|user|patient|group|subject|session|household|store|account|site|station)")
@@ -30,13 +30,11 @@ class RowHabits:
 
 def row_habits(source: str, columns: Sequence[str]) -> RowHabits:
     """What the source says, of a table with these columns; nothing for what is no Python."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the script's, not ours
-            tree = ast.parse(source)
+
+    def read(tree: ast.Module) -> RowHabits:
         return RowHabits(_time_cut(tree, columns), _group_cut(tree, columns), _cuts_again(tree))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return RowHabits()
+
+    return read_syntax(source, read, RowHabits())
 
 
 def is_time(column: str) -> bool:

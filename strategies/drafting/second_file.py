@@ -2,12 +2,12 @@
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .constants import last_name
 from .rows_in_place import FILTERS, MOVES_ROWS, in_one_block, is_cut, leaves_out, rows_of
+from .syntax import read_syntax
 
 READERS = frozenset({"read_csv", "read_table", "read_parquet", "read_json", "read_feather", "read_excel"})
 _NO_TABLE = re.compile(r"\.values\b|\bto_numpy\(|\bnp\.|\bnumpy\.|transform\(|\btensor\(|from_numpy\(")
@@ -56,17 +56,16 @@ def with_second_file(source: str) -> str:
     it once, by train_test_split or by the row numbers of next(GroupShuffleSplit(...).split(...)) and its like, with
     nothing between that moves rows.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the script's, not ours
-            text = source.replace("\r\n", "\n")
-            tree = ast.parse(text)
-            found = None if "\r" in text else _found(tree, text)
-            changed = "" if found is None else _changed(tree, found, text)
-            ast.parse(changed)
-            return changed if text == source else changed.replace("\n", "\r\n")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
+    text = source.replace("\r\n", "\n")
+    changed = "" if "\r" in text else read_syntax(text, lambda tree: _with_second_file(tree, text), "")
+    return changed if text == source else changed.replace("\n", "\r\n")
+
+
+def _with_second_file(tree: ast.Module, text: str) -> str:
+    found = _found(tree, text)
+    changed = "" if found is None else _changed(tree, found, text)
+    ast.parse(changed)
+    return changed
 
 
 def _found(tree: ast.Module, source: str) -> _Found | None:

@@ -2,11 +2,11 @@
 
 import ast
 import re
-import warnings
 
 from .constants import last_name
 from .rows_in_place import MOVES_ROWS, is_cut
 from .second_file import READERS
+from .syntax import read_syntax
 
 _OF_NO_TABLE = re.compile(r"path\.join\(|['\"]\.join\(|\b(losses|scores|results|rows|history|lines)\.append\(")
 
@@ -14,12 +14,10 @@ _OF_NO_TABLE = re.compile(r"path\.join\(|['\"]\.join\(|\b(losses|scores|results|
 def why_not_sure(source: str) -> str:
     """What keeps `with_second_file` from changing a script, as a clause; "" where that is not one of the few things
     that it can name."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
+    return read_syntax(source, lambda tree: _why(tree, source), "")
+
+
+def _why(tree: ast.Module, source: str) -> str:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     reads = sorted(call.lineno for call in calls if last_name(call.func) in READERS)
     cuts = sorted(call.lineno for call in calls if is_cut(call))
